@@ -1,0 +1,1 @@
+"""The key exchanges and ratchets that come with whisperd, written as a third party would write them."""

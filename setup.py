@@ -1,0 +1,64 @@
+"""Packaging of whisperd: two console scripts, the bundled plug-ins, man pages and completions."""
+
+from glob import glob
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = next(
+    line.split('"')[1] for line in (HERE / "whisperd/__init__.py").read_text().splitlines() if "__version__" in line
+)
+
+REQUIRES = [
+    "twisted>=25.5,<27",
+    "txtorcon>=26.6,<27",
+    "autobahn>=26.10,<27",
+    "automat>=25.4,<26",
+    "zope.interface>=7,<9",
+    "pynacl>=1.6,<2",
+    "cryptography>=50,<52",
+    "blake3>=1.0,<2",
+    "msgspec>=0.21,<0.23",
+    "click>=8.1,<9",
+    "rich>=14,<16",
+    "prompt_toolkit>=3.0.50,<4",
+    "segno>=1.6,<2",
+]
+
+EXTRAS = {
+    "speed": ["uvloop>=0.21,<1; platform_python_implementation == 'CPython'"],
+    "falcon": ["pqcrypto==0.4.*"],
+    "test": [
+        "pytest>=8.3,<10",
+        "pytest-twisted>=1.14,<2",
+        "hypothesis>=6.130,<7",
+        "ruff>=0.14,<0.18",
+        "mypy>=1.18,<3",
+        "pqcrypto==0.4.*",
+    ],
+}
+
+setup(
+    name="whisperd",
+    version=VERSION,
+    description="Private conversation that leaves nothing behind: a Tor onion relay and post-quantum peers",
+    long_description=(HERE / "README.md").read_text() if (HERE / "README.md").exists() else "",
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=find_packages(include=["whisperd", "whisperd.*"]) + ["whisperd_plugins"],
+    package_dir={"whisperd_plugins": "plugins/whisperd_plugins"},
+    install_requires=REQUIRES,
+    extras_require=EXTRAS,
+    entry_points={
+        "console_scripts": [
+            "whisperd = whisperd.cli.daemon:main",
+            "whisperctl = whisperd.cli.ctl:main",
+        ],
+    },
+    data_files=[
+        (f"share/man/man{section}", sorted(glob(f"man/*.{section}"))) for section in (1, 5, 7, 8)
+    ],
+    zip_safe=False,
+)

@@ -1,0 +1,172 @@
+"""The public contract between whisperd and its parts: what a plug-in, a link or a store has to provide.
+
+Every method is synchronous and pure unless it says otherwise: bytes in, bytes out, no clock, no socket, no file.
+Randomness comes in as ``random``, a callable that takes a number of bytes and returns that many; it is
+``os.urandom`` in the daemon and a seeded stream in tests. Sizes are in bytes. ``whisperd-plugins(7)`` is the manual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+
+from zope.interface import Attribute, Interface
+
+#: The version of this contract. A plug-in states the one it was written for as ``api``.
+API_VERSION = 1
+
+#: ``random(n)`` returns ``n`` unpredictable bytes.
+Random = Callable[[int], bytes]
+
+
+class Level(IntEnum):
+    """How much an algorithm withstands; a larger number is stronger, and the numbers are what goes on the wire."""
+
+    STANDARD = 1
+    ENHANCED = 2
+    QUANTUM_RESISTANT = 3
+
+
+class IPlugin(Interface):
+    """What every plug-in says of itself."""
+
+    id = Attribute("str: its name on the wire, 1 to 48 characters of a-z, 0-9 and '-'")
+    version = Attribute("int: of its wire format, 1 to 255; two sides must have the same")
+    api = Attribute("int: the API_VERSION it was written for")
+    level = Attribute("Level: what it withstands")
+
+    def self_test():
+        """Check the implementation against its own known answers; raise any exception when they differ."""
+
+
+class IIdentity(Interface):
+    """A handle on long-term private keys, which may live in another process: a plug-in never holds the keys."""
+
+    def public(kind):
+        """Return the public key of ``kind``: ``"ed25519"`` (32), ``"x25519"`` (32), ``"mldsa87"`` (2592),
+        ``"falcon1024"`` (1793). Raises KeyError for a kind that this identity does not have."""
+
+    def sign(kind, message):
+        """Return a signature over ``message``: Ed25519 (64), ML-DSA-87 (4627), padded Falcon-1024 (1280)."""
+
+    def agree(public):
+        """Return X25519(identity private key, ``public``), 32 bytes; raises ValueError for a low-order point."""
+
+    def wipe():
+        """Destroy the private keys as far as the language allows; every later use raises."""
+
+
+class IKeyExchange(IPlugin):
+    """A one-message asynchronous key exchange. The inviter publishes prekeys, the joiner initiates.
+
+    One instance serves the whole daemon and keeps no state of any conversation.
+    """
+
+    identity_kinds = Attribute("tuple[str, ...]: the identity key kinds that it uses, see IIdentity.public")
+
+    def prekeys(identity, random):
+        """Return ``(bundle, private)``: the public prekey bundle to send, and an opaque object, to be given to
+        ``accept``, that has a ``wipe()`` method. ``bundle`` is bytes, at most 16384."""
+
+    def initiate(bundle, identity, random):
+        """Return ``(message, secret)`` for the holder of ``bundle``: ``message`` at most 16384 bytes, ``secret`` 32.
+
+        Raises KeyExchangeRefused when a signature does not verify or a key is not valid."""
+
+    def accept(message, private, identity):
+        """Return the 32-byte secret that ``initiate`` returned on the other side. A ``private`` serves once.
+
+        Raises KeyExchangeRefused when the message is malformed, a key is not valid or ``private`` is spent."""
+
+
+class IRatchet(IPlugin):
+    """A factory of ratchet sessions. The responder (the inviter) makes an offer, the initiator answers to it."""
+
+    def offer(random):
+        """Return ``(public, private)``: the responder's first ratchet key(s), public at most 4096 bytes, and the
+        private half, an opaque object with ``wipe()``, for ``responder``."""
+
+    def initiator(secret, offer, random):
+        """Return the IRatchetSession of the side that speaks first. ``secret`` is 32 bytes and uniform.
+
+        Raises KeyExchangeRefused when ``offer`` is not valid."""
+
+    def responder(secret, private, random):
+        """Return the IRatchetSession of the side that made the offer. It can encrypt after its first decrypt."""
+
+    def load(dump, random):
+        """Return the session that ``IRatchetSession.dump`` described; raises ValueError for any other bytes."""
+
+
+class IRatchetSession(Interface):
+    """One side of one ratcheted session."""
+
+    can_encrypt = Attribute("bool: False only for a responder that has decrypted nothing yet")
+
+    def encrypt(plaintext, ad):
+        """Return a message that only the other side can read, bound to the associated data ``ad``."""
+
+    def decrypt(message, ad):
+        """Return the plaintext. Raises MessageRejected for anything that is not a fresh, authentic message, and
+        then the state is byte for byte what it was before."""
+
+    def dump():
+        """Return the whole state as versioned bytes, secrets included."""
+
+    def wipe():
+        """Destroy the keys as far as the language allows; every later use raises."""
+
+
+class ILink(Interface):
+    """A way to the other peer: frames in, frames out, unreliable as a whole, ordered while it lives.
+
+    A link is an edge: it owns a socket. It tells its owner (an ILinkOwner) what happens.
+    """
+
+    name = Attribute("str: what 'chat list' shows: 'relay', 'onion', …")
+
+    def start(owner):
+        """Begin to connect, and keep reconnecting until ``stop``."""
+
+    def send(frame):
+        """Hand over one binary frame (bytes). Frames sent while the peer is absent are dropped."""
+
+    def stop():
+        """Leave for good. Returns a Deferred that fires when the socket is closed."""
+
+
+class ILinkOwner(Interface):
+    """What a link reports to."""
+
+    def link_up(link):
+        """Both sides are on this link now; frames flow."""
+
+    def link_down(link, reason):
+        """Frames no longer reach the other side; ``reason`` is a word of whisperctl(1), LINKS."""
+
+    def frame_received(link, frame):
+        """One binary frame came in."""
+
+    def link_failed(link, error):
+        """The link cannot work and gives up; ``error`` is a WhisperdError."""
+
+
+class IStore(Interface):
+    """Where a peer keeps what must outlive a conversation's objects. The default keeps it in RAM."""
+
+    name = Attribute("str: 'memory' or 'sealed'")
+
+    def get(collection, key):
+        """Return the bytes kept under ``key`` in ``collection``, or None."""
+
+    def put(collection, key, value):
+        """Keep ``value`` (bytes); durable when this returns, as far as this store is durable at all."""
+
+    def delete(collection, key):
+        """Forget ``key``; no error when it is not there."""
+
+    def keys(collection):
+        """Return the keys of a collection as a list of str."""
+
+    def wipe():
+        """Forget everything."""
