@@ -1,0 +1,237 @@
+"""whisperd.toml -> a frozen Config.
+
+One table, ``KEYS``, gives every key its type, default, bounds and help; the man page test, ``config show`` and the
+loader all read it. A key that is misspelled, of the wrong type or out of bounds is a ConfigError that names it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from whisperd.errors import ConfigError
+
+Value = bool | int | str | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Key:
+    """One row of the table: a key of whisperd.toml."""
+
+    name: str
+    default: Value
+    help: str
+    low: int | None = None
+    high: int | None = None
+    choices: tuple[str, ...] = ()
+    secret: bool = False
+
+    @property
+    def section(self) -> str:
+        return self.name.partition(".")[0]
+
+    def check(self, given: object) -> Value:
+        """Return ``given`` as this key's type; raises ConfigError that says what would be right."""
+        if isinstance(self.default, tuple):
+            if not isinstance(given, list | tuple) or not all(isinstance(item, str) for item in given):
+                raise ConfigError(f"{self.name} has to be a list of strings")
+            return tuple(given)
+        if type(given) is not type(self.default):
+            raise ConfigError(f"{self.name} has to be {_TYPE_NAMES[type(self.default)]}, not {given!r}")
+        if self.choices and given not in self.choices:
+            raise ConfigError(f"{self.name} has to be one of {', '.join(self.choices)}, not {given!r}")
+        if isinstance(given, int) and not isinstance(given, bool):
+            if self.low is not None and given < self.low:
+                raise ConfigError(f"{self.name} = {given} is too small; the least is {self.low}")
+            if self.high is not None and given > self.high:
+                raise ConfigError(f"{self.name} = {given} is too large; the most is {self.high}")
+        return given  # type: ignore[return-value]
+
+
+_TYPE_NAMES = {bool: "true or false", int: "a whole number", str: "a string"}
+
+KEYS: tuple[Key, ...] = (
+    Key("control.socket", "", "Path of the control socket; empty: /run/whisperd/control.sock for the system daemon, "
+        "$XDG_RUNTIME_DIR/whisperd/control.sock for a user's."),
+    Key("control.group", "", "Group that owns the control socket and may administer; empty: the daemon's own user and "
+        "root only."),
+    Key("log.level", "info", "Least severity that is logged.", choices=("debug", "info", "warning", "error")),
+    Key("log.journal", False, "Log one line of key=value pairs without time stamps, for a service manager's journal."),
+    Key("relay.enabled", True, "Serve the relay role."),
+    Key("relay.listen", ("tcp:8787:interface=127.0.0.1",), "Listeners, as Twisted endpoint strings."),
+    Key("relay.max_connections", 1000, "Most connections at a time, over all listeners.", 2, 1_000_000),
+    Key("relay.max_rooms", 500, "Most rooms at a time.", 1, 500_000),
+    Key("relay.max_frame", 65_536, "Largest frame that is accepted, in bytes.", 1_024, 16_777_216),
+    Key("relay.room_expiry", 600, "Seconds without activity after which a room that is not paired expires.", 1, 86_400),
+    Key("tor.mode", "launch", "Where tor comes from: a private one is launched, a running one is attached to, or none.",
+        choices=("launch", "attach", "off")),
+    Key("tor.binary", "tor", "The tor program that 'launch' runs: a name in PATH or a path."),
+    Key("tor.data_dir", "", "Where a launched tor keeps its guards and consensus; empty: /var/lib/whisperd/tor for the "
+        "system daemon, $XDG_STATE_HOME/whisperd/tor for a user's."),
+    Key("tor.network", "", "File of torrc lines that define a private Tor network to join, as 'whisperd testnet up' "
+        "writes it; empty: the public network."),
+    Key("tor.control", "", "Control port of a tor to attach to: 'unix:/path' or 'tcp:host:port'; empty: the usual "
+        "places are tried."),
+    Key("tor.password", "", "Password for tor's control port, where it has no cookie.", secret=True),
+    Key("tor.socks", "", "SOCKS port of a tor to attach to: 'unix:/path' or 'tcp:host:port'; empty: tor is asked."),
+    Key("tor.bootstrap_timeout", 180, "Seconds after which a bootstrap is reported as failed (it goes on all the "
+        "same).", 5, 3_600),
+    Key("onion.enabled", True, "Publish the relay as an onion service."),
+    Key("onion.key", "ephemeral", "A new address at each start, or one that is kept.",
+        choices=("ephemeral", "persistent")),
+    Key("onion.key_file", "", "File of the kept key, mode 0600; empty: /var/lib/whisperd/onion.key for the system "
+        "daemon, $XDG_STATE_HOME/whisperd/onion.key for a user's."),
+    Key("onion.port", 80, "Port of the onion address.", 1, 65_535),
+    Key("onion.publish_timeout", 120, "Seconds to wait for the first uploaded descriptor.", 5, 3_600),
+    Key("peer.enabled", True, "Serve the peer role."),
+    Key("peer.relay", "", "Relay that invites name, as 'http://HOST[:PORT]'; empty: this daemon's own onion."),
+    Key("peer.loopback", False, "Dial relays on this machine's loopback addresses directly. It shows a link's author "
+        "that something listens there: for tests and rehearsals."),
+    Key("peer.floor", "enhanced", "Lowest security level that is accepted.",
+        choices=("standard", "enhanced", "quantum-resistant")),
+    Key("peer.kex", ("pqxdh-25519-mlkem1024",), "Key exchanges to offer, best first."),
+    Key("peer.ratchet", ("double-he",), "Ratchets to offer, best first."),
+    Key("peer.invite_expiry", 3_600, "Seconds that an invite lives.", 60, 604_800),
+    Key("peer.max_chats", 64, "Most conversations at a time, open invites included.", 1, 4_096),
+    Key("peer.max_queue", 256, "Most messages of one conversation that wait for delivery.", 1, 65_536),
+    Key("peer.plugins", (), "Ids of plug-ins from other distributions that may be loaded."),
+)
+
+_BY_NAME = {key.name: key for key in KEYS}
+
+
+@dataclass(frozen=True)
+class Section:
+    """The values of one section, as attributes."""
+
+    values: Mapping[str, Value]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every key with its value in force, by section: ``config.relay.max_frame``."""
+
+    control: Section
+    log: Section
+    relay: Section
+    tor: Section
+    onion: Section
+    peer: Section
+    source: str = field(default="built-in defaults")
+
+    def flat(self, *, secrets: bool = False) -> dict[str, Value]:
+        """Return every key's value by its full name; secrets are shown as ``"(set)"`` unless asked for."""
+        shown: dict[str, Value] = {}
+        for key in KEYS:
+            value = getattr(self, key.section).values[key.name.partition(".")[2]]
+            shown[key.name] = "(set)" if key.secret and value and not secrets else value
+        return shown
+
+
+def load(path: Path | None = None, overrides: Mapping[str, object] | None = None) -> Config:
+    """Read ``path`` (None: defaults only), put ``overrides`` (full names) on top, fill in the places.
+
+    Raises ConfigError, with the key or the line, when anything does not fit.
+    """
+    given: dict[str, object] = {}
+    if path is not None:
+        given.update(_read(path))
+    given.update(overrides or {})
+    for name in given:
+        if name not in _BY_NAME:
+            raise ConfigError(_unknown(name), remedy="Remove it or spell it right; whisperd.toml(5) lists every key.")
+    values = {key.name: key.check(given[key.name]) if key.name in given else key.default for key in KEYS}
+    _fill_places(values)
+    sections = {
+        section: Section({name.partition(".")[2]: value for name, value in values.items()
+                          if name.partition(".")[0] == section})
+        for section in {key.section for key in KEYS}
+    }
+    config = Config(**sections, source=str(path) if path else "built-in defaults")
+    _check_together(config)
+    return config
+
+
+def default_path() -> Path | None:
+    """Return the configuration file that is used when none is named, or None when there is none."""
+    places = [Path("/etc/whisperd/whisperd.toml")]
+    if os.geteuid() != 0:
+        places.insert(0, _xdg("XDG_CONFIG_HOME", ".config") / "whisperd.toml")
+    return next((place for place in places if place.is_file()), None)
+
+
+def default_socket() -> str:
+    """Return the control socket's place: WHISPERD_SOCKET, else the system's for root, else the user's."""
+    if named := os.environ.get("WHISPERD_SOCKET"):
+        return named
+    return str(_runtime_dir() / "control.sock")
+
+
+def _runtime_dir() -> Path:
+    if os.geteuid() == 0:
+        return Path("/run/whisperd")
+    if runtime := os.environ.get("XDG_RUNTIME_DIR"):
+        return Path(runtime) / "whisperd"
+    return Path(f"/run/user/{os.geteuid()}/whisperd")
+
+
+def _state_dir() -> Path:
+    return Path("/var/lib/whisperd") if os.geteuid() == 0 else _xdg("XDG_STATE_HOME", ".local/state")
+
+
+def _xdg(variable: str, fallback: str) -> Path:
+    return Path(os.environ.get(variable) or Path.home() / fallback) / "whisperd"
+
+
+def _fill_places(values: dict[str, Value]) -> None:
+    values["control.socket"] = values["control.socket"] or default_socket()
+    values["tor.data_dir"] = values["tor.data_dir"] or str(_state_dir() / "tor")
+    values["onion.key_file"] = values["onion.key_file"] or str(_state_dir() / "onion.key")
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"there is no file {path}", remedy="Name one that exists with --config.") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}", remedy="Mend the line that is named.") from None
+    return dict(_flatten(document))
+
+
+def _flatten(document: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    sections = {key.section for key in KEYS}
+    for section, content in document.items():
+        if not isinstance(content, dict):
+            raise ConfigError(f"{section} stands outside of a section")
+        if section not in sections:
+            raise ConfigError(f"there is no section [{section}]; there are {', '.join(sorted(sections))}")
+        yield from ((f"{section}.{name}", value) for name, value in content.items())
+
+
+def _unknown(name: str) -> str:
+    close = difflib.get_close_matches(name, _BY_NAME, 1)
+    return f"there is no key {name}" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def _check_together(config: Config) -> None:
+    if not config.relay.enabled and not config.peer.enabled:
+        raise ConfigError("both roles are switched off", remedy="Set relay.enabled or peer.enabled to true.")
+    if config.relay.enabled and not config.relay.listen:
+        raise ConfigError("relay.listen is empty", remedy="Give at least one listener, or set relay.enabled = false.")
+    if len(config.control.socket.encode()) > 107:
+        raise ConfigError("control.socket is longer than the 107 bytes that a unix socket's path may have",
+                          remedy="Choose a shorter path.")
