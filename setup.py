@@ -24,6 +24,7 @@ REQUIRES = [
     "rich>=14,<16",
     "prompt_toolkit>=3.0.50,<4",
     "segno>=1.6,<2",
+    "mnemonic>=0.21,<0.22",
 ]
 
 EXTRAS = {

@@ -1,0 +1,98 @@
+"""What the daemon may say in its log: a closed set of events, each with a closed set of fields.
+
+Anything else cannot be logged: no code, room, address, payload or key has a field to go into. Values are whole
+numbers, booleans, or words of at most 40 characters out of a-z, 0-9 and '-'. Free text that comes from Twisted,
+autobahn or txtorcon never reaches the log; of a failure only the exception's type and place are kept.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+LEVELS = ("debug", "info", "warning", "error")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+
+
+@dataclass(frozen=True)
+class LogEvent:
+    """One kind of line: its severity, the fields it may have, and what it means."""
+
+    level: str
+    help: str
+    fields: tuple[str, ...] = ()
+
+
+EVENTS: dict[str, LogEvent] = {
+    "daemon-started": LogEvent("info", "The daemon serves its control socket.", ("version", "relay", "peer")),
+    "daemon-stopping": LogEvent("info", "The daemon was asked to stop.", ("signal",)),
+    "daemon-failed": LogEvent("error", "The daemon could not start or go on.", ("code",)),
+    "control-refused": LogEvent("warning", "A local user without the right used the control socket.", ("uid",)),
+    "relay-listening": LogEvent("info", "The relay accepts connections.", ("listeners",)),
+    "relay-refused": LogEvent("debug", "The relay refused a connection or a frame.", ("code",)),
+    "relay-room-expired": LogEvent("debug", "A room that was not paired expired."),
+    "tor-state": LogEvent("info", "Where the connection to tor stands.", ("state", "percent", "code")),
+    "onion-state": LogEvent("info", "Where the onion service stands.", ("state", "code")),
+    "link-state": LogEvent("debug", "A link of some conversation went up or down.", ("link", "state", "reason")),
+    "handshake-failed": LogEvent("warning", "A handshake with a peer stopped.", ("code",)),
+    "chat-state": LogEvent("debug", "Some conversation changed its state.", ("state",)),
+    "unexpected": LogEvent("error", "A bug: an exception that nobody expected.", ("type", "place")),
+}
+
+_threshold = LEVELS.index("info")
+_stream: TextIO = sys.stderr
+_journal = False
+
+
+def configure(*, level: str = "info", stream: TextIO | None = None, journal: bool = False) -> None:
+    """Set the least level that is written, where to, and whether the journal adds the time itself."""
+    global _threshold, _stream, _journal
+    _threshold = LEVELS.index(level)
+    _stream = stream if stream is not None else sys.stderr
+    _journal = journal
+
+
+def note(event: str, **fields: int | bool | str) -> None:
+    """Write one line; raises KeyError or ValueError when the event or a field is not in the closed set."""
+    kind = EVENTS[event]
+    unknown = set(fields) - set(kind.fields)
+    if unknown:
+        raise KeyError(f"log event {event} has no field {', '.join(sorted(unknown))}")
+    line = " ".join([event, *(f"{name}={_safe(value)}" for name, value in fields.items())])
+    if LEVELS.index(kind.level) < _threshold:
+        return
+    stamp = "" if _journal else time.strftime("%Y-%m-%dT%H:%M:%SZ ", time.gmtime())
+    print(f"{stamp}{kind.level} {line}", file=_stream, flush=True)
+
+
+def unexpected(error: BaseException) -> None:
+    """Write down a bug: the exception's type and the innermost place of it, never its text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename.rsplit('/', 1)[-1]}-{frames[-1].lineno}" if frames else "unknown"
+    note("unexpected", type=type(error).__name__[:64], place=place[:64])
+
+
+def adopt_twisted() -> None:
+    """Send Twisted's own log here: failures by type and place, everything else nowhere."""
+    from twisted.logger import globalLogBeginner
+
+    def observe(event: dict[str, Any]) -> None:
+        failure = event.get("log_failure")
+        if failure is not None:
+            unexpected(failure.value.with_traceback(failure.getTracebackObject()))
+
+    globalLogBeginner.beginLoggingTo([observe], redirectStandardIO=False, discardBuffer=True)
+
+
+def _safe(value: int | bool | str) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return str(value)
+    if not _WORD.match(value):
+        raise ValueError("a log field is a number, a boolean or one plain word")
+    return value
