@@ -1,0 +1,58 @@
+# Each target does all of its own set-up; 'make help' lists them.
+
+PATH := $(PATH):/usr/sbin:/sbin
+export PATH
+
+VENV := .venv
+BIN := $(VENV)/bin
+NEEDS := contrib/setup/system-packages
+CONFIG ?=
+SCRIPTS := contrib/setup/system-packages contrib/setup/python contrib/setup/virtualenv .ci/run
+PAGES = $(wildcard man/*.[1-8])
+
+.PHONY: help run demo test test-setup lint bench soak install clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
+		printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+run: install ## start a daemon with relay and peer roles, its own tor, and a first invite
+	@$(BIN)/whisperd $(if $(CONFIG),--config $(CONFIG)) run --invite
+
+demo: install ## rehearse everything on a private Tor network: no internet needed
+	@$(BIN)/whisperd demo
+
+test: test-setup ## run all tests, those on the private Tor network included
+	@$(BIN)/pytest
+
+test-setup: $(VENV)/.stamp-test ## bring in what the tests need, and stop there
+	@$(NEEDS) tor mandoc shellcheck
+
+lint: $(VENV)/.stamp-test ## check style, types, shell scripts and man pages
+	@$(NEEDS) mandoc shellcheck
+	@echo "==> ruff" && $(BIN)/ruff check --quiet .
+	@echo "==> mypy" && $(BIN)/mypy --no-error-summary
+	@echo "==> shellcheck" && shellcheck $(SCRIPTS)
+	@echo "==> mandoc" && mandoc -Tlint -Wwarning $(PAGES)
+
+bench: $(VENV)/.stamp-test ## measure, print a table and write build/bench.json
+	@$(NEEDS) tor
+	@$(BIN)/python -m contrib.bench
+
+soak: test-setup ## run the long tests
+	@$(BIN)/pytest -m soak
+
+install: $(VENV)/.stamp ## install into .venv, and tor on the machine
+	@$(NEEDS) tor
+
+clean: ## remove what was built, .venv included
+	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.stamp: setup.py pyproject.toml contrib/setup/virtualenv
+	@contrib/setup/virtualenv
+	@touch $@
+
+$(VENV)/.stamp-test: setup.py pyproject.toml contrib/setup/virtualenv
+	@contrib/setup/virtualenv test
+	@touch $@ $(VENV)/.stamp
