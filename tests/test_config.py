@@ -1,0 +1,134 @@
+"""whisperd.toml -> Config: every mistake is named, nothing is guessed."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whisperd.config import KEYS, Config, default_socket, load
+from whisperd.errors import ConfigError
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "whisperd.toml"
+    path.write_text(text)
+    return path
+
+
+def refused(folder: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(written(folder, text))
+    assert caught.value.remedy
+    return caught.value.message
+
+
+def test_defaults_have_both_roles_tor_only_and_nothing_kept():
+    config = load()
+    assert config.relay.enabled and config.peer.enabled
+    assert config.tor.mode == "launch"
+    assert config.onion.key == "ephemeral"
+    assert not config.peer.loopback
+
+
+def test_a_file_overrides_only_what_it_names(tmp_path):
+    config = load(written(tmp_path, '[relay]\nlisten = ["tcp:18787:interface=127.0.0.1"]\n[tor]\nmode = "off"\n'))
+    assert config.relay.listen == ("tcp:18787:interface=127.0.0.1",)
+    assert config.tor.mode == "off"
+    assert config.relay.max_frame == load().relay.max_frame
+
+
+def test_a_misspelled_key_is_named_with_the_likely_one(tmp_path):
+    message = refused(tmp_path, "[relay]\nmax_frames = 4096\n")
+    assert "relay.max_frames" in message and "did you mean relay.max_frame?" in message
+
+
+def test_an_unknown_section_is_named(tmp_path):
+    assert "[rely]" in refused(tmp_path, "[rely]\nlisten = []\n")
+
+
+def test_a_key_outside_of_a_section_is_named(tmp_path):
+    assert "listen" in refused(tmp_path, 'listen = "tcp:1"\n')
+
+
+@pytest.mark.parametrize(("line", "hint"), [
+    ("max_frame = 1", "least is 1024"),
+    ("max_frame = 99999999", "most is 16777216"),
+    ("max_frame = true", "whole number"),
+    ('max_frame = "64 KB"', "whole number"),
+    ("listen = 8787", "list of strings"),
+    ("listen = [8787]", "list of strings"),
+    ("listen = []", "relay.listen is empty"),
+    ("enabled = 1", "true or false"),
+])
+def test_a_value_that_does_not_fit_says_what_would(tmp_path, line, hint):
+    assert hint in refused(tmp_path, f"[relay]\n{line}\n")
+
+
+def test_a_choice_that_does_not_exist_lists_those_that_do(tmp_path):
+    assert "launch, attach, off" in refused(tmp_path, '[tor]\nmode = "on"\n')
+
+
+def test_both_roles_off_is_refused(tmp_path):
+    assert "both roles" in refused(tmp_path, "[relay]\nenabled = false\n[peer]\nenabled = false\n")
+
+
+def test_a_socket_path_that_the_kernel_would_cut_is_refused(tmp_path):
+    assert "107 bytes" in refused(tmp_path, f'[control]\nsocket = "/{"x" * 107}"\n')
+
+
+def test_no_toml_names_the_line(tmp_path):
+    assert "line 1" in refused(tmp_path, "[relay\n")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="there is no file"):
+        load(tmp_path / "absent.toml")
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path):
+    path = tmp_path / "whisperd.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError):
+        load(path)
+
+
+def test_a_secret_is_not_shown_unless_asked_for(tmp_path):
+    config = load(written(tmp_path, '[tor]\npassword = "hunter2"\n'))
+    assert config.flat()["tor.password"] == "(set)"
+    assert config.flat(secrets=True)["tor.password"] == "hunter2"
+
+
+def test_a_config_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        load().relay = None
+
+
+def test_the_environment_names_the_socket(monkeypatch):
+    monkeypatch.setenv("WHISPERD_SOCKET", "/somewhere/else.sock")
+    assert default_socket() == "/somewhere/else.sock"
+    assert load().control.socket == "/somewhere/else.sock"
+
+
+def test_every_default_passes_its_own_check():
+    assert all(key.check(key.default) == key.default for key in KEYS)
+
+
+@given(st.sampled_from(KEYS), st.one_of(st.integers(), st.text(max_size=20), st.booleans(), st.floats(),
+                                        st.lists(st.text(max_size=5), max_size=3), st.none()))
+def test_any_value_is_taken_as_its_type_or_refused(key, value):
+    try:
+        checked = key.check(value)
+    except ConfigError as error:
+        assert key.name in error.message
+    else:
+        assert type(checked) is type(key.default)
+
+
+def test_flat_has_every_key_once():
+    config = load()
+    assert isinstance(config, Config)
+    assert list(config.flat()) == [key.name for key in KEYS]

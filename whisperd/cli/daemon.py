@@ -1,0 +1,100 @@
+"""The command ``whisperd``: run the daemon, check a configuration, rehearse on a private Tor network."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from whisperd import __version__
+from whisperd.cli.testnet import testnet
+from whisperd.config import Config, default_path, load
+from whisperd.errors import WhisperdError
+
+_CONFIG_HELP = "Read this file instead of ~/.config/whisperd/whisperd.toml or /etc/whisperd/whisperd.toml."
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="whisperd")
+@click.option("--config", "path", type=click.Path(path_type=Path), metavar="FILE", help=_CONFIG_HELP)
+@click.option("--invite", is_flag=True, help="Show tor's progress, then a first invite and its QR code.")
+@click.pass_context
+def cli(context: click.Context, path: Path | None, invite: bool) -> None:
+    """Run the whisperd daemon in the foreground, or one of the commands below."""
+    context.obj = path
+    if context.invoked_subcommand is None:
+        _run(path, invite)
+
+
+@cli.command()
+@click.option("--invite", is_flag=True, help="Show tor's progress, then a first invite and its QR code.")
+@click.pass_obj
+def run(path: Path | None, invite: bool) -> None:
+    """Run the daemon in the foreground (the default)."""
+    _run(path, invite)
+
+
+@cli.group("config")
+def config_group() -> None:
+    """Look at the configuration without starting anything."""
+
+
+@config_group.command("check")
+@click.pass_obj
+def config_check(path: Path | None) -> None:
+    """Exit with 0 if the configuration can be used; name the first mistake if not."""
+    print(f"{_load(path).source}: ok")
+
+
+@config_group.command("show")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_obj
+def config_show(path: Path | None, as_json: bool) -> None:
+    """Print every key with the value in force; secrets are not shown."""
+    values = _load(path).flat()
+    if as_json:
+        print(json.dumps(values))
+        return
+    for name, value in values.items():
+        print(f"{name} = {json.dumps(value)}")
+
+
+@cli.command()
+@click.option("--json", "report", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write the figures to this file as JSON.")
+def demo(report: Path | None) -> None:
+    """Prove the whole job on a private Tor network: a relay, two people, a fault, and what was left behind."""
+    from whisperd.demo.script import main as rehearse
+
+    sys.exit(rehearse(report))
+
+
+cli.add_command(testnet)
+
+
+def _load(path: Path | None) -> Config:
+    return load(path or default_path())
+
+
+def _run(path: Path | None, invite: bool) -> None:
+    config = _load(path)
+    from whisperd.cli.run import run_daemon
+
+    sys.exit(run_daemon(config, show_invite=invite))
+
+
+def fail(error: WhisperdError) -> NoReturn:
+    """Print the cause and the remedy in one line and exit with the error's status."""
+    print(f"whisperd: {error.message}. {error.remedy}", file=sys.stderr)
+    sys.exit(error.exit_status)
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Entry point of the console script."""
+    try:
+        return cli.main(arguments, prog_name="whisperd")
+    except WhisperdError as error:
+        fail(error)

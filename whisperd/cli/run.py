@@ -1,0 +1,68 @@
+"""Running the daemon in the foreground: the reactor, signals, and what is shown while tor starts."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.interfaces import IReactorCore
+
+from whisperd import logs
+from whisperd.cli.welcome import Welcome
+from whisperd.config import Config
+from whisperd.confine import confine
+from whisperd.daemon import Daemon
+from whisperd.errors import WhisperdError
+
+
+class Runner:
+    """One run of one daemon under one reactor; ``status`` is what the process exits with."""
+
+    def __init__(self, config: Config, reactor: Any, welcome: bool) -> None:
+        self.status = 0
+        self._reactor = reactor
+        self._daemon = Daemon(config, reactor=reactor)
+        self._welcome = Welcome(self._daemon, reactor) if welcome else None
+
+    def run(self) -> int:
+        """Run until a signal or ``whisperctl stop``; return the exit status."""
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._shutdown)
+        self._reactor.callWhenRunning(lambda: ensureDeferred(self._start()))
+        self._reactor.run()
+        return self.status
+
+    async def _start(self) -> None:
+        try:
+            await self._daemon.start()
+            if self._welcome is not None:
+                self._welcome.start()
+        except WhisperdError as error:
+            logs.note("daemon-failed", code=error.code)
+            self._fail(error.exit_status, f"whisperd: {error.message}. {error.remedy}")
+        except Exception as error:
+            logs.unexpected(error)
+            self._fail(1, f"whisperd: {WhisperdError.summary}. {WhisperdError.remedy}")
+
+    def _fail(self, status: int, line: str) -> None:
+        print(line, file=sys.stderr)
+        self.status = status
+        if self._reactor.running:
+            self._reactor.stop()
+
+    def _shutdown(self) -> Any:
+        if self._welcome is not None:
+            self._welcome.stop()
+        logs.note("daemon-stopping")
+        return ensureDeferred(self._daemon.stop())
+
+
+def run_daemon(config: Config, *, show_invite: bool) -> int:
+    """Run a daemon with this configuration until it is told to stop; return the exit status."""
+    confine()
+    logs.configure(level=config.log.level, journal=config.log.journal)
+    logs.adopt_twisted()
+    from twisted.internet import reactor
+
+    assert IReactorCore.providedBy(reactor)
+    return Runner(config, reactor, show_invite).run()

@@ -1,0 +1,123 @@
+"""What ``whisperd --invite`` shows: tor's bootstrap as a bar, then the address and a first invite with its QR code."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from twisted.internet.defer import ensureDeferred
+
+from whisperd import logs
+from whisperd.errors import WhisperdError
+
+#: Seconds without progress after which the reader is told that the network seems out of reach.
+PATIENCE = 45.0
+
+
+class Welcome:
+    """Follows the daemon's events on the terminal until the first invite is shown."""
+
+    def __init__(self, daemon: Any, reactor: Any) -> None:
+        self._daemon = daemon
+        self._reactor = reactor
+        self._console = Console(stderr=False, highlight=False)
+        self._progress: Progress | None = None
+        self._percent = -1
+        self._impatience: Any = None
+        self._unsubscribe: Any = None
+        self._invited = False
+
+    def start(self) -> None:
+        """Say what listens already, and follow tor."""
+        relay = self._daemon.relay
+        if relay is not None:
+            self._console.print(f"relay listens on {', '.join(relay.addresses)}")
+        self._unsubscribe = self._daemon.bus.subscribe(self._event)
+        if self._daemon.tor is None:
+            self._console.print("tor is switched off (tor.mode): no onion address, invites work on this machine only")
+            self._invite_soon()
+            return
+        self._begin_bar()
+        self._reset_patience()
+
+    def stop(self) -> None:
+        """Leave the terminal as it was."""
+        self._end_bar()
+        if self._impatience is not None and self._impatience.active():
+            self._impatience.cancel()
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+
+    def _event(self, event: dict[str, Any]) -> None:
+        if event["event"] == "tor-state":
+            self._tor_moved(event.get("percent", 0), event.get("summary", ""))
+        elif event["event"] == "onion-state" and event["state"] == "up" and not self._invited:
+            self._end_bar()
+            self._console.print(f"onion address {event['address']}")
+            self._invite_soon()
+
+    def _tor_moved(self, percent: int, summary: str) -> None:
+        if percent == self._percent:
+            return
+        self._percent = percent
+        self._reset_patience()
+        if self._progress is not None:
+            self._progress.update(self._task, completed=percent, description=f"tor: {summary}"[:60])
+            self._progress.refresh()
+        elif not sys.stdout.isatty():
+            self._console.print(f"tor: {percent} % {summary}")
+
+    def _begin_bar(self) -> None:
+        if not sys.stdout.isatty():
+            return
+        columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %")
+        self._progress = Progress(*columns, console=self._console, auto_refresh=False, transient=True)
+        self._task = self._progress.add_task("tor: starting", total=100)
+        self._progress.start()
+
+    def _end_bar(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def _reset_patience(self) -> None:
+        if self._impatience is not None and self._impatience.active():
+            self._impatience.cancel()
+        if not self._invited:
+            self._impatience = self._reactor.callLater(PATIENCE, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        self._end_bar()
+        self._console.print(self._cause(), style="bold", markup=False)
+        if self._daemon.relay is not None:
+            self._console.print(f"whisperd keeps serving on this machine ({', '.join(self._daemon.relay.addresses)}),")
+        self._console.print("and it keeps trying. The whole job without internet: make demo  (or: whisperd demo)")
+
+    def _cause(self) -> str:
+        error = self._daemon.tor.status()["error"]
+        if error:
+            return f"{error['message']}. {error['remedy']}"
+        return f"tor stands at {max(self._percent, 0)} %: it cannot reach the Tor network from here."
+
+    def _invite_soon(self) -> None:
+        self._invited = True
+        if self._impatience is not None and self._impatience.active():
+            self._impatience.cancel()
+        ensureDeferred(self._show_invite()).addErrback(lambda failure: logs.unexpected(failure.value))
+
+    async def _show_invite(self) -> None:
+        if self._daemon.peer is None:
+            return
+        try:
+            invite = await self._daemon.api.chat_invite()
+        except WhisperdError as error:
+            self._console.print(f"no invite yet: {error.message}. {error.remedy}")
+            return
+        from whisperd.cli.render import qr_text
+
+        self._console.print("\nGive this link to one person; it works once, for one hour:\n")
+        self._console.print(invite["link"], soft_wrap=True, markup=False)
+        self._console.print(f"\n{qr_text(invite['link'])}", markup=False)
+        self._console.print(f"Then talk: whisperctl chat open {invite['chat']}")

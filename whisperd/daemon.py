@@ -1,0 +1,120 @@
+"""The one place where the parts meet: Config -> running services.
+
+Order of start: the control socket (so that a second daemon is refused before it touches anything), the relay's
+listeners, tor, the peer role. Order of stop: the reverse, so that conversations can still say goodbye.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from whisperd import __version__, logs
+from whisperd.config import Config
+from whisperd.control.api import Api, onion_url
+from whisperd.control.events import EventBus
+from whisperd.control.server import ControlServer
+
+
+class Daemon:
+    """Both roles, tor and the control socket of one process. ``bus`` carries every event that users can see."""
+
+    def __init__(self, config: Config, *, reactor: Any) -> None:
+        self.config = config
+        self.bus = EventBus()
+        self._reactor = reactor
+        self._stopped: list[Deferred[None]] | None = None
+        self.relay = self._make_relay() if config.relay.enabled else None
+        self.tor = self._make_tor() if config.tor.mode != "off" else None
+        self.registry = self._make_registry() if config.peer.enabled else None
+        self.peer = self._make_peer() if config.peer.enabled else None
+        self._onion_port: int | None = None
+        self.api = Api(config, relay=self.relay, tor=self.tor, peer=self.peer, registry=self.registry,
+                       stop=self._stop_soon)
+        self.control = ControlServer(self.api, config.control.socket, config.control.group, self.bus, reactor)
+
+    async def start(self) -> None:
+        """Serve. Raises a WhisperdError, and leaves nothing behind, when something in the configuration stops it."""
+        await self.control.start()
+        try:
+            await self._start_roles()
+        except BaseException:
+            await self.stop()
+            raise
+        logs.note("daemon-started", version=__version__, relay=self.relay is not None, peer=self.peer is not None)
+
+    async def stop(self) -> None:
+        """Say goodbye everywhere and close every socket; a second call waits for the first."""
+        if self._stopped is not None:
+            waiting: Deferred[None] = Deferred()
+            self._stopped.append(waiting)
+            return await waiting
+        self._stopped = []
+        self.bus.emit("daemon-stopping")
+        for part in (self.peer, self.relay, self.tor, self.control):
+            if part is not None:
+                try:
+                    await part.stop()
+                except Exception as error:  # one part's failure must not keep the others from stopping
+                    logs.unexpected(error)
+        for waiting in self._stopped:
+            waiting.callback(None)
+        return None
+
+    async def _start_roles(self) -> None:
+        if self.relay is not None:
+            await self.relay.listen()
+            if self.tor is not None and self.config.onion.enabled:
+                self._onion_port = await self.relay.listen_for_onion()
+                self.tor.publish(self._onion_port)
+        if self.tor is not None:
+            self.tor.startService()
+
+    def _stop_soon(self) -> None:
+        """Leave the reactor after the reply to ``stop`` is on its way; the shutdown trigger does the rest."""
+        self._reactor.callLater(0.05, self._reactor.stop)
+
+    def _own_relay(self) -> tuple[str, int] | None:
+        """Return (public url, local port) of this daemon's relay, or None while nobody outside could reach it."""
+        if self.relay is None:
+            return None
+        if self.tor is not None and self._onion_port is not None:
+            onion = self.tor.status()["onion"]
+            url = onion_url(self.config, onion["address"])
+            return (url, self._onion_port) if url and onion["state"] == "up" else None
+        if self.config.peer.loopback and self.relay.local_port is not None:
+            return f"http://127.0.0.1:{self.relay.local_port}", self.relay.local_port
+        return None
+
+    # Imports stand inside: a relay without tor neither loads txtorcon nor any cryptography, and starts fast.
+
+    def _make_relay(self) -> Any:
+        from whisperd.relay.service import RelayService
+
+        return RelayService(self.config.relay, reactor=self._reactor)
+
+    def _make_tor(self) -> Any:
+        from whisperd.tor.service import TorService
+
+        return TorService(self.config, reactor=self._reactor, dialer=self._dialer, emit=self.bus.emit)
+
+    def _make_registry(self) -> Any:
+        from whisperd.plugin.registry import Registry
+
+        peer = self.config.peer
+        return Registry.load(peer.kex, peer.ratchet, allowed=peer.plugins, random=os.urandom)
+
+    def _make_peer(self) -> Any:
+        from whisperd.peer.service import PeerService
+
+        return PeerService(self.config.peer, registry=self.registry, reactor=self._reactor, dialer=self._dialer,
+                           own_relay=self._own_relay, emit=self.bus.emit)
+
+    @cached_property
+    def _dialer(self) -> Any:
+        from whisperd.tor.dial import Dialer
+
+        return Dialer(self._reactor, loopback=self.config.peer.loopback)
