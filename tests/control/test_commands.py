@@ -1,0 +1,67 @@
+"""The table of commands: what it accepts as parameters, and that it is in order itself."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whisperd.control.commands import COMMANDS, METHODS, Command, Param
+from whisperd.errors import UsageError
+
+
+def test_methods_and_verbs_are_unique() -> None:
+    assert len({command.verb for command in COMMANDS}) == len(COMMANDS)
+    assert len(METHODS) == sum(1 for command in COMMANDS if command.method)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.verb)
+def test_every_row_says_what_it_is(command: Command) -> None:
+    for help in (command.help, *(param.help for param in command.params)):
+        assert help[0].isupper() and help.endswith(".")
+    for param in command.params:
+        assert param.option or param.metavar, "a positional parameter shows a name in the usage line"
+        assert param.type == "boolean" or param.metavar
+        assert param.required or param.check(param.default) == param.default
+
+
+def test_what_is_left_out_gets_its_default() -> None:
+    assert METHODS["chat.invite"].bind({"expiry": 60}) == {"relay": "", "expiry": 60, "floor": ""}
+
+
+def test_local_parameters_are_not_sent() -> None:
+    with pytest.raises(UsageError, match="no parameter of this name"):
+        METHODS["chat.invite"].bind({"qr": True})
+
+
+@pytest.mark.parametrize(("method", "params", "words"), [
+    ("status", {"verbose": True}, "it has none"),
+    ("chat.send", {"chat": "c1"}, "needs the parameter text"),
+    ("chat.send", {"chat": "c1", "text": 3}, "text has to be a string"),
+    ("chat.history", {"chat": "c1", "after": 1.0}, "after has to be a whole number"),
+    ("chat.history", {"chat": "c1", "after": True}, "after has to be a whole number"),
+    ("chat.history", {"chat": "c1", "after": -1}, "too small; the least is 0"),
+    ("chat.invite", {"expiry": 10**9}, "too large; the most is 604800"),
+    ("chat.invite", {"floor": "utter"}, "one of standard, enhanced, quantum-resistant"),
+    ("chat.verify", {"chat": "c1", "confirm": 1}, "confirm has to be true or false"),
+    ("address", {"wait": "long"}, "wait has to be a number"),
+    ("address", {"wait": None}, "wait has to be a number"),
+])
+def test_wrong_parameters_are_named(method: str, params: dict, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        METHODS[method].bind(params)
+
+
+@given(st.dictionaries(st.sampled_from(["chat", "text", "wait", "x"]),
+                       st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.integers(), max_size=2)))
+def test_parameters_are_bound_or_refused_and_nothing_else(params: dict) -> None:
+    try:
+        bound = METHODS["chat.send"].bind(params)
+    except UsageError:
+        return
+    assert bound == params and set(bound) == {"chat", "text"}
+
+
+def test_a_number_may_be_whole_or_not() -> None:
+    wait = Param("wait", "number", "Seconds.", default=0, option="--wait", metavar="S", low=0, high=10)
+    assert wait.check(3) == 3 and wait.check(2.5) == 2.5

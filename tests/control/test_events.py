@@ -1,0 +1,103 @@
+"""The event bus: only what the table says, to whom it concerns, and nobody can disturb the others."""
+
+from __future__ import annotations
+
+import pytest
+
+from whisperd.control import events
+from whisperd.control.events import EVENTS, EventBus
+
+
+@pytest.fixture
+def complaints() -> list[BaseException]:
+    return []
+
+
+@pytest.fixture
+def bus(complaints: list[BaseException]) -> EventBus:
+    return EventBus(complaints.append)
+
+
+def collector() -> tuple[list[tuple[str, dict]], events.Deliver]:
+    heard: list[tuple[str, dict]] = []
+    return heard, lambda name, fields: heard.append((name, fields))
+
+
+def test_every_subscriber_hears_every_event_in_order(bus: EventBus) -> None:
+    first, hear_first = collector()
+    second, hear_second = collector()
+    bus.subscribe(hear_first)
+    bus.subscribe(hear_second)
+    bus.emit("onion-state", state="up", address="a.onion")
+    bus.emit("chat-state", chat="c1", state="connected", reason="")
+    assert [name for name, _ in first] == ["onion-state", "chat-state"]
+    assert first == second
+    assert first[0][1] == {"state": "up", "address": "a.onion"}
+
+
+def test_one_conversation_can_be_watched_alone_and_the_end_is_still_heard(bus: EventBus) -> None:
+    heard, hear = collector()
+    bus.subscribe(hear, chat="c2")
+    bus.emit("chat-state", chat="c1", state="connected", reason="")
+    bus.emit("chat-state", chat="c2", state="away", reason="lost")
+    bus.emit("tor-state", state="up", percent=100, summary="Done")
+    bus.emit("daemon-stopping")
+    assert [(name, fields.get("chat")) for name, fields in heard] == [("chat-state", "c2"), ("daemon-stopping", None)]
+
+
+def test_an_event_outside_the_table_cannot_be_emitted(bus: EventBus) -> None:
+    with pytest.raises(KeyError):
+        bus.emit("chat-gossip", chat="c1")
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_an_event_has_exactly_its_fields(bus: EventBus, name: str) -> None:
+    fields: dict[str, events.Value] = dict.fromkeys(EVENTS[name].fields, "x")
+    bus.emit(name, **fields)
+    with pytest.raises(ValueError, match=name):
+        bus.emit(name, **fields, extra=1)
+    if fields:
+        fields.popitem()
+        with pytest.raises(ValueError, match=name):
+            bus.emit(name, **fields)
+
+
+def test_whoever_unsubscribes_hears_no_more_even_in_the_middle_of_an_event(bus: EventBus) -> None:
+    heard, hear = collector()
+    stops = [bus.subscribe(lambda name, fields: stops[1]())]
+    stops.append(bus.subscribe(hear))
+    bus.emit("daemon-stopping")
+    assert heard == []
+    stops[1]()
+
+
+def test_a_subscriber_that_raises_is_taken_off_and_the_others_are_served(bus: EventBus, complaints) -> None:
+    heard, hear = collector()
+    calls = []
+
+    def broken(name: str, fields: dict) -> None:
+        calls.append(name)
+        raise RuntimeError("broken")
+
+    bus.subscribe(broken)
+    bus.subscribe(hear)
+    bus.emit("daemon-stopping")
+    bus.emit("daemon-stopping")
+    assert len(heard) == 2 and calls == ["daemon-stopping"]
+    assert [type(error) for error in complaints] == [RuntimeError]
+
+
+def test_a_subscriber_cannot_change_what_the_next_one_hears(bus: EventBus) -> None:
+    bus.subscribe(lambda name, fields: fields.clear())
+    heard, hear = collector()
+    bus.subscribe(hear)
+    bus.emit("message-state", chat="c1", id=1, state="sent")
+    assert heard == [("message-state", {"chat": "c1", "id": 1, "state": "sent"})]
+
+
+def test_the_number_of_subscribers_is_bounded(bus: EventBus) -> None:
+    stops = [bus.subscribe(lambda name, fields: None) for _ in range(events.MAX_SUBSCRIBERS)]
+    with pytest.raises(OverflowError):
+        bus.subscribe(lambda name, fields: None)
+    stops[0]()
+    bus.subscribe(lambda name, fields: None)

@@ -1,0 +1,156 @@
+"""Everything that can be asked of a running daemon, in one table.
+
+``COMMANDS`` names each verb of ``whisperctl``, the method of the control socket that answers it, and its parameters.
+The control server checks requests against it, ``whisperctl`` builds its verbs and help from it, and the completions
+and the tests of the man pages read it. ``whisperctl(1)``, COMMANDS; ``whisperd-protocol(7)``, CONTROL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from whisperd.errors import UsageError
+
+Scalar = bool | int | float | str
+
+#: JSON's name of a type -> what Python values are of it. A boolean is no number.
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,),
+}
+_ARTICLES = {"string": "a string", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
+
+LEVELS = ("standard", "enhanced", "quantum-resistant")
+
+
+@dataclass(frozen=True)
+class Param:
+    """One parameter of a command, in JSON and on the command line."""
+
+    name: str  #: its name in the JSON parameters
+    type: str  #: "string", "integer", "number" or "boolean"
+    help: str
+    default: Scalar = ""
+    required: bool = False
+    option: str = ""  #: "--expires"; empty: positional on the command line
+    metavar: str = ""
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    local: bool = False  #: whisperctl sees to it; it is not sent
+    implied: bool = False  #: whisperctl fills it in when there is exactly one conversation
+    many: bool = False  #: takes the rest of the words
+
+    def check(self, value: object) -> Scalar:
+        """Return ``value`` if it is of this parameter's type and within its bounds; raises UsageError otherwise."""
+        wanted = _TYPES[self.type]
+        if not isinstance(value, wanted) or (isinstance(value, bool) and self.type != "boolean"):
+            raise UsageError(f"parameter {self.name} has to be {_ARTICLES[self.type]}")
+        if self.choices and value and value not in self.choices:
+            raise UsageError(f"parameter {self.name} has to be one of {', '.join(self.choices)}")
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if self.low is not None and value < self.low:
+                raise UsageError(f"parameter {self.name} is too small; the least is {self.low:g}")
+            if self.high is not None and value > self.high:
+                raise UsageError(f"parameter {self.name} is too large; the most is {self.high:g}")
+        return value  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Command:
+    """One verb of whisperctl and the method that it calls."""
+
+    method: str  #: of the control socket; empty when the verb is made of other verbs' methods
+    verb: str  #: "chat invite"
+    help: str  #: one sentence; the first of the verb's --help
+    params: tuple[Param, ...] = ()
+    reads_only: bool = False  #: it changes nothing in the daemon
+    pages: bool = False  #: the answer is a list, cut to what one line holds: ask again with ``after``
+
+    @property
+    def attribute(self) -> str:
+        """The name of the daemon's function that serves it: ``chat.invite`` is ``chat_invite``."""
+        return self.method.replace(".", "_").replace("-", "_")
+
+    @property
+    def sent(self) -> tuple[Param, ...]:
+        """The parameters that go over the control socket."""
+        return tuple(param for param in self.params if not param.local)
+
+    def bind(self, given: Mapping[str, object]) -> dict[str, Scalar]:
+        """Return ``given`` checked and filled up with defaults; raises UsageError naming the parameter."""
+        known = {param.name: param for param in self.sent}
+        for name in given:
+            if name not in known:
+                raise UsageError(f"{self.method} has no parameter of this name; it has {_listed(known)}")
+        for param in known.values():
+            if param.required and param.name not in given:
+                raise UsageError(f"{self.method} needs the parameter {param.name}")
+        return {name: param.check(given[name]) if name in given else param.default for name, param in known.items()}
+
+
+def _listed(names: Mapping[str, Param]) -> str:
+    return ", ".join(names) or "none"
+
+
+_DAY = 86_400
+_CHAT = Param("chat", "string", "Name of the conversation, as 'chat list' shows it.", required=True, metavar="CHAT",
+              implied=True)
+
+
+def _wait(help: str, *, local: bool = True) -> Param:
+    return Param("wait", "number", help, default=0, option="--wait", metavar="SECONDS", low=0, high=_DAY, local=local)
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("status", "status", "Show what the daemon does: roles, tor, onion address, rooms, conversations.",
+            reads_only=True),
+    Command("address", "address", "Print the relay's onion address.",
+            (_wait("Wait as long as this for the address to be published.", local=False),), reads_only=True),
+    Command("chat.invite", "chat invite", "Make an invite link, for one person to join a new conversation.", (
+        Param("relay", "string", "Relay to meet at, as 'http://HOST[:PORT]', instead of the one that is configured.",
+              option="--relay", metavar="URL"),
+        Param("expiry", "integer", "Seconds that the invite lives, instead of what is configured.", default=0,
+              option="--expires", metavar="SECONDS", low=0, high=7 * _DAY),
+        Param("floor", "string", "Lowest security level that this conversation may have.", option="--floor",
+              metavar="LEVEL", choices=LEVELS),
+        Param("qr", "boolean", "Draw the link as a QR code; it is drawn on a terminal unless told otherwise.",
+              default=False, option="--qr/--no-qr", local=True),
+    )),
+    Command("chat.join", "chat join", "Join a conversation by its invite link.", (
+        Param("link", "string", "The invite link; '-' reads it from standard input, where no process list shows it.",
+              required=True, metavar="LINK"),
+        _wait("Wait as long as this until the two sides are connected."),
+    )),
+    Command("chat.list", "chat list", "List the conversations and their states.", reads_only=True),
+    Command("chat.send", "chat send", "Send a message; it is queued while the other side is away.", (
+        _CHAT,
+        Param("text", "string", "The message; '-' reads standard input and sends each line as a message.",
+              required=True, metavar="TEXT", many=True),
+        _wait("Wait as long as this until the other side has the message."),
+    )),
+    Command("events.subscribe", "chat watch", "Print what was said, then everything that happens, a line each.", (
+        Param("chat", "string", "Only this conversation.", metavar="CHAT"),
+    ), reads_only=True),
+    Command("", "chat open", "Talk: an interactive conversation in this terminal.", (_CHAT,)),
+    Command("chat.verify", "chat verify", "Show the words that have to be the same on both sides.", (
+        _CHAT,
+        Param("confirm", "boolean", "Mark the conversation as verified: the words were compared and are the same.",
+              default=False, option="--yes"),
+    )),
+    Command("chat.end", "chat end", "End a conversation, destroy its keys and tell the other side.", (_CHAT,)),
+    Command("chat.history", "chat history", "Print what was said, as far as the daemon's memory holds it.", (
+        _CHAT,
+        Param("after", "integer", "Only messages with a number above this.", default=0, option="--after",
+              metavar="NUMBER", low=0),
+    ), reads_only=True, pages=True),
+    Command("plugins", "plugins", "List the key exchanges and ratchets that this daemon has.", reads_only=True),
+    Command("stop", "stop", "Stop the daemon, and wait until it has.",
+            (_wait("Wait as long as this, instead of 60 seconds."),)),
+)
+
+#: The rows that the control socket serves, by method.
+METHODS: dict[str, Command] = {command.method: command for command in COMMANDS if command.method}
+
+#: The one method that the control server answers itself; all others are the daemon's.
+SUBSCRIBE = "events.subscribe"

@@ -1,0 +1,84 @@
+"""What the daemon tells those who watch: a closed table of events, and the bus that carries them.
+
+``whisperd-protocol(7)``, CONTROL, lists the same names and fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Value = str | int | float | bool | None
+Deliver = Callable[[str, dict[str, Value]], None]
+
+#: Most subscribers at a time; one beyond that is refused.
+MAX_SUBSCRIBERS = 256
+
+
+@dataclass(frozen=True)
+class Event:
+    """One kind of event: what it means, and exactly the fields that it has."""
+
+    help: str
+    fields: tuple[str, ...] = ()
+
+
+EVENTS: dict[str, Event] = {
+    "tor-state": Event("Where the connection to tor stands: off, starting, bootstrapping, up or lost.",
+                       ("state", "percent", "summary")),
+    "onion-state": Event("Where the onion service stands: absent, adding, publishing, up or lost.",
+                         ("state", "address")),
+    "chat-state": Event("A conversation is waiting, in handshake, connected, away or ended.",
+                        ("chat", "state", "reason")),
+    "chat-message": Event("A message was received ('in') or accepted for sending ('out').",
+                          ("chat", "id", "direction", "text")),
+    "message-state": Event("A message of ours is queued, sent, delivered or failed.", ("chat", "id", "state")),
+    "chat-error": Event("Something failed in a conversation: an error's code, message and remedy.",
+                        ("chat", "code", "message", "remedy")),
+    "daemon-stopping": Event("The daemon stops; nothing comes after this."),
+}
+
+
+class EventBus:
+    """Hands every event to every subscriber, at once and in order.
+
+    A subscriber is called with the event's name and fields; it must return at once, and has to bound whatever it
+    keeps for a slow reader. One that raises is taken off, and ``complain`` hears why; the others are not disturbed.
+    """
+
+    def __init__(self, complain: Callable[[BaseException], None]) -> None:
+        self._complain = complain
+        self._subscribers: dict[object, tuple[Deliver, str]] = {}
+
+    def emit(self, name: str, **fields: Value) -> None:
+        """Tell everybody; raises KeyError for an event that is not in the table, ValueError for other fields."""
+        if set(fields) != set(EVENTS[name].fields):
+            raise ValueError(f"event {name} has the fields {', '.join(EVENTS[name].fields) or 'none'}")
+        for key, (deliver, chat) in list(self._subscribers.items()):
+            if key in self._subscribers and _wanted(name, fields, chat):
+                self._hand_over(key, deliver, name, fields)
+
+    def subscribe(self, deliver: Deliver, chat: str = "") -> Callable[[], None]:
+        """Call ``deliver(name, fields)`` for each event, of one conversation only if ``chat`` is given.
+
+        Returns the function that ends it. Raises OverflowError when there are MAX_SUBSCRIBERS already.
+        """
+        if len(self._subscribers) >= MAX_SUBSCRIBERS:
+            raise OverflowError("too many subscribers")
+        key = object()
+        self._subscribers[key] = (deliver, chat)
+        return lambda: self._forget(key)
+
+    def _hand_over(self, key: object, deliver: Deliver, name: str, fields: dict[str, Value]) -> None:
+        try:
+            deliver(name, dict(fields))
+        except Exception as error:
+            self._forget(key)
+            self._complain(error)
+
+    def _forget(self, key: object) -> None:
+        self._subscribers.pop(key, None)
+
+
+def _wanted(name: str, fields: dict[str, Value], chat: str) -> bool:
+    return not chat or name == "daemon-stopping" or fields.get("chat") == chat
