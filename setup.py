@@ -48,7 +48,7 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    packages=find_packages(include=["whisperd", "whisperd.*"]) + ["whisperd_plugins"],
+    packages=[*find_packages(include=["whisperd", "whisperd.*"]), "whisperd_plugins"],
     package_dir={"whisperd_plugins": "plugins/whisperd_plugins"},
     install_requires=REQUIRES,
     extras_require=EXTRAS,

@@ -1,0 +1,50 @@
+"""The relay that one writes first: autobahn as it comes, a dictionary of rooms, two seats, no limits, no dialects."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from twisted.internet import reactor
+
+ROOMS: dict[str, list[Seat]] = {}
+
+
+class Seat(WebSocketServerProtocol):
+    """One connection: a JSON ``join`` takes a seat, every binary message goes to the other one."""
+
+    tcpNoDelay = True
+    room: str | None = None
+
+    def onConnect(self, request):
+        return request.protocols[0] if request.protocols else None
+
+    def onMessage(self, payload, isBinary):
+        if isBinary:
+            for other in ROOMS[self.room]:
+                if other is not self:
+                    other.sendMessage(payload, True)
+            return
+        self.room = json.loads(payload)["room"]
+        seats = ROOMS.setdefault(self.room, [])
+        seats.append(self)
+        if len(seats) == 2:
+            for seat in seats:
+                seat.sendMessage(b'{"type":"ready"}')
+
+    def onClose(self, wasClean, code, reason):
+        if self.room is not None:
+            ROOMS.pop(self.room, None)
+
+
+def main(port: int) -> None:
+    """Serve on loopback until killed."""
+    factory = WebSocketServerFactory(protocols=["whisperd.1"])
+    factory.protocol = Seat
+    reactor.listenTCP(port, factory, interface="127.0.0.1")
+    reactor.run()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

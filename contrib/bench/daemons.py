@@ -1,0 +1,77 @@
+"""Daemons for a benchmark: each its own process, on loopback, gone at the end."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+DEADLINE = 20.0
+
+
+@dataclass(frozen=True)
+class Started:
+    """A process that serves: where, and under which number."""
+
+    pid: int
+    port: int
+    control: str = ""
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def whisperd_relay() -> Iterator[Started]:
+    """Run ``whisperd`` with the relay role only and without tor."""
+    with tempfile.TemporaryDirectory(prefix="whisperd-bench-") as folder:
+        port, control = free_port(), f"{folder}/control.sock"
+        settings = Path(folder) / "whisperd.toml"
+        settings.write_text(
+            f'[control]\nsocket = "{control}"\n[log]\nlevel = "error"\n[tor]\nmode = "off"\n[peer]\nenabled = false\n'
+            f'[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\n'
+        )
+        with _running([str(BIN / "whisperd"), "--config", str(settings), "run"], port) as pid:
+            yield Started(pid, port, control)
+
+
+@contextmanager
+def autobahn_relay() -> Iterator[Started]:
+    """Run the straightforward relay of ``autobahn_relay.py``."""
+    port = free_port()
+    with _running([sys.executable, "-m", "contrib.bench.autobahn_relay", str(port)], port) as pid:
+        yield Started(pid, port)
+
+
+@contextmanager
+def _running(command: list[str], port: int) -> Iterator[int]:
+    process = subprocess.Popen(command)
+    try:
+        _wait_for(port, process)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(DEADLINE)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + DEADLINE
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise RuntimeError(f"{process.args!r} does not listen after {DEADLINE} s")

@@ -1,0 +1,51 @@
+"""whisperd.toml(5) and the table of configuration keys say the same."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from tests.house import pages
+from whisperd.config import KEYS, Key, load
+
+PAGE = "whisperd.toml.5"
+
+
+def promise(key: Key) -> str:
+    """Return the sentence with which the page describes a key's type, bounds and default."""
+    kind = {bool: "true or false", int: "number", str: "string", tuple: "list of strings"}[type(key.default)]
+    if key.choices:
+        kind = "one of " + ", ".join(f'"{choice}"' for choice in key.choices)
+    if key.low is not None or key.high is not None:
+        kind += f" from {key.low} to {key.high}"
+    return f"{kind}; default {shown(key.default)}"
+
+
+def shown(value: object) -> str:
+    """Return a value as TOML has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "[" + ", ".join(shown(item) for item in value) + "]"
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def test_the_page_has_every_key_once_and_no_other():
+    assert sorted(pages.items(PAGE, "KEYS")) == sorted(key.name for key in KEYS)
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.name)
+def test_type_bounds_default_and_help_of_a_key_stand_in_the_page(key):
+    words = " ".join(key.help.split())
+    assert f"{key.name} {promise(key)} {words}" in pages.text(PAGE)
+
+
+def test_every_example_loads(tmp_path):
+    documents = pages.examples(PAGE)
+    assert len(documents) >= 3
+    for number, document in enumerate(documents):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(document)
+        assert load(path).flat().keys() == {key.name for key in KEYS}
+        assert tomllib.loads(document)
