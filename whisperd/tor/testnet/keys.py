@@ -1,0 +1,70 @@
+"""Keys of directory authorities, made by tor's own programs, all of them at the same time."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from whisperd.errors import TestnetFailed, TorNotInstalled
+from whisperd.tor.testnet import processes
+from whisperd.tor.testnet.layout import Authority, Node, key_lines
+
+_IDENTITY = re.compile(r"^fingerprint ([0-9A-F]{40})$", re.MULTILINE)
+
+Job = tuple["subprocess.Popen[bytes]", processes.Recorded]
+
+
+def program(name: str) -> str:
+    """Return the full path of a program in PATH; raises TorNotInstalled."""
+    found = shutil.which(name)
+    if not found:
+        raise TorNotInstalled(f"there is no program '{name}' in PATH")
+    return found
+
+
+def start_jobs(tor: str, nodes: tuple[Node, ...]) -> Iterator[Job]:
+    """Start two processes for each authority: one makes its voting keys, the other its keys as a server."""
+    gencert = program("tor-gencert")
+    for node in nodes:
+        node.keys.mkdir(mode=0o700)
+        node.torrc.write_text("\n".join(key_lines(node)) + "\n")
+        yield _start(_gencert(gencert, node), node.folder / "gencert.log")
+        yield _start([tor, "--list-fingerprint", "--quiet", "-f", str(node.torrc), "--defaults-torrc", "/dev/null"],
+                     node.folder / "fingerprint.log")
+
+
+def _gencert(program: str, node: Node) -> list[str]:
+    keys = node.keys
+    return [program, "--create-identity-key", "--passphrase-fd", "0", "-m", "12",
+            "-i", str(keys / "authority_identity_key"), "-s", str(keys / "authority_signing_key"),
+            "-c", str(keys / "authority_certificate"), "-a", f"127.0.0.1:{node.dir_port}"]
+
+
+def _start(arguments: list[str], log: Path) -> Job:
+    with log.open("wb") as output:
+        process, recorded = processes.start(arguments, stdin=subprocess.PIPE, stdout=output, stderr=output)
+    assert process.stdin
+    # The passphrase protects keys that live for minutes beside it: it only has to be there.
+    process.stdin.write(b"private network\n")
+    process.stdin.close()
+    return process, recorded
+
+
+def read(node: Node) -> Authority:
+    """Return what the finished jobs made for ``node``; raises TestnetFailed when anything is missing."""
+    identity = _IDENTITY.search(_text(node.keys / "authority_certificate"))
+    fingerprint = _text(node.folder / "fingerprint").strip().partition(" ")[2]
+    if not identity or len(fingerprint) != 40:
+        raise TestnetFailed(f"tor made no keys for {node.name}: {_text(node.folder / 'gencert.log').strip()[-200:]}")
+    return Authority(node, fingerprint, identity[1])
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
