@@ -5,6 +5,9 @@ Randomness comes in as ``random``, a callable that takes a number of bytes and r
 ``os.urandom`` in the daemon and a seeded stream in tests. Sizes are in bytes. ``whisperd-plugins(7)`` is the manual.
 """
 
+# mypy: disable-error-code="misc"
+# (the methods of a zope.interface are written without ``self``)
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -53,7 +56,7 @@ class IIdentity(Interface):
         """Return X25519(identity private key, ``public``), 32 bytes; raises ValueError for a low-order point."""
 
     def wipe():
-        """Destroy the private keys as far as the language allows; every later use raises."""
+        """Destroy the private keys as far as the language allows; every later use raises KeyError."""
 
 
 class IKeyExchange(IPlugin):
@@ -92,7 +95,9 @@ class IRatchet(IPlugin):
         Raises KeyExchangeRefused when ``offer`` is not valid."""
 
     def responder(secret, private, random):
-        """Return the IRatchetSession of the side that made the offer. It can encrypt after its first decrypt."""
+        """Return the IRatchetSession of the side that made the offer. It can encrypt after its first decrypt.
+
+        A ``private`` serves once; raises ValueError when it is spent or wiped."""
 
     def load(dump, random):
         """Return the session that ``IRatchetSession.dump`` described; raises ValueError for any other bytes."""
@@ -104,7 +109,9 @@ class IRatchetSession(Interface):
     can_encrypt = Attribute("bool: False only for a responder that has decrypted nothing yet")
 
     def encrypt(plaintext, ad):
-        """Return a message that only the other side can read, bound to the associated data ``ad``."""
+        """Return a message that only the other side can read, bound to the associated data ``ad``.
+
+        Raises ValueError while ``can_encrypt`` is False."""
 
     def decrypt(message, ad):
         """Return the plaintext. Raises MessageRejected for anything that is not a fresh, authentic message, and
@@ -114,7 +121,7 @@ class IRatchetSession(Interface):
         """Return the whole state as versioned bytes, secrets included."""
 
     def wipe():
-        """Destroy the keys as far as the language allows; every later use raises."""
+        """Destroy the keys as far as the language allows; every later use raises ValueError."""
 
 
 class ILink(Interface):

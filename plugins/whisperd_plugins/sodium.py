@@ -1,0 +1,80 @@
+"""X25519 and XChaCha20-Poly1305 by libsodium, with keys in bytearrays that are used in place and can be wiped.
+
+PyNaCl's public bindings want keys as ``bytes``, which cannot be overwritten, and check types for longer than the
+cipher runs. So this module, alone in the project, calls the library below them; sizes are checked here, because
+libsodium reads as many bytes as it expects.
+"""
+
+from __future__ import annotations
+
+from nacl._sodium import ffi, lib
+
+KEY = 32
+NONCE = 24
+TAG = 16
+
+_FIELD = 2**255 - 19
+_view = ffi.from_buffer
+_multiply = lib.crypto_scalarmult
+_multiply_base = lib.crypto_scalarmult_base
+_seal = lib.crypto_aead_xchacha20poly1305_ietf_encrypt
+_open = lib.crypto_aead_xchacha20poly1305_ietf_decrypt
+_NULL = ffi.NULL
+
+
+def wipe(*buffers: bytearray | None) -> None:
+    """Overwrite each buffer with zeros."""
+    for buffer in buffers:
+        if buffer:
+            buffer[:] = bytes(len(buffer))
+
+
+def public_key(private: bytearray) -> bytes:
+    """Return the X25519 public key (32 bytes) of a private key (32 bytes) [RFC 7748, 6.1]."""
+    public = bytearray(KEY)
+    if len(private) != KEY or _multiply_base(_view(public), _view(private)):
+        raise ValueError("an X25519 private key has 32 bytes")
+    return bytes(public)
+
+
+def agree(private: bytearray, public: bytes) -> bytearray:
+    """Return the X25519 shared secret, 32 bytes [RFC 7748, 6.1].
+
+    Raises ValueError when a key has another size, or when the result is all zeros (a point of low order).
+    """
+    if len(private) != KEY or len(public) != KEY:
+        raise ValueError("an X25519 key has 32 bytes")
+    shared = bytearray(KEY)
+    if _multiply(_view(shared), _view(private), _view(public)):
+        raise ValueError("an X25519 public key of low order")
+    return shared
+
+
+def check_public_key(public: bytes) -> bytes:
+    """Return ``public``; raises ValueError unless it is the one canonical encoding (32 bytes) of a coordinate.
+
+    Points of low order are found by ``agree``, whose result is zero for exactly those.
+    """
+    if len(public) != KEY or int.from_bytes(public, "little") >= _FIELD:
+        raise ValueError("not a canonical X25519 public key")
+    return public
+
+
+def seal(key: bytearray, nonce: bytes, plaintext: bytes, ad: bytes) -> bytes:
+    """Return XChaCha20-Poly1305 of ``plaintext``, 16 bytes longer; key 32 bytes, nonce 24, never used twice."""
+    if len(key) != KEY or len(nonce) != NONCE:
+        raise ValueError("XChaCha20-Poly1305 takes a key of 32 bytes and a nonce of 24")
+    sealed = bytearray(len(plaintext) + TAG)
+    _seal(_view(sealed), _NULL, plaintext, len(plaintext), ad, len(ad), _NULL, nonce, _view(key))
+    return bytes(sealed)
+
+
+def unseal(key: bytearray, nonce: bytes, sealed: bytes, ad: bytes) -> bytes | None:
+    """Return the plaintext of ``seal``, or None when anything of it is not authentic."""
+    size = len(sealed) - TAG
+    if len(key) != KEY or len(nonce) != NONCE or size < 0:
+        return None
+    plaintext = bytearray(size)
+    if _open(_view(plaintext), _NULL, _NULL, sealed, len(sealed), ad, len(ad), nonce, _view(key)):
+        return None
+    return bytes(plaintext)

@@ -1,0 +1,240 @@
+"""The plug-ins that this daemon may use: bundled ones from a table, others by entry point and only when named.
+
+Before a plug-in is used for the first time it has to provide its interface, state this API version, have a proper
+id, version and level, and pass its own self-test [whisperd-plugins(7), LOADING].
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from zope.interface import Interface
+from zope.interface.verify import verifyObject
+
+from whisperd import __version__
+from whisperd.errors import PluginRefused, PluginUnknown
+from whisperd.interfaces import API_VERSION, IKeyExchange, IRatchet, Level, Random
+
+KEX = "kex"
+RATCHET = "ratchet"
+#: The interface of each kind of plug-in.
+INTERFACES: dict[str, type[Interface]] = {KEX: IKeyExchange, RATCHET: IRatchet}
+#: The plug-ins that come with whisperd: what a class path ``module:name`` leads to is called without arguments.
+BUNDLED: dict[str, dict[str, str]] = {
+    KEX: {"pqxdh-25519-mlkem1024": "whisperd_plugins.pqxdh:PqxdhMlkem1024"},
+    RATCHET: {"double-he": "whisperd_plugins.double_he:DoubleHeaderEncrypted"},
+}
+#: The identity key kinds that a key exchange may ask for.
+IDENTITY_KINDS = frozenset({"ed25519", "x25519", "mldsa87", "falcon1024"})
+
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,47}\Z")
+
+
+class Offer(NamedTuple):
+    """What a handshake says of a plug-in that this side can use."""
+
+    id: str
+    version: int
+    level: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a plug-in comes from: a class path and the distribution that it belongs to."""
+
+    kind: str
+    id: str
+    target: str
+    distribution: str
+    bundled: bool = True
+
+    @property
+    def module(self) -> str:
+        return self.target.partition(":")[0]
+
+    def make(self) -> Any:
+        """Import the module and return the plug-in; raises whatever its code raises."""
+        made: Any = importlib.import_module(self.module)
+        for name in self.target.partition(":")[2].split("."):
+            made = getattr(made, name)
+        return made()
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of the module's source in hexadecimal, or "" when there is no source to be read."""
+        try:
+            found = importlib.util.find_spec(self.module)
+            return hashlib.sha256(Path(str(found.origin)).read_bytes()).hexdigest() if found else ""
+        except (ImportError, OSError, ValueError):
+            return ""
+
+
+class Registry:
+    """The plug-ins that were named, loaded and checked, in the order in which they are offered."""
+
+    def __init__(self, allowed: Iterable[str] = (), random: Random = os.urandom) -> None:
+        self.random = random
+        self._allowed = frozenset(allowed)
+        self._sources = {(source.kind, source.id): source for source in _bundled()}
+        self._foreign = list(_foreign())
+        self._loaded: dict[tuple[str, str], Any] = {}
+        self._adopt_foreign()
+
+    @classmethod
+    def load(
+        cls,
+        kex_ids: Iterable[str],
+        ratchet_ids: Iterable[str],
+        allowed: Iterable[str] = (),
+        random: Random = os.urandom,
+    ) -> Registry:
+        """Return a registry that offers these plug-ins, best first; ``allowed`` names those of other distributions.
+
+        Raises PluginUnknown for an id that nobody provides and PluginRefused for one that must not be used.
+        """
+        registry = cls(allowed, random)
+        for kind, ids in ((KEX, kex_ids), (RATCHET, ratchet_ids)):
+            for plugin_id in ids:
+                registry.require(kind, plugin_id)
+        return registry
+
+    def kex(self, plugin_id: str) -> Any:
+        """Return the IKeyExchange of this id; raises PluginUnknown when it was not loaded."""
+        return self._get(KEX, plugin_id)
+
+    def ratchet(self, plugin_id: str) -> Any:
+        """Return the IRatchet of this id; raises PluginUnknown when it was not loaded."""
+        return self._get(RATCHET, plugin_id)
+
+    def offers_kex(self) -> list[Offer]:
+        """Return the key exchanges that may be used, best first."""
+        return self._offers(KEX)
+
+    def offers_ratchet(self) -> list[Offer]:
+        """Return the ratchets that may be used, best first."""
+        return self._offers(RATCHET)
+
+    def require(self, kind: str, plugin_id: str) -> Any:
+        """Load and check a plug-in once, and return it; raises PluginUnknown or PluginRefused."""
+        key = (kind, plugin_id)
+        if key not in self._loaded:
+            source = self._sources.get(key)
+            if source is None:
+                raise _unknown(kind, plugin_id, any((found.kind, found.id) == key for found in self._foreign))
+            self._loaded[key] = checked(source)
+        return self._loaded[key]
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return one row for every plug-in that is there, for ``whisperctl plugins``.
+
+        ``state`` is "loaded" (offered), "available" (bundled or allowed, not configured), "not-allowed" (its code was
+        not run) or "shadows" (it has the id of a bundled one and is never run).
+        """
+        rows = [self._row(source, "loaded" if key in self._loaded else "available")
+                for key, source in self._sources.items()]
+        for source in self._foreign:
+            if self._sources.get((source.kind, source.id)) is not source:
+                rows.append(self._row(source, "shadows" if _is_bundled(source.id) else "not-allowed"))
+        return rows
+
+    def _adopt_foreign(self) -> None:
+        for source in self._foreign:
+            if source.id not in self._allowed:
+                continue
+            if _is_bundled(source.id):
+                raise PluginRefused(f"{source.distribution} brings a plug-in with the bundled name {source.id}",
+                                    remedy="Remove the name from peer.plugins, or that distribution.")
+            if (source.kind, source.id) in self._sources:
+                raise PluginRefused(f"two distributions bring a plug-in {source.id}", remedy="Remove one of them.")
+            self._sources[(source.kind, source.id)] = source
+
+    def _get(self, kind: str, plugin_id: str) -> Any:
+        try:
+            return self._loaded[(kind, plugin_id)]
+        except KeyError:
+            raise PluginUnknown(f"the {kind} plug-in {plugin_id} is not loaded") from None
+
+    def _offers(self, kind: str) -> list[Offer]:
+        return [Offer(plugin.id, plugin.version, int(plugin.level))
+                for (found, _), plugin in self._loaded.items() if found == kind]
+
+    def _row(self, source: Source, state: str) -> dict[str, Any]:
+        plugin = self._loaded.get((source.kind, source.id)) if state == "loaded" else None
+        return {
+            "kind": source.kind,
+            "id": source.id,
+            "distribution": source.distribution,
+            "version": plugin.version if plugin else None,
+            "api": plugin.api if plugin else None,
+            "level": Level(plugin.level).name.lower().replace("_", "-") if plugin else None,
+            "state": state,
+            "sha256": source.sha256(),
+        }
+
+
+def checked(source: Source) -> Any:
+    """Return the plug-in of ``source`` after every check; raises PluginRefused that says which one failed."""
+    try:
+        plugin = source.make()
+    except Exception as error:
+        raise PluginRefused(f"{source.id} of {source.distribution} cannot be imported: {error}") from error
+    if plugin_fault := fault(plugin, source.kind, source.id):
+        raise PluginRefused(f"{source.id} of {source.distribution} {plugin_fault}")
+    try:
+        plugin.self_test()
+    except Exception as error:
+        raise PluginRefused(f"{source.id} of {source.distribution} failed its self-test: {error!r}") from error
+    return plugin
+
+
+def fault(plugin: Any, kind: str, plugin_id: str) -> str | None:
+    """Return what keeps ``plugin`` from being a plug-in of this kind and id, or None when its face is right."""
+    try:
+        verifyObject(INTERFACES[kind], plugin)
+    except Exception as error:
+        return f"does not provide {INTERFACES[kind].__name__}: {error}"
+    if plugin.api != API_VERSION:
+        return f"was written for API version {plugin.api}; this is {API_VERSION}"
+    if not isinstance(plugin.id, str) or not _ID.match(plugin.id):
+        return "has an id that is not 1 to 48 characters of a-z, 0-9 and '-'"
+    if plugin.id != plugin_id:
+        return f"says that it is {plugin.id}"
+    if type(plugin.version) is not int or not 1 <= plugin.version <= 255:
+        return "has a version that is not a whole number from 1 to 255"
+    if plugin.level not in tuple(Level):
+        return "states a level that does not exist"
+    if kind == KEX and not set(plugin.identity_kinds) <= IDENTITY_KINDS:
+        return "asks for an identity key that does not exist"
+    return None
+
+
+def _bundled() -> Iterator[Source]:
+    for kind, targets in BUNDLED.items():
+        for plugin_id, target in targets.items():
+            yield Source(kind, plugin_id, target, f"whisperd {__version__}")
+
+
+def _foreign() -> Iterator[Source]:
+    for kind in INTERFACES:
+        for entry in importlib.metadata.entry_points(group=f"whisperd.{kind}"):
+            name = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown"
+            yield Source(kind, entry.name, entry.value, name, bundled=False)
+
+
+def _is_bundled(plugin_id: str) -> bool:
+    return any(plugin_id in targets for targets in BUNDLED.values())
+
+
+def _unknown(kind: str, plugin_id: str, installed: bool) -> PluginUnknown:
+    if installed:
+        return PluginUnknown(f"the {kind} plug-in {plugin_id} is installed but not allowed",
+                             remedy="Name it in peer.plugins if you trust the distribution that it comes from.")
+    return PluginUnknown(f"there is no {kind} plug-in {plugin_id}")
