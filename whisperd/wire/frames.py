@@ -23,10 +23,12 @@ SUBPROTOCOL = "whisperd.1"
 
 @dataclass(frozen=True)
 class ErrorKind:
-    """What stands behind an error code: its text, and the WebSocket close code that follows (None: not fatal)."""
+    """What stands behind an error code: its text, the WebSocket close code that follows (None: not fatal), and the
+    seconds after which trying again makes sense (None: it does not, or at once)."""
 
     message: str
     close: int | None = None
+    retry_after: int | None = None
 
     @property
     def fatal(self) -> bool:
@@ -46,9 +48,9 @@ ERRORS: dict[str, ErrorKind] = {
     "peer-absent": ErrorKind("the other seat is empty; the frame was dropped"),
     "frame-too-large": ErrorKind("the frame is larger than the relay accepts", 1009),
     "not-text-utf8": ErrorKind("the text frame is not UTF-8", 1007),
-    "too-many-rooms": ErrorKind("the relay has as many rooms as it takes", 4008),
-    "too-many-connections": ErrorKind("the relay has as many connections as it takes", 1013),
-    "shutting-down": ErrorKind("the relay is going away", 1001),
+    "too-many-rooms": ErrorKind("the relay has as many rooms as it takes", 4008, 30),
+    "too-many-connections": ErrorKind("the relay has as many connections as it takes", 1013, 30),
+    "shutting-down": ErrorKind("the relay is going away", 1001, 5),
 }
 
 
@@ -115,9 +117,10 @@ class RelayError(Struct, frozen=True, tag_field="type", tag="error", omit_defaul
     retry_after: int | None = None
 
     @classmethod
-    def of(cls, code: str, retry_after: int | None = None) -> RelayError:
+    def of(cls, code: str) -> RelayError:
+        """Return the frame for a key of ERRORS."""
         kind = ERRORS[code]
-        return cls(code, kind.message, kind.fatal, retry_after)
+        return cls(code, kind.message, kind.fatal, kind.retry_after)
 
 
 class WhisperJoin(Struct, frozen=True, tag_field="type", tag="join", rename="camel"):
@@ -191,10 +194,6 @@ def decode_server(data: bytes) -> ServerFrame:
 def decode_whisper(data: bytes) -> WhisperFrame:
     """Return the frame that a WH15P3R client sent; raises FrameError."""
     return _decode(_whisper, data, _WHISPER_TYPES)
-
-
-#: The relay's only answer to a WH15P3R client besides errors: both seats are taken.
-WHISPER_READY = b'{"type":"ready"}'
 
 
 def encode_whisper_error(code: str) -> bytes:

@@ -1,0 +1,188 @@
+"""Rooms with two seats: the relay's whole state, without a socket and without a clock of its own.
+
+Both dialects share this model. A client is any hashable object, one for each connection; it holds at most one seat.
+A room is named by any hashable value that includes its dialect, so that the two never meet. A seat of ``whisperd.1``
+belongs to a token (the caller hands in a digest of it): its holder may drop and take it again. A seat of WH15P3R's
+dialect has a fixed number and no token: it is free as soon as its connection is gone. Every call returns effects, in
+the order in which they are to be carried out. [whisperd-protocol(7), RELAY]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from msgspec import Struct
+
+
+class Seated(Struct, frozen=True):
+    """``client`` has got this seat, 0 or 1; ``peer`` says whether the other seat has a live connection."""
+
+    client: Hashable
+    seat: int
+    peer: bool
+
+
+class Paired(Struct, frozen=True):
+    """Both seats of ``client``'s room have a live connection from now on."""
+
+    client: Hashable
+
+
+class PartnerGone(Struct, frozen=True):
+    """The other seat has no connection any more; ``reason`` is ``left`` (for good) or ``lost``."""
+
+    client: Hashable
+    reason: str
+
+
+class Deliver(Struct, frozen=True):
+    """Hand ``payload`` to ``client``, untouched."""
+
+    client: Hashable
+    payload: bytes
+    binary: bool
+
+
+class Refuse(Struct, frozen=True):
+    """Tell ``client`` of the error ``code``, a key of wire.frames.ERRORS; after a fatal one it has no seat."""
+
+    client: Hashable
+    code: str
+
+
+Effect = Seated | Paired | PartnerGone | Deliver | Refuse
+
+
+class _Room:
+    __slots__ = ("clients", "name", "tokens", "used")
+
+    def __init__(self, name: Hashable) -> None:
+        self.name = name
+        self.clients: list[Hashable | None] = [None, None]
+        self.tokens: list[bytes | None] = [None, None]
+        self.used = 0.0
+
+    @property
+    def paired(self) -> bool:
+        return None not in self.clients
+
+    @property
+    def empty(self) -> bool:
+        return self.clients == [None, None] and self.tokens == [None, None]
+
+    def free(self, seat: int) -> bool:
+        return self.clients[seat] is None and self.tokens[seat] is None
+
+    def choose(self, token: bytes | None, seat: int | None) -> int | None:
+        """Return the seat that this token or this number gets, or None when there is none for it."""
+        if token is not None and token in self.tokens:
+            return self.tokens.index(token)
+        return next((each for each in (0, 1) if seat in (None, each) and self.free(each)), None)
+
+
+class Rooms:
+    """All rooms of one relay. ``expiry``: seconds that a room lives without two live connections and without a
+    join, leave or loss; one with two live connections never expires."""
+
+    def __init__(self, expiry: float) -> None:
+        self._expiry = expiry
+        self._rooms: dict[Hashable, _Room] = {}
+        self._unpaired: dict[Hashable, _Room] = {}  # the one that was unused for longest comes first
+        self._places: dict[Hashable, tuple[_Room, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._rooms)
+
+    def __contains__(self, name: Hashable) -> bool:
+        return name in self._rooms
+
+    @property
+    def waiting(self) -> int:
+        """Return how many rooms lack a live connection on one seat or both."""
+        return len(self._unpaired)
+
+    def join(self, client: Hashable, name: Hashable, now: float, *, token: bytes | None = None,
+             seat: int | None = None) -> list[Effect]:
+        """Seat ``client`` by its token, which takes its seat again, or by a seat number, which has to be free.
+
+        Errors: ``already-joined``; ``room-full``, which changes nothing. The older connection of a token that comes
+        again is told ``replaced``.
+        """
+        if client in self._places:
+            return [Refuse(client, "already-joined")]
+        room = self._rooms.get(name) or _Room(name)
+        chosen = room.choose(token, seat)
+        if chosen is None:
+            return [Refuse(client, "room-full")]
+        effects: list[Effect] = []
+        older = room.clients[chosen]
+        if older is not None:
+            del self._places[older]
+            effects.append(Refuse(older, "replaced"))
+        room.clients[chosen], room.tokens[chosen] = client, token
+        self._places[client] = (room, chosen)
+        self._settle(room, now)
+        partner = room.clients[1 - chosen]
+        effects.append(Seated(client, chosen, partner is not None))
+        if partner is not None:
+            effects += [Paired(client), Paired(partner)]
+        return effects
+
+    def leave(self, client: Hashable, now: float) -> list[Effect]:
+        """Free the seat of ``client`` for anybody; error: ``not-joined``."""
+        if client not in self._places:
+            return [Refuse(client, "not-joined")]
+        room, seat = self._places[client]
+        room.tokens[seat] = None
+        return self._vacate(client, now, "left")
+
+    def lost(self, client: Hashable, now: float) -> list[Effect]:
+        """Note that the connection of ``client`` is gone; a seat with a token stays kept for it."""
+        return self._vacate(client, now, "lost") if client in self._places else []
+
+    def forward(self, client: Hashable, payload: bytes, binary: bool, name: Hashable = None) -> list[Effect]:
+        """Pass ``payload`` on to the other seat. Errors: ``not-joined``, also when a ``name`` is given that is not
+        this room's; ``peer-absent``."""
+        place = self._places.get(client)
+        if place is None or (name is not None and place[0].name != name):
+            return [Refuse(client, "not-joined")]
+        partner = place[0].clients[1 - place[1]]
+        if partner is None:
+            return [Refuse(client, "peer-absent")]
+        return [Deliver(partner, payload, binary)]
+
+    def expire(self, now: float) -> list[Effect]:
+        """Forget every unpaired room whose time is over; whoever waits in it is told ``expired``."""
+        effects: list[Effect] = []
+        while self._unpaired:
+            room = next(iter(self._unpaired.values()))
+            if now - room.used < self._expiry:
+                break
+            self._forget(room)
+            for client in room.clients:
+                if client is not None:
+                    del self._places[client]
+                    effects.append(Refuse(client, "expired"))
+        return effects
+
+    def _vacate(self, client: Hashable, now: float, reason: str) -> list[Effect]:
+        room, seat = self._places.pop(client)
+        room.clients[seat] = None
+        self._settle(room, now)
+        partner = room.clients[1 - seat]
+        return [] if partner is None else [PartnerGone(partner, reason)]
+
+    def _settle(self, room: _Room, now: float) -> None:
+        """Put ``room`` where it belongs after one of its seats has changed."""
+        if room.empty:
+            self._forget(room)
+            return
+        self._rooms[room.name] = room
+        room.used = now
+        self._unpaired.pop(room.name, None)
+        if not room.paired:
+            self._unpaired[room.name] = room
+
+    def _forget(self, room: _Room) -> None:
+        self._rooms.pop(room.name, None)
+        self._unpaired.pop(room.name, None)

@@ -1,0 +1,186 @@
+"""The relay as a Twisted service: opens the listeners, keeps the expiry going, stops in order."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import socket
+import stat
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.task import LoopingCall
+
+from whisperd.errors import AddressInUse, ConfigError
+from whisperd.interfaces import Random
+from whisperd.logs import note
+from whisperd.relay.limits import Limits
+from whisperd.relay.session import Relay
+from whisperd.relay.websocket import RelayFactory
+
+#: Seconds that clients have to answer the close when the relay stops.
+STOP_TIMEOUT = 3
+_KINDS = ("tcp", "unix", "systemd")
+
+
+class RelayService(Service):
+    """The relay role of one daemon.
+
+    ``settings`` has the keys of ``[relay]`` as attributes. ``clock`` (IReactorTime) drives every deadline in tests;
+    without one, deadlines follow ``reactor`` and rooms age by the monotonic clock.
+    """
+
+    name = "relay"
+
+    def __init__(self, settings: Any, *, reactor: Any, random: Random = os.urandom, clock: Any = None) -> None:
+        self._settings = settings
+        self._reactor = reactor
+        self._clock = clock or reactor
+        limits = Limits(max_connections=settings.max_connections, max_rooms=settings.max_rooms,
+                        max_frame=settings.max_frame, room_expiry=settings.room_expiry)
+        now: Callable[[], float] = clock.seconds if clock else time.monotonic
+        self._relay = Relay(limits, now, random(32))
+        self._listeners: list[tuple[Any, RelayFactory]] = []
+        self._sweep = LoopingCall(self._relay.expire)
+        self._sweep.clock = self._clock
+
+    async def listen(self) -> None:
+        """Open every listener of ``settings.listen``.
+
+        Raises AddressInUse, or ConfigError for a string that is no listener or an address that cannot be had; then
+        none is left open.
+        """
+        try:
+            for description in self._settings.listen:
+                await self._open(description, onion=False)
+        except Exception:
+            await self._close_ports()
+            raise
+        note("relay-listening", listeners=len(self._listeners))
+
+    async def listen_for_onion(self) -> int:
+        """Open one more listener, on 127.0.0.1, for the onion service, and return its port."""
+        port = await self._open("tcp:0:interface=127.0.0.1", onion=True)
+        return int(port.getHost().port)
+
+    @property
+    def addresses(self) -> list[str]:
+        """Return the ordinary listeners as ``tcp:HOST:PORT`` and ``unix:PATH``."""
+        return [_address(port) for port, factory in self._listeners if not factory.onion]
+
+    @property
+    def local_port(self) -> int | None:
+        """Return a TCP port that 127.0.0.1 reaches this relay at, an ordinary one first; None when there is none."""
+        ports = sorted(self._listeners, key=lambda listener: listener[1].onion)
+        hosts = [port.getHost() for port, _ in ports]
+        return next((host.port for host in hosts if getattr(host, "host", "") in ("127.0.0.1", "0.0.0.0")),  # noqa: S104
+                    None)
+
+    def status(self) -> dict[str, object]:
+        """Return the numbers that ``whisperctl status`` shows."""
+        relay = self._relay
+        return {
+            "rooms": len(relay.rooms), "waiting": relay.rooms.waiting, "paired": len(relay.rooms) - relay.rooms.waiting,
+            "connections": relay.limits.connections, "listeners": self.addresses, "refused": dict(relay.limits.refused),
+        }
+
+    async def stop(self) -> None:
+        """Close the listeners, tell every client ``shutting-down``, and wait until all are gone, 3 seconds at most."""
+        factories = [factory for _, factory in self._listeners]
+        await self._close_ports()
+        if self._sweep.running:
+            self._sweep.stop()
+        leaving = [factory.go_away() for factory in factories]
+        late = self._reactor.callLater(STOP_TIMEOUT, lambda: [factory.abort() for factory in factories])
+        for gone in leaving:
+            await gone
+        if late.active():
+            late.cancel()
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        return Deferred.fromCoroutine(self.stop())
+
+    async def _open(self, description: str, *, onion: bool) -> Any:
+        factory = RelayFactory(self._relay, self._clock, onion=onion)
+        try:
+            port = await _endpoint(self._reactor, description).listen(factory)
+        except CannotListenError as error:
+            raise _why_not(description, error.socketError) from None
+        except OSError as error:
+            raise _why_not(description, error) from None
+        except OverflowError:
+            raise _not_a_listener(description) from None
+        self._listeners.append((port, factory))
+        if not self._sweep.running:
+            self._sweep.start(min(5.0, self._settings.room_expiry / 4), now=False)
+        return port
+
+    async def _close_ports(self) -> None:
+        listeners, self._listeners = self._listeners, []
+        for port, _ in listeners:
+            with contextlib.suppress(FileNotFoundError):  # somebody has removed the unix socket already
+                await port.stopListening()
+
+
+def _endpoint(reactor: Any, description: str) -> Any:
+    """Return the endpoint of a listener string; raises ConfigError, or AddressInUse for a unix socket that answers."""
+    kind, _, rest = description.partition(":")
+    if kind not in _KINDS:
+        raise _not_a_listener(description)
+    if kind == "unix":
+        # Twisted's lock file names a process id, which another process may have by the next start.
+        description += "" if "lockfile=" in rest else ":lockfile=0"
+        path = re.split(r"(?<!\\):", rest)[0].removeprefix("address=").replace("\\:", ":")
+        if not path:
+            raise _not_a_listener(description)
+        _remove_stale(path)
+    try:
+        return serverFromString(reactor, description)
+    except (ValueError, TypeError, LookupError, AttributeError):
+        raise _not_a_listener(description) from None
+
+
+def _remove_stale(path: str) -> None:
+    """Remove the unix socket at ``path`` when nobody answers there; raises AddressInUse or ConfigError."""
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            raise ConfigError(f"relay.listen names {path}, which exists and is not a socket")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+        else:
+            raise AddressInUse(f"another program already answers on {path}")
+
+
+def _why_not(description: str, error: Any) -> AddressInUse | ConfigError:
+    if getattr(error, "errno", None) == errno.EADDRINUSE:
+        return AddressInUse(f"another program already listens on {description}")
+    reason = getattr(error, "strerror", None) or "the address cannot be used"
+    return ConfigError(f"relay.listen: {description} cannot be opened: {reason}",
+                       remedy="Name an address of this machine that this user may listen on.")
+
+
+def _not_a_listener(description: str) -> ConfigError:
+    return ConfigError(f"relay.listen: {description!r} is not a listener",
+                       remedy="Write 'tcp:PORT:interface=ADDRESS', 'unix:PATH' or 'systemd:domain=INET:name=NAME'.")
+
+
+def _address(port: Any) -> str:
+    host = port.getHost()
+    name = getattr(host, "name", None)
+    if name is not None:
+        return f"unix:{os.fsdecode(name)}"
+    return f"tcp:{host.host}:{host.port}"

@@ -1,0 +1,166 @@
+"""HTTP as far as the relay speaks it: one request head in, one answer or a WebSocket upgrade out; no socket.
+
+A head is at most 8,192 bytes; request bodies are never read, and the connection is closed after each answer. Any path
+upgrades. ``GET /health`` tells whether the relay works, ``GET /`` what it is; nothing else is there.
+
+Any ``Origin`` may connect, in both dialects. A page of the WH15P3R client may come from anywhere (also from a file),
+and there is nothing that the check would protect: the relay knows no cookies and no logins, and who lacks a room's
+name gets nothing out of it, whatever page they are on. [whisperd-protocol(7), RELAY HTTP; RFC 6455, 4.2]
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from whisperd.wire.frames import ERRORS, SUBPROTOCOL
+
+MAX_HEAD = 8_192
+#: What the relay calls itself; no version, so that nobody can sort relays by their holes.
+SERVER = "whisperd"
+
+_REASONS = {
+    200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 426: "Upgrade Required",
+    431: "Request Header Fields Too Large", 503: "Service Unavailable", 505: "HTTP Version Not Supported",
+}
+_REQUEST_LINE = re.compile(rb"([A-Z]{1,16}) ([!-~]+) HTTP/([0-9])\.([0-9])\Z")
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00\r\n]*?)[ \t]*\Z")
+_ALONE = frozenset({"host", "sec-websocket-key", "sec-websocket-version", "content-length", "origin"})
+
+
+class HttpRefused(Exception):
+    """A request that gets no more than a status; ``headers`` go with it."""
+
+    def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        self.headers = headers or {}
+
+
+@dataclass(frozen=True)
+class Head:
+    """A request's head: the path without its query, header names in lower case, and what came behind the head."""
+
+    method: str
+    path: str
+    version: tuple[int, int]
+    headers: Mapping[str, str]
+    rest: bytes
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """A valid request for a WebSocket: its Sec-WebSocket-Key and the subprotocol to speak (None: WH15P3R's)."""
+
+    key: str
+    subprotocol: str | None
+
+
+def read_head(data: bytes) -> Head | None:
+    """Return the request head that ``data`` begins with, None when its end has not come yet; raises HttpRefused."""
+    if data and not data[:1].isalpha():
+        raise HttpRefused(400, "this is not HTTP")
+    end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
+    if end < 0:
+        if len(data) >= MAX_HEAD:
+            raise HttpRefused(431, "the request head is too large")
+        return None
+    line, *fields = data[:end].split(b"\r\n")
+    request = _REQUEST_LINE.match(line)
+    if request is None:
+        raise HttpRefused(400, "the request line is malformed")
+    version = int(request[3]), int(request[4])
+    if version not in ((1, 0), (1, 1)):
+        raise HttpRefused(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+    path = request[2].decode().partition("?")[0]
+    return Head(request[1].decode(), path, version, _read_fields(fields), data[end + 4:])
+
+
+def upgrade(head: Head) -> Upgrade | None:
+    """Return what a client that asks for a WebSocket wants, None for plain HTTP; raises HttpRefused."""
+    if "websocket" not in _words(head, "upgrade"):
+        return None
+    if head.method != "GET" or head.version != (1, 1) or "upgrade" not in _words(head, "connection"):
+        raise HttpRefused(400, "the WebSocket handshake is malformed")
+    if head.headers.get("sec-websocket-version") != "13":
+        raise HttpRefused(426, "only WebSocket version 13 is spoken here",
+                          {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"})
+    key = head.headers.get("sec-websocket-key", "")
+    if not _is_key(key):
+        raise HttpRefused(400, "the Sec-WebSocket-Key is malformed")
+    offered = head.headers.get("sec-websocket-protocol")
+    if offered is None:
+        return Upgrade(key, None)
+    if SUBPROTOCOL not in (word.strip() for word in offered.split(",")):
+        raise HttpRefused(400, f"the only WebSocket subprotocol here is {SUBPROTOCOL}")
+    return Upgrade(key, SUBPROTOCOL)
+
+
+def answer(head: Head, health: Mapping[str, object]) -> bytes:
+    """Return the whole answer to a plain request; ``health`` is what ``/health`` says."""
+    bare = head.method == "HEAD"
+    if head.path not in ("/", "/health"):
+        return respond(404, "there is nothing here\n", bare=bare)
+    if head.method not in ("GET", "HEAD"):
+        return respond(405, "only GET and HEAD are answered here\n", {"Allow": "GET, HEAD"})
+    if head.path == "/":
+        return respond(200, "This is a whisperd relay. It passes on, and it keeps nothing.\n", bare=bare)
+    return respond(200, json.dumps(health, separators=(",", ":")), kind="application/json", bare=bare)
+
+
+def refusal(error: HttpRefused) -> bytes:
+    """Return the whole answer to a request that was refused."""
+    return respond(error.status, f"{error}\n", error.headers)
+
+
+def overloaded() -> bytes:
+    """Return the whole answer to a WebSocket handshake beyond the connection cap."""
+    kind = ERRORS["too-many-connections"]
+    body = {"type": "error", "code": "too-many-connections", "message": kind.message, "fatal": True,
+            "retry_after": kind.retry_after}
+    return respond(503, json.dumps(body, separators=(",", ":")), {"Retry-After": str(kind.retry_after)},
+                   kind="application/json")
+
+
+def respond(status: int, body: str, headers: Mapping[str, str] | None = None, *, kind: str = "text/plain",
+            bare: bool = False) -> bytes:
+    """Return an HTTP answer; ``bare`` leaves the body out, as HEAD wants it, and keeps its length."""
+    content = body.encode()
+    fields = {
+        "Server": SERVER,
+        "Content-Type": f"{kind}; charset=utf-8",
+        "Content-Length": str(len(content)),
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "Connection": "close",
+        **(headers or {}),
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"HTTP/1.1 {status} {_REASONS[status]}\r\n{head}\r\n".encode() + (b"" if bare else content)
+
+
+def _read_fields(lines: list[bytes]) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for line in lines:
+        field = _HEADER.match(line)
+        if field is None:
+            raise HttpRefused(400, "a header field is malformed")
+        name, value = field[1].decode().lower(), field[2].decode("latin-1")
+        if name in fields and name in _ALONE:
+            raise HttpRefused(400, "a header field that has to stand alone stands twice")
+        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    return fields
+
+
+def _words(head: Head, name: str) -> list[str]:
+    return [word.strip().lower() for word in head.headers.get(name, "").split(",")]
+
+
+def _is_key(key: str) -> bool:
+    try:
+        return len(key) == 24 and len(binascii.a2b_base64(key.encode(), strict_mode=True)) == 16
+    except (binascii.Error, UnicodeEncodeError):
+        return False

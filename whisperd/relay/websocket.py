@@ -1,0 +1,228 @@
+"""The WebSocket edge: autobahn between a socket and a Session, with autobahn's traps closed.
+
+autobahn frames, unmasks, validates UTF-8, pings and closes. The opening handshake is read by ``relay.web``, so that
+plain HTTP gets proper answers, the whole head has one deadline, and no header and no address is kept. Deadlines in
+seconds: 30 for the head (dripping does not extend it), 10 for a close; a ping after 30 of silence, dead after two
+more of these without an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, ITCPTransport
+
+from whisperd.relay import web
+from whisperd.relay.session import Relay, Session, WhisperdSession, WhisperSession
+
+HEAD_TIMEOUT = 30
+CLOSE_TIMEOUT = 10
+PING_INTERVAL = 30
+PING_TIMEOUT = 2 * PING_INTERVAL
+#: Bytes on top of the transport's buffer (64 KiB) that may wait for a reader who does not read; at least 4 frames.
+MAX_UNSENT = 1_048_576
+
+_BROKEN = {1009: "frame-too-large", 1007: "not-text-utf8"}
+
+
+class RelayProtocol(WebSocketServerProtocol):
+    """One connection, plain HTTP or WebSocket; the Wire of its session."""
+
+    factory: RelayFactory
+    transport: Any
+    session: Session | None = None
+    _drop_call: Any = None
+    _congested = False
+    _unsent = 0
+
+    # -- the socket: overridden because autobahn formats the client's address and debug texts here, at every read ----
+
+    def connectionMade(self) -> None:
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
+        self._connectionMade()
+        self.transport.registerProducer(self, True)
+        self.factory.protocols.add(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.state != self.STATE_CLOSED:  # autobahn would go on collecting
+            self._dataReceived(data)
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        if self._congested:
+            self._unsent += len(data)
+            if self._unsent > self.factory.max_unsent:
+                self.dropConnection(abort=True)
+                return
+        self.transport.write(data)
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.factory.protocols.discard(self)
+        self.factory.relay.limits.socket_closed()
+        if self.session is not None:
+            self.factory.relay.limits.connection_closed()
+            self.session.lost()
+            self.session = None
+        for call in (self._drop_call, self.closeHandshakeTimeoutCall):  # autobahn leaves the second one running
+            if call is not None and call.active():
+                call.cancel()
+        self._connectionLost(reason)
+        self.factory.tell_if_empty()
+
+    # -- the opening handshake ---------------------------------------------------------------------------------------
+
+    def processHandshake(self) -> None:
+        try:
+            head = web.read_head(self.data)
+            if head is None:
+                return
+            wanted = web.upgrade(head)
+        except web.HttpRefused as error:
+            self._answer(web.refusal(error))
+            return
+        if wanted is None:
+            self._answer(web.answer(head, self.factory.health()))
+        elif not self.factory.relay.limits.connection_opened():
+            self._answer(web.overloaded())
+        else:
+            self._open(wanted, head.rest)
+
+    def _answer(self, response: bytes) -> None:
+        self.transport.write(response)
+        self.wasClean = True
+        self.dropConnection(abort=False)
+
+    def _open(self, wanted: web.Upgrade, rest: bytes) -> None:
+        dialect = WhisperSession if wanted.subprotocol is None else WhisperdSession
+        self.session = dialect(self.factory.relay, self)
+        self.data = rest
+        self._wskey, self.websocket_version = wanted.key, 13
+        self.websocket_extensions: list[Any] = []  # whatever is offered: no compression, no extension
+        self.websocket_protocols = [wanted.subprotocol] if wanted.subprotocol else []
+        self.succeedHandshake(wanted.subprotocol)
+
+    # -- messages ----------------------------------------------------------------------------------------------------
+
+    def onMessageEnd(self) -> None:
+        """Hand over a message without autobahn's Deferred for each."""
+        if not self.failedByMe and self.session is not None:
+            self.session.received(b"".join(self.message_data), self.message_is_binary)
+        self.message_data = []
+
+    def send(self, payload: bytes, binary: bool) -> None:
+        """Send one message; nothing happens when the connection is closing or gone."""
+        if self.state == self.STATE_OPEN:
+            self.sendFrame(opcode=2 if binary else 1, payload=payload)
+
+    def pauseProducing(self) -> None:
+        """The transport's buffer is full: count from here on what is put on top."""
+        self._congested, self._unsent = True, 0
+
+    def resumeProducing(self) -> None:
+        self._congested = False
+
+    def stopProducing(self) -> None:
+        self._congested = False
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake; what still comes in is thrown away."""
+        self.failedByMe = True
+        if self.state == self.STATE_OPEN:
+            self.sendCloseFrame(code, reason.encode())
+
+    def go_away(self) -> None:
+        """Tell the client that the relay stops, and close; a client that has not asked for anything is just closed."""
+        if self.state == self.STATE_OPEN and self.session is not None:
+            self.session.refuse("shutting-down")
+        elif self.state == self.STATE_CONNECTING:
+            self.dropConnection(abort=True)
+
+    def _fail_connection(self, code: int = 1001, reason: str = "") -> None:
+        """autobahn has found a message too large (1009), not UTF-8 (1007) or against the protocol (1002)."""
+        if self.state != self.STATE_OPEN or self.session is None:
+            return
+        if code in _BROKEN:
+            self.session.refuse(_BROKEN[code])
+        else:
+            self.close(code, "protocol-error")
+            self.session.lost()
+
+    def _protocol_violation(self, reason: str) -> bool:
+        """Close for good: where the next frame begins is not known any more."""
+        self._fail_connection(1002)
+        self.dropConnection(abort=False)
+        return True
+
+    def _closeConnection(self, abort: bool = False) -> None:
+        if abort:
+            self.transport.abortConnection()
+        else:
+            self.transport.loseConnection()
+            self._drop_call = self.factory.call_later(CLOSE_TIMEOUT, self.transport.abortConnection)
+
+
+class _Timer:
+    """autobahn's timer, on the clock that is given."""
+
+    def __init__(self, call_later: Callable[..., IDelayedCall]) -> None:
+        self.call_later = call_later
+
+
+class RelayFactory(WebSocketServerFactory):
+    """The connections of one listener. ``onion``: its clients come through Tor, and hear no number of rooms."""
+
+    noisy = False
+
+    def __init__(self, relay: Relay, clock: Any, *, onion: bool = False) -> None:
+        super().__init__(server=web.SERVER, reactor=clock)
+        self.relay = relay
+        self.onion = onion
+        self.call_later = clock.callLater
+        self.max_unsent = max(MAX_UNSENT, 4 * relay.limits.max_frame)
+        self.protocols: set[RelayProtocol] = set()
+        self._empty: Deferred[None] | None = None
+        self._batched_timer = _Timer(clock.callLater)
+        self.setProtocolOptions(
+            versions=[13], webStatus=False, failByDrop=False, openHandshakeTimeout=HEAD_TIMEOUT,
+            closeHandshakeTimeout=CLOSE_TIMEOUT, autoPingInterval=PING_INTERVAL, autoPingTimeout=PING_TIMEOUT,
+            maxFramePayloadSize=relay.limits.max_frame, maxMessagePayloadSize=relay.limits.max_frame,
+        )
+        # autobahn copies 29 options to each connection and formats them for a debug log; here they are the class's.
+        options = {name: getattr(self, name) for name in RelayProtocol.CONFIG_ATTRS}
+        self.protocol: Any = type("RelayProtocol", (RelayProtocol,), {**options, "CONFIG_ATTRS": ()})
+
+    def buildProtocol(self, addr: object) -> Any:
+        """Return a protocol, or None (Twisted then closes the socket) when there are too many sockets already."""
+        if not self.relay.limits.socket_opened():
+            return None
+        protocol = self.protocol()
+        protocol.factory = self
+        return protocol
+
+    def health(self) -> dict[str, object]:
+        """Return what ``/health`` says on this listener."""
+        return {"status": "ok"} if self.onion else {"status": "ok", "sessions": len(self.relay.rooms)}
+
+    def go_away(self) -> Deferred[None]:
+        """Tell every client that the relay stops; the Deferred fires when the last connection is gone."""
+        self._empty = Deferred()
+        for protocol in list(self.protocols):
+            protocol.go_away()
+        empty = self._empty
+        self.tell_if_empty()
+        return empty
+
+    def abort(self) -> None:
+        """Drop every connection that is still there."""
+        for protocol in list(self.protocols):
+            protocol.transport.abortConnection()
+
+    def tell_if_empty(self) -> None:
+        if not self.protocols and self._empty is not None:
+            empty, self._empty = self._empty, None
+            empty.callback(None)
