@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from whisperd.errors import ChatUnknown, UsageError, WhisperdError, catalogue
 from whisperd.wire import control
-from whisperd.wire.control import Answer, Event, Fault, Lines, LineTooLong
+from whisperd.wire.control import Answer, Fault, Lines, LineTooLong
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=64)
 IDS = st.none() | st.integers(-(2**53) + 1, 2**53 - 1) | TEXTS
@@ -35,7 +35,8 @@ def test_a_result_survives_the_line(request_id, result) -> None:
 
 @given(TEXTS, FIELDS)
 def test_an_event_survives_the_line(name, fields) -> None:
-    assert control.decode_incoming(control.encode_event(name, fields)) == Event(name, fields)
+    event = {"event": name, **fields}
+    assert control.decode_incoming(control.encode_event(event)) == event
 
 
 @pytest.mark.parametrize("kind", catalogue().values(), ids=lambda kind: kind.code)
@@ -143,7 +144,7 @@ def test_a_stream_byte_by_byte_does_not_cost_the_square_of_its_length() -> None:
 
 
 def test_what_does_not_fit_into_a_line_is_not_encoded() -> None:
-    for encode in (lambda text: control.encode_result(1, text), lambda text: control.encode_event("e", {"text": text}),
+    for encode in (lambda text: control.encode_result(1, text), lambda text: control.encode_event({"event": text}),
                    lambda text: control.encode_request(1, "m", {"text": text})):
         with pytest.raises(LineTooLong):
             encode("x" * control.MAX_LINE)

@@ -18,9 +18,9 @@ def bus(complaints: list[BaseException]) -> EventBus:
     return EventBus(complaints.append)
 
 
-def collector() -> tuple[list[tuple[str, dict]], events.Deliver]:
-    heard: list[tuple[str, dict]] = []
-    return heard, lambda name, fields: heard.append((name, fields))
+def collector() -> tuple[list[dict], events.Deliver]:
+    heard: list[dict] = []
+    return heard, heard.append
 
 
 def test_every_subscriber_hears_every_event_in_order(bus: EventBus) -> None:
@@ -30,9 +30,9 @@ def test_every_subscriber_hears_every_event_in_order(bus: EventBus) -> None:
     bus.subscribe(hear_second)
     bus.emit("onion-state", state="up", address="a.onion")
     bus.emit("chat-state", chat="c1", state="connected", reason="")
-    assert [name for name, _ in first] == ["onion-state", "chat-state"]
+    assert [event["event"] for event in first] == ["onion-state", "chat-state"]
     assert first == second
-    assert first[0][1] == {"state": "up", "address": "a.onion"}
+    assert first[0] == {"event": "onion-state", "state": "up", "address": "a.onion"}
 
 
 def test_one_conversation_can_be_watched_alone_and_the_end_is_still_heard(bus: EventBus) -> None:
@@ -42,7 +42,7 @@ def test_one_conversation_can_be_watched_alone_and_the_end_is_still_heard(bus: E
     bus.emit("chat-state", chat="c2", state="away", reason="lost")
     bus.emit("tor-state", state="up", percent=100, summary="Done")
     bus.emit("daemon-stopping")
-    assert [(name, fields.get("chat")) for name, fields in heard] == [("chat-state", "c2"), ("daemon-stopping", None)]
+    assert [(event["event"], event.get("chat")) for event in heard] == [("chat-state", "c2"), ("daemon-stopping", None)]
 
 
 def test_an_event_outside_the_table_cannot_be_emitted(bus: EventBus) -> None:
@@ -64,7 +64,7 @@ def test_an_event_has_exactly_its_fields(bus: EventBus, name: str) -> None:
 
 def test_whoever_unsubscribes_hears_no_more_even_in_the_middle_of_an_event(bus: EventBus) -> None:
     heard, hear = collector()
-    stops = [bus.subscribe(lambda name, fields: stops[1]())]
+    stops = [bus.subscribe(lambda event: stops[1]())]
     stops.append(bus.subscribe(hear))
     bus.emit("daemon-stopping")
     assert heard == []
@@ -75,8 +75,8 @@ def test_a_subscriber_that_raises_is_taken_off_and_the_others_are_served(bus: Ev
     heard, hear = collector()
     calls = []
 
-    def broken(name: str, fields: dict) -> None:
-        calls.append(name)
+    def broken(event: dict) -> None:
+        calls.append(event["event"])
         raise RuntimeError("broken")
 
     bus.subscribe(broken)
@@ -88,16 +88,16 @@ def test_a_subscriber_that_raises_is_taken_off_and_the_others_are_served(bus: Ev
 
 
 def test_a_subscriber_cannot_change_what_the_next_one_hears(bus: EventBus) -> None:
-    bus.subscribe(lambda name, fields: fields.clear())
+    bus.subscribe(dict.clear)
     heard, hear = collector()
     bus.subscribe(hear)
     bus.emit("message-state", chat="c1", id=1, state="sent")
-    assert heard == [("message-state", {"chat": "c1", "id": 1, "state": "sent"})]
+    assert heard == [{"event": "message-state", "chat": "c1", "id": 1, "state": "sent"}]
 
 
 def test_the_number_of_subscribers_is_bounded(bus: EventBus) -> None:
-    stops = [bus.subscribe(lambda name, fields: None) for _ in range(events.MAX_SUBSCRIBERS)]
+    stops = [bus.subscribe(lambda event: None) for _ in range(events.MAX_SUBSCRIBERS)]
     with pytest.raises(OverflowError):
-        bus.subscribe(lambda name, fields: None)
+        bus.subscribe(lambda event: None)
     stops[0]()
-    bus.subscribe(lambda name, fields: None)
+    bus.subscribe(lambda event: None)

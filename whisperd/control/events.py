@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from whisperd import logs
+
 Value = str | int | float | bool | None
-Deliver = Callable[[str, dict[str, Value]], None]
+Happened = dict[str, Value]
+Deliver = Callable[[Happened], None]
 
 #: Most subscribers at a time; one beyond that is refused.
 MAX_SUBSCRIBERS = 256
@@ -42,11 +45,12 @@ EVENTS: dict[str, Event] = {
 class EventBus:
     """Hands every event to every subscriber, at once and in order.
 
-    A subscriber is called with the event's name and fields; it must return at once, and has to bound whatever it
-    keeps for a slow reader. One that raises is taken off, and ``complain`` hears why; the others are not disturbed.
+    A subscriber is called with one dict, the event's name under "event" and its fields beside it. It must return at
+    once, and has to bound whatever it keeps for a slow reader. One that raises is taken off, and ``complain`` hears
+    why; the others are not disturbed.
     """
 
-    def __init__(self, complain: Callable[[BaseException], None]) -> None:
+    def __init__(self, complain: Callable[[BaseException], None] = logs.unexpected) -> None:
         self._complain = complain
         self._subscribers: dict[object, tuple[Deliver, str]] = {}
 
@@ -56,10 +60,10 @@ class EventBus:
             raise ValueError(f"event {name} has the fields {', '.join(EVENTS[name].fields) or 'none'}")
         for key, (deliver, chat) in list(self._subscribers.items()):
             if key in self._subscribers and _wanted(name, fields, chat):
-                self._hand_over(key, deliver, name, fields)
+                self._hand_over(key, deliver, {"event": name, **fields})
 
     def subscribe(self, deliver: Deliver, chat: str = "") -> Callable[[], None]:
-        """Call ``deliver(name, fields)`` for each event, of one conversation only if ``chat`` is given.
+        """Call ``deliver(event)`` for each event, of one conversation only if ``chat`` is given.
 
         Returns the function that ends it. Raises OverflowError when there are MAX_SUBSCRIBERS already.
         """
@@ -69,9 +73,9 @@ class EventBus:
         self._subscribers[key] = (deliver, chat)
         return lambda: self._forget(key)
 
-    def _hand_over(self, key: object, deliver: Deliver, name: str, fields: dict[str, Value]) -> None:
+    def _hand_over(self, key: object, deliver: Deliver, event: Happened) -> None:
         try:
-            deliver(name, dict(fields))
+            deliver(event)
         except Exception as error:
             self._forget(key)
             self._complain(error)

@@ -61,13 +61,6 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     id: Id | msgspec.UnsetType = msgspec.UNSET
 
 
-class Event(msgspec.Struct, frozen=True):
-    """Something happened: ``fields`` without the event's name."""
-
-    name: str
-    fields: dict[str, Any]
-
-
 class Answer(msgspec.Struct, frozen=True):
     """The answer to one request: a result, or the error that it ended with."""
 
@@ -97,6 +90,9 @@ class _Incoming(msgspec.Struct, frozen=True):
     method: Literal["event"] | None = None
     params: dict[str, Any] = {}
 
+
+#: Something that happened: the name under "event", and its fields beside it.
+Event = dict[str, Any]
 
 _encoder = msgspec.json.Encoder()
 _incoming = msgspec.json.Decoder(_Incoming)
@@ -140,9 +136,9 @@ def encode_fault(fault: Fault) -> bytes:
     return _line({"jsonrpc": "2.0", "id": fault.request, "error": problem})
 
 
-def encode_event(name: str, fields: dict[str, Any]) -> bytes:
+def encode_event(event: Event) -> bytes:
     """Return the line of a notification; raises LineTooLong."""
-    return _line({"jsonrpc": "2.0", "method": "event", "params": {"event": name, **fields}})
+    return _line({"jsonrpc": "2.0", "method": "event", "params": event})
 
 
 def decode_request(line: bytes) -> Request:
@@ -166,8 +162,7 @@ def decode_incoming(line: bytes) -> Answer | Event:
     """Return what a server said in one line; raises msgspec.DecodeError for anything else."""
     heard = _incoming.decode(line)
     if heard.method is not None:
-        fields = dict(heard.params)
-        return Event(str(fields.pop("event", "")), fields)
+        return heard.params
     if heard.error is not None:
         return Answer(heard.id, error=_revive(heard.error))
     return Answer(heard.id, result=heard.result)

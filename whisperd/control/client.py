@@ -1,0 +1,133 @@
+"""The blocking side of the control socket, for whisperctl and other programs. It needs no event loop."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Self
+
+import msgspec
+
+from whisperd.control.commands import SUBSCRIBE
+from whisperd.errors import DaemonUnreachable, PermissionRefused, TimedOut
+from whisperd.wire import control
+from whisperd.wire.control import Answer, Event, Lines
+
+#: Seconds that a call may take, unless told otherwise.
+CALL_SECONDS = 30.0
+_CHUNK = 1 << 16
+
+
+class Client:
+    """One connection to a daemon. Use one per thread; ``close`` may be called from any.
+
+    Raises DaemonUnreachable when nobody answers at ``path``, PermissionRefused when this user may not.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._socket = _connected(path)
+        self._lines = Lines()
+        self._heard: deque[Answer | Event] = deque()
+        self._events: deque[Event] = deque()
+        self._calls = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def call(self, method: str, params: dict[str, Any] | None = None, *, timeout: float = CALL_SECONDS) -> Any:
+        """Return the method's result; raises the WhisperdError that it ended with, or TimedOut."""
+        deadline = time.monotonic() + timeout
+        self._calls += 1
+        self._write(control.encode_request(self._calls, method, params or {}), deadline)
+        while True:
+            heard = self._next(deadline)
+            if not isinstance(heard, Answer):
+                self._events.append(heard)
+            elif heard.error is not None:
+                raise heard.error
+            elif heard.id == self._calls:
+                return heard.result
+
+    def events(self, chat: str = "", *, timeout: float | None = None) -> Iterator[Event]:
+        """Ask for events, of one conversation only if it is named, and yield them; from this call on none is missed.
+
+        Raises TimedOut after ``timeout`` seconds altogether, and DaemonUnreachable when the daemon is gone.
+        """
+        self.call(SUBSCRIBE, {"chat": chat} if chat else {})
+        return self._follow(None if timeout is None else time.monotonic() + timeout)
+
+    def wait_closed(self, timeout: float) -> None:
+        """Return when the daemon has closed the connection; raises TimedOut."""
+        with suppress(DaemonUnreachable):
+            for _ in self._follow(time.monotonic() + timeout):
+                pass
+
+    def _follow(self, deadline: float | None) -> Iterator[Event]:
+        while True:
+            if self._events:
+                yield self._events.popleft()
+            elif not isinstance(heard := self._next(deadline), Answer):
+                yield heard
+            elif heard.error is not None:
+                raise heard.error
+
+    def close(self) -> None:
+        """Close the connection; a thread that waits in it gets DaemonUnreachable."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def _write(self, line: bytes, deadline: float) -> None:
+        try:
+            self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
+            self._socket.sendall(line)
+        except TimeoutError:
+            raise TimedOut("the daemon does not read what it is asked") from None
+        except OSError:
+            pass  # the daemon has closed the connection: what it said before that tells why
+
+    def _next(self, deadline: float | None) -> Answer | Event:
+        while not self._heard:
+            try:
+                lines = list(self._lines.feed(self._read(deadline)))
+                self._heard.extend(control.decode_incoming(line) for line in lines)
+            except (msgspec.DecodeError, UnicodeDecodeError, control.LineTooLong):
+                raise DaemonUnreachable(f"what answers on {self.path} is no whisperd") from None
+        return self._heard.popleft()
+
+    def _read(self, deadline: float | None) -> bytes:
+        remaining = None if deadline is None else deadline - time.monotonic()
+        if remaining is not None and remaining <= 0:
+            raise TimedOut
+        try:
+            self._socket.settimeout(remaining)
+            data = self._socket.recv(_CHUNK)
+        except TimeoutError:
+            raise TimedOut from None
+        except OSError:
+            data = b""
+        if not data:
+            raise DaemonUnreachable("the daemon closed the connection",
+                                    remedy="See whether it stopped: 'whisperctl status'.")
+        return data
+
+
+def _connected(path: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(CALL_SECONDS)
+    try:
+        connection.connect(path)
+    except PermissionError:
+        connection.close()
+        raise PermissionRefused(f"this user may not open {path}") from None
+    except OSError:
+        connection.close()
+        raise DaemonUnreachable(f"no daemon answers on {path}") from None
+    return connection

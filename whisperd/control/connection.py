@@ -1,0 +1,193 @@
+"""One client of the control socket: its requests, its answers, its events, and what it may cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from whisperd import logs
+from whisperd.control.access import Peer
+from whisperd.control.commands import METHODS, SUBSCRIBE, Command
+from whisperd.errors import PermissionRefused, UsageError, WhisperdError
+from whisperd.wire import control
+from whisperd.wire.control import Fault, Lines, LineTooLong, Request
+
+if TYPE_CHECKING:
+    from whisperd.control.server import ControlServer
+
+#: Most requests of one client that are being worked on.
+MAX_OUTSTANDING = 32
+#: Bytes that may wait for a client that does not read, on top of what the kernel holds.
+MAX_UNSENT = 4 << 20
+#: Seconds that a client has to read its last answer before it is cut off.
+CLOSE_SECONDS = 5
+
+
+@implementer(IPushProducer)
+class ControlConnection(Protocol):
+    """Reads requests, calls the daemon, writes answers and events. As a producer it learns when its client is slow."""
+
+    transport: Any
+
+    def __init__(self, server: ControlServer) -> None:
+        self.server = server
+        self.peer = Peer(0, -1, -1)
+        self.closed: Deferred[None] = Deferred()
+        self._lines = Lines()
+        self._running: dict[int, tuple[Deferred[None], Command]] = {}
+        self._started = 0
+        self._unsubscribe: Callable[[], None] | None = None
+        self._slow = False
+        self._unsent = 0
+        self._closing: Any = None
+
+    # -- the connection ------------------------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        self.peer = Peer.of(self.transport.getHandle())
+        self.transport.registerProducer(self, True)
+        problem = self.server.admit(self)
+        if problem is not None:
+            self._send(control.encode_fault(Fault.of(problem)))
+            self.finish()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._closing is not None and self._closing.active():
+            self._closing.cancel()
+        self._stop_watching()
+        for running, command in list(self._running.values()):
+            if command.reads_only:
+                running.cancel()
+        self.server.forget(self)
+        self.closed.callback(None)
+
+    def finish(self) -> None:
+        """Close after what is written has been read, or after CLOSE_SECONDS."""
+        if self._closing is None:
+            self._stop_watching()
+            self._closing = self.server.reactor.callLater(CLOSE_SECONDS, self.transport.abortConnection)
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+
+    def dataReceived(self, data: bytes) -> None:
+        try:
+            for line in self._lines.feed(data):
+                if self._closing is not None:
+                    return
+                self._take(line)
+        except LineTooLong as fault:
+            self._send(control.encode_fault(fault))
+            self.finish()
+
+    # -- requests ------------------------------------------------------------------------------------------------
+
+    def _take(self, line: bytes) -> None:
+        try:
+            request = control.decode_request(line)
+            command, params = self._understand(request)
+        except Fault as fault:
+            self._send(control.encode_fault(fault))
+            return
+        self._started += 1
+        number = self._started
+        running = Deferred.fromCoroutine(self._serve(request, command, params))
+        if not running.called:
+            self._running[number] = (running, command)
+            running.addBoth(lambda _: self._running.pop(number))
+
+    def _understand(self, request: Request) -> tuple[Command, dict[str, Any]]:
+        identity = None if request.id is msgspec.UNSET else request.id
+        command = METHODS.get(request.method)
+        if command is None:
+            raise Fault(control.METHOD_UNKNOWN, UsageError(
+                "the control socket has no method of this name",
+                remedy="whisperd-protocol(7), CONTROL, lists them; is the daemon as new as whisperctl?"), identity)
+        try:
+            params = command.bind(request.params)
+        except UsageError as error:
+            raise Fault(control.INVALID_PARAMS, error, identity) from None
+        if len(self._running) >= MAX_OUTSTANDING:
+            raise Fault.of(UsageError(f"more than {MAX_OUTSTANDING} requests at a time on one connection",
+                                      remedy="Wait for answers before asking more."), identity)
+        return command, params
+
+    async def _serve(self, request: Request, command: Command, params: dict[str, Any]) -> None:
+        identity = None if request.id is msgspec.UNSET else request.id
+        try:
+            if command.method == SUBSCRIBE:
+                result = self._watch(**params)
+            else:
+                result = await getattr(self.server.api, command.attribute)(**params)
+            line = _result_line(identity, result, pages=command.pages)
+        except CancelledError:
+            return
+        except WhisperdError as error:
+            line = control.encode_fault(Fault.of(error, identity))
+        except Exception as error:
+            logs.unexpected(error)
+            line = control.encode_fault(Fault(control.INTERNAL_ERROR, WhisperdError(), identity))
+        if request.id is not msgspec.UNSET:
+            self._send(line)
+
+    # -- events --------------------------------------------------------------------------------------------------
+
+    def _watch(self, chat: str) -> dict[str, bool]:
+        self._stop_watching()
+        try:
+            self._unsubscribe = self.server.bus.subscribe(self._tell, chat)
+        except OverflowError:
+            raise UsageError("too many clients watch already", remedy="Close some of them.") from None
+        return {"subscribed": True}
+
+    def _tell(self, event: control.Event) -> None:
+        self._send(control.encode_event(event))
+
+    def _stop_watching(self) -> None:
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def _send(self, line: bytes) -> None:
+        if self._slow:
+            self._unsent += len(line)
+            if self._unsent > MAX_UNSENT:
+                self._stop_watching()
+                self.transport.abortConnection()
+                return
+        self.transport.write(line)
+
+    def pauseProducing(self) -> None:
+        self._slow = True
+
+    def resumeProducing(self) -> None:
+        self._slow = False
+        self._unsent = 0
+
+    def stopProducing(self) -> None:
+        self._slow = True
+
+
+def refusal(peer: Peer) -> PermissionRefused:
+    """Return the error for a peer without the right, and write down that it came."""
+    logs.note("control-refused", uid=peer.uid)
+    return PermissionRefused()
+
+
+def _result_line(identity: control.Id, result: Any, *, pages: bool) -> bytes:
+    """Return the answer's line; a list of a command that pages is cut to what one line holds."""
+    while True:
+        try:
+            return control.encode_result(identity, result)
+        except LineTooLong:
+            if not pages or len(result) < 2:
+                raise
+            result = result[: len(result) // 2]

@@ -1,0 +1,160 @@
+"""The control socket's place in the file system: its folder, its lock, and what a daemon that died left there."""
+
+from __future__ import annotations
+
+import fcntl
+import grp
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from whisperd.errors import ConfigError, DaemonRunning
+
+SOCKET_MODE = 0o660
+_FOLDER_MODE = stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP
+_ANSWER_SECONDS = 1.0
+
+
+@contextmanager
+def private_umask() -> Iterator[None]:
+    """Let whatever is created meanwhile be its owner's alone."""
+    before = os.umask(0o177)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+class SocketPlace:
+    """Claims the path of a control socket for one daemon, until it is released.
+
+    ``group`` is the name or number of the group that owns the socket; empty: the daemon's own.
+    """
+
+    def __init__(self, path: str, group: str = "") -> None:
+        self.path = Path(path)
+        self.group = _group_id(group) if group else None
+        self._lock: int | None = None
+
+    def claim(self) -> None:
+        """Make the folder, take the lock, clear away a dead daemon's socket.
+
+        Raises DaemonRunning when another daemon has it, ConfigError when the place cannot be used.
+        """
+        try:
+            self._make_folder()
+            self._take_lock()
+        except OSError as error:
+            raise _unusable(self.path, error) from None
+        try:
+            self._clear()
+        except BaseException:
+            self.release()
+            raise
+
+    def hand_over(self) -> None:
+        """Give the bound socket to the group, and open it to the group."""
+        try:
+            if self.group is not None:
+                os.chown(self.path, -1, self.group)
+            os.chmod(self.path, SOCKET_MODE)
+        except PermissionError:
+            raise ConfigError("the control socket cannot be given to control.group",
+                              remedy="Let the daemon's user be a member of that group.") from None
+
+    def release(self) -> None:
+        """Give the place up: remove the lock file. The socket itself is removed by whoever listened on it."""
+        if self._lock is not None:
+            with suppress(OSError):
+                os.unlink(self._lock_path)
+            os.close(self._lock)
+            self._lock = None
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.path.with_name(self.path.name + ".lock")
+
+    def _make_folder(self) -> None:
+        folder = self.path.parent
+        if not folder.exists():
+            before = os.umask(0o077)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            finally:
+                os.umask(before)
+            if self.group is not None:
+                os.chown(folder, -1, self.group)
+                os.chmod(folder, _FOLDER_MODE)
+        mode = folder.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise ConfigError(f"anybody could replace the control socket: {folder} is open to all for writing",
+                              remedy="Take the write permission for others away, or choose another control.socket.")
+
+    def _take_lock(self) -> None:
+        while self._lock is None:
+            lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(lock)
+                raise _taken(self.path) from None
+            if _same_file(lock, self._lock_path):
+                self._lock = lock
+            else:  # removed by a daemon that stopped between our two calls
+                os.close(lock)
+
+    def _clear(self) -> None:
+        """Remove a socket that nobody answers on."""
+        try:
+            mode = self.path.lstat().st_mode
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _unusable(self.path, error) from None
+        if not stat.S_ISSOCK(mode):
+            raise ConfigError(f"{self.path} is there and is no socket",
+                              remedy="Move it away, or give control.socket another path.")
+        if _somebody_answers(self.path):
+            raise _taken(self.path)
+        self.path.unlink(missing_ok=True)
+
+
+def _somebody_answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(_ANSWER_SECONDS)
+        try:
+            probe.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except OSError:
+            return True
+        return True
+
+
+def _same_file(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _group_id(group: str) -> int:
+    if group.isdecimal():
+        return int(group)
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise ConfigError(f"control.group names the group {group}, and there is none",
+                          remedy="Make it ('addgroup --system NAME'), or leave control.group empty.") from None
+
+
+def _taken(path: Path) -> DaemonRunning:
+    return DaemonRunning(f"another daemon already serves {path}")
+
+
+def _unusable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"the control socket {path} cannot be made: {error.strerror}",
+                       remedy="Name a place that this user may write to in control.socket or WHISPERD_SOCKET.")

@@ -1,0 +1,107 @@
+"""The daemon's side of the control socket [whisperd-protocol(7), CONTROL]."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import tcp, unix
+from twisted.internet.defer import gatherResults
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+
+from whisperd.control.access import Access
+from whisperd.control.connection import ControlConnection, refusal
+from whisperd.control.events import EventBus
+from whisperd.control.place import SocketPlace, private_umask
+from whisperd.errors import ConfigError, UsageError, WhisperdError
+
+#: Most connections of one user at a time.
+MAX_CLIENTS = 64
+
+
+class ControlServer:
+    """Serves the methods of ``api`` on a unix socket to those who may.
+
+    ``api`` has one async method for each row of ``commands.METHODS`` but events.subscribe, named as the row's
+    ``attribute``; it is called with the checked parameters by name, returns what JSON can hold, and raises
+    WhisperdError for what the user should hear.
+    """
+
+    def __init__(self, api: Any, path: str, group: str, bus: EventBus, reactor: Any) -> None:
+        self.api = api
+        self.bus = bus
+        self.reactor = reactor
+        self._place = SocketPlace(path, group)
+        self._access = Access(os.geteuid(), self._place.group)
+        self._port: _UnixPort | None = None
+        self._connections: set[ControlConnection] = set()
+
+    async def start(self) -> None:
+        """Claim the path and listen; raises DaemonRunning, ConfigError."""
+        self._place.claim()
+        port = _UnixPort(self._place.path, _ControlFactory(self), self.reactor)
+        try:
+            with private_umask():
+                port.startListening()
+            self._port = port
+            self._place.hand_over()
+        except CannotListenError as error:
+            self._place.release()
+            raise ConfigError(f"the control socket cannot be made: {error.socketError}") from None
+        except WhisperdError:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Remove the socket, then let each client read its last answer and close."""
+        port, self._port = self._port, None
+        if port is None:
+            return
+        await port.stopListening()
+        connections = list(self._connections)
+        for connection in connections:
+            connection.finish()
+        await gatherResults([connection.closed for connection in connections])
+        self._place.release()
+
+    def admit(self, connection: ControlConnection) -> WhisperdError | None:
+        """Take a new client in, or return why not."""
+        self._connections.add(connection)
+        if not self._access.allows(connection.peer):
+            return refusal(connection.peer)
+        if Counter(other.peer.uid for other in self._connections)[connection.peer.uid] > MAX_CLIENTS:
+            return UsageError(f"more than {MAX_CLIENTS} connections of one user", remedy="Close some of them.")
+        return None
+
+    def forget(self, connection: ControlConnection) -> None:
+        """A client is gone."""
+        self._connections.discard(connection)
+
+
+class _UnixPort(unix.Port):
+    """A listening unix socket whose file may have been removed by somebody else when it is closed."""
+
+    def __init__(self, path: Path, factory: Any, reactor: Any) -> None:
+        super().__init__(os.fsencode(path), factory, mode=0o600, reactor=reactor)
+        self._file = path
+
+    def connectionLost(self, reason: Failure) -> None:
+        if self._file.exists():
+            super().connectionLost(reason)
+        else:  # Twisted's would fail to remove the file and never close
+            tcp.Port.connectionLost(self, reason)
+
+
+class _ControlFactory(Factory):
+    noisy = False
+
+    def __init__(self, server: ControlServer) -> None:
+        self._server = server
+
+    def buildProtocol(self, addr: IAddress | None) -> ControlConnection:
+        return ControlConnection(self._server)
