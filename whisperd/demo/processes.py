@@ -5,7 +5,6 @@ The two peers run under ``ulimit -f 0``: the kernel itself refuses every byte th
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import signal
@@ -13,7 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -52,11 +52,13 @@ class DaemonProcess:
         self._drain(self._process.stdout, self.printed)
         self._drain(self._process.stderr, self.log)
         self._wait_for_socket(time.monotonic() + timeout)
-        threading.Thread(target=self._follow, daemon=True).start()
+        events = Client(str(self._socket)).events()
+        threading.Thread(target=self._follow, args=(events,), daemon=True).start()
 
     def call(self, method: str, **params: Any) -> Any:
-        """Call one control method."""
-        return self._client().call(method, params)
+        """Call one control method, which may take a minute and a half."""
+        with Client(str(self._socket)) as client:
+            return client.call(method, params, timeout=90)
 
     def wait(self, matches: Callable[[Event], bool], timeout: float, what: str) -> Event:
         """Return the first event, past ones included, that matches; raises TimedOut that names ``what``."""
@@ -94,9 +96,6 @@ class DaemonProcess:
         return {str(path.relative_to(self.home)): path.stat().st_size
                 for path in sorted(self.home.rglob("*")) if path.is_file() and not path.is_symlink()}
 
-    def _client(self) -> Client:
-        return Client(str(self._socket))
-
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH", "VIRTUAL_ENV") if name in os.environ}
         places = ("HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
@@ -114,12 +113,10 @@ class DaemonProcess:
                         from None
                 time.sleep(0.05)
 
-    def _follow(self) -> None:
-        try:
-            for event in self._client().events():
+    def _follow(self, events: Iterator[Event]) -> None:
+        with suppress(DaemonUnreachable):  # the daemon is gone, as the demo wants it now and then
+            for event in events:
                 self._events.put(event | {"at": time.monotonic()})
-        except (DaemonUnreachable, OSError, json.JSONDecodeError):
-            return  # the daemon is gone, as the demo wants it now and then
 
     @staticmethod
     def _drain(stream: IO[bytes] | None, into: bytearray) -> None:

@@ -1,0 +1,156 @@
+"""The command ``whisperd`` as a process: it starts, serves, refuses what it must, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from whisperd.control.client import Client
+from whisperd.errors import DaemonUnreachable
+
+COMMAND = [sys.executable, "-m", "whisperd"]
+
+
+class Process:
+    """A daemon under test, with its configuration and control socket in one folder."""
+
+    def __init__(self, folder: Path, config: str, *arguments: str) -> None:
+        self.socket = folder / "control.sock"
+        path = folder / "whisperd.toml"
+        path.write_text(f'[control]\nsocket = "{self.socket}"\n{config}')
+        environment = {**os.environ, "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
+        self.process = subprocess.Popen([*COMMAND, "--config", str(path), *arguments], env=environment,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def serving(self) -> dict:
+        """Return its status as soon as it answers."""
+        while True:
+            try:
+                with Client(str(self.socket)) as client:
+                    return client.call("status")
+            except DaemonUnreachable:
+                assert self.process.poll() is None, self.process.communicate()
+                time.sleep(0.02)
+
+    def ended(self) -> tuple[int, str, str]:
+        """Return its exit status and what it wrote, when it has ended."""
+        out, err = self.process.communicate(timeout=20)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def start(tmp_path):
+    running = []
+
+    def begin(config: str, *arguments: str, folder: Path = tmp_path) -> Process:
+        running.append(Process(folder, config, *arguments))
+        return running[-1]
+
+    yield begin
+    for each in running:
+        each.process.kill()
+        each.process.communicate()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def relay_only(port: int) -> str:
+    return f'[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\n[tor]\nmode = "off"\n'
+
+
+def test_a_relay_without_tor_serves_and_stops_on_request(start, tmp_path):
+    port = free_port()
+    daemon = start(relay_only(port))
+    status = daemon.serving()
+    assert status["roles"] == {"relay": True, "peer": True} and status["tor"]["state"] == "off"
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health") as answer:
+        assert json.load(answer) == {"status": "ok", "sessions": 0}
+    with Client(str(daemon.socket)) as client:
+        assert client.call("stop") == {"stopping": True}
+    assert daemon.ended()[0] == 0
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} <= {"whisperd.toml", "control.sock.lock"}
+    assert not daemon.socket.exists()
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_ends_it_in_order(start, name):
+    daemon = start(relay_only(free_port()))
+    daemon.serving()
+    daemon.process.send_signal(getattr(signal, name))
+    status, _, err = daemon.ended()
+    assert status == 0 and "Traceback" not in err
+    assert not daemon.socket.exists()
+
+
+def test_a_second_daemon_on_the_same_socket_is_refused_and_the_first_goes_on(start):
+    first = start(relay_only(free_port()))
+    first.serving()
+    second = start(relay_only(free_port()))
+    status, _, err = second.ended()
+    assert status == 7 and "another daemon" in err
+    assert first.serving()["pid"] == first.process.pid
+
+
+def test_a_port_in_use_is_named_with_its_remedy(start):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        status, _, err = start(relay_only(port)).ended()
+    said = [line for line in err.splitlines() if line.startswith("whisperd: ")]
+    assert status == 8 and len(said) == 1 and str(port) in said[0] and "Choose another port" in said[0]
+
+
+@pytest.mark.parametrize(("config", "named"), [
+    ("[relay]\nlisen = []\n", "relay.lisen"),
+    ("[relay]\nmax_frame = 1\n", "relay.max_frame"),
+    ('[relay]\nlisten = ["carrier-pigeon:1"]\n[tor]\nmode = "off"\n', "carrier-pigeon"),
+    ('[peer]\nkex = ["rot13"]\n[tor]\nmode = "off"\n', "rot13"),
+])
+def test_a_mistake_in_the_configuration_is_one_line_that_names_it(start, config, named):
+    status, _, err = start(config).ended()
+    said = [line for line in err.splitlines() if line.startswith("whisperd: ")]
+    assert status in (6, 70) and len(said) == 1 and named in said[0]
+    assert "Traceback" not in err
+
+
+def test_the_configuration_is_checked_and_shown_without_starting(tmp_path):
+    path = tmp_path / "whisperd.toml"
+    path.write_text('[tor]\npassword = "hunter2"\n')
+    checked = subprocess.run([*COMMAND, "--config", str(path), "config", "check"], capture_output=True, text=True)
+    assert (checked.returncode, checked.stdout) == (0, f"{path}: ok\n")
+    shown = subprocess.run([*COMMAND, "--config", str(path), "config", "show", "--json"], capture_output=True, text=True)
+    assert json.loads(shown.stdout)["tor.password"] == "(set)" and "hunter2" not in shown.stdout
+
+
+def test_no_core_is_dumped_and_nobody_of_the_same_user_attaches(start):
+    daemon = start(relay_only(free_port()))
+    daemon.serving()
+    limits = Path(f"/proc/{daemon.process.pid}/limits").read_text()
+    core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
+    assert core.split()[4:6] == ["0", "0"]
+    status = Path(f"/proc/{daemon.process.pid}/status").read_text()
+    assert "NoNewPrivs:\t1" in status
+
+
+def test_without_tor_on_the_machine_it_says_what_to_install_and_goes_on_serving(start):
+    port = free_port()
+    daemon = start(f'[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\n[tor]\nbinary = "tor-that-is-not-there"\n')
+    while (error := daemon.serving()["tor"]["error"]) is None:
+        time.sleep(0.02)
+    assert error["code"] == "tor-not-installed" and "apt install tor" in error["remedy"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health") as answer:
+        assert json.load(answer)["status"] == "ok"
