@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -121,7 +122,8 @@ class Client:
 
 def _connected(path: str) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(CALL_SECONDS)
+    # the kernel's own deadline: with settimeout() a full backlog would be refused at once instead of waited for
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(CALL_SECONDS), 0))
     try:
         connection.connect(path)
     except PermissionError:

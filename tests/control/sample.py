@@ -1,0 +1,155 @@
+"""A small daemon for the tests of the control socket: every method of the table, conversations without a network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from whisperd.control.events import EventBus
+from whisperd.control.server import ControlServer
+from whisperd.errors import ChatEnded, ChatUnknown, InviteExpired, OnionNotPublished, WrongSecret
+
+ADDRESS = "a" * 56 + ".onion"
+LINK = f"http://{ADDRESS}/#" + "A" * 56
+EXPIRED = LINK[:-1] + "E"
+WRONG = LINK[:-1] + "W"
+SILENT = LINK[:-1] + "S"
+
+
+class SampleApi:
+    """Answers like the daemon. A link's last letter decides how joining goes; a sent message is delivered at once,
+    unless it says 'slow'; 'echo: X' is answered with X."""
+
+    def __init__(self, bus: EventBus) -> None:
+        self.bus = bus
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.chats: dict[str, dict[str, Any]] = {}
+        self.said: dict[str, list[dict[str, Any]]] = {}
+        self.address_now: str | None = ADDRESS
+        self.waiting: list[Deferred[None]] = []
+        self.cancelled = 0
+        self.server: ControlServer | None = None
+        self.reactor: Any = None
+
+    async def status(self) -> dict[str, Any]:
+        states = [chat["state"] for chat in self.chats.values()]
+        return {
+            "version": "0.1.0", "pid": 4242, "uptime": 3725.0, "roles": {"relay": True, "peer": True},
+            "relay": {"rooms": 2, "waiting": 1, "paired": 1, "connections": 3,
+                      "listeners": ["tcp:127.0.0.1:8787"], "refused": {"room-full": 2}},
+            "tor": {"mode": "launch", "state": "up", "percent": 100, "summary": "Done", "version": "0.4.9.11",
+                    "error": None, "onion": {"state": "up", "address": ADDRESS, "published_age": 61.0}},
+            "peer": {"chats": len(states), "connected": states.count("connected")},
+            "opt_in": [], "socket": "/run/whisperd/control.sock",
+        }
+
+    async def address(self, wait: float) -> dict[str, Any]:
+        if wait and self.address_now is None:
+            raise OnionNotPublished
+        url = f"http://{self.address_now}" if self.address_now else None
+        return {"address": self.address_now, "url": url, "state": "up" if url else "publishing"}
+
+    async def chat_invite(self, **params: Any) -> dict[str, Any]:
+        self.calls.append(("chat.invite", params))
+        return {"chat": self.add("inviter", "waiting"), "link": LINK, "expires_at": 1_800_000_000}
+
+    async def chat_join(self, link: str) -> dict[str, Any]:
+        if link == EXPIRED:
+            raise InviteExpired
+        chat = self.add("joiner", "handshake")
+        self.reactor.callLater(0, self._after_join, chat, link)
+        return {"chat": chat, "state": "handshake"}
+
+    async def chat_list(self) -> list[dict[str, Any]]:
+        return list(self.chats.values())
+
+    async def chat_send(self, chat: str, text: str) -> dict[str, Any]:
+        if self._known(chat)["state"] == "ended":
+            raise ChatEnded
+        number = self.say(chat, "out", text, "queued")
+        if "slow" not in text:
+            self.reactor.callLater(0, self.deliver, chat, number, text)
+        return {"chat": chat, "id": number, "state": "queued"}
+
+    async def chat_history(self, chat: str, after: int) -> list[dict[str, Any]]:
+        self._known(chat)
+        self.calls.append(("chat.history", {"after": after}))
+        return [row for row in self.said[chat] if row["id"] > after]
+
+    async def chat_verify(self, chat: str, confirm: bool) -> dict[str, Any]:
+        row = self._known(chat)
+        row["verified"] = row["verified"] or confirm
+        words = ["abandon", "ability", "able", "about", "above", "absent"]
+        return {"chat": chat, "words": words, "number": "12345 " * 11 + "12345", "verified": row["verified"],
+                "level": "enhanced"}
+
+    async def chat_end(self, chat: str) -> dict[str, Any]:
+        self.move(chat, "ended", "ended-here")
+        return {"chat": chat, "state": "ended"}
+
+    async def plugins(self) -> list[dict[str, Any]]:
+        return [{"kind": "kex", "id": "pqxdh-25519-mlkem1024", "distribution": "whisperd", "version": 1, "api": 1,
+                 "level": "enhanced", "state": "ready", "sha256": "ab" * 32}]
+
+    async def stop(self) -> dict[str, Any]:
+        assert self.server is not None
+        self.reactor.callLater(0, self._stop)
+        return {"stopping": True}
+
+    # -- what happens inside -------------------------------------------------------------------------------------
+
+    def add(self, role: str, state: str) -> str:
+        chat = f"c{len(self.chats) + 1}"
+        self.chats[chat] = {"chat": chat, "role": role, "state": state, "link": "relay", "level": "enhanced",
+                            "suite": {"kex": "pqxdh-25519-mlkem1024", "ratchet": "double-he"}, "verified": False,
+                            "queued": 0, "sent": 0, "delivered": 0, "received": 0, "created_age": 5.0}
+        self.said[chat] = []
+        return chat
+
+    def move(self, chat: str, state: str, reason: str = "") -> None:
+        self._known(chat)["state"] = state
+        self.bus.emit("chat-state", chat=chat, state=state, reason=reason)
+
+    def say(self, chat: str, direction: str, text: str, state: str) -> int:
+        number = len(self.said[chat]) + 1
+        self.said[chat].append({"id": number, "direction": direction, "text": text, "state": state})
+        self.bus.emit("chat-message", chat=chat, id=number, direction=direction, text=text)
+        return number
+
+    def deliver(self, chat: str, number: int, text: str) -> None:
+        for state in ("sent", "delivered"):
+            self.said[chat][number - 1]["state"] = state
+            self.bus.emit("message-state", chat=chat, id=number, state=state)
+        if text.startswith("echo: "):
+            self.say(chat, "in", text.removeprefix("echo: "), "received")
+
+    def _after_join(self, chat: str, link: str) -> None:
+        if link == WRONG:
+            error = WrongSecret()
+            self.bus.emit("chat-error", chat=chat, code=error.code, message=error.message, remedy=error.remedy)
+            self.move(chat, "ended", error.code)
+        elif link != SILENT:
+            self.move(chat, "connected")
+
+    def _known(self, chat: str) -> dict[str, Any]:
+        if chat not in self.chats:
+            raise ChatUnknown
+        return self.chats[chat]
+
+    def _stop(self) -> None:
+        assert self.server is not None
+        self.bus.emit("daemon-stopping")
+        Deferred.fromCoroutine(self.server.stop())
+
+
+class Serving:
+    """A SampleApi behind a real ControlServer."""
+
+    def __init__(self, path: str, reactor: Any, group: str = "") -> None:
+        self.path = path
+        self.bus = EventBus()
+        self.api = SampleApi(self.bus)
+        self.server = ControlServer(self.api, path, group, self.bus, reactor)
+        self.api.server = self.server
+        self.api.reactor = reactor

@@ -1,0 +1,542 @@
+"""The control server over a real unix socket: its place, who may, what it answers, and what it withstands."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.threads import deferToThread
+
+from tests.control.sample import Serving
+from whisperd import logs
+from whisperd.control import connection as limits
+from whisperd.control import server as server_limits
+from whisperd.control.client import Client
+from whisperd.control.commands import METHODS
+from whisperd.control.place import SocketPlace
+from whisperd.errors import (
+    ChatUnknown,
+    ConfigError,
+    DaemonRunning,
+    DaemonUnreachable,
+    TimedOut,
+    UsageError,
+    WhisperdError,
+)
+from whisperd.wire import control
+
+ROOT = Path(__file__).resolve().parents[2]
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+@pytest.fixture
+def log() -> Any:
+    stream = io.StringIO()
+    logs.configure(level="debug", stream=stream)
+    yield stream
+    logs.configure()
+
+
+def in_thread(function: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    return deferToThread(function, *args, **kwargs)
+
+
+def call(path: str, method: str, **params: Any) -> Any:
+    with Client(path) as client:
+        return client.call(method, params)
+
+
+def exchange(path: str, sent: bytes, answers: int = 1) -> list[dict[str, Any]]:
+    """Send raw bytes, read some answers."""
+    with socket.socket(socket.AF_UNIX) as raw:
+        raw.settimeout(10)
+        raw.connect(path)
+        with suppress(BrokenPipeError):
+            raw.sendall(sent)
+        with raw.makefile("rb") as lines:
+            return [json.loads(lines.readline()) for _ in range(answers)]
+
+
+def line(method: str, number: int | None = 1, **params: Any) -> bytes:
+    message: dict[str, Any] = {"jsonrpc": "2.0", "method": method, "params": params}
+    if number is not None:
+        message["id"] = number
+    return json.dumps(message).encode() + b"\n"
+
+
+# -- answers ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_sample_daemon_serves_every_row_of_the_table(serving: Serving) -> None:
+    for method, command in METHODS.items():
+        assert method == "events.subscribe" or callable(getattr(serving.api, command.attribute))
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_call_is_answered_with_defaults_filled_in(serving: Serving) -> None:
+    answer = await in_thread(call, serving.path, "chat.invite", floor="enhanced")
+    assert answer["chat"] == "c1"
+    assert serving.api.calls == [("chat.invite", {"relay": "", "expiry": 0, "floor": "enhanced"})]
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_daemon_s_errors_arrive_as_their_class(serving: Serving) -> None:
+    with pytest.raises(ChatUnknown):
+        await in_thread(call, serving.path, "chat.end", chat="c9")
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize(("sent", "number", "code"), [
+    (line("status", verbose=True), control.INVALID_PARAMS, "usage"),
+    (line("chat.send", chat="c1"), control.INVALID_PARAMS, "usage"),
+    (line("chat.send", chat=1, text="x"), control.INVALID_PARAMS, "usage"),
+    (line("chat.gossip"), control.METHOD_UNKNOWN, "usage"),
+    (line("__class__"), control.METHOD_UNKNOWN, "usage"),
+    (b"GET / HTTP/1.1\r\n", control.PARSE_ERROR, "usage"),
+    (b"\x00\xff\xfe\n", control.PARSE_ERROR, "usage"),
+    (b"[" * 5_000 + b"\n", control.PARSE_ERROR, "usage"),
+    (b"[" + line("status").strip() + b"]\n", control.INVALID_REQUEST, "usage"),
+    (b"x" * (control.MAX_LINE + 1), control.INVALID_REQUEST, "usage"),
+    (line("chat.end", chat="c9"), -32055, "chat-unknown"),
+])
+async def test_whatever_is_wrong_has_its_number(serving: Serving, sent, number, code, log) -> None:
+    answer, = await in_thread(exchange, serving.path, sent)
+    assert (answer["error"]["code"], answer["error"]["data"]["code"]) == (number, code)
+    assert answer["error"]["data"]["remedy"]
+    assert log.getvalue() == ""
+    assert (await in_thread(call, serving.path, "status"))["pid"] == 4242
+
+
+@pytest_twisted.ensureDeferred
+async def test_garbage_does_not_cost_the_requests_behind_it(serving: Serving) -> None:
+    first, second = await in_thread(exchange, serving.path, b"garbage\n" + line("status", 5), 2)
+    assert first["error"]["code"] == control.PARSE_ERROR
+    assert second["id"] == 5 and second["result"]["pid"] == 4242
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_request_without_id_is_carried_out_and_not_answered(serving: Serving) -> None:
+    answer, = await in_thread(exchange, serving.path, line("chat.invite", None) + line("chat.list", 2))
+    assert answer["id"] == 2 and len(answer["result"]) == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_bug_is_an_internal_error_without_a_traceback(serving: Serving, log) -> None:
+    async def broken() -> None:
+        raise RuntimeError("secret text")
+
+    serving.api.plugins = broken
+    answer, = await in_thread(exchange, serving.path, line("plugins"))
+    assert answer["error"]["code"] == control.INTERNAL_ERROR
+    assert answer["error"]["data"]["code"] == "internal"
+    assert "secret" not in json.dumps(answer)
+    assert "unexpected type=RuntimeError" in log.getvalue() and "secret" not in log.getvalue()
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_answer_that_json_cannot_hold_is_an_internal_error(serving: Serving, log) -> None:
+    async def odd() -> object:
+        return {"x": object()}
+
+    serving.api.plugins = odd
+    with pytest.raises(WhisperdError) as caught:
+        await in_thread(call, serving.path, "plugins")
+    assert type(caught.value) is WhisperdError
+    assert "unexpected" in log.getvalue()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_history_beyond_one_line_comes_in_pages(serving: Serving) -> None:
+    chat = serving.api.add("inviter", "connected")
+    for _ in range(300):
+        serving.api.say(chat, "in", "x" * 8_000, "received")
+
+    def read_all() -> list[int]:
+        found: list[int] = []
+        with Client(serving.path) as client:
+            while rows := client.call("chat.history", {"chat": chat, "after": found[-1] if found else 0}):
+                found += [row["id"] for row in rows]
+        return found
+
+    assert await in_thread(read_all) == list(range(1, 301))
+    assert len(serving.api.calls) > 2
+
+
+# -- events ----------------------------------------------------------------------------------------------------------
+
+
+@pytest_twisted.ensureDeferred
+async def test_events_arrive_in_order_and_of_one_conversation_if_asked(serving: Serving) -> None:
+    everything, one = await in_thread(lambda: (Client(serving.path), Client(serving.path)))
+    all_events = await in_thread(everything.events, timeout=10)
+    one_s_events = await in_thread(one.events, "c2", timeout=10)
+    for chat in ("c1", "c2"):
+        serving.bus.emit("chat-state", chat=chat, state="connected", reason="")
+    serving.bus.emit("daemon-stopping")
+    heard = await in_thread(lambda: [next(all_events) for _ in range(3)])
+    assert heard[0] == {"event": "chat-state", "chat": "c1", "state": "connected", "reason": ""}
+    assert [event.get("chat") for event in heard] == ["c1", "c2", None]
+    assert [event.get("chat") for event in await in_thread(lambda: [next(one_s_events) for _ in range(2)])] == \
+        ["c2", None]
+    everything.close()
+    one.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_notification_has_the_form_that_the_page_shows(serving: Serving) -> None:
+    raw = socket.socket(socket.AF_UNIX)
+    raw.connect(serving.path)
+    lines = raw.makefile("rb")
+    raw.sendall(line("events.subscribe", 9, chat="c1"))
+    assert json.loads(await in_thread(lines.readline)) == {"jsonrpc": "2.0", "id": 9, "result": {"subscribed": True}}
+    serving.bus.emit("message-state", chat="c1", id=3, state="sent")
+    assert json.loads(await in_thread(lines.readline)) == {
+        "jsonrpc": "2.0", "method": "event",
+        "params": {"event": "message-state", "chat": "c1", "id": 3, "state": "sent"}}
+    lines.close()
+    raw.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_events_between_a_call_and_its_answer_are_kept(serving: Serving) -> None:
+    chat = serving.api.add("inviter", "connected")
+
+    def talk() -> list[str]:
+        with Client(serving.path) as client:
+            events = client.events(timeout=10)
+            client.call("chat.send", {"chat": chat, "text": "hello"})
+            return [event["event"] for event in islice(events, 3)]
+
+    assert await in_thread(talk) == ["chat-message", "message-state", "message-state"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_waiting_for_events_ends_after_its_time(serving: Serving) -> None:
+    def wait() -> None:
+        with Client(serving.path) as client:
+            next(client.events(timeout=0.05))
+
+    with pytest.raises(TimedOut):
+        await in_thread(wait)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_reader_that_does_not_read_is_dropped_and_the_others_hear_all(serving: Serving) -> None:
+    slow, quick = await in_thread(lambda: (Client(serving.path), Client(serving.path)))
+    await in_thread(slow.events)
+    events = await in_thread(quick.events, timeout=20)
+    closed = next(one.closed for one in serving.server._connections)
+    gone: list[bool] = []
+    for one in serving.server._connections:
+        one.closed.addCallback(lambda _: gone.append(True))
+    text, rounds = "x" * 16_000, 0
+    while not gone and rounds < 600:
+        serving.bus.emit("chat-message", chat="c1", id=rounds, direction="in", text=text)
+        rounds += 1
+        assert (await in_thread(next, events))["id"] == rounds - 1
+    assert gone == [True]
+    assert limits.MAX_UNSENT < rounds * len(text) < limits.MAX_UNSENT + (2 << 20)
+    serving.bus.emit("daemon-stopping")
+    assert (await in_thread(next, events))["event"] == "daemon-stopping"
+    assert closed is not None
+    slow.close()
+    quick.close()
+
+
+# -- limits ----------------------------------------------------------------------------------------------------------
+
+
+@pytest_twisted.ensureDeferred
+async def test_one_client_s_open_requests_are_capped(serving: Serving) -> None:
+    open_calls: list[Deferred[None]] = []
+
+    async def address(wait: float) -> dict[str, Any]:
+        open_calls.append(Deferred())
+        await open_calls[-1]
+        return {"address": None, "url": None, "state": "absent"}
+
+    serving.api.address = address
+    raw = socket.socket(socket.AF_UNIX)
+    raw.settimeout(10)
+    raw.connect(serving.path)
+    lines = raw.makefile("rb")
+    raw.sendall(b"".join(line("address", number) for number in range(limits.MAX_OUTSTANDING + 1)))
+    refused = json.loads(await in_thread(lines.readline))
+    assert refused["id"] == limits.MAX_OUTSTANDING and refused["error"]["data"]["code"] == "usage"
+    open_calls[0].callback(None)
+    assert json.loads(await in_thread(lines.readline))["id"] == 0
+    raw.sendall(line("status", 99))
+    assert json.loads(await in_thread(lines.readline))["id"] == 99
+    lines.close()
+    raw.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_only_reads_is_given_up_when_its_client_leaves(serving: Serving) -> None:
+    started: Deferred[None] = Deferred()
+    given_up: Deferred[None] = Deferred()
+
+    async def address(wait: float) -> None:
+        started.callback(None)
+        await Deferred(lambda cancelled: given_up.callback(None))
+
+    serving.api.address = address
+    raw = socket.socket(socket.AF_UNIX)
+    raw.connect(serving.path)
+    raw.sendall(line("address"))
+    await started
+    raw.close()
+    await given_up
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_connections_of_one_user_are_capped(serving: Serving) -> None:
+    def crowd() -> WhisperdError | None:
+        clients = [Client(serving.path) for _ in range(server_limits.MAX_CLIENTS)]
+        for client in clients:
+            client.call("plugins")
+        try:
+            call(serving.path, "status")
+        except UsageError as error:
+            return error
+        finally:
+            for client in clients:
+                client.close()
+        return None
+
+    error = await in_thread(crowd)
+    assert error is not None and "connections of one user" in error.message
+
+
+@pytest_twisted.ensureDeferred
+async def test_file_descriptors_sent_along_are_closed(serving: Serving) -> None:
+    def send_some() -> None:
+        with socket.socket(socket.AF_UNIX) as raw:
+            raw.connect(serving.path)
+            for number in range(20):
+                socket.send_fds(raw, [line("status", number)], [0, 1, 2])
+                raw.recv(65_536)
+
+    before = len(os.listdir("/proc/self/fd"))
+    await in_thread(send_some)
+    await in_thread(call, serving.path, "status")
+    assert len(os.listdir("/proc/self/fd")) <= before + 3
+
+
+# -- the place -------------------------------------------------------------------------------------------------------
+
+
+def test_the_socket_and_its_folder_are_for_owner_and_group_only(serving: Serving) -> None:
+    path = Path(serving.path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(path.with_name("control.sock.lock").stat().st_mode) == 0o600
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_stopped_server_leaves_nothing_and_can_start_again(serving: Serving) -> None:
+    await serving.server.stop()
+    assert os.listdir(Path(serving.path).parent) == []
+    with pytest.raises(DaemonUnreachable):
+        await in_thread(Client, serving.path)
+    await serving.server.start()
+    assert (await in_thread(call, serving.path, "status"))["pid"] == 4242
+
+
+@pytest_twisted.ensureDeferred
+async def test_stopping_closes_clients_that_wait_and_clients_that_do_not_read(serving: Serving, monkeypatch) -> None:
+    monkeypatch.setattr(limits, "CLOSE_SECONDS", 0.1)
+    deaf, client = await in_thread(lambda: (Client(serving.path), Client(serving.path)))
+    await in_thread(deaf.events, "c1")
+    for number in range(100):
+        serving.bus.emit("chat-message", chat="c1", id=number, direction="in", text="x" * 16_000)
+    events = await in_thread(client.events)
+    waiting = in_thread(next, events)
+    await serving.server.stop()
+    with pytest.raises(DaemonUnreachable):
+        await waiting
+    deaf.close()
+    client.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_answer_to_the_last_request_is_read_before_the_connection_closes(serving: Serving) -> None:
+    def stop() -> Any:
+        with Client(serving.path) as client:
+            answer = client.call("stop")
+            client.wait_closed(10)
+            return answer, Path(serving.path).exists()
+
+    assert await in_thread(stop) == ({"stopping": True}, False)
+
+
+@pytest_twisted.ensureDeferred
+async def test_stopping_works_when_somebody_removed_the_socket(serving: Serving) -> None:
+    os.unlink(serving.path)
+    await serving.server.stop()
+    assert os.listdir(Path(serving.path).parent) == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_second_daemon_is_refused_and_the_first_not_disturbed(serving: Serving) -> None:
+    with pytest.raises(DaemonRunning):
+        await Serving(serving.path, reactor).server.start()
+    assert (await in_thread(call, serving.path, "status"))["pid"] == 4242
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_second_daemon_is_refused_even_if_the_socket_was_removed(serving: Serving) -> None:
+    os.unlink(serving.path)
+    with pytest.raises(DaemonRunning):
+        await Serving(serving.path, reactor).server.start()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_socket_that_somebody_without_a_lock_serves_is_left_alone(socket_path: str) -> None:
+    os.mkdir(os.path.dirname(socket_path))
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(socket_path)
+        other.listen()
+        with pytest.raises(DaemonRunning):
+            await Serving(socket_path, reactor).server.start()
+    assert os.listdir(os.path.dirname(socket_path)) == ["control.sock"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_dead_daemon_s_socket_and_lock_are_taken_over(socket_path: str) -> None:
+    script = ("import os, socket, sys\nfrom whisperd.control.place import SocketPlace\n"
+              "SocketPlace(sys.argv[1]).claim()\ns = socket.socket(socket.AF_UNIX)\ns.bind(sys.argv[1])\ns.listen()\n"
+              "os.kill(os.getpid(), 9)")
+    dead = await in_thread(subprocess.run, [sys.executable, "-c", script, socket_path], cwd=ROOT)
+    assert dead.returncode == -9
+    assert sorted(os.listdir(os.path.dirname(socket_path))) == ["control.sock", "control.sock.lock"]
+    served = Serving(socket_path, reactor)
+    await served.server.start()
+    assert (await in_thread(call, socket_path, "status"))["pid"] == 4242
+    await served.server.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_only_one_of_two_that_start_at_once_gets_the_place(socket_path: str) -> None:
+    first, second = SocketPlace(socket_path), SocketPlace(socket_path)
+
+    def claim(place: SocketPlace) -> bool:
+        try:
+            place.claim()
+        except DaemonRunning:
+            return False
+        return True
+
+    for _ in range(20):
+        got = await gatherResults([in_thread(claim, first), in_thread(claim, second)])
+        assert sorted(got) == [False, True]
+        first.release()
+        second.release()
+
+
+@pytest.mark.parametrize("what", ["file", "folder", "link"])
+@pytest_twisted.ensureDeferred
+async def test_what_is_no_socket_is_never_removed(socket_path: str, what: str) -> None:
+    path = Path(socket_path)
+    path.parent.mkdir()
+    {"file": path.touch, "folder": path.mkdir, "link": lambda: path.symlink_to("elsewhere")}[what]()
+    with pytest.raises(ConfigError, match="is no socket"):
+        await Serving(socket_path, reactor).server.start()
+    assert os.listdir(path.parent) == ["control.sock"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_place_that_cannot_be_is_a_configuration_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="cannot be made"):
+        await Serving(str(tmp_path / "file" / "control.sock"), reactor).server.start()
+    open_to_all = tmp_path / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    with pytest.raises(ConfigError, match="open to all"):
+        await Serving(str(open_to_all / "control.sock"), reactor).server.start()
+    with pytest.raises(ConfigError, match="there is none"):
+        Serving(str(tmp_path / "control.sock"), reactor, group="no-such-group")
+
+
+# -- who may ---------------------------------------------------------------------------------------------------------
+
+AS_NOBODY = """
+import os, sys
+sys.path.insert(0, sys.argv[2])
+from whisperd.control.client import Client
+from whisperd.errors import WhisperdError
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+try:
+    print(Client(sys.argv[1]).call("status")["pid"])
+except WhisperdError as error:
+    print(error.code)
+"""
+
+
+def as_nobody(path: str) -> str:
+    done = subprocess.run([sys.executable, "-c", AS_NOBODY, path, str(ROOT)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def mode_and_group(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return stat.S_IMODE(found.st_mode), found.st_gid
+
+
+def open_the_way(path: Path, mode: int) -> None:
+    """Let other users reach the socket's folder, and give the socket this mode."""
+    path.chmod(mode)
+    for folder in path.parents:
+        if folder.stat().st_mode & 0o005 != 0o005:
+            folder.chmod(0o755)
+
+
+@as_root
+@pytest_twisted.ensureDeferred
+async def test_another_user_is_refused_with_an_answer_and_noted(serving: Serving, log) -> None:
+    open_the_way(Path(serving.path), 0o666)
+    assert await in_thread(as_nobody, serving.path) == "permission-refused"
+    assert "control-refused uid=65534" in log.getvalue()
+    assert (await in_thread(call, serving.path, "status"))["pid"] == 4242
+
+
+@as_root
+@pytest_twisted.ensureDeferred
+async def test_the_file_system_keeps_another_user_away_already(serving: Serving) -> None:
+    open_the_way(Path(serving.path), 0o660)
+    assert await in_thread(as_nobody, serving.path) == "permission-refused"
+
+
+@as_root
+@pytest_twisted.ensureDeferred
+async def test_a_member_of_the_group_is_served(socket_path: str) -> None:
+    served = Serving(socket_path, reactor, group="65534")
+    await served.server.start()
+    try:
+        path = Path(socket_path)
+        assert mode_and_group(path) == (0o660, 65534)
+        assert mode_and_group(path.parent) == (0o750, 65534)
+        open_the_way(path.parent, 0o750)
+        assert await in_thread(as_nobody, socket_path) == "4242"
+    finally:
+        await served.server.stop()
+
+
+def test_a_path_without_a_daemon_has_its_own_error(tmp_path: Path) -> None:
+    with pytest.raises(DaemonUnreachable):
+        Client(str(tmp_path / "nothing"))
