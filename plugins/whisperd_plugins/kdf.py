@@ -8,17 +8,16 @@ from __future__ import annotations
 import hmac
 
 from cryptography.hazmat.primitives.hashes import SHA512
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 _SHA512 = SHA512()
+_NO_SALT = bytes(64)
 _hmac = hmac.digest
 
 
 def hkdf(material: bytes | bytearray, salt: bytes | bytearray | None, info: bytes, size: int) -> bytearray:
     """Return ``size`` bytes of HKDF-SHA-512; no salt is the same as 64 zeros [RFC 5869, 2.2]."""
-    derived = bytearray(size)
-    HKDF(_SHA512, size, salt, info).derive_into(material, derived)  # type: ignore[arg-type]
-    return derived
+    return expand(_hmac(salt or _NO_SALT, material, "sha512"), info, size)
 
 
 def expand(key: bytes | bytearray, info: bytes, size: int) -> bytearray:

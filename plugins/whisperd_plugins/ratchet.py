@@ -1,0 +1,231 @@
+"""The state of a Double Ratchet with header keys, and the steps that change it [Double Ratchet, 4.3 to 4.6].
+
+A received message is a ``Step`` first: it holds what would change, and nothing changes before ``commit``, after the
+message has proved authentic. Names here and in the paper: ``root`` RK, ``private`` DHs, ``peer`` DHr, ``sending`` CKs,
+HKs and Ns, ``receiving`` CKr, HKr and Nr, ``next_sending`` NHKs, ``next_receiving`` NHKr, ``previous`` PN.
+
+The new key pair of a turn is made when the next message is sent, not when one is received [Double Ratchet, 8.5]:
+keys live shorter, and receiving needs no randomness.
+"""
+
+from __future__ import annotations
+
+from whisperd.errors import MessageRejected
+from whisperd.interfaces import Random
+from whisperd_plugins import sodium
+from whisperd_plugins.kdf import hkdf, message_key, next_chain_key
+from whisperd_plugins.skipped import MAX_SKIP, Keys, SkippedKeys
+from whisperd_plugins.sodium import KEY, wipe
+
+#: The number of the last message that a chain can have.
+LAST_NUMBER = 2**32 - 2
+
+
+class Chain:
+    """One symmetric chain: chain key and header key (32 bytes each), and the number of its next message.
+
+    A sending chain also has the public ratchet key that its headers show."""
+
+    __slots__ = ("header", "key", "number", "public")
+
+    def __init__(self, key: bytearray, header: bytearray, number: int = 0, public: bytes = b"") -> None:
+        self.key = key
+        self.header = header
+        self.number = number
+        self.public = public
+
+    def advance(self, key: bytearray, number: int) -> None:
+        """Go on to a later chain key; the old one is destroyed."""
+        wipe(self.key)
+        self.key = key
+        self.number = number
+
+
+class Turn:
+    """What a message under a new ratchet key would change besides the chain."""
+
+    __slots__ = ("missing", "next_receiving", "peer", "root")
+
+    def __init__(self, peer: bytes, missing: Keys, root: bytearray, next_receiving: bytearray) -> None:
+        self.peer = peer
+        self.missing = missing
+        self.root = root
+        self.next_receiving = next_receiving
+
+
+class Step:
+    """One received message before it is believed: its message key, and what believing it would change."""
+
+    __slots__ = ("following", "key", "late", "missing", "number", "turn")
+
+    def __init__(self, key: bytes | bytearray, number: int) -> None:
+        self.key = key
+        self.number = number
+        #: The keys that a late message's key was found in.
+        self.late: Keys | None = None
+        #: The keys of the messages of the same chain that have not arrived.
+        self.missing: Keys = {}
+        #: The chain key after this message.
+        self.following = bytearray()
+        self.turn: Turn | None = None
+
+
+class RatchetState:
+    """One side of a ratchet; ``sending`` is None for a responder at first and between a turn and the answer."""
+
+    __slots__ = (
+        "info", "next_receiving", "next_sending", "peer", "previous", "private", "receiving", "root", "sending",
+        "skipped",
+    )
+
+    def __init__(self, info: bytes, root: bytearray, next_sending: bytearray, next_receiving: bytearray) -> None:
+        self.info = info
+        self.root = root
+        self.next_sending = next_sending
+        self.next_receiving = next_receiving
+        self.peer = b""
+        self.private: bytearray | None = None
+        self.sending: Chain | None = None
+        self.receiving: Chain | None = None
+        self.previous = 0
+        self.skipped = SkippedKeys()
+
+    def begin_sending(self, random: Random) -> Chain:
+        """Make a new ratchet key pair (draws 32 bytes) and the sending chain of it [Double Ratchet, 4.6, DHRatchetHE].
+
+        Raises ValueError when the peer's ratchet key is not known, or of low order."""
+        if not self.peer:
+            raise ValueError("the other side has to speak first")
+        private = bytearray(random(KEY))
+        root, key, following = self._turn_root(private, self.peer)
+        wipe(self.root, self.private)
+        self.root, self.private = root, private
+        self.sending = Chain(key, self.next_sending, public=sodium.public_key(private))
+        self.next_sending = following
+        return self.sending
+
+    def late_step(self, keys: Keys, number: int) -> Step:
+        """Return the step for a message that was skipped; raises MessageRejected when its key is not there."""
+        if number not in keys:
+            raise MessageRejected("the message was received before, or its key was dropped")
+        step = Step(keys[number], number)
+        step.late = keys
+        return step
+
+    def next_step(self, chain: Chain, number: int) -> Step:
+        """Return the step for a message of the chain that is being received [Double Ratchet, 4.6].
+
+        Raises MessageRejected when it was received before, or lies more than MAX_SKIP ahead."""
+        if number < chain.number:
+            return self.late_step(self.skipped.current, number)
+        if number == chain.number:
+            return _forward(chain.key, number, {})
+        missing, key = _walk(chain.key, chain.number, number)
+        step = _forward(key, number, missing)
+        wipe(key)
+        return step
+
+    def turn_step(self, peer: bytes, previous: int, number: int) -> Step:
+        """Return the step for a message under a new ratchet key [Double Ratchet, 4.6, DHRatchetHE].
+
+        Raises MessageRejected when the key is not valid, came out of turn, or too much would be skipped."""
+        if self.private is None:
+            raise MessageRejected("the other side turned the ratchet twice")
+        behind: Keys = {}
+        if self.receiving is not None and previous > self.receiving.number:
+            behind, last = _walk(self.receiving.key, self.receiving.number, previous)
+            wipe(last)
+        try:
+            root, first, following = self._turn_root(self.private, sodium.check_public_key(peer))
+        except ValueError as error:
+            wipe(*behind.values())
+            raise MessageRejected(str(error)) from None
+        turn = Turn(peer, behind, root, following)
+        try:
+            missing, key = _walk(first, 0, number)
+        except MessageRejected:
+            wipe(first)
+            _forget_turn(turn)
+            raise
+        step = _forward(key, number, missing)
+        step.turn = turn
+        wipe(first, key)
+        return step
+
+    def commit(self, step: Step) -> None:
+        """Change the state as the step says: its message was authentic."""
+        if step.late is not None:
+            self.skipped.remove(step.late, step.number)
+            return
+        if step.turn is not None:
+            self._commit_turn(step.turn, step)
+        else:
+            self.receiving.advance(step.following, step.number + 1)  # type: ignore[union-attr]
+        if step.missing:
+            self.skipped.add(step.missing)
+
+    def wipe(self) -> None:
+        """Destroy every key."""
+        wipe(self.root, self.next_sending, self.next_receiving, self.private)
+        for chain in (self.sending, self.receiving):
+            if chain is not None:
+                wipe(chain.key, chain.header)
+        self.skipped.wipe()
+
+    def _commit_turn(self, turn: Turn, step: Step) -> None:
+        if turn.missing:
+            self.skipped.add(turn.missing)
+        self.skipped.turn(self.receiving.header if self.receiving else None)
+        if self.receiving is not None:
+            wipe(self.receiving.key)
+        if self.sending is not None:
+            self.previous = self.sending.number
+            wipe(self.sending.key, self.sending.header)
+        wipe(self.root, self.private)
+        self.peer, self.root, self.private, self.sending = turn.peer, turn.root, None, None
+        self.receiving = Chain(step.following, self.next_receiving, step.number + 1)
+        self.next_receiving = turn.next_receiving
+
+    def _turn_root(self, private: bytearray, peer: bytes) -> tuple[bytearray, bytearray, bytearray]:
+        """Return root key, chain key and next header key [Double Ratchet, 4.2, KDF_RK_HE]."""
+        shared = sodium.agree(private, peer)
+        derived = hkdf(shared, self.root, self.info, 3 * KEY)
+        parts = derived[:KEY], derived[KEY : 2 * KEY], derived[2 * KEY :]
+        wipe(shared, derived)
+        return parts
+
+
+def forget(step: Step) -> None:
+    """Destroy what was derived for a message that was not authentic."""
+    if step.late is None:
+        wipe(step.following, *step.missing.values())
+        if step.turn is not None:
+            _forget_turn(step.turn)
+
+
+def _forget_turn(turn: Turn) -> None:
+    wipe(turn.root, turn.next_receiving, *turn.missing.values())
+
+
+def _forward(chain_key: bytearray, number: int, missing: Keys) -> Step:
+    if number > LAST_NUMBER:
+        raise MessageRejected("a chain has no such number")
+    step = Step(message_key(chain_key), number)
+    step.missing = missing
+    step.following = next_chain_key(chain_key)
+    return step
+
+
+def _walk(chain_key: bytearray, start: int, until: int) -> tuple[Keys, bytearray]:
+    """Return the message keys from ``start`` up to ``until`` and the chain key there, a copy of the given one when
+    nothing lies between [Double Ratchet, 4.6, SkipMessageKeysHE]."""
+    if until - start > MAX_SKIP:
+        raise MessageRejected("the message lies too far ahead")
+    keys: Keys = {}
+    key = bytearray(chain_key)
+    for number in range(start, until):
+        keys[number] = bytearray(message_key(key))
+        following = next_chain_key(key)
+        wipe(key)
+        key = following
+    return keys, key

@@ -1,0 +1,127 @@
+"""Message keys of messages that have not arrived: bounded, oldest dropped first [Double Ratchet, 4.6 and 8.4]."""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+
+from whisperd_plugins.sodium import KEY, wipe
+
+#: Most message keys that one message may skip in one chain [Double Ratchet, 3.1, MAX_SKIP].
+MAX_SKIP = 2000
+#: Most message keys that are kept in total.
+MAX_KEPT = 4000
+#: Most earlier chains that keys are kept of: each costs one header trial for every forged message.
+MAX_CHAINS = 32
+
+Keys = dict[int, bytearray]
+_COUNT = struct.Struct(">H")
+_NUMBER = struct.Struct(">I")
+_ENTRY = _NUMBER.size + KEY
+
+
+class SkippedKeys:
+    """The message keys, by number, of the chain that is being received and of earlier ones with their header keys."""
+
+    __slots__ = ("current", "earlier", "total")
+
+    def __init__(self) -> None:
+        self.current: Keys = {}
+        self.earlier: deque[tuple[bytearray, Keys]] = deque()
+        self.total = 0
+
+    def add(self, keys: Keys) -> None:
+        """Keep keys of the current chain; the oldest of all are dropped when there are more than MAX_KEPT."""
+        self.current.update(keys)
+        self.total += len(keys)
+        while self.total > MAX_KEPT:
+            self._drop_oldest()
+
+    def turn(self, header_key: bytearray | None) -> None:
+        """The current chain, with this header key, becomes an earlier one, or is forgotten when nothing is missing."""
+        if not self.current or header_key is None:
+            wipe(header_key)
+            return
+        self.earlier.append((header_key, self.current))
+        self.current = {}
+        if len(self.earlier) > MAX_CHAINS:
+            self._forget(*self.earlier.popleft())
+
+    def remove(self, keys: Keys, number: int) -> None:
+        """Destroy one message key; an earlier chain whose last key this was is forgotten."""
+        wipe(keys.pop(number))
+        self.total -= 1
+        if not keys and keys is not self.current:
+            self._forget_empty()
+
+    def wipe(self) -> None:
+        """Destroy everything."""
+        while self.earlier:
+            self._forget(*self.earlier.popleft())
+        wipe(*self.current.values())
+        self.current.clear()
+        self.total = 0
+
+    def dump(self) -> bytes:
+        """Return count(2) and entries number(4) ‖ key(32) of the current chain, then count(2) of earlier chains, each
+        header key(32) and the same, in the order in which they would be dropped."""
+        parts = [_dump_keys(self.current), _COUNT.pack(len(self.earlier))]
+        for header_key, keys in self.earlier:
+            parts.append(bytes(header_key) + _dump_keys(keys))
+        return b"".join(parts)
+
+    @classmethod
+    def load(cls, data: bytes) -> SkippedKeys:
+        """Return what ``dump`` described; raises ValueError for any other bytes."""
+        try:
+            found = cls._read(data)
+        except struct.error:
+            raise ValueError("the skipped message keys are cut off") from None
+        if found.total > MAX_KEPT or len(found.earlier) > MAX_CHAINS:
+            raise ValueError("more skipped message keys than are ever kept")
+        return found
+
+    @classmethod
+    def _read(cls, data: bytes) -> SkippedKeys:
+        found = cls()
+        found.current, place = _load_keys(data, 0)
+        (chains,) = _COUNT.unpack_from(data, place)
+        place += _COUNT.size
+        for _ in range(chains):
+            header_key = bytearray(data[place : place + KEY])
+            keys, place = _load_keys(data, place + KEY)
+            found.earlier.append((header_key, keys))
+        if place != len(data):
+            raise ValueError("bytes follow the skipped message keys")
+        found.total = len(found.current) + sum(len(keys) for _, keys in found.earlier)
+        return found
+
+    def _drop_oldest(self) -> None:
+        keys = self.earlier[0][1] if self.earlier else self.current
+        self.remove(keys, next(iter(keys)))
+
+    def _forget(self, header_key: bytearray, keys: Keys) -> None:
+        self.total -= len(keys)
+        wipe(header_key, *keys.values())
+
+    def _forget_empty(self) -> None:
+        for header_key, keys in self.earlier:
+            if not keys:
+                wipe(header_key)
+        self.earlier = deque(chain for chain in self.earlier if chain[1])
+
+
+def _dump_keys(keys: Keys) -> bytes:
+    return _COUNT.pack(len(keys)) + b"".join(_NUMBER.pack(number) + key for number, key in keys.items())
+
+
+def _load_keys(data: bytes, place: int) -> tuple[Keys, int]:
+    (count,) = _COUNT.unpack_from(data, place)
+    place += _COUNT.size
+    end = place + count * _ENTRY
+    if end > len(data):
+        raise ValueError("the skipped message keys are cut off")
+    return {
+        _NUMBER.unpack_from(data, start)[0]: bytearray(data[start + _NUMBER.size : start + _ENTRY])
+        for start in range(place, end, _ENTRY)
+    }, end
