@@ -30,10 +30,12 @@ def test_the_page_has_every_relay_error_and_no_other():
 
 
 @pytest.mark.parametrize("code", ERRORS)
-def test_a_relay_error_has_its_text_and_its_close_code(code):
-    close = ERRORS[code].close
-    consequence = f"close code {close}" if close else "not fatal"
-    assert f"{code} {ERRORS[code].message}; {consequence}" in pages.text(PAGE)
+def test_a_relay_error_has_its_text_and_its_consequences(code):
+    kind = ERRORS[code]
+    promises = [f"{code} {kind.message}", f"close code {kind.close}" if kind.close else "not fatal"]
+    if kind.retry_after:
+        promises.append(f"retry after {kind.retry_after} seconds")
+    assert "; ".join(promises) in pages.text(PAGE)
 
 
 def test_the_page_has_every_method_and_no_other():
