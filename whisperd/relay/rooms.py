@@ -165,6 +165,12 @@ class Rooms:
                     effects.append(Refuse(client, "expired"))
         return effects
 
+    def clear(self) -> None:
+        """Forget everything, without a word to anybody."""
+        self._rooms.clear()
+        self._unpaired.clear()
+        self._places.clear()
+
     def _vacate(self, client: Hashable, now: float, reason: str) -> list[Effect]:
         room, seat = self._places.pop(client)
         room.clients[seat] = None

@@ -97,8 +97,9 @@ class RelayService(Service):
         await self._close_ports()
         if self._sweep.running:
             self._sweep.stop()
+        self._relay.rooms.clear()
         leaving = [factory.go_away() for factory in factories]
-        late = self._reactor.callLater(STOP_TIMEOUT, lambda: [factory.abort() for factory in factories])
+        late = self._reactor.callLater(STOP_TIMEOUT, _abort, factories)
         for gone in leaving:
             await gone
         if late.active():
@@ -128,6 +129,11 @@ class RelayService(Service):
         for port, _ in listeners:
             with contextlib.suppress(FileNotFoundError):  # somebody has removed the unix socket already
                 await port.stopListening()
+
+
+def _abort(factories: list[RelayFactory]) -> None:
+    for factory in factories:
+        factory.abort()
 
 
 def _endpoint(reactor: Any, description: str) -> Any:

@@ -1,0 +1,199 @@
+"""Sessions of both dialects, with a wire that writes down what it is told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whisperd.relay.limits import Limits
+from whisperd.relay.session import Relay, Session, WhisperdSession, WhisperSession
+
+ROOM, ANNA, BEN, CARL = ("A" * 43, "E" * 43, "I" * 43, "M" * 43)
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.sent: list[tuple[bytes, bool]] = []
+        self.closed: tuple[int, str] | None = None
+
+    def send(self, payload: bytes, binary: bool) -> None:
+        if self.closed is None:
+            self.sent.append((payload, binary))
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed = (code, reason)
+
+    def types(self) -> list[str]:
+        found = [json.loads(payload) for payload, binary in self.sent if not binary]
+        self.sent = []
+        return [frame.get("code") or frame["type"] for frame in found]
+
+
+class World:
+    def __init__(self, **bounds: int) -> None:
+        self.now = 0.0
+        self.limits = Limits(**{"max_connections": 9, "max_rooms": 9, "max_frame": 1024, "room_expiry": 600, **bounds})
+        self.relay = Relay(self.limits, lambda: self.now, b"salt")
+
+    def session(self, dialect: type[Session] = WhisperdSession) -> tuple[Session, Recorder]:
+        wire = Recorder()
+        return dialect(self.relay, wire), wire
+
+    def joined(self, token: str, room: str = ROOM) -> tuple[Session, Recorder]:
+        session, wire = self.session()
+        session.received(join(room, token), False)
+        return session, wire
+
+
+def join(room: str, token: str) -> bytes:
+    return json.dumps({"type": "join", "room": room, "token": token}).encode()
+
+
+def whisper(kind: str, **fields: object) -> bytes:
+    return json.dumps({"type": kind, **fields}).encode()
+
+
+def test_joined_tells_the_seat_the_peer_and_the_limits() -> None:
+    _, wire = World().joined(ANNA)
+    assert json.loads(wire.sent[0][0]) == {
+        "type": "joined", "seat": 0, "peer": False, "limits": {"frame": 1024, "expiry": 600}}
+
+
+def test_binary_frames_are_the_same_object_on_the_other_side() -> None:
+    world = World()
+    anna, _ = world.joined(ANNA)
+    _, at_ben = world.joined(BEN)
+    payload = b"\x00\xff opaque"
+    anna.received(payload, True)
+    assert at_ben.sent[-1][0] is payload
+    assert at_ben.sent[-1][1] is True
+
+
+def test_the_relay_keeps_no_token_but_a_salted_digest() -> None:
+    world = World()
+    world.joined(ANNA)
+    kept = repr([(room.tokens, room.name) for room in world.relay.rooms._rooms.values()])
+    assert ANNA not in kept
+    assert world.relay.digest(ANNA) != Relay(world.limits, lambda: 0, b"another").digest(ANNA)
+
+
+@pytest.mark.parametrize(("frame", "binary", "code", "close"), [
+    (b"opaque", True, "not-joined", None),
+    (b'{"type":"leave"}', False, "not-joined", None),
+    (b"no json", False, "bad-json", 4005),
+    (b"[" * 10_000, False, "bad-frame", 4004),
+    (b'{"type":"join","room":"short","token":"short"}', False, "bad-frame", 4004),
+    (b'{"type":"subscribe"}', False, "unknown-type", None),
+    (b'{"type":"leave","type":"join"}', False, "bad-frame", 4004),
+])
+def test_what_an_unjoined_client_gets_for_a_wrong_frame(frame: bytes, binary: bool, code: str, close: int) -> None:
+    session, wire = World().session()
+    session.received(frame, binary)
+    told = json.loads(wire.sent[0][0])
+    assert (told["code"], told["fatal"]) == (code, close is not None)
+    assert wire.closed == ((close, code) if close else None)
+
+
+def test_a_fatal_error_frees_nothing_but_tells_the_partner_that_the_connection_is_lost() -> None:
+    world = World()
+    _, at_anna = world.joined(ANNA)
+    ben, at_ben = world.joined(BEN)
+    ben.received(b"{", False)
+    assert at_ben.closed == (4005, "bad-json")
+    assert json.loads(at_anna.sent[-1][0]) == {"type": "peer-left", "reason": "lost"}
+    _, at_ben_again = world.joined(BEN)
+    assert at_ben_again.types() == ["joined", "ready"]
+
+
+def test_leaving_is_told_and_the_same_connection_may_join_again() -> None:
+    world = World()
+    _, at_anna = world.joined(ANNA)
+    ben, at_ben = world.joined(BEN)
+    ben.received(b'{"type":"leave"}', False)
+    assert json.loads(at_anna.sent[-1][0]) == {"type": "peer-left", "reason": "left"}
+    assert at_ben.closed is None
+    ben.received(join(ROOM, BEN), False)
+    assert at_ben.types() == ["joined", "ready", "joined", "ready"]
+
+
+def test_expiry_is_told_to_whoever_waits() -> None:
+    world = World()
+    _, wire = world.joined(ANNA)
+    world.now = 600
+    world.relay.expire()
+    assert wire.types() == ["joined", "expired"]
+    assert wire.closed == (4002, "expired")
+
+
+def test_rooms_beyond_the_cap_are_refused_with_a_time_and_rooms_that_are_there_still_take_a_second_one() -> None:
+    world = World(max_rooms=1)
+    world.joined(ANNA)
+    _, refused = world.joined(CARL, "Q" * 43)
+    told = json.loads(refused.sent[0][0])
+    assert (told["code"], told["retry_after"], refused.closed) == ("too-many-rooms", 30, (4008, "too-many-rooms"))
+    _, at_ben = world.joined(BEN)
+    assert at_ben.types() == ["joined", "ready"]
+    assert world.limits.refused == {"too-many-rooms": 1}
+
+
+def test_the_other_dialect_forwards_the_received_bytes_and_says_nothing_but_ready() -> None:
+    world = World()
+    anna, at_anna = world.session(WhisperSession)
+    ben, at_ben = world.session(WhisperSession)
+    anna.received(whisper("join", sessionCode="CODE", isInitiator=True), False)
+    assert at_anna.sent == []
+    ben.received(whisper("join", sessionCode="CODE", isInitiator=False), False)
+    assert (at_anna.sent, at_ben.sent) == ([(b'{"type":"ready"}', False)], [(b'{"type":"ready"}', False)])
+    odd = b' {"offer" : {"sdp":"\\u0061",  "z":1, "a":2.50}, "sessionCode":"CODE","extra":null,"type":"offer"} \n'
+    anna.received(odd, False)
+    assert at_ben.sent[-1] == (odd, False)
+    ben.lost()
+    assert len(at_anna.sent) == 1
+
+
+def test_the_other_dialect_has_its_own_rooms_and_errors() -> None:
+    world = World()
+    world.joined(ANNA, ROOM)
+    session, wire = world.session(WhisperSession)
+    session.received(whisper("join", sessionCode=ROOM, isInitiator=False), False)
+    assert (wire.sent, len(world.relay.rooms)) == ([], 2)
+    session.received(whisper("offer", sessionCode=ROOM, offer=1), False)
+    assert json.loads(wire.sent[-1][0]) == {
+        "type": "error", "code": "peer-absent", "message": "the other seat is empty; the frame was dropped"}
+    session.received(b"\x00", True)
+    assert wire.closed == (4004, "bad-frame")
+
+
+def test_in_the_other_dialect_nobody_speaks_in_a_room_that_is_not_theirs() -> None:
+    world = World()
+    wires = {}
+    for code in ("ONE", "TWO"):
+        for initiator in (True, False):
+            session, wire = world.session(WhisperSession)
+            session.received(whisper("join", sessionCode=code, isInitiator=initiator), False)
+            wires[code, initiator] = session, wire
+    mallory, at_mallory = wires["ONE", True]
+    mallory.received(b'{"type":"answer","sessionCode":"TWO","answer":1}', False)
+    assert at_mallory.types() == ["ready", "not-joined"]
+    twice = b'{"type":"answer","sessionCode":"ONE","answer":1,"sessionCode":"TWO"}'
+    mallory.received(twice, False)
+    assert at_mallory.types() == ["not-joined"]
+    assert all(wires[key][1].types() == ["ready"] for key in (("TWO", True), ("TWO", False), ("ONE", False)))
+
+
+@given(st.sampled_from([WhisperdSession, WhisperSession]), st.lists(st.tuples(st.one_of(
+    st.binary(max_size=40),
+    st.sampled_from([join(ROOM, ANNA), b'{"type":"leave"}', whisper("join", sessionCode="C", isInitiator=True),
+                     whisper("offer", sessionCode="C", offer=None), b'{"type":"error"}', b"null", b'{"type":[]}'])),
+    st.booleans()), max_size=8))
+def test_whatever_comes_in_a_session_answers_with_a_known_code_or_not_at_all(
+        dialect: type[Session], messages: list[tuple[bytes, bool]]) -> None:
+    world = World()
+    session, wire = world.session(dialect)
+    for payload, binary in messages:
+        session.received(payload, binary)
+    session.lost()
+    assert all(json.loads(payload)["type"] in ("joined", "error") for payload, _ in wire.sent)
