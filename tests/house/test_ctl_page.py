@@ -7,8 +7,10 @@ import re
 import pytest
 
 from tests.house import pages
+from whisperd.cli.ctl import build
 from whisperd.control.commands import COMMANDS, Command, Param
 from whisperd.errors import catalogue
+from whisperd.peer.links.relay import REASONS
 
 PAGE = "whisperctl.1"
 
@@ -66,3 +68,25 @@ def test_an_error_has_its_summary_and_remedy(code):
     error = catalogue()[code]
     summary = error.summary[0].upper() + error.summary[1:]
     assert f"{error.exit_status} {code} {summary}. {error.remedy}" in pages.text(PAGE)
+
+
+def test_the_common_options_have_their_help():
+    for option in build().params:
+        assert f"{option.help} " in pages.text(PAGE)
+        assert any(name in line for name in option.opts for line in pages.section(PAGE, "DESCRIPTION"))
+
+
+@pytest.mark.parametrize("verb", ["", "chat", *(command.verb for command in COMMANDS)])
+def test_help_works_without_a_daemon(verb):
+    from click.testing import CliRunner
+
+    shown = CliRunner().invoke(build(), [*verb.split(), "--help"])
+    assert shown.exit_code == 0
+    assert "Usage:" in shown.output
+
+
+def test_the_reasons_of_states_are_those_of_the_code():
+    shown = set(pages.items(PAGE, "LINKS"))
+    source = "".join(path.read_text() for path in (pages.ROOT / "whisperd/peer").rglob("*.py"))
+    assert set(REASONS.values()) <= shown
+    assert {reason for reason in shown if f'"{reason}"' not in source} == set()
