@@ -1,0 +1,183 @@
+"""A relay on real sockets with an injected clock, and clients that write down what they see."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import clientFromString
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
+
+from whisperd.relay.service import RelayService
+
+ROOM, ANNA, BEN, CARL = ("A" * 43, "E" * 43, "I" * 43, "M" * 43)
+TCP = "tcp:0:interface=127.0.0.1"
+
+
+def settings(*listen: str, **changes: int) -> SimpleNamespace:
+    values: dict[str, Any] = {"listen": listen or (TCP,), "max_connections": 20, "max_rooms": 10,
+                              "max_frame": 65_536, "room_expiry": 600}
+    return SimpleNamespace(**{**values, **changes})
+
+
+class Failures:
+    """Collects every failure and every critical event that reaches Twisted's log."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if "log_failure" in event or event["log_level"].name in ("error", "critical"):
+            self.seen.append(event)
+
+    def __enter__(self) -> Failures:
+        globalLogPublisher.addObserver(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        globalLogPublisher.removeObserver(self)
+
+
+class Queue:
+    """Items that come in, to be awaited one by one."""
+
+    def __init__(self) -> None:
+        self._items: list[Any] = []
+        self._waiting: list[Deferred[Any]] = []
+
+    def put(self, item: Any) -> None:
+        if self._waiting:
+            self._waiting.pop(0).callback(item)
+        else:
+            self._items.append(item)
+
+    async def get(self, reactor: Any) -> Any:
+        if self._items:
+            return self._items.pop(0)
+        waiting: Deferred[Any] = Deferred()
+        self._waiting.append(waiting)
+        return await waiting.addTimeout(5, reactor)
+
+    def empty(self) -> bool:
+        return not self._items
+
+
+class Client(WebSocketClientProtocol):
+    """A WebSocket client; texts that are read as JSON, binary messages as they are, the end as ("closed", code)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inbox = Queue()
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        self.inbox.put((payload, isBinary))
+
+    def onClose(self, wasClean: bool, code: int, reason: str) -> None:
+        self.inbox.put(("closed", code))
+
+    async def raw(self) -> Any:
+        return await self.inbox.get(self.factory.reactor)
+
+    async def next(self) -> Any:
+        payload, binary = await self.raw()
+        return payload if binary is True else ("closed", binary) if payload == "closed" else json.loads(payload)
+
+    async def types(self, count: int) -> list[str]:
+        """Return the types (of errors: the codes) of the next ``count`` texts."""
+        found = [await self.next() for _ in range(count)]
+        return [frame.get("code") or frame["type"] for frame in found]
+
+    def say(self, **frame: object) -> None:
+        self.sendMessage(json.dumps(frame).encode())
+
+    def join(self, token: str, room: str = ROOM) -> None:
+        self.say(type="join", room=room, token=token)
+
+
+class RawClient(Protocol):
+    """A socket that collects bytes until the other side closes."""
+
+    def connectionMade(self) -> None:
+        self.received = b""
+        self.closed: Deferred[bytes] = Deferred()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.closed.callback(self.received)
+
+
+class RelayWorld:
+    """One relay service, its clock, and ways to reach it."""
+
+    def __init__(self, reactor: Any, *listen: str, **changes: int) -> None:
+        self.reactor = reactor
+        self.clock = Clock()
+        self.settings = settings(*listen, **changes)
+        self.service = RelayService(self.settings, reactor=reactor, clock=self.clock)
+        self.clients: list[Any] = []
+
+    async def up(self) -> RelayWorld:
+        await self.service.listen()
+        return self
+
+    async def down(self) -> None:
+        await self.service.stop()
+        for client in self.clients:
+            if client.transport is not None:
+                client.transport.abortConnection()
+        gone = [client.is_closed for client in self.clients if isinstance(client, Client)]
+        for each in gone:
+            await each
+
+    @property
+    def place(self) -> str:
+        """Return the first listener as a client endpoint string."""
+        return self.service.addresses[0]
+
+    async def connect(self, *protocols: str, place: str | None = None) -> Client:
+        """Return an open WebSocket client that has asked for ``protocols``."""
+        factory = WebSocketClientFactory("ws://relay/any/path", protocols=list(protocols), reactor=self.reactor)
+        factory.protocol = Client
+        factory.noisy = False
+        client = await clientFromString(self.reactor, place or self.place).connect(factory)
+        self.clients.append(client)
+        await client.is_open.addTimeout(5, self.reactor)
+        return client
+
+    async def peer(self, token: str, room: str = ROOM, place: str | None = None) -> Client:
+        """Return a whisperd.1 client that has sent its join."""
+        client = await self.connect("whisperd.1", place=place)
+        client.join(token, room)
+        return client
+
+    async def pair(self) -> tuple[Client, Client]:
+        """Return two whisperd.1 clients that sit in ROOM and have read everything so far."""
+        anna = await self.peer(ANNA)
+        assert await anna.types(1) == ["joined"]
+        ben = await self.peer(BEN)
+        assert await ben.types(2) == ["joined", "ready"]
+        assert await anna.types(1) == ["ready"]
+        return anna, ben
+
+    async def socket(self, data: bytes = b"", place: str | None = None) -> RawClient:
+        """Return a raw connection that has sent ``data``."""
+        factory = Factory.forProtocol(RawClient)
+        factory.noisy = False
+        client = await clientFromString(self.reactor, place or self.place).connect(factory)
+        self.clients.append(client)
+        client.transport.write(data)
+        return client
+
+    async def http(self, request: str, place: str | None = None) -> tuple[int, dict[str, str], bytes]:
+        """Return status, headers and body of the answer to ``request`` (its first line)."""
+        client = await self.socket(f"{request}\r\nHost: relay\r\n\r\n".encode(), place)
+        head, _, body = (await client.closed.addTimeout(5, self.reactor)).partition(b"\r\n\r\n")
+        status, *fields = head.decode().split("\r\n")
+        return int(status.split()[1]), dict(field.split(": ", 1) for field in fields), body
