@@ -79,11 +79,16 @@ class IKeyExchange(IPlugin):
     def accept(message, private, identity):
         """Return the 32-byte secret that ``initiate`` returned on the other side. A ``private`` serves once.
 
-        Raises KeyExchangeRefused when the message is malformed, a key is not valid or ``private`` is spent."""
+        Raises KeyExchangeRefused when the message is malformed, a key is not valid or ``private`` is spent or wiped.
+        A message that was changed is refused, or leads to a secret that the other side does not have."""
 
 
 class IRatchet(IPlugin):
     """A factory of ratchet sessions. The responder (the inviter) makes an offer, the initiator answers to it."""
+
+    max_skip = Attribute("int: most messages of one chain that one message may overtake; one further ahead is rejected")
+    max_kept = Attribute("int: most keys of missing messages that a session keeps; beyond that the oldest are dropped")
+    max_chains = Attribute("int: most earlier chains that such keys are kept of; a forged message costs a trial of each")
 
     def offer(random):
         """Return ``(public, private)``: the responder's first ratchet key(s), public at most 4096 bytes, and the
@@ -138,6 +143,9 @@ class ILink(Interface):
     def send(frame):
         """Hand over one binary frame (bytes). Frames sent while the peer is absent are dropped."""
 
+    def rejoin(delay):
+        """Leave now, and come back after ``delay`` seconds. ``link_down`` is not told for it."""
+
     def stop():
         """Leave for good. Returns a Deferred that fires when the socket is closed."""
 
@@ -146,13 +154,16 @@ class ILinkOwner(Interface):
     """What a link reports to."""
 
     def link_up(link):
-        """Both sides are on this link now; frames flow."""
+        """Both sides are on this link now; frames flow. Told again when the other side came back anew."""
 
     def link_down(link, reason):
         """Frames no longer reach the other side; ``reason`` is a word of whisperctl(1), LINKS."""
 
     def frame_received(link, frame):
         """One binary frame came in."""
+
+    def link_troubled(link, error):
+        """The link cannot be made for now, for the reason of ``error`` (a WhisperdError); it goes on trying."""
 
     def link_failed(link, error):
         """The link cannot work and gives up; ``error`` is a WhisperdError."""

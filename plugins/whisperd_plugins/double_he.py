@@ -28,6 +28,7 @@ from whisperd.interfaces import IRatchet, IRatchetSession, Level, Random
 from whisperd_plugins import ratchet_dump, selftest, sodium
 from whisperd_plugins.kdf import expand, hkdf, message_key, next_chain_key
 from whisperd_plugins.ratchet import LAST_NUMBER, RatchetState, Step, forget
+from whisperd_plugins.skipped import MAX_CHAINS, MAX_KEPT, MAX_SKIP
 from whisperd_plugins.sodium import KEY, NONCE, TAG, wipe
 
 SECRET_INFO = b"whisperd/1 double-he secret"
@@ -133,6 +134,9 @@ class DoubleHeaderEncrypted:
     version = 1
     api = 1
     level = Level.ENHANCED
+    max_skip = MAX_SKIP
+    max_kept = MAX_KEPT
+    max_chains = MAX_CHAINS
 
     def offer(self, random: Random) -> tuple[bytes, Offer]:
         """Return the responder's first ratchet key (32 bytes) and its private half; draws 32 bytes."""
