@@ -1,0 +1,131 @@
+"""Invite links: every rule has its own error, and nothing else is ever raised."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from whisperd.errors import InviteExpired, InviteMalformed, InviteTruncated, InviteVersionUnknown
+from whisperd.wire.invite import CLOCK_SKEW, Invite, RelayAddress, parse
+
+ONION = "a" * 55 + "d.onion"
+NOW = 1_800_000_000
+INVITE = Invite(RelayAddress(ONION), 2, NOW + 3600, bytes(range(32)))
+ERRORS = (InviteExpired, InviteMalformed, InviteTruncated, InviteVersionUnknown)
+
+hosts = st.one_of(st.text("abcdefghijklmnopqrstuvwxyz234567", min_size=56, max_size=56).map("{}.onion".format),
+                  st.sampled_from(["127.0.0.1", "localhost", "[::1]"]))
+addresses = st.builds(RelayAddress, hosts, st.integers(1, 65_535))
+invites = st.builds(Invite, addresses, st.integers(1, 3), st.integers(NOW, 2**32 - 1), st.binary(min_size=32,
+                                                                                             max_size=32))
+
+
+def with_payload(payload: bytes, authority: str = ONION) -> str:
+    """Return a link with any payload; nothing is checked."""
+    return f"http://{authority}/#" + base64.urlsafe_b64encode(payload).decode().rstrip("=")
+
+
+def with_check(head: bytes, authority: str = ONION) -> str:
+    """Return a link whose check is right, whatever it says."""
+    digest = hashlib.sha256(b"whisperd/1 invite check" + authority.encode() + head).digest()
+    return with_payload(head + digest[:4], authority)
+
+
+def payload_of(link: str) -> bytes:
+    return base64.urlsafe_b64decode(link.partition("#")[2])
+
+
+@given(invites)
+def test_a_link_says_what_went_into_it_and_is_short(invite):
+    assert parse(invite.link(), NOW) == invite
+    assert len(invite.link()) <= 200
+
+
+def test_whitespace_around_and_capitals_in_the_host_do_not_matter():
+    link = INVITE.link()
+    assert parse(f"\n  {link}\t", NOW) == INVITE
+    assert parse(link.replace(ONION, ONION.upper()).replace("http", "HTTP"), NOW) == INVITE
+
+
+def test_a_port_that_is_written_out_is_covered_by_the_check():
+    payload = payload_of(Invite(RelayAddress(ONION, 8080), 2, NOW, bytes(32)).link())
+    assert parse(with_payload(payload, f"{ONION}:8080"), NOW).relay == RelayAddress(ONION, 8080)
+    with pytest.raises(InviteMalformed):
+        parse(with_payload(payload), NOW)
+
+
+@pytest.mark.parametrize("link", [
+    "", "hello", "https://" + INVITE.link()[7:], "ftp" + INVITE.link()[4:], INVITE.link()[7:],
+    INVITE.link().replace("/#", "#"), INVITE.link() + "=", INVITE.link() + "!", INVITE.link().replace("/#", "/x#"),
+    INVITE.link()[:100] + " " + INVITE.link()[100:],
+])
+def test_what_is_no_link_is_malformed(link):
+    with pytest.raises(InviteMalformed):
+        parse(link, NOW)
+
+
+@pytest.mark.parametrize("length", range(7, len(INVITE.link())))
+def test_a_link_without_its_end_is_truncated(length):
+    with pytest.raises(InviteTruncated):
+        parse(INVITE.link()[:length], NOW)
+
+
+@pytest.mark.parametrize("length", [1, 41, 42, 43])
+def test_another_version_is_named_before_the_length_is_looked_at(length):
+    with pytest.raises(InviteVersionUnknown):
+        parse(with_payload(b"\x02".ljust(length, b"x")), NOW)
+
+
+@pytest.mark.parametrize("surplus", ["A", "AA", "AAAA"])
+def test_a_link_that_is_too_long_is_malformed(surplus):
+    with pytest.raises(InviteMalformed):
+        parse(INVITE.link() + surplus, NOW)
+
+
+@given(st.integers(0, len(INVITE.link()) - 1), st.sampled_from("abcdefghijklmnopqrstuvwxyzABC0123456789-_"))
+def test_one_wrong_character_anywhere_is_noticed(place, character):
+    link = INVITE.link()
+    changed = link[:place] + character + link[place + 1:]
+    if changed.lower() == link.lower() and place < link.index("#"):
+        assert parse(changed, NOW) == INVITE
+    elif changed != link:
+        with pytest.raises((InviteMalformed, InviteTruncated, InviteVersionUnknown)):
+            parse(changed, NOW)
+
+
+@pytest.mark.parametrize("floor", [0, 4, 255])
+def test_a_floor_that_does_not_exist_is_malformed(floor):
+    with pytest.raises(InviteMalformed):
+        parse(with_check(bytes([1, floor]) + payload_of(INVITE.link())[2:38]), NOW)
+
+
+@pytest.mark.parametrize("authority", [
+    "example.com", "10.0.0.1", "a.onion", "a" * 57 + ".onion", f"user@{ONION}", f"{ONION}:0", f"{ONION}:65536",
+    f"{ONION}:", f"{ONION}:80:80", "127.0.0.1.example.com", "", f"{ONION}\n", "١٢٧.0.0.1",
+])
+def test_a_host_that_is_neither_an_onion_nor_this_machine_is_malformed(authority):
+    with pytest.raises(InviteMalformed):
+        parse(with_check(payload_of(INVITE.link())[:38], authority), NOW)
+
+
+def test_an_invite_expires_two_minutes_after_its_time():
+    late = INVITE.expires + CLOCK_SKEW
+    assert parse(INVITE.link(), late) == INVITE
+    with pytest.raises(InviteExpired):
+        parse(INVITE.link(), late + 1)
+
+
+@given(st.one_of(st.text(), st.text().map("http://{}".format), st.text().map(f"http://{ONION}/#{{}}".format),
+                 st.binary(max_size=60).map(with_payload)))
+@example("http://" + ONION + "/#" + "_" * 56)
+def test_nothing_but_a_typed_error_is_ever_raised(link):
+    with pytest.raises(ERRORS):
+        parse(link, NOW)
+
+
+def test_the_secret_is_not_shown():
+    assert "secret" not in repr(INVITE) and "\\x1f" not in repr(INVITE)
