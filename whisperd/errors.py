@@ -335,6 +335,13 @@ class NoRelay(WhisperdError):
     remedy = "Wait for the own onion ('whisperctl address --wait 120'), or give --relay or peer.relay."
 
 
+class TooManyChats(WhisperdError):
+    code = "too-many-chats"
+    exit_status = 63
+    summary = "there are as many conversations as this daemon takes"
+    remedy = "End one that is not needed any more, or raise peer.max_chats."
+
+
 # -- plug-ins: 70 to 79 -----------------------------------------------------------------------------------------------
 
 
