@@ -59,7 +59,12 @@ setup(
         ],
     },
     data_files=[
-        (f"share/man/man{section}", sorted(glob(f"man/*.{section}"))) for section in (1, 5, 7, 8)
+        *((f"share/man/man{section}", sorted(glob(f"man/*.{section}"))) for section in (1, 5, 7, 8)),
+        ("share/bash-completion/completions", sorted(glob("contrib/completions/*.bash"))),
+        ("share/zsh/site-functions", sorted(glob("contrib/completions/_*"))),
+        ("share/fish/vendor_completions.d", sorted(glob("contrib/completions/*.fish"))),
+        ("lib/systemd/system", ["contrib/systemd/whisperd.service"]),
+        ("lib/systemd/user", ["contrib/systemd/user/whisperd.service"]),
     ],
     zip_safe=False,
 )

@@ -9,14 +9,16 @@ import socket
 import struct
 
 _TEXT, _BINARY = 0x81, 0x82
-_MASK = b"\x00\x00\x00\x00"  # a mask of zeros is legal, and costs the sender nothing
 
 
 def frame(payload: bytes, first: int = _BINARY) -> bytes:
     """Return ``payload`` (at most 65535 bytes) as one masked frame."""
+    mask = os.urandom(4)
+    stream = mask * (len(payload) // 4 + 1)
+    masked = bytes(byte ^ key for byte, key in zip(payload, stream, strict=False))
     if len(payload) < 126:
-        return struct.pack("!BB", first, 0x80 | len(payload)) + _MASK + payload
-    return struct.pack("!BBH", first, 0x80 | 126, len(payload)) + _MASK + payload
+        return struct.pack("!BB", first, 0x80 | len(payload)) + mask + masked
+    return struct.pack("!BBH", first, 0x80 | 126, len(payload)) + mask + masked
 
 
 class Client:
@@ -41,6 +43,10 @@ class Client:
         """Ask for a seat."""
         token = base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()
         self._socket.sendall(frame(json.dumps({"type": "join", "room": room, "token": token}).encode(), _TEXT))
+
+    def leave(self) -> None:
+        """Give the seat up."""
+        self._socket.sendall(frame(b'{"type":"leave"}', _TEXT))
 
     def wait_ready(self) -> None:
         """Read until the relay says that both seats are taken."""

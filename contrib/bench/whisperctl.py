@@ -11,6 +11,8 @@ from contrib.bench.daemons import BIN, whisperd_relay
 from contrib.bench.harness import Round, Row, interleave
 
 ROUNDS = 15
+#: Milliseconds within which the whole command has to be done.
+AT_ONCE = 150.0
 NAME = "whisperctl status --json, whole process"
 
 
@@ -35,6 +37,7 @@ def measure() -> list[Row]:
             "bare": wall([sys.executable, "-c", "pass"], environment),
         }, ROUNDS)
     return [
-        Row(NAME, "ms", found["status"], "python importing click and msgspec", found["imports"], target=1.5),
+        Row(NAME, "ms", found["status"], "what a person takes for at once", AT_ONCE, target=1.0),
+        Row(NAME, "ms", found["status"], "python importing click and msgspec", found["imports"]),
         Row(NAME, "ms", found["status"], "bare python", found["bare"]),
     ]

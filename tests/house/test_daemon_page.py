@@ -42,8 +42,7 @@ def test_the_page_has_every_command_and_no_other():
 @pytest.mark.parametrize("path", COMMANDS)
 def test_a_command_has_its_help_and_exactly_its_options(path):
     command = COMMANDS[path]
-    heading, entry = re.search(rf"^\.It Ic ({re.escape(path)}\b[^\n]*)\n((?:[^\n]*\n)*?)(?=\.It Ic|\.Sh)",
-                               pages.source(PAGE), re.M).groups()
+    heading = next(item for item in pages.items(PAGE, "COMMANDS") if re.match(rf"{path}( (Oo|Ar|Fl)|$)", item))
     shown = set(re.findall(r"Fl (-[a-z-]+)", heading))
     assert {f"-{name}" for name in shown} == options(command)
     first = " ".join((command.help or "").split("\n\n")[0].split())
