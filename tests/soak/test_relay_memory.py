@@ -12,7 +12,7 @@ from contrib.bench.websocket_client import frame, pair
 pytestmark = pytest.mark.soak
 
 WARM_UP, ROOMS = 2_000, 20_000
-#: Bytes by which the process may grow meanwhile: far less than one per mille of a room kept for each.
+#: Bytes by which the process may grow meanwhile: 105 a room, less than anything that could be kept of one.
 GROWTH = 2 << 20
 
 
