@@ -1,0 +1,45 @@
+"""Which suite two sides take: one deterministic rule that both compute. [whisperd-protocol(7), CHOICE]"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from whisperd.errors import FloorNotMet
+from whisperd.wire.envelope import Offer
+
+
+class Plugins(Protocol):
+    """Where the suites come from: ``whisperd.plugin.registry`` has the shape."""
+
+    def kex(self, plugin_id: str) -> Any: ...
+
+    def ratchet(self, plugin_id: str) -> Any: ...
+
+    def offers_kex(self) -> Sequence[tuple[str, int, int]]: ...
+
+    def offers_ratchet(self) -> Sequence[tuple[str, int, int]]: ...
+
+
+def own_offers(plugins: Plugins) -> tuple[list[Offer], list[Offer]]:
+    """Return what this side can do, as (key exchanges, ratchets), best first."""
+    return ([Offer(*offer) for offer in plugins.offers_kex()], [Offer(*offer) for offer in plugins.offers_ratchet()])
+
+
+def choose(inviter: Sequence[Offer], joiner: Iterable[Offer], floor: int) -> Offer:
+    """Return the strongest of what stands in both lists with the same id, version and level, at least ``floor``.
+
+    Among equals the first of the inviter's list. Raises FloorNotMet when nothing is left.
+    """
+    both = set(joiner)
+    common = [offer for offer in inviter if offer in both and offer.level >= floor]
+    if not common:
+        raise FloorNotMet
+    return max(common, key=lambda offer: offer.level)  # max returns the first of equals
+
+
+def check_floor(plugins: Plugins, floor: int) -> None:
+    """Raise FloorNotMet when one's own suites cannot reach ``floor``, whatever the other side has."""
+    for offers in own_offers(plugins):
+        if not any(offer.level >= floor for offer in offers):
+            raise FloorNotMet("no suite that is configured here reaches the security level that is required")
