@@ -44,6 +44,8 @@ soak: test-setup ## run the long tests
 
 install: $(VENV)/.stamp ## install into .venv, and tor on the machine
 	@$(NEEDS) tor
+	@for page in $(PAGES); do \
+		mkdir -p $(VENV)/share/man/man$${page##*.} && ln -sf "$(CURDIR)/$$page" $(VENV)/share/man/man$${page##*.}/; done
 
 clean: ## remove what was built, .venv included
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
