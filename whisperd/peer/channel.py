@@ -1,0 +1,198 @@
+"""The channel: payloads that arrive exactly once and in order, over links that come, go and lose frames.
+
+[whisperd-protocol(7), CHANNEL] It numbers what it sends, encrypts it by the conversation's ratchet, pads it, and keeps
+it until it is acknowledged. What was not acknowledged is sent again, freshly encrypted, after something was heard
+on a new link, or after a time without progress on a link that seems to live; then one frame at a time, so that a
+silent peer cannot make the ratchet skip too many keys.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from whisperd.errors import ChannelBroken
+from whisperd.peer.effects import SendFrame
+from whisperd.wire.envelope import CHANNEL_FRAME, ChannelFrame, Kind
+
+#: Most data frames in flight.
+WINDOW = 64
+#: Seconds without progress after which the first frame in flight is sent again, doubled each time, up to the most.
+PATIENCE = 10.0
+MOST_PATIENCE = 300.0
+
+_HEAD = bytes([CHANNEL_FRAME])
+
+
+@dataclass(frozen=True)
+class Received:
+    """The next payload of the other side, for the reader of ``stream``."""
+
+    stream: int
+    payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Data frame ``seq`` was handed to a link for the first time."""
+
+    seq: int
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """The other side has everything up to ``seq``."""
+
+    seq: int
+
+
+ChannelEffect = SendFrame | Received | Sent | Acknowledged
+
+
+@dataclass(frozen=True)
+class _Outgoing:
+    seq: int
+    stream: int
+    payload: bytes = field(repr=False)
+
+
+class Channel:
+    """One side of one channel. ``session`` is an IRatchetSession, ``associated_data`` binds frames to the handshake."""
+
+    def __init__(self, session: Any, associated_data: bytes) -> None:
+        self._session = session
+        self._associated_data = associated_data
+        self._unacknowledged: deque[_Outgoing] = deque()
+        self._last_seq = 0
+        self._last_sent = 0
+        self._last_received = 0
+        self._up = False
+        self._heard = False
+        self._greeted = False
+        self._probing = False
+        self._next = 1
+        self._patience = PATIENCE
+        self._deadline: float | None = None
+
+    @property
+    def heard(self) -> bool:
+        """Whether the other side was heard on the link that is up."""
+        return self._heard
+
+    @property
+    def wake_at(self) -> float | None:
+        """When ``tick`` has something to do; None: not before something else happens."""
+        return self._deadline
+
+    def link_up(self, now: float) -> list[ChannelEffect]:
+        """Greet the other side on a new link; nothing else is sent before it is heard."""
+        self.link_down()
+        self._up = True
+        self._patience = PATIENCE
+        self._next = self._unacknowledged[0].seq if self._unacknowledged else self._last_seq + 1
+        return self._greet(now)
+
+    def link_down(self) -> None:
+        """Frames no longer reach the other side."""
+        self._up = self._heard = self._greeted = self._probing = False
+        self._deadline = None
+
+    def send(self, stream: int, payload: bytes, now: float) -> tuple[int, list[ChannelEffect]]:
+        """Accept ``payload``, at most MAX_PAYLOAD bytes; return its number and what can be done at once."""
+        self._last_seq += 1
+        self._unacknowledged.append(_Outgoing(self._last_seq, stream, payload))
+        return self._last_seq, self._pump(now)
+
+    def receive(self, frame: bytes, now: float) -> list[ChannelEffect]:
+        """Take one channel frame of the other side.
+
+        Raises MessageRejected when it does not decrypt, ChannelBroken when it does not follow the protocol; then it
+        is as if it had not come (but for the ratchet, which has used its key).
+        """
+        message = ChannelFrame.decode(self._session.decrypt(frame[len(_HEAD):], self._associated_data))
+        if message.ack > self._last_sent:
+            raise ChannelBroken("the other side acknowledged what was never sent")
+        again = self._heard
+        self._heard = True
+        effects = self._take_ack(message.ack, now)
+        effects += [] if self._greeted else self._greet(now)
+        if message.kind is Kind.DATA:
+            effects += self._take_data(message)
+        elif message.kind is Kind.HELLO and again:  # it has not heard our greeting
+            effects += self._transmit(ChannelFrame(Kind.ACK, self._last_received))
+        return effects + self._pump(now)
+
+    def tick(self, now: float) -> list[ChannelEffect]:
+        """Try again when nothing moved for too long."""
+        if self._deadline is None or now < self._deadline:
+            return []
+        self._patience = min(2 * self._patience, MOST_PATIENCE)
+        self._deadline = None
+        if not self._heard:
+            return self._greet(now)
+        if self._in_flight():
+            self._probing = True
+            self._next = self._unacknowledged[0].seq
+        return self._pump(now)
+
+    def wipe(self) -> None:
+        """Destroy the keys and forget what waits."""
+        self.link_down()
+        self._unacknowledged.clear()
+        self._session.wipe()
+
+    def _greet(self, now: float) -> list[ChannelEffect]:
+        if not self._session.can_encrypt:
+            return []
+        self._greeted = True
+        self._deadline = now + self._patience
+        return self._transmit(ChannelFrame(Kind.HELLO, self._last_received))
+
+    def _take_ack(self, ack: int, now: float) -> list[ChannelEffect]:
+        before = len(self._unacknowledged)
+        while self._unacknowledged and self._unacknowledged[0].seq <= ack:
+            self._unacknowledged.popleft()
+        if len(self._unacknowledged) == before:
+            return []
+        self._probing = False
+        self._patience = PATIENCE
+        self._deadline = now + self._patience
+        self._next = max(self._next, ack + 1)
+        return [Acknowledged(ack)]
+
+    def _take_data(self, message: ChannelFrame) -> list[ChannelEffect]:
+        effects: list[ChannelEffect] = []
+        if message.seq == self._last_received + 1:
+            self._last_received = message.seq
+            effects.append(Received(message.stream, message.payload))
+        return effects + self._transmit(ChannelFrame(Kind.ACK, self._last_received))
+
+    def _pump(self, now: float) -> list[ChannelEffect]:
+        """Send what the window lets through."""
+        if not self._up or not self._heard:
+            return []
+        effects: list[ChannelEffect] = []
+        first = self._unacknowledged[0].seq if self._unacknowledged else self._last_seq + 1
+        end = min(first + (1 if self._probing else WINDOW), self._last_seq + 1)
+        while self._next < end:
+            effects += self._send_data(self._unacknowledged[self._next - first])
+            self._next += 1
+        if not self._in_flight():
+            self._deadline = None
+        elif self._deadline is None:
+            self._deadline = now + self._patience
+        return effects
+
+    def _send_data(self, data: _Outgoing) -> list[ChannelEffect]:
+        effects = self._transmit(ChannelFrame(Kind.DATA, self._last_received, data.seq, data.stream, data.payload))
+        if data.seq > self._last_sent:
+            self._last_sent = data.seq
+            effects.append(Sent(data.seq))
+        return effects
+
+    def _in_flight(self) -> bool:
+        return bool(self._unacknowledged) and self._unacknowledged[0].seq <= self._last_sent
+
+    def _transmit(self, frame: ChannelFrame) -> list[ChannelEffect]:
+        return [SendFrame(_HEAD + self._session.encrypt(frame.encode(), self._associated_data))]
