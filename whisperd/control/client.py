@@ -56,12 +56,24 @@ class Client:
             elif heard.id == self._calls:
                 return heard.result
 
-    def events(self, chat: str = "", *, timeout: float | None = None) -> Iterator[Event]:
-        """Ask for events, of one conversation only if it is named, and yield them; from this call on none is missed.
-
-        Raises TimedOut after ``timeout`` seconds altogether, and DaemonUnreachable when the daemon is gone.
-        """
+    def subscribe(self, chat: str = "") -> None:
+        """Ask for events, of one conversation only if it is named; from now on none is missed."""
         self.call(SUBSCRIBE, {"chat": chat} if chat else {})
+
+    def next_event(self, timeout: float | None = None) -> Event:
+        """Return the next event that was asked for; raises TimedOut, and DaemonUnreachable when the daemon is gone."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._events:
+            heard = self._next(deadline)
+            if not isinstance(heard, Answer):
+                return heard
+            if heard.error is not None:
+                raise heard.error
+        return self._events.popleft()
+
+    def events(self, chat: str = "", *, timeout: float | None = None) -> Iterator[Event]:
+        """Subscribe at once, and return the events one by one; TimedOut comes after ``timeout`` seconds altogether."""
+        self.subscribe(chat)
         return self._follow(None if timeout is None else time.monotonic() + timeout)
 
     def wait_closed(self, timeout: float) -> None:
@@ -72,12 +84,7 @@ class Client:
 
     def _follow(self, deadline: float | None) -> Iterator[Event]:
         while True:
-            if self._events:
-                yield self._events.popleft()
-            elif not isinstance(heard := self._next(deadline), Answer):
-                yield heard
-            elif heard.error is not None:
-                raise heard.error
+            yield self.next_event(None if deadline is None else max(0.0, deadline - time.monotonic()))
 
     def close(self) -> None:
         """Close the connection; a thread that waits in it gets DaemonUnreachable."""

@@ -149,6 +149,9 @@ COMMANDS: tuple[Command, ...] = (
             (_wait("Wait as long as this, instead of 60 seconds."),)),
 )
 
+#: What the verbs of two words have in common, by their first word.
+GROUPS: dict[str, str] = {"chat": "Invite, join, talk, verify, end."}
+
 #: The rows that the control socket serves, by method.
 METHODS: dict[str, Command] = {command.method: command for command in COMMANDS if command.method}
 

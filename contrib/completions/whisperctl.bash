@@ -1,0 +1,45 @@
+# Made from whisperd/control/commands.py by 'python -m whisperd.cli.completions'; do not edit.
+_whisperctl() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
+    local verb="" place=0 skip="" words="" word i
+    local socket=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        if [[ $skip == --socket ]]; then socket=(--socket "$word"); fi
+        if [[ -n $skip ]]; then skip=""; continue; fi
+        case $word in
+            --after|--expires|--floor|--relay|--socket|--wait) skip=$word ;;
+            -*) ;;
+            *) case $verb in ""|"chat") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
+        esac
+    done
+    case $previous in
+        --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --floor) mapfile -t COMPREPLY < <(compgen -W "standard enhanced quantum-resistant" -- "$current"); return ;;
+        --after|--expires|--relay|--wait) COMPREPLY=(); return ;;
+    esac
+    case $verb in
+        "") words="status address chat plugins stop --socket --json --help --version" ;;
+        "chat") words="invite join list send watch open verify end history --socket --json --help" ;;
+        "status") words="--socket --json --help" ;;
+        "address") words="--wait --socket --json --help" ;;
+        "chat invite") words="--relay --expires --floor --qr --no-qr --socket --json --help" ;;
+        "chat join") words="--wait --socket --json --help" ;;
+        "chat list") words="--socket --json --help" ;;
+        "chat send") words="--wait --socket --json --help" ;;
+        "chat watch") words="--socket --json --help" ;;
+        "chat open") words="--socket --json --help" ;;
+        "chat verify") words="--yes --socket --json --help" ;;
+        "chat end") words="--socket --json --help" ;;
+        "chat history") words="--after --socket --json --help" ;;
+        "plugins") words="--socket --json --help" ;;
+        "stop") words="--wait --socket --json --help" ;;
+    esac
+    case $verb in "chat send"|"chat watch"|"chat open"|"chat verify"|"chat end"|"chat history")
+        if ((place == 0)) && [[ $current != -* ]]; then
+            words=$(whisperctl "${socket[@]}" --json chat list 2> /dev/null | grep -o '"chat": "[^"]*"' | cut -d '"' -f 4)
+        fi ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+complete -F _whisperctl whisperctl

@@ -1,0 +1,168 @@
+"""The command ``whisperctl``: every row of COMMANDS as a verb.
+
+An error is two lines on standard error, what happened and what to do; with --json it is one object on standard
+output, ``{"error": {"code", "message", "remedy"}}``, so that a script reads one place. The exit status is the error's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from functools import partial
+from typing import Any
+
+import click
+
+from whisperd import __version__
+from whisperd.cli import render
+from whisperd.cli.render import Paint
+from whisperd.cli.verbs import VERBS, Caller
+from whisperd.control.commands import COMMANDS, GROUPS, Command, Param
+from whisperd.errors import Interrupted, UsageError, WhisperdError
+
+#: Exit status when whoever read standard output went away, as a shell has it for SIGPIPE.
+_PIPE_CLOSED = 141
+_HELP_NAMES: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+
+
+class _ReaderGone(Exception):
+    """Whoever read standard output went away."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    words = sys.argv[1:] if arguments is None else arguments
+    caller = Caller()
+    try:
+        return build().main(words, prog_name="whisperctl", standalone_mode=False, obj=caller) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return UsageError.exit_status
+    except click.ClickException as error:
+        return _fail(_misuse(error), caller.json or "--json" in words)
+    except WhisperdError as error:
+        return _fail(error, caller.json)
+    except _ReaderGone:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit would complain
+        return _PIPE_CLOSED
+
+
+def build() -> click.Group:
+    """Return the tree of verbs, made from the table."""
+    root = click.Group("whisperctl", help="Control a running whisperd.", params=[*_common(), _version()],
+                       context_settings=_HELP_NAMES)
+    for command in COMMANDS:
+        *path, name = command.verb.split()
+        group = root
+        for word in path:
+            group = _subgroup(group, word)
+        group.add_command(_verb(command, name))
+    return root
+
+
+def _subgroup(parent: click.Group, word: str) -> click.Group:
+    if word not in parent.commands:
+        parent.add_command(click.Group(word, help=GROUPS[word], params=_common(), context_settings=_HELP_NAMES))
+    found = parent.commands[word]
+    assert isinstance(found, click.Group)
+    return found
+
+
+def _verb(command: Command, name: str) -> click.Command:
+    return click.Command(name, params=[*map(_parameter, command.params), *_common()], help=_help(command),
+                         short_help=command.help, callback=partial(_run, command),
+                         context_settings=_HELP_NAMES)
+
+
+def _run(command: Command, **given: Any) -> None:
+    """Call the verb's function; an option with choices that is left out has its default."""
+    params = {param.name: param.default if param.choices and given[param.name] is None else given[param.name]
+              for param in command.params}
+    try:
+        VERBS[command.verb](click.get_current_context().obj, **params)
+    except (KeyboardInterrupt, EOFError):  # here and not in main(): click has ways of its own for these
+        raise Interrupted from None
+    except BrokenPipeError:
+        raise _ReaderGone from None
+
+
+def _help(command: Command) -> str:
+    """Return the verb's help with a line for each positional parameter, which click would leave out."""
+    lines = [f"  {param.metavar:<8}{param.help}" for param in command.params if not param.option]
+    return "\n\n".join([command.help, *(["\b\n" + "\n".join(lines)] if lines else [])])
+
+
+def _parameter(param: Param) -> click.Parameter:
+    if not param.option:
+        return _positional(param)
+    if param.type == "boolean":
+        default = None if "/" in param.option else param.default
+        return click.Option([param.name, param.option], is_flag=True, default=default, help=param.help)
+    return click.Option([param.name, param.option], type=_type(param), help=param.help, metavar=param.metavar,
+                        default=None if param.choices else param.default)
+
+
+def _positional(param: Param) -> click.Argument:
+    if param.many:
+        return click.Argument([param.name], metavar=_placeholder(param), nargs=-1)
+    if param.required and not param.implied:
+        return click.Argument([param.name], metavar=_placeholder(param), required=True)
+    return click.Argument([param.name], metavar=_placeholder(param), required=False, default="")
+
+
+def _placeholder(param: Param) -> str:
+    word = f"{param.metavar}..." if param.many else param.metavar
+    return word if param.required and not param.implied else f"[{word}]"
+
+
+def _type(param: Param) -> click.ParamType:
+    if param.choices:
+        return click.Choice(param.choices)
+    if param.type == "integer":
+        return click.IntRange(_whole(param.low), _whole(param.high))
+    return click.FloatRange(param.low, param.high) if param.type == "number" else click.STRING
+
+
+def _whole(bound: float | None) -> int | None:
+    return None if bound is None else int(bound)
+
+
+def _common() -> list[click.Parameter]:
+    """Return the options that stand before or behind the verb."""
+
+    def keep(context: click.Context, option: click.Parameter, value: Any) -> None:
+        if value:
+            setattr(context.find_root().obj, str(option.name), value)
+
+    return [
+        click.Option(["--socket"], metavar="PATH", expose_value=False, callback=keep, is_eager=True,
+                     help="Control socket of the daemon, instead of WHISPERD_SOCKET or the usual place."),
+        click.Option(["--json"], is_flag=True, expose_value=False, callback=keep, is_eager=True,
+                     help="Print JSON, one object a line; errors too."),
+    ]
+
+
+def _version() -> click.Parameter:
+    def show(context: click.Context, option: click.Parameter, value: bool) -> None:
+        if value:
+            print(f"whisperctl {__version__}")
+            context.exit()
+
+    return click.Option(["--version"], is_flag=True, expose_value=False, callback=show, is_eager=True,
+                        help="Print the version and exit.")
+
+
+def _misuse(error: click.ClickException) -> UsageError:
+    context = getattr(error, "ctx", None)
+    where = context.command_path if context else "whisperctl"
+    return UsageError(error.format_message().rstrip("."), remedy=f"Run '{where} --help'.")
+
+
+def _fail(error: WhisperdError, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"error": {"code": error.code, "message": error.message, "remedy": error.remedy}}), flush=True)
+    else:
+        print(Paint.on(sys.stderr)(f"whisperctl: {render.clean(error.message)}", "bad"), file=sys.stderr)
+        print(render.clean(error.remedy), file=sys.stderr)
+    return error.exit_status

@@ -1,0 +1,256 @@
+"""The interactive conversation of 'whisperctl chat open'.
+
+``Talk`` knows what a typed line does and what an event looks like; ``converse`` is the terminal around it. It shows
+what happens above the line that is being typed, and the state of things below it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from whisperd.cli import render
+from whisperd.cli.render import Paint
+from whisperd.cli.verbs import history
+from whisperd.control.client import Client
+from whisperd.errors import DaemonUnreachable, WhisperdError
+
+#: What can be typed besides messages.
+ACTIONS = {
+    "/verify": "show the words that have to be the same on both sides; '/verify yes' marks them as compared",
+    "/end": "end the conversation, destroy its keys and tell the other side",
+    "/quit": "leave this view; the conversation goes on (so does Ctrl-D)",
+    "/help": "show this; a message that begins with '/' is typed as '//'",
+}
+
+#: States that a message of ours stays in.
+_SETTLED = ("delivered", "failed")
+
+
+class Talk:
+    """One conversation as a person sees it. Its methods return the lines to show; the blocking ones say so."""
+
+    def __init__(self, client: Client, chat: str, paint: Paint) -> None:
+        self.chat = chat
+        self.finished = False
+        self.draft = ""
+        self.problem: WhisperdError | None = None
+        self._client = client
+        self._paint = paint
+        self._row: dict[str, Any] = {}
+        self._shown: set[tuple[str, int]] = set()
+        self._under_way: set[int] = set()
+        self._settled: set[int] = set()
+        self._actions: dict[str, Callable[[str], list[str]]] = {
+            "/verify": self._verify, "/end": self._end, "/quit": self._quit, "/help": self._help}
+
+    def begin(self) -> list[str]:
+        """Return what was said before (blocking)."""
+        self.refresh()
+        lines = [line for row in history(self._client, self.chat) for line in self._message(row)]
+        return [*lines, self._paint("Type a message, or /help.", "dim")]
+
+    def refresh(self) -> None:
+        """Ask for link, level and verification of the conversation (blocking)."""
+        rows = self._client.call("chat.list")
+        self._row = next((row for row in rows if row["chat"] == self.chat), self._row)
+        self.finished = self.finished or self._row.get("state") == "ended"
+
+    def look_again(self) -> list[str]:
+        """Refresh after something changed (blocking)."""
+        try:
+            self.refresh()
+        except WhisperdError as error:
+            return self.lost(error)
+        return []
+
+    def typed(self, line: str) -> list[str]:
+        """Do what ``line`` says (blocking). On an error the line comes back as ``draft``."""
+        self.draft = ""
+        words = line.strip()
+        try:
+            if words.startswith("/") and not words.startswith("//"):
+                name, _, rest = words.partition(" ")
+                return self._actions.get(name, self._unknown)(rest.strip())
+            return self._send(words.removeprefix("/") if words.startswith("//") else words) if words else []
+        except DaemonUnreachable as error:
+            return self.lost(error)
+        except WhisperdError as error:
+            self.draft = line
+            return [self._error(error.message, error.remedy)]
+
+    def happened(self, event: dict[str, Any]) -> list[str]:
+        """Return what an event looks like."""
+        if event["event"] == "chat-message":
+            return self._message(event)
+        if event["event"] == "message-state":
+            return self._delivery(event)
+        if event["event"] == "chat-error":
+            return [self._error(event["message"], event["remedy"])]
+        if event["event"] == "chat-state":
+            self._row = self._row | {"state": event["state"]}
+            self.finished = self.finished or event["state"] == "ended"
+        return [self._paint("-- ", "dim") + render.event(event, self._paint)]
+
+    def lost(self, error: WhisperdError) -> list[str]:
+        """The daemon is gone: nothing more can happen."""
+        self.problem = self.problem or error
+        self.finished = True
+        return []
+
+    def status_line(self) -> str:
+        """Return the line below: state, link, level, verification, messages under way."""
+        row = self._row
+        words = [self.chat, row.get("state"), row.get("link"), row.get("level"),
+                 "verified" if row.get("verified") else "not verified"]
+        if self._under_way:
+            words.append(f"{render.count(len(self._under_way), 'message')} under way")
+        return " | ".join(render.clean(word) for word in words if word)
+
+    # -- what lines and events do --------------------------------------------------------------------------------
+
+    def _message(self, row: dict[str, Any]) -> list[str]:
+        key = row["direction"], row["id"]
+        if key in self._shown:
+            return []
+        self._shown.add(key)
+        number, text = self._paint(f"#{row['id']}", "dim"), render.clean(row["text"])
+        if row["direction"] == "in":
+            return [f"{self._paint('they', 'them')} {number} {text}"]
+        state = row.get("state", "queued")
+        if state not in _SETTLED and row["id"] not in self._settled:
+            self._under_way.add(row["id"])
+        return [f"you  {number} {text} ({self._paint.state(state)})"]
+
+    def _delivery(self, event: dict[str, Any]) -> list[str]:
+        if event["state"] in _SETTLED:
+            self._settled.add(event["id"])
+            self._under_way.discard(event["id"])
+        return [f"     {self._paint('#' + str(event['id']), 'dim')} {self._paint.state(event['state'])}"]
+
+    def _send(self, text: str) -> list[str]:
+        answer = self._client.call("chat.send", {"chat": self.chat, "text": text})
+        return self._message({"direction": "out", "text": text, **answer})
+
+    def _verify(self, rest: str) -> list[str]:
+        answer = self._client.call("chat.verify", {"chat": self.chat, "confirm": rest == "yes"})
+        self._row = self._row | {"verified": answer["verified"]}
+        hint = [] if answer["verified"] else ["", "Compare them over a way on which you know each other; if they "
+                                              "are the same there, type '/verify yes'."]
+        return [*render.verification(answer, self._paint), *hint]
+
+    def _end(self, rest: str) -> list[str]:
+        self._client.call("chat.end", {"chat": self.chat})
+        self.finished = True
+        return [f"{render.clean(self.chat)} is {self._paint.state('ended')}; its keys are destroyed."]
+
+    def _quit(self, rest: str) -> list[str]:
+        self.finished = True
+        chat = render.clean(self.chat)
+        return [f"The conversation goes on: 'whisperctl chat open {chat}' comes back to it."]
+
+    def _help(self, rest: str) -> list[str]:
+        return [f"{name:<9}{help}" for name, help in ACTIONS.items()]
+
+    def _unknown(self, rest: str) -> list[str]:
+        return [self._error("there is no such command", "Type /help, or '//' to begin a message with '/'.")]
+
+    def _error(self, message: str, remedy: str) -> str:
+        return f"{self._paint('error', 'bad')} {render.clean(message)}. {render.clean(remedy)}"
+
+
+def converse(connect: Callable[[], Client], chat: str, paint: Paint) -> None:
+    """Talk in this terminal until the person leaves or the conversation ends; raises when the daemon is lost."""
+    with connect() as listener, connect() as client:
+        listener.subscribe(chat)
+        talk = Talk(client, chat, paint)
+        asyncio.run(_Terminal(talk, listener, paint).run())
+    if talk.problem is not None:
+        raise talk.problem
+
+
+class _Terminal:
+    """prompt_toolkit around a Talk: one thread for calls, one that listens."""
+
+    def __init__(self, talk: Talk, listener: Client, paint: Paint) -> None:
+        from prompt_toolkit import PromptSession
+        from prompt_toolkit.output import ColorDepth
+
+        self._talk = talk
+        self._listener = listener
+        self._worker = ThreadPoolExecutor(1)
+        self._tasks: set[asyncio.Task[None]] = set()
+        depth = None if paint.wanted else ColorDepth.DEPTH_1_BIT
+        self._prompt: PromptSession[str] = PromptSession(
+            "> ", completer=_completer(), complete_while_typing=True, erase_when_done=True, color_depth=depth,
+            bottom_toolbar=talk.status_line, reserve_space_for_menu=len(ACTIONS))
+
+    async def run(self) -> None:
+        from prompt_toolkit.patch_stdout import patch_stdout
+
+        with patch_stdout(raw=True):
+            await self._work(self._talk.begin)
+            self._listen(asyncio.get_running_loop())
+            while not self._talk.finished:
+                await self._read()
+        self._worker.shutdown()
+
+    async def _read(self) -> None:
+        try:
+            line = await self._prompt.prompt_async(default=self._talk.draft)
+        except (EOFError, KeyboardInterrupt):
+            line = "/quit"
+        if not self._talk.finished:
+            await self._work(self._talk.typed, line or "")
+
+    async def _work(self, method: Callable[..., list[str]], *arguments: Any) -> None:
+        """Run a blocking method of the talk, and show what it returns."""
+        lines = await asyncio.get_running_loop().run_in_executor(self._worker, method, *arguments)
+        self._show(lines)
+
+    def _show(self, lines: list[str]) -> None:
+        if lines:
+            print("\n".join(lines), flush=True)
+        app = self._prompt.app
+        app.invalidate()
+        if self._talk.finished and app.future is not None and not app.future.done():
+            app.exit(result="")
+
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        def follow() -> None:
+            while not self._talk.finished:
+                try:
+                    event = self._listener.next_event()
+                except WhisperdError as error:
+                    self._tell(loop, partial(self._talk.lost, error))
+                    return
+                self._tell(loop, partial(self._talk.happened, event))
+                if event["event"] == "chat-state":
+                    self._post(loop, partial(self._refresh, loop))
+
+        threading.Thread(target=follow, daemon=True).start()
+
+    def _tell(self, loop: asyncio.AbstractEventLoop, what: Callable[[], list[str]]) -> None:
+        self._post(loop, lambda: self._show(what()))
+
+    def _post(self, loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
+        """Let the terminal's own thread do something for the one that listens; too late is no error."""
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(what)
+
+    def _refresh(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._talk.finished:
+            task = loop.create_task(self._work(self._talk.look_again))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+
+def _completer() -> Any:
+    from prompt_toolkit.completion import WordCompleter
+
+    return WordCompleter(list(ACTIONS), meta_dict=ACTIONS, sentence=True)

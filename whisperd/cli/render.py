@@ -1,0 +1,213 @@
+"""What whisperctl shows: plain lines, in colour only where they may be. Nothing here talks to the daemon.
+
+``clean`` is the one door for text that somebody else wrote.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TextIO
+
+Row = Mapping[str, Any]
+
+_STYLES = {"good": "32", "warn": "33", "bad": "31", "dim": "2", "strong": "1", "them": "36"}
+_STATES = {"up": "good", "connected": "good", "delivered": "good", "ready": "good", "lost": "bad", "failed": "bad",
+           "ended": "dim", "queued": "warn", "away": "warn"}
+#: Joiners that several scripts and emoji cannot be written without.
+_JOINERS = "\u200c\u200d"
+_BREAKS = {"Zl", "Zp"}
+_DANGERS = {"Cc", "Cf", "Cs", "Co", "Cn"}
+
+
+def clean(text: object) -> str:
+    """Return ``text`` as one line that a terminal can only display.
+
+    Control characters, escape sequences' introducers, bidirectional overrides, invisible and unassigned characters
+    are removed; line breaks and tabs become spaces.
+    """
+    return "".join(_harmless(character) for character in str(text))
+
+
+def _harmless(character: str) -> str:
+    if character.isascii() and character.isprintable():
+        return character
+    kind = unicodedata.category(character)
+    if character in "\n\r\t" or kind in _BREAKS:
+        return " "
+    return "" if kind in _DANGERS and character not in _JOINERS else character
+
+
+class Paint:
+    """Puts words in colour, or leaves them as they are."""
+
+    def __init__(self, wanted: bool) -> None:
+        self.wanted = wanted
+
+    @classmethod
+    def on(cls, stream: TextIO) -> Paint:
+        """Colour for a terminal, unless NO_COLOR is set or the terminal is dumb."""
+        return cls(stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb")
+
+    def __call__(self, text: str, style: str) -> str:
+        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self.wanted and style and text else text
+
+    def state(self, word: object) -> str:
+        """Return a state in the colour that it has everywhere."""
+        return self(clean(word), _STATES.get(str(word), ""))
+
+
+PLAIN = Paint(False)
+
+
+# -- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def seconds(value: float) -> str:
+    """Return a length of time in its two largest units."""
+    parts: list[str] = []
+    rest = int(value)
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count or parts or unit == "s":
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2])
+
+
+def count(number: int, thing: str) -> str:
+    """Return "1 room", "2 rooms"."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+# -- screens ----------------------------------------------------------------------------------------------------------
+
+
+def status(row: Row, paint: Paint) -> list[str]:
+    """Return the screen of 'whisperctl status'."""
+    head = f"whisperd {clean(row['version'])}, process {row['pid']}, up {seconds(row['uptime'])}"
+    roles = ", ".join(role for role, on in row["roles"].items() if on)
+    fields = [("roles", roles), ("tor", _tor(row["tor"], paint)), *_tor_error(row["tor"], paint),
+              ("onion", _onion(row["tor"]["onion"], paint))]
+    fields += _relay(row["relay"]) if row["relay"] else []
+    if row["peer"]:
+        fields.append(("peer", f"{count(row['peer']['chats'], 'conversation')}, "
+                               f"{row['peer']['connected']} connected"))
+    fields += [("opt-in", ", ".join(map(clean, row["opt_in"])) or "nothing"), ("socket", clean(row["socket"]))]
+    return [paint(head, "strong"), *(f"  {name:<10}{value}" for name, value in fields)]
+
+
+def _tor(tor: Row, paint: Paint) -> str:
+    if tor["state"] == "off":
+        return "off"
+    words = [paint.state(tor["state"])]
+    if tor["state"] in ("starting", "bootstrapping"):
+        words.append(f"{tor['percent']} % {clean(tor['summary'])}".rstrip())
+    words.append(clean(tor["mode"]) + (f" {clean(tor['version'])}" if tor["version"] else ""))
+    return ", ".join(words)
+
+
+def _tor_error(tor: Row, paint: Paint) -> Iterator[tuple[str, str]]:
+    if tor["error"]:
+        yield "", paint(clean(tor["error"]["message"]), "bad")
+        yield "", clean(tor["error"]["remedy"])
+
+
+def _onion(onion: Row, paint: Paint) -> str:
+    words = [paint.state(onion["state"])]
+    if onion["address"]:
+        words.append(clean(onion["address"]))
+    if onion["published_age"] is not None:
+        words.append(f"published {seconds(onion['published_age'])} ago")
+    return ", ".join(words)
+
+
+def _relay(relay: Row) -> list[tuple[str, str]]:
+    fields = [
+        ("relay", f"{count(relay['rooms'], 'room')} ({relay['paired']} paired, {relay['waiting']} waiting), "
+                  f"{count(relay['connections'], 'connection')}"),
+        ("listening", ", ".join(map(clean, relay["listeners"])) or "nowhere"),
+    ]
+    if relay["refused"]:
+        fields.append(("refused", ", ".join(f"{number} {clean(code)}" for code, number in relay["refused"].items())))
+    return fields
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], paint: Paint) -> list[str]:
+    """Return columns as wide as their longest cell, without colour inside the cells."""
+    cells = [[clean(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+             for row in (list(heads), *cells)]
+    return [paint(lines[0], "strong"), *lines[1:]]
+
+
+def chats(rows: Iterable[Row], paint: Paint) -> list[str]:
+    """Return the table of 'whisperctl chat list'."""
+    heads = ("CHAT", "STATE", "LINK", "LEVEL", "VERIFIED", "QUEUED", "SENT", "DELIVERED", "RECEIVED", "AGE")
+    return table(heads, [(
+        row["chat"], row["state"], row["link"] or "-", row["level"] or "-", "yes" if row["verified"] else "no",
+        str(row["queued"]), str(row["sent"]), str(row["delivered"]), str(row["received"]), seconds(row["created_age"]),
+    ) for row in rows], paint)
+
+
+def plugins(rows: Iterable[Row], paint: Paint) -> list[str]:
+    """Return the table of 'whisperctl plugins'."""
+    heads = ("KIND", "ID", "VERSION", "API", "LEVEL", "STATE", "DISTRIBUTION", "SHA-256")
+    return table(heads, [(
+        row["kind"], row["id"], str(row["version"]), str(row["api"]), str(row["level"]), row["state"],
+        row["distribution"], str(row["sha256"] or "-")[:16],
+    ) for row in rows], paint)
+
+
+def verification(answer: Row, paint: Paint) -> list[str]:
+    """Return what two people compare."""
+    groups = clean(answer["number"]).split()
+    mark = paint("verified", "good") if answer["verified"] else paint("not verified", "warn")
+    return [
+        f"{clean(answer['chat'])} is {mark}; level {clean(answer['level'])}", "",
+        "    " + paint(clean(" ".join(answer["words"])), "strong"), "",
+        *("    " + " ".join(groups[row:row + 6]) for row in range(0, len(groups), 6)),
+    ]
+
+
+# -- what happens -----------------------------------------------------------------------------------------------------
+
+
+def message(row: Row, paint: Paint) -> str:
+    """Return one line of a conversation, from history or as it happens."""
+    mine = row["direction"] == "out"
+    mark = f" ({paint.state(row['state'])})" if mine and row.get("state") else ""
+    number = paint(f"#{row['id']}", "dim")
+    return f"{clean(row['chat'])} {paint('>' if mine else '<', '' if mine else 'them')} {number} " \
+           f"{clean(row['text'])}{mark}"
+
+
+def event(row: Row, paint: Paint) -> str:
+    """Return one line for one event."""
+    name, subject = row["event"], clean(row.get("chat", ""))
+    if name == "chat-message":
+        return message(row, paint)
+    if name == "message-state":
+        return f"{subject} {paint('#' + str(row['id']), 'dim')} is {paint.state(row['state'])}"
+    if name == "chat-error":
+        return f"{subject} {paint('error', 'bad')} {clean(row['code'])}: {clean(row['message'])}. " \
+               f"{clean(row['remedy'])}"
+    if name == "daemon-stopping":
+        return "the daemon stops"
+    details = clean(row.get("reason") or row.get("address") or row.get("summary") or "")
+    return f"{subject or clean(name).removesuffix('-state')} is {paint.state(row.get('state', ''))}" + \
+           (f" ({details})" if details else "")
+
+
+def qr_text(link: str, paint: Paint = PLAIN) -> str:
+    """Return the link as a QR code for a terminal: two rows of modules a line, light ones drawn."""
+    import segno
+
+    rows = [list(row) for row in segno.make_qr(link, error="l").matrix_iter(border=4)]
+    if len(rows) % 2:
+        rows.append([0] * len(rows[0]))
+    blocks = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
+    lines = ("".join(blocks[upper, lower] for upper, lower in zip(*pair, strict=True))
+             for pair in zip(rows[::2], rows[1::2], strict=True))
+    return "\n".join(f"\x1b[97;40m{line}\x1b[0m" if paint.wanted else line for line in lines)
