@@ -105,12 +105,38 @@ class RawClient(Protocol):
     def connectionMade(self) -> None:
         self.received = b""
         self.closed: Deferred[bytes] = Deferred()
+        self._wanted: tuple[bytes, Deferred[None]] | None = None
 
     def dataReceived(self, data: bytes) -> None:
         self.received += data
+        if self._wanted is not None and self._wanted[0] in self.received:
+            self._wanted[1].callback(None)
+            self._wanted = None
+
+    async def until(self, part: bytes, reactor: Any) -> None:
+        """Wait until ``part`` has come in."""
+        if part not in self.received:
+            self._wanted = (part, Deferred())
+            await self._wanted[1].addTimeout(5, reactor)
 
     def connectionLost(self, reason: Any = None) -> None:
         self.closed.callback(self.received)
+
+
+HANDSHAKE = (b"GET /any/path HTTP/1.1\r\nHost: relay\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+             b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n")
+OURS = HANDSHAKE + b"Sec-WebSocket-Protocol: whisperd.1\r\n\r\n"
+
+
+def frame(opcode: int, payload: bytes = b"", *, first: int = 0x80, masked: bool = True) -> bytes:
+    """Return one WebSocket frame of at most 65,535 bytes; ``first`` holds its FIN and reserved bits."""
+    size = len(payload)
+    length = bytes([size]) if size < 126 else b"\x7e" + size.to_bytes(2, "big")
+    if not masked:
+        return bytes([first | opcode]) + length + payload
+    mask = b"\x01\x02\x03\x04"
+    hidden = bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
+    return bytes([first | opcode, length[0] | 0x80]) + length[1:] + mask + hidden
 
 
 class RelayWorld:
@@ -128,10 +154,10 @@ class RelayWorld:
         return self
 
     async def down(self) -> None:
-        await self.service.stop()
         for client in self.clients:
             if client.transport is not None:
                 client.transport.abortConnection()
+        await self.service.stop()
         gone = [client.is_closed for client in self.clients if isinstance(client, Client)]
         for each in gone:
             await each
@@ -173,6 +199,13 @@ class RelayWorld:
         client = await clientFromString(self.reactor, place or self.place).connect(factory)
         self.clients.append(client)
         client.transport.write(data)
+        return client
+
+    async def raw_websocket(self, data: bytes = b"") -> RawClient:
+        """Return a raw connection that has done the handshake of whisperd.1 and has sent ``data`` right behind it."""
+        client = await self.socket(OURS + data)
+        await client.until(b"\r\n\r\n", self.reactor)
+        client.received = client.received.partition(b"\r\n\r\n")[2]
         return client
 
     async def http(self, request: str, place: str | None = None) -> tuple[int, dict[str, str], bytes]:

@@ -118,11 +118,11 @@ class RelayProtocol(WebSocketServerProtocol):
             self.sendFrame(opcode=2 if binary else 1, payload=payload)
 
     def pauseProducing(self) -> None:
-        """The transport's buffer is full: count from here on what is put on top."""
-        self._congested, self._unsent = True, 0
+        """The transport's buffer is full: count from here on what is put on top (it says so at every write)."""
+        self._congested = True
 
     def resumeProducing(self) -> None:
-        self._congested = False
+        self._congested, self._unsent = False, 0
 
     def stopProducing(self) -> None:
         self._congested = False
