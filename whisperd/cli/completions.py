@@ -200,6 +200,14 @@ def fish() -> str:
         "    end",
         '    string join " " -- $verb',
         "end",
+        "function __whisperctl_at",
+        "    set -l verb (__whisperctl_verb)",
+        '    test "$verb" = "$argv[1]"',
+        "end",
+        "function __whisperctl_in",
+        "    set -l verb (__whisperctl_verb)",
+        '    string match -q -- "$argv[1]*" "$verb"',
+        "end",
         "function __whisperctl_chats",
         f"    whisperctl --json chat list 2> /dev/null | {_NAMES}",
         "end",
@@ -227,11 +235,11 @@ def _fish_option(condition: str, word: str, param: Param) -> str:
 
 
 def _exactly(verb: str) -> str:
-    return _fish(f'test (__whisperctl_verb) = "{verb}"')
+    return _fish(f'__whisperctl_at "{verb}"')
 
 
 def _begins(verb: str) -> str:
-    return _fish(f'string match -q -- "{verb}*" (__whisperctl_verb)')
+    return _fish(f'__whisperctl_in "{verb}"')
 
 
 def _fish(text: str) -> str:

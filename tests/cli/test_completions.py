@@ -1,0 +1,165 @@
+"""The completions: made from the table, and true in a real bash, zsh and fish."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import pytest_twisted
+from twisted.internet.threads import deferToThread
+
+from tests.cli.conftest import COMMAND, ROOT, environment
+from tests.control.sample import Serving
+from whisperd.cli import completions
+from whisperd.control.commands import COMMANDS, Command
+
+FOLDER = ROOT / "contrib" / "completions"
+COMMON = ["--help", "--json", "--socket"]
+
+
+@pytest.mark.parametrize("name", completions.files())
+def test_the_files_are_what_the_table_makes(name: str) -> None:
+    assert (FOLDER / name).read_text() == completions.files()[name], \
+        "run 'python -m whisperd.cli.completions contrib/completions'"
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder with a whisperctl for the shells to find."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    words = " ".join(f"'{word}'" for word in COMMAND)
+    (folder / "whisperctl").write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+    (folder / "whisperctl").chmod(0o755)
+    return folder
+
+
+def shell_environment(programs: Path, socket: str = "/nonexistent") -> dict[str, str]:
+    return environment(socket, PATH=f"{programs}:{os.environ['PATH']}", HOME=str(programs))
+
+
+def complete_in_bash(line: str, where: dict[str, str]) -> list[str]:
+    """Return what a bash with the completion offers behind ``line``."""
+    script = """
+        source "$1"; shift
+        COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
+        _whisperctl
+        printf '%s\\n' "${COMPREPLY[@]}"
+    """
+    words = line.split(" ")
+    done = subprocess.run(["bash", "--norc", "-c", script, "-", str(FOLDER / "whisperctl.bash"), *words],
+                          capture_output=True, text=True, env=where, check=True, timeout=20)
+    assert done.stderr == ""
+    return sorted(done.stdout.split())
+
+
+def complete_in_fish(line: str, where: dict[str, str]) -> list[str]:
+    script = "source $argv[1]; complete -C $argv[2]"
+    done = subprocess.run(["fish", "--no-config", "-c", script, str(FOLDER / "whisperctl.fish"), line],
+                          capture_output=True, text=True, env=where, check=True, timeout=20)
+    assert done.stderr == ""
+    return sorted(row.partition("\t")[0] for row in done.stdout.splitlines())
+
+
+def complete_in_zsh(line: str, where: dict[str, str]) -> list[str]:
+    """Type the line and a tab into a real zsh on a terminal, and return the rows of the list that it shows."""
+    setup = (f"PS1='READY>'; fpath=({FOLDER} $fpath); autoload -U compinit; compinit -u -D; LISTMAX=1000\n"
+             "zstyle ':completion:*' list-separator '--'; setopt no_always_last_prompt no_beep\n"
+             "bindkey '^I' list-choices\n")
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execvpe("zsh", ["zsh", "-f", "-i"], where | {"TERM": "dumb", "COLUMNS": "200"})
+    try:
+        os.write(terminal, setup.encode())
+        os.write(terminal, b"echo GO'ON'\n")
+        _read_until(terminal, "GOON")
+        os.write(terminal, line.encode() + b"\t")
+        shown = _read_until(terminal, None)
+    finally:
+        os.close(terminal)
+        os.waitpid(child, 0)
+    return [row for row in shown.splitlines()[1:] if row.strip() and "READY>" not in row]
+
+
+def _read_until(terminal: int, mark: str | None) -> str:
+    """Read until ``mark`` appears; without one, until a prompt appears again and nothing more comes."""
+    shown, deadline = "", time.monotonic() + 15
+    while time.monotonic() < deadline:
+        ready, _, _ = select.select([terminal], [], [], 0.4 if mark is None and shown.count("READY>") else 15)
+        if not ready:
+            break
+        shown += os.read(terminal, 65_536).decode(errors="replace")
+        if mark is not None and mark in shown.replace("\r", ""):
+            break
+    return shown.replace("\r", "")
+
+
+def needs(shell: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(not shutil.which(shell), reason=f"there is no {shell}")
+
+
+SHELLS = [pytest.param(complete_in_bash, id="bash", marks=needs("bash")),
+          pytest.param(complete_in_fish, id="fish", marks=needs("fish"))]
+
+
+@pytest.mark.parametrize("complete", SHELLS)
+def test_verbs_are_completed_level_by_level(complete, programs: Path) -> None:
+    where = shell_environment(programs)
+    firsts = {command.verb.partition(" ")[0] for command in COMMANDS}
+    seconds = {command.verb.partition(" ")[2] for command in COMMANDS} - {""}
+    assert firsts <= set(complete("whisperctl ", where)) <= firsts | {*COMMON, "--version"}
+    assert seconds <= set(complete("whisperctl chat ", where)) <= seconds | {*COMMON}
+    assert complete("whisperctl st", where) == ["status", "stop"]
+    assert complete("whisperctl --json --socket /x chat inv", where) == ["invite"]
+
+
+@pytest.mark.parametrize("complete", SHELLS)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.verb)
+def test_each_verb_has_its_options(complete, command: Command, programs: Path) -> None:
+    offered = set(complete(f"whisperctl {command.verb} --", shell_environment(programs)))
+    own = {word for word, _ in completions.options(command.params)}
+    assert offered - {"--version"} == {*COMMON, *own}
+
+
+@pytest.mark.parametrize("complete", SHELLS)
+def test_values_are_completed_where_they_are_known(complete, programs: Path) -> None:
+    where = shell_environment(programs)
+    assert complete("whisperctl chat invite --floor ", where) == ["enhanced", "quantum-resistant", "standard"]
+    assert complete("whisperctl chat invite --floor enh", where) == ["enhanced"]
+    assert complete("whisperctl address --wait ", where) == []
+    assert f"{FOLDER}/_whisperctl" in complete(f"whisperctl --socket {FOLDER}/_wh", where)
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("complete", SHELLS)
+async def test_conversations_are_completed_by_asking_the_daemon(complete, programs: Path, serving: Serving) -> None:
+    serving.api.add("inviter", "connected")
+    serving.api.add("joiner", "connected")
+    where = shell_environment(programs, serving.path)
+    assert set(await deferToThread(complete, "whisperctl chat send ", where)) - {*COMMON, "--wait"} == {"c1", "c2"}
+    assert await deferToThread(complete, "whisperctl chat send c1 c", where) == []
+
+
+@needs("zsh")
+def test_zsh_completes_verbs_and_options(programs: Path) -> None:
+    where = shell_environment(programs)
+    seconds = {command.verb.partition(" ")[2] for command in COMMANDS} - {""}
+    assert {row.split()[0] for row in complete_in_zsh("whisperctl chat ", where)} == seconds
+    options = {row.split()[0] for row in complete_in_zsh("whisperctl chat invite --", where)}
+    assert {"--relay", "--floor", "--no-qr", "--json"} <= options
+
+
+@pytest_twisted.ensureDeferred
+@needs("zsh")
+async def test_zsh_completes_conversations(programs: Path, serving: Serving) -> None:
+    serving.api.add("inviter", "connected")
+    serving.api.add("joiner", "connected")
+    where = shell_environment(programs, serving.path)
+    rows = await deferToThread(complete_in_zsh, "whisperctl chat verify c", where)
+    assert [row.split() for row in rows] == [["c1", "c2"]]
