@@ -218,6 +218,17 @@ def test_a_greeting_that_was_lost_is_repeated_and_answered():
     assert wire.received[0] == [b"hello"]
 
 
+def test_a_greeting_whose_answer_was_lost_is_answered_again():
+    wire = Wire()
+    wire.connect()
+    wire.deliver(0)
+    wire.under_way[1].clear()
+    wire.now = PATIENCE
+    wire.do(0, wire.sides[0].tick(wire.now))
+    wire.settle()
+    assert wire.sides[0].heard
+
+
 def test_sent_is_told_once_and_acknowledged_when_it_arrived():
     wire = connected()
     seq, effects = wire.sides[0].send(1, b"x", 0)

@@ -1,0 +1,123 @@
+"""Text messages of one conversation: their states, and what was said, in memory only and bounded.
+
+A message is ``queued`` here, ``sent`` when it was handed to a link, ``delivered`` when the other side has it, and
+``failed`` when the conversation ended before; an incoming one is ``received``. Texts of the other side are kept and
+passed on as they came: they may hold control characters, which whoever shows them on a terminal has to strip.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from dataclasses import dataclass
+
+from whisperd.errors import MessageTooLarge, QueueFull, UsageError
+from whisperd.peer.effects import Emit
+from whisperd.wire.envelope import MAX_TEXT, Text
+
+#: Bounds of what is kept of what was said.
+MOST_KEPT = 1_000
+MOST_KEPT_BYTES = 1 << 20
+
+
+@dataclass
+class Message:
+    """One text, with the number that it has in this conversation on this side."""
+
+    id: int
+    direction: str
+    text: str
+    state: str
+
+    def row(self) -> dict[str, str | int]:
+        return {"id": self.id, "direction": self.direction, "text": self.text, "state": self.state}
+
+
+class Chat:
+    """The texts of the conversation ``name``; at most ``max_queue`` of them wait for delivery."""
+
+    def __init__(self, name: str, max_queue: int) -> None:
+        self._name = name
+        self._max_queue = max_queue
+        self._kept: OrderedDict[int, Message] = OrderedDict()
+        self._kept_bytes = 0
+        self._undelivered: OrderedDict[int, Message] = OrderedDict()  # by number of the channel
+        self._last_id = 0
+        self._counts: Counter[str] = Counter()
+
+    def counts(self) -> dict[str, int]:
+        """Return how many messages are queued or sent now, and were delivered or received so far."""
+        return {state: self._counts[state] for state in ("queued", "sent", "delivered", "received")}
+
+    def history(self, after: int) -> list[dict[str, str | int]]:
+        """Return what is kept of the messages with a number above ``after``."""
+        return [message.row() for message in self._kept.values() if message.id > after]
+
+    def check(self, text: str) -> None:
+        """Raise UsageError, MessageTooLarge or QueueFull when ``text`` cannot be accepted."""
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            raise UsageError("the message holds half of a surrogate pair, which is not text") from None
+        if not size:
+            raise UsageError("the message is empty")
+        if size > MAX_TEXT:
+            raise MessageTooLarge
+        if len(self._undelivered) >= self._max_queue:
+            raise QueueFull
+
+    def accepted(self, text: str, seq: int) -> tuple[Message, list[Emit]]:
+        """Keep an outgoing text that the channel took as number ``seq``."""
+        message = self._keep("out", text, "queued")
+        self._undelivered[seq] = message
+        return message, [self._said(message), self._state_of(message)]
+
+    def received(self, text: Text) -> list[Emit]:
+        """Keep an incoming text."""
+        return [self._said(self._keep("in", text.text, "received"))]
+
+    def sent(self, seq: int) -> list[Emit]:
+        """Number ``seq`` of the channel was handed to a link."""
+        message = self._undelivered.get(seq)
+        return [self._turn(message, "sent")] if message else []
+
+    def acknowledged(self, seq: int) -> list[Emit]:
+        """The other side has everything up to number ``seq`` of the channel."""
+        events = []
+        while self._undelivered and next(iter(self._undelivered)) <= seq:
+            events.append(self._turn(self._undelivered.popitem(last=False)[1], "delivered"))
+        return events
+
+    def fail(self) -> list[Emit]:
+        """Give up on what was not delivered."""
+        waiting = list(self._undelivered.values())
+        self._undelivered.clear()
+        return [self._turn(message, "failed") for message in waiting]
+
+    def wipe(self) -> None:
+        """Forget everything that was said."""
+        self._undelivered.clear()
+        self._kept.clear()
+        self._kept_bytes = 0
+
+    def _keep(self, direction: str, text: str, state: str) -> Message:
+        self._last_id += 1
+        message = Message(self._last_id, direction, text, state)
+        self._counts[state] += 1
+        self._kept[message.id] = message
+        self._kept_bytes += len(text.encode())
+        while len(self._kept) > MOST_KEPT or self._kept_bytes > MOST_KEPT_BYTES:
+            self._kept_bytes -= len(self._kept.popitem(last=False)[1].text.encode())
+        return message
+
+    def _turn(self, message: Message, state: str) -> Emit:
+        self._counts[message.state] -= 1
+        self._counts[state] += 1
+        message.state = state
+        return self._state_of(message)
+
+    def _said(self, message: Message) -> Emit:
+        return Emit("chat-message", {"chat": self._name, "id": message.id, "direction": message.direction,
+                                     "text": message.text})
+
+    def _state_of(self, message: Message) -> Emit:
+        return Emit("message-state", {"chat": self._name, "id": message.id, "state": message.state})

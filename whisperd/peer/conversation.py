@@ -1,0 +1,326 @@
+"""One conversation from its invite to its end: handshake, channel and texts put together.
+
+A core: it is told of links, frames and time, and returns what is to be done (``peer.effects``). Its states are those
+that the user sees. ``away`` turns to ``connected`` only when the other side itself was heard, not when a relay says
+that it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from whisperd.errors import (
+    ChannelBroken,
+    ChatEnded,
+    ChatNotConnected,
+    InviteExpired,
+    MessageRejected,
+    WhisperdError,
+)
+from whisperd.peer.agreement import Agreement
+from whisperd.peer.channel import Acknowledged, Received, Sent
+from whisperd.peer.chat import Chat, Message
+from whisperd.peer.effects import Confirmed, Effect, Emit, Ended, Established, Rejoin, SendFrame
+from whisperd.peer.handshake import Aborted, InviterHandshake, JoinerHandshake, Terms
+from whisperd.wire import envelope
+from whisperd.wire.envelope import CHANNEL_FRAME, HANDSHAKE_FRAME, End, Stream
+from whisperd.wire.invite import CLOCK_SKEW
+
+#: Seconds after which a joiner that got no answer says hello again.
+HANDSHAKE_PATIENCE = 30.0
+#: Failed handshakes after which an invite is given up.
+MOST_FAILURES = 8
+#: Most seconds before an inviter comes back after a failed handshake; the first time it is one second.
+MOST_REJOIN_DELAY = 60.0
+#: Seconds to wait until the other side knows of the end.
+END_PATIENCE = 5.0
+
+WAITING, HANDSHAKE, CONNECTED, AWAY, ENDED = "waiting", "handshake", "connected", "away", "ended"
+
+#: (state, what happened) -> next state; what is not in it changes nothing.
+NEXT = {
+    (WAITING, "link-up"): HANDSHAKE,
+    (HANDSHAKE, "link-down"): WAITING,
+    (HANDSHAKE, "heard"): CONNECTED,
+    (CONNECTED, "link-down"): AWAY,
+    (AWAY, "heard"): CONNECTED,
+    (WAITING, "over"): ENDED,
+    (HANDSHAKE, "over"): ENDED,
+    (CONNECTED, "over"): ENDED,
+    (AWAY, "over"): ENDED,
+}
+
+
+class Conversation:
+    """One side of one conversation; ``expires`` is the invite's, in unix seconds, as is every ``now``."""
+
+    def __init__(self, name: str, terms: Terms, *, inviter: bool, expires: float, max_queue: int) -> None:
+        self.name = name
+        self.state = WAITING
+        self.reason = "invited" if inviter else "joining"
+        self.role = "inviter" if inviter else "joiner"
+        self.verified = False
+        #: Why the link gave up, if it did.
+        self.error: WhisperdError | None = None
+        self._terms = terms
+        self._handshake: InviterHandshake | JoinerHandshake = (InviterHandshake if inviter else JoinerHandshake)(terms)
+        self._expires = expires
+        self._chat = Chat(name, max_queue)
+        self._agreed: Agreement | None = None
+        self._confirmed = False
+        self._up = False
+        self._failures = 0
+        self._trouble = ""
+        self._begin_again_at: float | None = None
+        self._give_up_at: float | None = None
+        self._end_seq: int | None = None
+        self._over = ""
+
+    # -- what the edge tells --------------------------------------------------------------------------------------
+
+    def start(self) -> list[Effect]:
+        """Say that the conversation is there."""
+        return [self._state_event()]
+
+    def link_up(self, now: float) -> list[Effect]:
+        """The other side can be reached now, over a new connection of one of the two."""
+        if self.state == ENDED:
+            return []
+        self._up = True
+        self._trouble = ""
+        effects = self._turn("link-up", "peer-here")
+        if self._agreed is not None:
+            effects += self._carry_out(self._agreed.channel.link_up(now), now)
+        if not self._confirmed:
+            effects += self._begin(now)
+        return effects
+
+    def link_down(self, reason: str, now: float) -> list[Effect]:
+        """The other side cannot be reached any more."""
+        if self.state == ENDED or not self._up:
+            return []
+        self._up = False
+        self._begin_again_at = None
+        if self._agreed is not None:
+            self._agreed.channel.link_down()
+        return self._turn("link-down", reason)
+
+    def link_troubled(self, error: WhisperdError) -> list[Effect]:
+        """The link cannot be made for now; the user hears of it once, until it is up or fails for another reason."""
+        if self.state == ENDED or self._trouble == error.code:
+            return []
+        self._trouble = error.code
+        return [self._error_event(error)]
+
+    def link_failed(self, error: WhisperdError) -> list[Effect]:
+        """The link gave up for good: so does the conversation."""
+        if self.state == ENDED:
+            return []
+        self.error = error
+        return [self._error_event(error), *self._finish(error.code)]
+
+    def frame_received(self, frame: bytes, now: float) -> list[Effect]:
+        """Take one frame of the other side, or of whoever pretends to be it."""
+        if self.state == ENDED or not self._up:
+            return []
+        if frame[:1] == bytes([HANDSHAKE_FRAME]) and not self._confirmed:
+            return self._take_handshake(frame, now)
+        if frame[:1] == bytes([CHANNEL_FRAME]) and self._agreed is not None:
+            return self._take_channel(frame, now)
+        return []
+
+    def tick(self, now: float) -> list[Effect]:
+        """Do what is due; to be called at ``wake_at``."""
+        if self._give_up_at is not None and now >= self._give_up_at:
+            return self._finish("ended")
+        if not self._confirmed and now >= self._expires_at():
+            error = InviteExpired("the invite expired before the two sides had met")
+            return [self._error_event(error), *self._finish(error.code)]
+        if self._begin_again_at is not None and now >= self._begin_again_at:
+            return self._begin(now)
+        return self._carry_out(self._agreed.channel.tick(now), now) if self._agreed else []
+
+    @property
+    def wake_at(self) -> float | None:
+        """When ``tick`` is to be called, or None."""
+        if self.state == ENDED:
+            return None
+        times = [self._give_up_at, self._begin_again_at, None if self._confirmed else self._expires_at(),
+                 self._agreed.channel.wake_at if self._agreed else None]
+        return min((time for time in times if time is not None), default=None)
+
+    # -- what the user asks ---------------------------------------------------------------------------------------
+
+    def send(self, text: str, now: float) -> tuple[Message, list[Effect]]:
+        """Accept a text for delivery.
+
+        Raises ChatEnded, ChatNotConnected, UsageError, MessageTooLarge or QueueFull.
+        """
+        agreed = self._need_key()
+        self._chat.check(text)
+        seq, effects = agreed.channel.send(Stream.CHAT, envelope.encode_chat(envelope.Text(text)), now)
+        message, events = self._chat.accepted(text, seq)
+        return message, [*events, *self._carry_out(effects, now)]
+
+    def end(self, now: float) -> list[Effect]:
+        """Tell the other side, wait at most END_PATIENCE seconds until it knows, and destroy everything.
+
+        Raises ChatEnded when that is under way already.
+        """
+        if self.state == ENDED or self._give_up_at is not None:
+            raise ChatEnded
+        if self._confirmed and self._agreed is not None:
+            self._give_up_at = now + END_PATIENCE
+            self._end_seq, effects = self._agreed.channel.send(Stream.CONTROL, envelope.encode_control(End()), now)
+            return self._carry_out(effects, now)
+        farewell = [self._handshake.abort(ChatEnded.code)] if self._up else []
+        return [*farewell, *self._finish("ended")]
+
+    def forget(self) -> None:
+        """Forget what was said, too; for a conversation that has ended."""
+        self._chat.wipe()
+
+    def verify(self, confirm: bool) -> dict[str, Any]:
+        """Return what the two people compare; with ``confirm`` mark it as compared. ChatEnded, ChatNotConnected."""
+        agreed = self._need_key()
+        self.verified = self.verified or confirm
+        return {"chat": self.name, **agreed.comparison(), "verified": self.verified, "level": agreed.level}
+
+    def history(self, after: int) -> list[dict[str, str | int]]:
+        """Return what was said, as far as it is kept."""
+        return self._chat.history(after)
+
+    def row(self) -> dict[str, Any]:
+        """Return what 'chat list' shows; the suite and its level are None before the key is confirmed."""
+        agreed = self._agreed if self._confirmed else None
+        return {"chat": self.name, "role": self.role, "state": self.state, "reason": self.reason,
+                "level": agreed.level if agreed else None,
+                "suite": agreed.suite if agreed else {"kex": None, "ratchet": None},
+                "verified": self.verified, **self._chat.counts()}
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _begin(self, now: float) -> list[Effect]:
+        if isinstance(self._handshake, InviterHandshake):
+            return []
+        self._begin_again_at = now + HANDSHAKE_PATIENCE
+        return self._carry_out(self._handshake.begin(), now)
+
+    def _take_handshake(self, frame: bytes, now: float) -> list[Effect]:
+        try:
+            return self._carry_out(self._handshake.receive(frame), now)
+        except WhisperdError as error:
+            abort = self._handshake.abort(error.code)
+            return [abort, *self._handshake_failed(error, now, rejoin=True)]
+
+    def _take_channel(self, frame: bytes, now: float) -> list[Effect]:
+        agreed = self._agreed
+        assert agreed is not None
+        try:
+            effects = agreed.channel.receive(frame, now)
+        except (MessageRejected, ChannelBroken):
+            return []
+        done = [*self._heard(), *self._carry_out(effects, now)]
+        return [*done, *self._finish(self._over)] if self._over else done
+
+    def _heard(self) -> list[Effect]:
+        if self._confirmed:
+            return self._turn("heard", "resumed")
+        self._confirmed = True
+        self._begin_again_at = None
+        self._handshake.forget()
+        self._terms.keys.wipe()
+        return [Confirmed(), *self._turn("heard", "confirmed")]
+
+    def _carry_out(self, effects: Iterable[Any], now: float) -> list[Effect]:
+        """Turn what the handshake and the channel want into what the edge does."""
+        return [effect for given in effects for effect in self._reactions[type(given)](self, given, now)]
+
+    def _pass_on(self, frame: SendFrame, now: float) -> list[Effect]:
+        return [frame]
+
+    def _establish(self, established: Established, now: float) -> list[Effect]:
+        if self._agreed is not None:
+            self._agreed.wipe()
+        self._agreed = Agreement(established)
+        confirmed = self._heard() if self.role == "joiner" else []
+        return [*confirmed, *self._carry_out(self._agreed.channel.link_up(now), now)]
+
+    def _aborted(self, aborted: Aborted, now: float) -> list[Effect]:
+        return self._handshake_failed(aborted.error, now, rejoin=False)
+
+    def _handshake_failed(self, error: WhisperdError, now: float, *, rejoin: bool) -> list[Effect]:
+        self._failures += 1
+        effects: list[Effect] = [self._error_event(error)]
+        if self.role == "joiner" or self._failures >= MOST_FAILURES:
+            return [*effects, *self._finish(error.code)]
+        if not rejoin:
+            return effects
+        delay = min(2.0 ** (self._failures - 1), MOST_REJOIN_DELAY)
+        return [*effects, *self.link_down(error.code, now), Rejoin(delay)]
+
+    def _received(self, received: Received, now: float) -> list[Effect]:
+        """Hand a payload to its reader; what nobody understands is dropped, and stays acknowledged."""
+        try:
+            if received.stream == Stream.CHAT:
+                return list(self._chat.received(envelope.decode_chat(received.payload)))
+            if received.stream == Stream.CONTROL:
+                envelope.decode_control(received.payload)
+                self._over = self._over or "peer-ended"
+        except ChannelBroken:
+            pass
+        return []
+
+    def _sent(self, sent: Sent, now: float) -> list[Effect]:
+        return list(self._chat.sent(sent.seq))
+
+    def _acknowledged(self, acknowledged: Acknowledged, now: float) -> list[Effect]:
+        if self._end_seq is not None and acknowledged.seq >= self._end_seq:
+            self._over = "ended"
+        return list(self._chat.acknowledged(acknowledged.seq))
+
+    _reactions: dict[type, Callable[..., list[Effect]]] = {  # noqa: RUF012
+        SendFrame: _pass_on,
+        Established: _establish,
+        Aborted: _aborted,
+        Received: _received,
+        Sent: _sent,
+        Acknowledged: _acknowledged,
+    }
+
+    def _finish(self, reason: str) -> list[Effect]:
+        failed = self._chat.fail()
+        over = self._turn("over", reason)
+        self._handshake.forget()
+        self._terms.keys.wipe()
+        if self._agreed is not None:
+            self._agreed.wipe()
+        self._give_up_at = self._begin_again_at = None
+        return [*failed, *over, Ended()]
+
+    def _expires_at(self) -> float:
+        """An inviter that waits alone stops at the invite's expiry; one that is met may go on a little."""
+        alone = self.role == "inviter" and self.state == WAITING
+        return self._expires if alone else self._expires + CLOCK_SKEW
+
+    def _need_key(self) -> Agreement:
+        if self.state == ENDED or self._give_up_at is not None:
+            raise ChatEnded
+        if not self._confirmed or self._agreed is None:
+            raise ChatNotConnected
+        return self._agreed
+
+    def _turn(self, event: str, reason: str) -> list[Effect]:
+        following = NEXT.get((self.state, event), self.state)
+        if following == self.state:
+            return []
+        self.state, self.reason = following, reason
+        return [self._state_event()]
+
+    def _state_event(self) -> Emit:
+        return Emit("chat-state", {"chat": self.name, "state": self.state, "reason": self.reason})
+
+    def _error_event(self, error: WhisperdError) -> Emit:
+        return Emit("chat-error", {"chat": self.name, "code": error.code, "message": error.message,
+                                   "remedy": error.remedy})

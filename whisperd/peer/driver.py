@@ -1,0 +1,133 @@
+"""The edge of one conversation: carries out what the core returns, on a link, a clock and the event bus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from whisperd import errors
+from whisperd.errors import WhisperdError
+from whisperd.interfaces import ILinkOwner
+from whisperd.logs import note, unexpected
+from whisperd.peer.conversation import CONNECTED, ENDED, Conversation
+from whisperd.peer.effects import Confirmed, Effect, Emit, Ended, Rejoin, SendFrame
+
+_HANDSHAKE_ERRORS = range(20, 30)
+
+
+@implementer(ILinkOwner)
+class Driver:
+    """Runs ``conversation`` on ``link``; ``confirmed`` is called once its key is, ``emit`` with every event."""
+
+    def __init__(self, conversation: Conversation, link: Any, *, reactor: Any, emit: Callable[..., None],
+                 confirmed: Callable[[], None]) -> None:
+        self.conversation = conversation
+        self.created = reactor.seconds()
+        #: Fires when the conversation has ended and the link is closed.
+        self.closed: Deferred[None] = Deferred()
+        self._link = link
+        self._reactor = reactor
+        self._emit = emit
+        self._on_confirmed = confirmed
+        self._alarm: Any = None
+        self._waiting: list[Deferred[None]] = []
+
+    def start(self) -> None:
+        """Tell that the conversation is there, and begin to connect."""
+        self.carry_out(self.conversation.start())
+        self._link.start(self)
+
+    @property
+    def link_name(self) -> str | None:
+        """The name of the link in use, None while there is none."""
+        return self._link.name if self.conversation.state == CONNECTED else None
+
+    def ended(self) -> Deferred[None]:
+        """Return a Deferred that fires when the conversation has ended."""
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        if self.conversation.state == ENDED:
+            self._tell_ended()
+        return waiting
+
+    def carry_out(self, effects: list[Effect]) -> None:
+        """Do what the core wants, in its order, and set the alarm anew."""
+        for effect in effects:
+            self._actions[type(effect)](self, effect)
+        self._set_alarm()
+
+    # -- ILinkOwner -----------------------------------------------------------------------------------------------
+
+    def link_up(self, link: Any) -> None:
+        self._tell(self.conversation.link_up, self._now())
+
+    def link_down(self, link: Any, reason: str) -> None:
+        self._tell(self.conversation.link_down, reason, self._now())
+
+    def link_troubled(self, link: Any, error: WhisperdError) -> None:
+        self._tell(self.conversation.link_troubled, error)
+
+    def link_failed(self, link: Any, error: WhisperdError) -> None:
+        self._tell(self.conversation.link_failed, error)
+
+    def frame_received(self, link: Any, frame: bytes) -> None:
+        self._tell(self.conversation.frame_received, frame, self._now())
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        return self._reactor.seconds()
+
+    def _tell(self, report: Callable[..., list[Effect]], *arguments: Any) -> None:
+        """Tell the core; a bug in it, or in a plug-in, ends this conversation and no other."""
+        try:
+            self.carry_out(report(*arguments))
+        except Exception as error:
+            unexpected(error)
+            self.carry_out(self.conversation.link_failed(WhisperdError()))
+
+    def _send(self, effect: SendFrame) -> None:
+        self._link.send(effect.frame)
+
+    def _event(self, effect: Emit) -> None:
+        if effect.name == "chat-state":
+            note("chat-state", state=str(effect.fields["state"]))
+        elif effect.name == "chat-error":
+            code = str(effect.fields["code"])
+            if errors.catalogue()[code].exit_status in _HANDSHAKE_ERRORS:
+                note("handshake-failed", code=code)
+        self._emit(effect.name, **effect.fields)
+
+    def _rejoin(self, effect: Rejoin) -> None:
+        self._link.rejoin(effect.delay)
+
+    def _confirmed(self, effect: Confirmed) -> None:
+        self._on_confirmed()
+
+    def _end(self, effect: Ended) -> None:
+        self._link.stop().chainDeferred(self.closed)
+        self._tell_ended()
+
+    def _tell_ended(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.callback(None)
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None and self._alarm.active():
+            self._alarm.cancel()
+        wake_at = self.conversation.wake_at
+        self._alarm = None
+        if wake_at is not None:
+            self._alarm = self._reactor.callLater(max(0.0, wake_at - self._now()), self._wake)
+
+    def _wake(self) -> None:
+        self._alarm = None
+        self._tell(self.conversation.tick, self._now())
+
+    _actions: dict[type, Callable[..., None]] = {  # noqa: RUF012
+        SendFrame: _send, Emit: _event, Rejoin: _rejoin, Confirmed: _confirmed, Ended: _end,
+    }

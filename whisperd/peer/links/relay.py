@@ -1,0 +1,255 @@
+"""The link that works always: two seats in a room of a relay. [whisperd-protocol(7), RELAY]
+
+It dials through the injected dialer, for ever, at jittered intervals from half a second to half a minute, and takes
+its own seat back by its token, after a restart of the relay too.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
+from zope.interface import implementer
+
+from whisperd.errors import DialRefused, RelayRefused, RoomFull, WhisperdError
+from whisperd.interfaces import ILink, Random
+from whisperd.logs import note, unexpected
+from whisperd.peer.links.socket import RelaySocket, RelaySocketFactory
+from whisperd.wire import frames
+from whisperd.wire.frames import ERRORS, FrameError, Join, Joined, Leave, PeerLeft, Ready, RelayError
+
+#: Seconds between two attempts: doubled each time, and jittered down to half of it.
+FIRST_DELAY = 0.5
+MOST_DELAY = 30.0
+#: Seconds that a connection has to live for the next attempt to count as the first.
+STEADY = 30.0
+#: Longest time, in seconds, that a relay may ask to wait.
+MOST_RETRY_AFTER = 300
+#: Bytes that a relay has to forward in one frame: the largest size class, and the overhead of a ratchet.
+NEEDED_FRAME = 36_864
+
+#: Why the other side is out of reach, by what the relay said.
+REASONS = {"replaced": "replaced", "expired": "room-expired", "shutting-down": "relay-stopped"}
+#: The relay's codes that are no trouble: the next attempt mends them.
+_PASSING = frozenset(REASONS)
+
+
+@dataclass(frozen=True)
+class RelayRoom:
+    """Where two peers meet: how the relay is dialled, and the 32-byte id of the room."""
+
+    host: str
+    port: int
+    room: bytes
+    direct: bool = False
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"ws://{host}:{self.port}/"
+
+
+@implementer(ILink)
+class RelayLink:
+    """One conversation's seat in a room. ``dialer`` has the ``connect`` of ``whisperd.tor.dial``."""
+
+    name = "relay"
+
+    def __init__(self, room: RelayRoom, *, reactor: Any, dialer: Any, random: Random) -> None:
+        self._room = room
+        self._reactor = reactor
+        self._dialer = dialer
+        self._random = random
+        self._join = frames.encode_client(Join(room=_b64(room.room), token=_b64(random(32))))
+        self._isolation = random(16).hex()
+        self._factory = RelaySocketFactory(room.url, self, reactor=reactor, random=random)
+        self._owner: Any = None
+        self._task: Deferred[None] | None = None
+        self._stopping = False
+        self._socket: RelaySocket | None = None
+        self._waiting: Deferred[Any] | None = None
+        self._up = False
+        self._was_seated = False
+        self._reason = "relay-lost"
+        self._delay = FIRST_DELAY
+        self._pause: float | None = None
+
+    # -- ILink ----------------------------------------------------------------------------------------------------
+
+    def start(self, owner: Any) -> None:
+        """Begin to connect; ``owner`` is an ILinkOwner."""
+        self._owner = owner
+        self._task = Deferred.fromCoroutine(self._run())
+        self._task.addErrback(self._failed_itself)
+
+    def send(self, frame: bytes) -> None:
+        """Hand over one frame; it is dropped while the other side is not there."""
+        if self._up and self._socket is not None:
+            self._socket.sendMessage(frame, isBinary=True)
+
+    def rejoin(self, delay: float) -> None:
+        """Free the seat, and come back after ``delay`` seconds."""
+        self._pause = delay
+        self._up = False
+        if self._socket is not None:
+            self._socket.leave(frames.encode_client(Leave()))
+
+    def stop(self) -> Deferred[None]:
+        """Free the seat and close; fires when the socket is closed. No report comes after this call."""
+        self._stopping = True
+        self._up = False
+        done: Deferred[None] = Deferred()
+        if self._task is None:
+            done.callback(None)
+            return done
+        self._task.addBoth(lambda _: done.callback(None))
+        if self._socket is not None:
+            self._socket.leave(frames.encode_client(Leave()))
+        elif self._waiting is not None:
+            self._waiting.cancel()
+        return done
+
+    # -- the life of the link -------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            try:
+                await self._connect_once()
+                if not self._stopping:
+                    await self._cancellable(deferLater(self._reactor, self._next_pause()))
+            except CancelledError:
+                return
+
+    async def _connect_once(self) -> None:
+        self._reason = "relay-lost"
+        try:
+            socket = await self._cancellable(Deferred.fromCoroutine(self._dialer.connect(
+                self._room.host, self._room.port, self._factory, isolation=self._isolation,
+                direct=self._room.direct)))
+        except DialRefused as error:
+            self._give_up(error)
+            return
+        except WhisperdError as error:
+            self._trouble(error)
+            return
+        self._socket = socket
+        if self._stopping:
+            socket.drop()
+        began = self._reactor.seconds()
+        was_open = await socket.closed
+        self._socket = None
+        self._closed(was_open, self._reactor.seconds() - began)
+
+    def _closed(self, was_open: bool, lived: float) -> None:
+        if lived >= STEADY:
+            self._delay = FIRST_DELAY
+        if self._up:
+            self._down(self._reason)
+        if not was_open:
+            self._trouble(RelayRefused("what answers at the relay's address is no whisperd relay"))
+
+    async def _cancellable(self, waiting: Deferred[Any]) -> Any:
+        self._waiting = waiting
+        try:
+            return await waiting
+        finally:
+            self._waiting = None
+
+    def _next_pause(self) -> float:
+        if self._pause is not None:
+            pause, self._pause = self._pause, None
+            return pause
+        delay, self._delay = self._delay, min(2 * self._delay, MOST_DELAY)
+        return delay * (0.5 + self._random(1)[0] / 510)
+
+    def _failed_itself(self, failure: Any) -> None:
+        unexpected(failure.value.with_traceback(failure.getTracebackObject()))
+        if not self._stopping:
+            self._give_up(WhisperdError())
+
+    # -- what the socket reports ----------------------------------------------------------------------------------
+
+    def socket_open(self, socket: RelaySocket) -> None:
+        """Ask for the seat."""
+        self._socket = socket
+        socket.sendMessage(self._join)
+
+    def binary_received(self, socket: RelaySocket, payload: bytes) -> None:
+        """A frame of the other side."""
+        if self._up:
+            self._owner.frame_received(self, payload)
+
+    def text_received(self, socket: RelaySocket, payload: bytes) -> None:
+        """A frame of the relay itself."""
+        try:
+            frame = frames.decode_server(payload)
+        except FrameError:
+            self._trouble(RelayRefused("the relay does not follow the protocol"))
+            socket.drop()
+            return
+        if not self._stopping and self._pause is None:
+            self._reactions[type(frame)](self, socket, frame)
+
+    def _joined(self, socket: RelaySocket, frame: Joined) -> None:
+        socket.seated()
+        if frame.limits.frame < NEEDED_FRAME and not self._was_seated:
+            self._give_up(RelayRefused(
+                f"the relay forwards frames of {frame.limits.frame} bytes at most; {NEEDED_FRAME} are needed"))
+        self._was_seated = True
+
+    def _ready(self, socket: RelaySocket, frame: Ready) -> None:
+        self._delay = FIRST_DELAY
+        self._up = True
+        note("link-state", link=self.name, state="up")
+        self._owner.link_up(self)
+
+    def _peer_left(self, socket: RelaySocket, frame: PeerLeft) -> None:
+        if self._up:
+            self._down("peer-left" if frame.reason == "left" else "peer-lost")
+
+    def _relay_error(self, socket: RelaySocket, frame: RelayError) -> None:
+        if frame.code == "peer-absent":
+            self._peer_left(socket, PeerLeft("lost"))
+        elif frame.code == "room-full" and not self._was_seated:
+            self._give_up(RoomFull())
+        else:
+            self._reason = REASONS.get(frame.code, self._reason)
+            if frame.retry_after is not None:
+                self._delay = min(max(frame.retry_after, FIRST_DELAY), MOST_RETRY_AFTER)
+            if frame.code not in _PASSING:
+                self._trouble(_refusal(frame.code))
+
+    _reactions: ClassVar[dict[type, Callable[..., None]]] = {
+        Joined: _joined, Ready: _ready, PeerLeft: _peer_left, RelayError: _relay_error,
+    }
+
+    def _down(self, reason: str) -> None:
+        self._up = False
+        note("link-state", link=self.name, state="down", reason=reason)
+        self._owner.link_down(self, reason)
+
+    def _trouble(self, error: WhisperdError) -> None:
+        if not self._stopping:
+            self._owner.link_troubled(self, error)
+
+    def _give_up(self, error: WhisperdError) -> None:
+        self._stopping = True
+        self._up = False
+        if self._socket is not None:
+            self._socket.leave(frames.encode_client(Leave()))
+        self._owner.link_failed(self, error)
+
+
+def _refusal(code: str) -> WhisperdError:
+    if code == "room-full":
+        return RoomFull()
+    known = ERRORS.get(code)
+    return RelayRefused(f"the relay refused: {known.message}" if known else None)
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

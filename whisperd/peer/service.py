@@ -1,0 +1,234 @@
+"""The peer role: every conversation of this daemon, and what the control socket may ask of them.
+
+The methods that return dicts and lists are served one to one by ``control``: their values go into JSON as they are.
+Texts of the other side come through unchanged and may hold control characters.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import DeferredList
+
+from whisperd.errors import ChatEnded, ChatUnknown, InviteMalformed, InviteUsed, NoRelay, TooManyChats, UsageError
+from whisperd.interfaces import Random
+from whisperd.peer.agreement import level_number, level_word
+from whisperd.peer.conversation import ENDED, Conversation
+from whisperd.peer.driver import Driver
+from whisperd.peer.handshake import Terms
+from whisperd.peer.invitations import UsedInvites
+from whisperd.peer.links.relay import RelayLink, RelayRoom
+from whisperd.peer.negotiation import Plugins, check_floor
+from whisperd.peer.secrets import InviteKeys
+from whisperd.wire import invite as invites
+from whisperd.wire.invite import Invite, RelayAddress
+
+#: Bounds of an invite's life, in seconds.
+LEAST_EXPIRY, MOST_EXPIRY = 60, 604_800
+#: Most conversations that others ended, or that failed, which are kept for the user to see.
+MOST_ENDED = 64
+
+Row = dict[str, Any]
+Rows = list[Row]
+
+
+@dataclass(frozen=True)
+class _Host:
+    """How a relay is dialled, and how an invite names it."""
+
+    named: RelayAddress
+    host: str
+    port: int
+    direct: bool = False
+
+    @classmethod
+    def of(cls, address: RelayAddress) -> _Host:
+        return cls(address, address.dialled, address.port)
+
+
+class PeerService:
+    """The peer role of one daemon.
+
+    ``settings`` has the keys of ``[peer]`` as attributes; ``registry`` is a ``negotiation.Plugins``; ``dialer`` has the
+    ``connect`` of ``whisperd.tor.dial``; ``own_relay()`` returns (public url, local port) of this daemon's relay, or
+    None; ``emit(name, **fields)`` takes events; ``new_identity(kinds, random)`` makes an IIdentity; ``store`` is an
+    IStore.
+    """
+
+    def __init__(self, settings: Any, *, registry: Plugins, reactor: Any, dialer: Any,
+                 own_relay: Callable[[], tuple[str, int] | None], emit: Callable[..., None],
+                 new_identity: Callable[[Sequence[str], Random], Any], store: Any,
+                 random: Random = os.urandom) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._reactor = reactor
+        self._dialer = dialer
+        self._own_relay = own_relay
+        self._emit = emit
+        self._new_identity = new_identity
+        self._random = random
+        self._used = UsedInvites(store)
+        self._chats: dict[str, Driver] = {}
+        self._rooms: dict[str, tuple[bytes, str]] = {}
+        self._last = 0
+
+    async def invite(self, relay: str = "", expiry: int = 0, floor: str = "") -> Row:
+        """Open a conversation and return its name, its link, and when that expires, in unix seconds.
+
+        Raises NoRelay, UsageError, FloorNotMet, TooManyChats or DialRefused.
+        """
+        host = self._host(relay)
+        seconds = expiry or self._settings.invite_expiry
+        if not LEAST_EXPIRY <= seconds <= MOST_EXPIRY:
+            raise UsageError(f"an invite lives {LEAST_EXPIRY} to {MOST_EXPIRY} seconds")
+        level = self._floor(floor)
+        self._check_room_for_one_more()
+        made = Invite(host.named, level, int(self._reactor.seconds()) + seconds, self._random(invites.SECRET_SIZE))
+        name = self._open(made, host, InviteKeys.derive(made.secret), floor=level, inviter=True)
+        return {"chat": name, "link": made.link(), "expires_at": made.expires}
+
+    async def join(self, link: str) -> Row:
+        """Join the conversation that ``link`` invites to; it connects in the background.
+
+        Raises, before any connection is made, the errors of ``wire.invite.parse``, InviteUsed, FloorNotMet,
+        TooManyChats or DialRefused.
+        """
+        now = self._reactor.seconds()
+        made = invites.parse(link, now)
+        keys = InviteKeys.derive(made.secret)
+        self._used.check(keys.room, now)
+        if (keys.room, "joiner") in self._rooms.values():
+            raise InviteUsed("this invite link is being joined already")
+        floor = level_number(self._settings.floor)
+        check_floor(self._registry, max(floor, made.floor))
+        self._check_room_for_one_more()
+        name = self._open(made, _Host.of(made.relay), keys, floor=floor, inviter=False)
+        return {"chat": name, "state": self._chats[name].conversation.state}
+
+    async def list(self) -> Rows:
+        """Return one row for each conversation; those that were ended here are gone."""
+        now = self._reactor.seconds()
+        return [{**driver.conversation.row(), "link": driver.link_name, "created_age": round(now - driver.created)}
+                for driver in self._chats.values()]
+
+    async def send(self, chat: str, text: str) -> Row:
+        """Accept a text for delivery. ChatUnknown, ChatEnded, ChatNotConnected, UsageError, MessageTooLarge, QueueFull.
+        """
+        driver = self._find(chat)
+        message, effects = driver.conversation.send(text, self._reactor.seconds())
+        driver.carry_out(effects)
+        return {"chat": chat, "id": message.id, "state": message.state}
+
+    async def history(self, chat: str, after: int = 0) -> Rows:
+        """Return what was said with a number above ``after``, as far as memory holds it. Raises ChatUnknown."""
+        return self._find(chat).conversation.history(after)
+
+    async def verify(self, chat: str, confirm: bool = False) -> Row:
+        """Return the words and the number to compare. Raises ChatUnknown, ChatEnded or ChatNotConnected."""
+        return self._find(chat).conversation.verify(confirm)
+
+    async def end(self, chat: str) -> Row:
+        """End a conversation: tell the other side, 5 seconds at most, destroy the keys, forget what was said.
+
+        One that the other side ended, or that failed, is forgotten. Raises ChatUnknown, or ChatEnded for one that is
+        being ended already.
+        """
+        driver = self._find(chat)
+        if driver.conversation.state != ENDED:
+            driver.carry_out(driver.conversation.end(self._reactor.seconds()))
+            await driver.ended()
+        self._forget(chat)
+        return {"chat": chat, "state": ENDED}
+
+    async def stop(self) -> None:
+        """End every conversation, and wait until the other sides know and the sockets are closed."""
+        drivers = list(self._chats.values())
+        await DeferredList([self._ended(driver) for driver in drivers], consumeErrors=True)
+        await DeferredList([driver.closed for driver in drivers], consumeErrors=True)
+        for name in list(self._chats):
+            self._forget(name)
+
+    def _ended(self, driver: Driver) -> Any:
+        with suppress(ChatEnded):  # it has, or somebody else is at it
+            driver.carry_out(driver.conversation.end(self._reactor.seconds()))
+        return driver.ended()
+
+    def _open(self, made: Invite, host: _Host, keys: InviteKeys, *, floor: int, inviter: bool) -> str:
+        self._last += 1
+        name = f"c{self._last}"
+        terms = Terms(keys, made.floor, floor, self._registry, self._new_identity, self._random)
+        conversation = Conversation(name, terms, inviter=inviter, expires=made.expires,
+                                    max_queue=self._settings.max_queue)
+        link = RelayLink(RelayRoom(host.host, host.port, keys.room, host.direct), reactor=self._reactor,
+                         dialer=self._dialer, random=self._random)
+        driver = Driver(conversation, link, reactor=self._reactor, emit=self._emit,
+                        confirmed=lambda: self._used.remember(keys.room, made.expires))
+        self._chats[name] = driver
+        self._rooms[name] = (keys.room, conversation.role)
+        driver.ended().addCallback(lambda _: self._has_ended(name))
+        driver.start()
+        if conversation.error is not None:  # the dialler refuses this address, so it would never connect
+            self._forget(name)
+            raise conversation.error
+        return name
+
+    def _has_ended(self, name: str) -> None:
+        self._rooms.pop(name, None)
+        ended = [chat for chat, driver in self._chats.items() if driver.conversation.state == ENDED]
+        for chat in ended[:-MOST_ENDED]:
+            self._forget(chat)
+
+    def _forget(self, name: str) -> None:
+        driver = self._chats.pop(name, None)
+        if driver is not None:
+            driver.conversation.forget()
+
+    def _find(self, name: str) -> Driver:
+        driver = self._chats.get(name)
+        if driver is not None:
+            return driver
+        raise ChatEnded if self._was_there(name) else ChatUnknown
+
+    def _was_there(self, name: str) -> bool:
+        number = name.removeprefix("c")
+        return number.isdecimal() and name == f"c{int(number)}" and 1 <= int(number) <= self._last
+
+    def _check_room_for_one_more(self) -> None:
+        living = sum(driver.conversation.state != ENDED for driver in self._chats.values())
+        if living >= self._settings.max_chats:
+            raise TooManyChats
+
+    def _floor(self, word: str) -> int:
+        least = level_number(self._settings.floor)
+        try:
+            level = level_number(word or self._settings.floor)
+        except KeyError:
+            raise UsageError(f"there is no security level {word!r}") from None
+        if level < least:
+            raise UsageError(f"peer.floor does not let this daemon go below {level_word(least)}")
+        check_floor(self._registry, level)
+        return level
+
+    def _host(self, relay: str) -> _Host:
+        """Find the relay to invite to: the one that is named, the configured one, or this daemon's own."""
+        own = self._own_relay()
+        url = (relay or self._settings.relay).strip().rstrip("/")
+        if not url and own is None:
+            raise NoRelay
+        if own is not None and url in ("", own[0]):
+            return _Host(_address(own[0]), "127.0.0.1", own[1], direct=True)
+        return _Host.of(_address(url))
+
+
+def _address(url: str) -> RelayAddress:
+    scheme, _, authority = url.partition("://")
+    try:
+        if scheme.lower() == "http":
+            return RelayAddress.parse(authority)
+    except InviteMalformed:
+        pass
+    raise UsageError("a relay is named as 'http://HOST[:PORT]', where HOST is an onion address or this machine")
