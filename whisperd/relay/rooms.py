@@ -93,23 +93,22 @@ class Rooms:
     def __len__(self) -> int:
         return len(self._rooms)
 
-    def __contains__(self, name: Hashable) -> bool:
-        return name in self._rooms
-
     @property
     def waiting(self) -> int:
         """Return how many rooms lack a live connection on one seat or both."""
         return len(self._unpaired)
 
     def join(self, client: Hashable, name: Hashable, now: float, *, token: bytes | None = None,
-             seat: int | None = None) -> list[Effect]:
+             seat: int | None = None, may_open: bool = True) -> list[Effect]:
         """Seat ``client`` by its token, which takes its seat again, or by a seat number, which has to be free.
 
-        Errors: ``already-joined``; ``room-full``, which changes nothing. The older connection of a token that comes
-        again is told ``replaced``.
+        Errors, which change nothing: ``already-joined``; ``too-many-rooms`` when the room is not there and may not be
+        opened; ``room-full``. The older connection of a token that comes again is told ``replaced``.
         """
         if client in self._places:
             return [Refuse(client, "already-joined")]
+        if not may_open and name not in self._rooms:
+            return [Refuse(client, "too-many-rooms")]
         room = self._rooms.get(name) or _Room(name)
         chosen = room.choose(token, seat)
         if chosen is None:

@@ -90,10 +90,8 @@ class Session:
 
     def _join(self, name: Hashable, *, token: bytes | None = None, seat: int | None = None) -> None:
         relay = self.relay
-        if name not in relay.rooms and not relay.limits.room_allowed(len(relay.rooms)):
-            self.refuse("too-many-rooms")
-        else:
-            relay.perform(relay.rooms.join(self, name, relay.now(), token=token, seat=seat))
+        relay.perform(relay.rooms.join(self, name, relay.now(), token=token, seat=seat,
+                                       may_open=relay.limits.room_allowed(len(relay.rooms))))
 
 
 class WhisperdSession(Session):
