@@ -172,7 +172,7 @@ class DoubleHeaderEncrypted:
 
     def self_test(self) -> None:
         """Compare a conversation's messages and end state with known answers."""
-        random = selftest.stream(self.id)
+        random = selftest.stream("double-he")
         public, private = self.offer(random)
         secret = random(KEY)
         one, other = self.initiator(secret, public, random), self.responder(secret, private, random)

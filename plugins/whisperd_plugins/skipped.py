@@ -90,6 +90,8 @@ class SkippedKeys:
         for _ in range(chains):
             header_key = bytearray(data[place : place + KEY])
             keys, place = _load_keys(data, place + KEY)
+            if not keys:
+                raise ValueError("an earlier chain without skipped message keys")
             found.earlier.append((header_key, keys))
         if place != len(data):
             raise ValueError("bytes follow the skipped message keys")
@@ -121,7 +123,10 @@ def _load_keys(data: bytes, place: int) -> tuple[Keys, int]:
     end = place + count * _ENTRY
     if end > len(data):
         raise ValueError("the skipped message keys are cut off")
-    return {
+    keys = {
         _NUMBER.unpack_from(data, start)[0]: bytearray(data[start + _NUMBER.size : start + _ENTRY])
         for start in range(place, end, _ENTRY)
-    }, end
+    }
+    if len(keys) != count:
+        raise ValueError("a skipped message key stands twice")
+    return keys, end

@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,8 +72,7 @@ class Source:
     def sha256(self) -> str:
         """Return the SHA-256 of the module's source in hexadecimal, or "" when there is no source to be read."""
         try:
-            found = importlib.util.find_spec(self.module)
-            return hashlib.sha256(Path(str(found.origin)).read_bytes()).hexdigest() if found else ""
+            return hashlib.sha256(_source_file(self.module).read_bytes()).hexdigest()
         except (ImportError, OSError, ValueError):
             return ""
 
@@ -227,6 +227,20 @@ def _foreign() -> Iterator[Source]:
         for entry in importlib.metadata.entry_points(group=f"whisperd.{kind}"):
             name = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown"
             yield Source(kind, entry.name, entry.value, name, bundled=False)
+
+
+def _source_file(module: str) -> Path:
+    """Return where a module's source is, without importing it or the packages that it is in; raises ImportError."""
+    top, *inner = module.split(".")
+    found = importlib.util.find_spec(top)
+    for part in inner:
+        if found is None:
+            break
+        top = f"{top}.{part}"
+        found = PathFinder.find_spec(top, found.submodule_search_locations)
+    if found is None or found.origin is None:
+        raise ImportError(f"there is no module {module}")
+    return Path(found.origin)
 
 
 def _is_bundled(plugin_id: str) -> bool:

@@ -1,0 +1,178 @@
+"""Loading plug-ins: the bundled table, entry points of other distributions, and every reason to refuse."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+import pytest
+import whisperd_plugins.double_he
+
+from whisperd import __version__
+from whisperd.errors import PluginRefused, PluginUnknown
+from whisperd.interfaces import Level
+from whisperd.plugin import registry as registry_module
+from whisperd.plugin.registry import BUNDLED, Registry
+
+FOREIGN = '''
+from zope.interface import implementer
+from whisperd.interfaces import IRatchet, Level
+from whisperd_plugins.double_he import DoubleHeaderEncrypted
+
+open({witness!r}, "a").write("imported")
+
+@implementer(IRatchet)
+class Foreign(DoubleHeaderEncrypted):
+    id = "foreign"
+{body}
+'''
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch):
+    """Return a function that installs a distribution with one ratchet plug-in, for this test only."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    witness = tmp_path / "witness"
+
+    def put(body: str = "    pass", name: str = "foreign", distribution: str = "someones", target: str = "") -> Path:
+        module = f"{distribution}_plugin_{len(sys.modules)}"
+        (tmp_path / f"{module}.py").write_text(FOREIGN.format(witness=str(witness), body=body))
+        info = tmp_path / f"{distribution}-1.5.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.5\n")
+        (info / "entry_points.txt").write_text(f"[whisperd.ratchet]\n{name} = {target or module + ':Foreign'}\n")
+        return witness
+
+    return put
+
+
+def rows(loaded: Registry) -> dict[str, dict]:
+    return {f"{row['distribution'].split()[0]} {row['id']}": row for row in loaded.table()}
+
+
+def test_bundled_plugins_are_loaded_and_offered_in_the_order_given():
+    loaded = Registry.load(["pqxdh-25519-mlkem1024"], ["double-he"])
+    assert loaded.offers_kex() == [("pqxdh-25519-mlkem1024", 1, Level.ENHANCED)]
+    assert loaded.offers_ratchet() == [("double-he", 1, Level.ENHANCED)]
+    assert loaded.kex("pqxdh-25519-mlkem1024").id == "pqxdh-25519-mlkem1024"
+    assert loaded.ratchet("double-he").id == "double-he"
+
+
+@pytest.mark.parametrize(("kind", "plugin_id"), [(kind, name) for kind, names in BUNDLED.items() for name in names])
+def test_every_row_of_the_bundled_table_loads(kind: str, plugin_id: str):
+    assert Registry().require(kind, plugin_id).id == plugin_id
+
+
+def test_an_id_that_nobody_has_is_unknown():
+    with pytest.raises(PluginUnknown, match="no kex plug-in rot13"):
+        Registry.load(["rot13"], [])
+    with pytest.raises(PluginUnknown, match="no kex plug-in double-he"):
+        Registry.load(["double-he"], [])
+
+
+def test_what_was_not_named_is_not_loaded():
+    loaded = Registry.load([], [])
+    assert loaded.offers_kex() == loaded.offers_ratchet() == []
+    with pytest.raises(PluginUnknown, match="not loaded"):
+        loaded.ratchet("double-he")
+
+
+def test_a_plugin_is_checked_once(monkeypatch):
+    runs = []
+    monkeypatch.setattr(whisperd_plugins.double_he.DoubleHeaderEncrypted, "self_test", lambda self: runs.append(1))
+    Registry.load([], ["double-he", "double-he"])
+    assert runs == [1]
+
+
+def test_the_table_says_what_is_there_and_what_is_loaded():
+    table = rows(Registry.load([], ["double-he"]))
+    source = Path(whisperd_plugins.double_he.__file__).read_bytes()
+    assert table["whisperd double-he"] == {
+        "kind": "ratchet", "id": "double-he", "distribution": f"whisperd {__version__}", "version": 1, "api": 1,
+        "level": "enhanced", "state": "loaded", "sha256": hashlib.sha256(source).hexdigest(),
+    }
+    assert table["whisperd pqxdh-25519-mlkem1024"]["state"] == "available"
+
+
+def test_a_foreign_plugin_that_is_not_allowed_is_listed_but_its_code_is_not_run(install):
+    witness = install()
+    loaded = Registry.load([], ["double-he"])
+    row = rows(loaded)["someones foreign"]
+    assert (row["state"], row["distribution"], row["version"]) == ("not-allowed", "someones 1.5", None)
+    assert len(row["sha256"]) == 64
+    with pytest.raises(PluginUnknown, match="not allowed"):
+        Registry.load([], ["foreign"])
+    assert not witness.exists()
+
+
+def test_looking_up_the_hash_imports_no_package_around_the_module(install, tmp_path: Path):
+    witness = install(target="deep.inner.module:Foreign")
+    for folder in ("deep", "deep/inner"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "__init__.py").write_text(f"open({str(witness)!r}, 'a').write('imported')")
+    (tmp_path / "deep/inner/module.py").write_text("Foreign = None")
+    assert rows(Registry())["someones foreign"]["sha256"] == hashlib.sha256(b"Foreign = None").hexdigest()
+    assert not witness.exists()
+
+
+def test_a_module_that_is_not_there_has_no_hash(install):
+    install(target="nowhere.at.all:Foreign")
+    assert rows(Registry())["someones foreign"]["sha256"] == ""
+
+
+def test_a_foreign_plugin_that_is_allowed_is_loaded_when_it_is_named(install):
+    witness = install()
+    assert rows(Registry.load([], [], ["foreign"]))["someones foreign"]["state"] == "available"
+    assert not witness.exists()
+    loaded = Registry.load([], ["foreign", "double-he"], ["foreign"])
+    assert [offer.id for offer in loaded.offers_ratchet()] == ["foreign", "double-he"]
+    assert rows(loaded)["someones foreign"]["state"] == "loaded"
+    assert witness.exists()
+
+
+def test_a_bundled_name_cannot_be_shadowed(install):
+    witness = install(name="double-he")
+    loaded = Registry.load([], ["double-he"])
+    assert type(loaded.ratchet("double-he")).__module__ == "whisperd_plugins.double_he"
+    assert rows(loaded)["someones double-he"]["state"] == "shadows"
+    with pytest.raises(PluginRefused, match=r"someones 1\.5 brings a plug-in with the bundled name"):
+        Registry.load([], ["double-he"], ["double-he"])
+    assert not witness.exists()
+
+
+def test_two_distributions_with_the_same_id_are_refused(install):
+    install()
+    install(distribution="elses")
+    with pytest.raises(PluginRefused, match="two distributions"):
+        Registry.load([], ["foreign"], ["foreign"])
+
+
+@pytest.mark.parametrize(("body", "why"), [
+    ("    load = None", "does not provide IRatchet"),
+    ("    def offer(self): pass", "does not provide IRatchet"),
+    ("    api = 2", "API version 2"),
+    ("    id = 'double-he'", "says that it is double-he"),
+    ("    version = 0", "version"),
+    ("    version = True", "version"),
+    ("    level = 4", "level"),
+    ("    def self_test(self): raise ArithmeticError('two and two')", "self-test.*two and two"),
+    ("    def __init__(self): raise OSError('no')", "cannot be imported: no"),
+    ("    1 / 0", "cannot be imported: division"),
+])
+def test_a_plugin_that_does_not_keep_the_contract_is_refused(install, body: str, why: str):
+    install(body)
+    with pytest.raises(PluginRefused, match=why):
+        Registry.load([], ["foreign"], ["foreign"])
+
+
+def test_an_id_with_other_characters_is_refused(install):
+    install("    id = 'Foreign!'", name="Foreign!")
+    with pytest.raises(PluginRefused, match="1 to 48 characters"):
+        Registry.load([], ["Foreign!"], ["Foreign!"])
+
+
+def test_identity_keys_that_do_not_exist_are_refused():
+    plugin = registry_module.Source("kex", "pqxdh-25519-mlkem1024", BUNDLED["kex"]["pqxdh-25519-mlkem1024"], "x").make()
+    plugin.identity_kinds = ("rsa",)
+    assert "identity key" in registry_module.fault(plugin, "kex", plugin.id)
