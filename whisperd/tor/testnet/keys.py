@@ -10,7 +10,7 @@ from pathlib import Path
 
 from whisperd.errors import TestnetFailed, TorNotInstalled
 from whisperd.tor.testnet import processes
-from whisperd.tor.testnet.layout import Authority, Node, key_lines
+from whisperd.tor.testnet.layout import Authority, Node, Plan, key_lines
 
 _IDENTITY = re.compile(r"^fingerprint ([0-9A-F]{40})$", re.MULTILINE)
 
@@ -25,13 +25,14 @@ def program(name: str) -> str:
     return found
 
 
-def start_jobs(tor: str, nodes: tuple[Node, ...]) -> Iterator[Job]:
-    """Start two processes for each authority: one makes its voting keys, the other its keys as a server."""
+def start_jobs(tor: str, plan: Plan) -> Iterator[Job]:
+    """Start the processes that make keys: one for each server, and one more for the voting keys of an authority."""
     gencert = program("tor-gencert")
-    for node in nodes:
+    for node in plan.authorities:
         node.keys.mkdir(mode=0o700)
-        node.torrc.write_text("\n".join(key_lines(node)) + "\n")
         yield _start(_gencert(gencert, node), node.folder / "gencert.log")
+    for node in plan.servers:
+        node.torrc.write_text("\n".join(key_lines(node)) + "\n")
         yield _start([tor, "--list-fingerprint", "--quiet", "-f", str(node.torrc), "--defaults-torrc", "/dev/null"],
                      node.folder / "fingerprint.log")
 
@@ -53,13 +54,24 @@ def _start(arguments: list[str], log: Path) -> Job:
     return process, recorded
 
 
-def read(node: Node) -> Authority:
-    """Return what the finished jobs made for ``node``; raises TestnetFailed when anything is missing."""
+def authority(node: Node) -> Authority:
+    """Return what the finished jobs made for an authority; raises TestnetFailed when anything is missing."""
     identity = _IDENTITY.search(_text(node.keys / "authority_certificate"))
-    fingerprint = _text(node.folder / "fingerprint").strip().partition(" ")[2]
-    if not identity or len(fingerprint) != 40:
-        raise TestnetFailed(f"tor made no keys for {node.name}: {_text(node.folder / 'gencert.log').strip()[-200:]}")
-    return Authority(node, fingerprint, identity[1])
+    if not identity:
+        raise TestnetFailed(f"tor-gencert made no keys for {node.name}: {_last_words(node.folder / 'gencert.log')}")
+    return Authority(node, fingerprint(node), identity[1])
+
+
+def fingerprint(node: Node) -> str:
+    """Return the fingerprint of a server's identity key, 40 hexadecimal digits; raises TestnetFailed."""
+    found = _text(node.folder / "fingerprint").strip().partition(" ")[2]
+    if len(found) != 40:
+        raise TestnetFailed(f"tor made no keys for {node.name}: {_last_words(node.folder / 'fingerprint.log')}")
+    return found
+
+
+def _last_words(log: Path) -> str:
+    return _text(log).strip()[-200:] or "it gave no reason"
 
 
 def _text(path: Path) -> str:

@@ -29,7 +29,6 @@ _NETWORK = (
     "PathsNeededToBuildCircuits 0.25",
     "TestingServerDownloadInitialDelay 0",
     "TestingClientDownloadInitialDelay 0",
-    "TestingServerConsensusDownloadInitialDelay 0",
     "TestingClientConsensusDownloadInitialDelay 0",
     "ClientBootstrapConsensusAuthorityDownloadInitialDelay 0",
     "ClientBootstrapConsensusAuthorityOnlyDownloadInitialDelay 0",
@@ -97,6 +96,27 @@ class Authority:
 
 
 @dataclass(frozen=True)
+class Vote:
+    """When the first consensus becomes valid, seen from ``start`` (unix seconds), when the processes start.
+
+    Consensuses become valid at multiples of the interval since midnight UTC, plus an offset; ``upload_time`` seconds
+    lie between the start and the vote.
+    """
+
+    start: float
+    upload_time: int = UPLOAD_TIME
+
+    @property
+    def seconds(self) -> int:
+        """Whole seconds from the start until the consensus is valid, rounded up."""
+        return 1 + self.upload_time + VOTE_DELAY + DIST_DELAY
+
+    @property
+    def offset(self) -> int:
+        return (int(self.start) + self.seconds) % FIRST_VOTE
+
+
+@dataclass(frozen=True)
 class Plan:
     """Every node of a network in the folder ``root``, with the ports it will use."""
 
@@ -113,6 +133,14 @@ class Plan:
     @property
     def servers(self) -> tuple[Node, ...]:
         return self.authorities + self.relays
+
+    @property
+    def bandwidths(self) -> Path:
+        return self.root / "bandwidths"
+
+    @property
+    def resolver(self) -> Path:
+        return self.root / "resolv.conf"
 
 
 def plan(root: Path, clients: int, ports: Iterable[int], owner: int = 0) -> Plan:
@@ -143,23 +171,32 @@ def network_lines(authorities: Iterable[Authority]) -> list[str]:
     return [*_NETWORK, *(authority.line() for authority in authorities)]
 
 
+def bandwidth_lines(fingerprints: Iterable[str], now: float) -> list[str]:
+    """Return the measurements that the authorities vote with [bandwidth-file-spec].
+
+    Without them a relay's weight is what it happened to carry before the vote, and one that carried anything at all
+    is chosen for every place in every circuit, so that no circuit can be built.
+    """
+    return [str(int(now)), *(f"node_id=${fingerprint} bw=1000" for fingerprint in fingerprints)]
+
+
 def key_lines(node: Node) -> list[str]:
     """Return the least torrc that makes a server's own keys (``tor --list-fingerprint``)."""
     return [f"DataDirectory {quoted(node.folder)}", f"Nickname {node.name}", f"ORPort 127.0.0.1:{node.or_port}",
             "Address 127.0.0.1"]
 
 
-def node_lines(plan: Plan, node: Node, authorities: Iterable[Authority], vote_offset: int) -> list[str]:
-    """Return the whole torrc of ``node``; ``vote_offset`` seconds move the first vote to the right moment."""
+def node_lines(plan: Plan, node: Node, authorities: Iterable[Authority], vote: Vote) -> list[str]:
+    """Return the whole torrc of ``node``."""
     lines = [*network_lines(authorities), f"DataDirectory {quoted(node.folder)}", f"Log notice file {node.log}",
-             "NumCPUs 1", "AvoidDiskWrites 1"]
+             "NumCPUs 1", "AvoidDiskWrites 1", "GeoIPFile /dev/null", "GeoIPv6File /dev/null"]
     if plan.owner:
         lines.append(f"__OwningControllerProcess {plan.owner}")
     if node.role == "client":
         return lines + _client_lines(node)
     lines += [*_SERVER, f"Nickname {node.name}", f"ORPort 127.0.0.1:{node.or_port}",
-              f"ServerDNSResolvConfFile {quoted(plan.root / 'resolv.conf')}"]
-    return lines + _authority_lines(node, vote_offset) if node.role == "authority" else lines
+              f"ServerDNSResolvConfFile {quoted(plan.resolver)}"]
+    return lines + (_authority_lines(plan, node, vote) if node.role == "authority" else _relay_lines(vote))
 
 
 def _client_lines(node: Node) -> list[str]:
@@ -168,7 +205,12 @@ def _client_lines(node: Node) -> list[str]:
             f"ControlPort {unix(node.control)}", "DormantTimeoutEnabled 0"]
 
 
-def _authority_lines(node: Node, vote_offset: int) -> list[str]:
+def _relay_lines(vote: Vote) -> list[str]:
+    # Asked for too early, the consensus is asked for again only after a long random pause.
+    return [f"TestingServerConsensusDownloadInitialDelay {vote.seconds}"]
+
+
+def _authority_lines(plan: Plan, node: Node, vote: Vote) -> list[str]:
     return [
         "AuthoritativeDirectory 1",
         "V3AuthoritativeDirectory 1",
@@ -176,7 +218,8 @@ def _authority_lines(node: Node, vote_offset: int) -> list[str]:
         f"TestingV3AuthInitialVotingInterval {FIRST_VOTE}",
         f"TestingV3AuthInitialVoteDelay {VOTE_DELAY}",
         f"TestingV3AuthInitialDistDelay {DIST_DELAY}",
-        f"TestingV3AuthVotingStartOffset {vote_offset}",
+        f"TestingV3AuthVotingStartOffset {vote.offset}",
+        f"V3BandwidthsFile {plan.bandwidths}",
         "V3AuthVotingInterval 300",
         f"V3AuthVoteDelay {VOTE_DELAY}",
         f"V3AuthDistDelay {DIST_DELAY}",
@@ -186,11 +229,3 @@ def _authority_lines(node: Node, vote_offset: int) -> list[str]:
         "TestingDirAuthVoteGuard *",
         "TestingMinExitFlagThreshold 0",
     ]
-
-
-def vote_offset(now: float) -> int:
-    """Return the offset that puts the first consensus after ``now``, leaving time for upload, vote and distribution.
-
-    Consensuses become valid at multiples of the interval since midnight UTC, plus this offset.
-    """
-    return (int(now) + 1 + UPLOAD_TIME + VOTE_DELAY + DIST_DELAY) % FIRST_VOTE

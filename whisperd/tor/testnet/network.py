@@ -29,6 +29,8 @@ _LOOK = 0.05
 _ATTEMPTS = 3
 #: A unix socket's path has at most this many bytes.
 _SOCKET_PATH = 107
+_CONSENSUS = "cached-microdesc-consensus"
+_LISTED = re.compile(r"^r ", re.MULTILINE)
 _PORT_TAKEN = "Could not bind to"
 _COMPLAINT = re.compile(r"\[(?:err|warn)\] ([^\n]*)")
 
@@ -95,22 +97,26 @@ class Testnet:
         end = self._reactor.seconds() + timeout
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return await self._start(tor, clients, detached, end)
-            except _PortTaken:
+                return await self._start(tor, clients, detached, end, layout.UPLOAD_TIME * attempt)
+            except _TryAgain as reason:
                 if attempt == _ATTEMPTS:
-                    raise TestnetFailed("other programs keep taking the ports") from None
+                    raise TestnetFailed(f"the private Tor network did not come up: {reason}") from None
                 await deferToThread(state.clear, self.directory)
 
-    async def _start(self, tor: str, clients: int, detached: bool, end: float) -> None:
+    async def _start(self, tor: str, clients: int, detached: bool, end: float, upload_time: int) -> None:
         owner = 0 if detached else os.getpid()
         plan = layout.plan(self.directory / state.NODES, clients, free_ports(layout.ports_needed()), owner)
         self._prepare(plan)
         self._progress(0, "Making the authorities' keys")
         authorities = await self._make_keys(tor, plan, end)
-        self._write(plan, authorities)
+        self._write(plan, authorities, upload_time)
         self._progress(10, "Starting authorities and relays")
         self._launch(tor, plan.servers)
         await self._until(lambda: self._has_consensus(plan), end, "the authorities agreed on no consensus")
+        self._check_complete(plan)
+        self._progress(30, "Waiting for the relays")
+        # A client that asks a relay for descriptors before the relay has them waits ten seconds to ask again.
+        await self._until(lambda: self._serves(plan), end, "the relays did not reach the authorities")
         self._progress(45, "Starting clients")
         self._launch(tor, plan.clients)
         await self._until(lambda: self._bootstrapped(plan), end, "not every client reached the network")
@@ -129,20 +135,21 @@ class Testnet:
 
     async def _make_keys(self, tor: str, plan: Plan, end: float) -> list[layout.Authority]:
         jobs = []
-        for process, recorded in keys.start_jobs(tor, plan.authorities):
+        for process, recorded in keys.start_jobs(tor, plan):
             jobs.append(process)
             self._record.helpers.append(recorded)
         state.save(self.directory, self._record)
         await self._until(lambda: all(job.poll() is not None for job in jobs), end, "no keys were made")
         self._record.helpers = []
-        return [keys.read(node) for node in plan.authorities]
+        return [keys.authority(node) for node in plan.authorities]
 
-    def _write(self, plan: Plan, authorities: list[layout.Authority]) -> None:
-        (plan.root / "resolv.conf").write_text("nameserver 127.0.0.1\n")
-        self.network_file.write_text("\n".join(layout.network_lines(authorities)) + "\n")
-        offset = layout.vote_offset(time.time())
+    def _write(self, plan: Plan, authorities: list[layout.Authority], upload_time: int) -> None:
+        vote = layout.Vote(time.time(), upload_time)
+        _write_lines(plan.resolver, ["nameserver 127.0.0.1"])
+        _write_lines(plan.bandwidths, layout.bandwidth_lines(map(keys.fingerprint, plan.servers), vote.start))
+        _write_lines(self.network_file, layout.network_lines(authorities))
         for node in plan.nodes:
-            node.torrc.write_text("\n".join(layout.node_lines(plan, node, authorities, offset)) + "\n")
+            _write_lines(node.torrc, layout.node_lines(plan, node, authorities, vote))
 
     def _launch(self, tor: str, nodes: tuple[Node, ...]) -> None:
         by_name = {node.name: node for node in self._record.nodes}
@@ -153,7 +160,16 @@ class Testnet:
             state.save(self.directory, self._record)
 
     def _has_consensus(self, plan: Plan) -> bool:
-        return all((node.folder / "cached-microdesc-consensus").exists() for node in plan.authorities)
+        return all((node.folder / _CONSENSUS).exists() for node in plan.authorities)
+
+    def _check_complete(self, plan: Plan) -> None:
+        """Start again when a relay missed the vote: the next one is minutes away."""
+        for node in plan.authorities:
+            if len(_LISTED.findall((node.folder / _CONSENSUS).read_text())) < len(plan.servers):
+                raise _TryAgain("the relays were too late for the vote")
+
+    def _serves(self, plan: Plan) -> bool:
+        return all((node.folder / "cached-microdescs.new").exists() for node in plan.servers)
 
     def _bootstrapped(self, plan: Plan) -> bool:
         phases = [phase_in_log(node.log) for node in plan.clients]
@@ -177,14 +193,14 @@ class Testnet:
             text = "".join(path.read_text(errors="replace") for path in (folder / "log", folder / "output")
                            if path.exists())
             if _PORT_TAKEN in text:
-                raise _PortTaken
+                raise _TryAgain("other programs keep taking the ports")
             complaints = _COMPLAINT.findall(text) or ["it gave no reason"]
             raise TestnetFailed(f"the tor of {name} ended with status {process.returncode}: "
                                 + "; ".join(complaints[-2:]))
 
 
-class _PortTaken(Exception):
-    """Another program took a port between its choice and its use."""
+class _TryAgain(Exception):
+    """A start that failed by bad luck: a port was taken between choice and use, or a relay was too slow."""
 
 
 def _start_tor(tor: str, node: Node) -> tuple[Popen[bytes], Recorded]:
@@ -192,6 +208,10 @@ def _start_tor(tor: str, node: Node) -> tuple[Popen[bytes], Recorded]:
     with (node.folder / "output").open("wb") as output:
         return start_process([tor, "-f", str(node.torrc), "--defaults-torrc", "/dev/null"],
                              stdin=DEVNULL, stdout=output, stderr=output)
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
+    path.write_text("\n".join(lines) + "\n")
 
 
 def _silence(percent: int, summary: str) -> None:

@@ -1,0 +1,30 @@
+"""What several test folders share: the one private Tor network of the whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import pytest_twisted
+from twisted.internet.defer import ensureDeferred
+
+from whisperd.tor.testnet import Testnet
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that uses the private network, so that ``-m "not tornet"`` leaves them out."""
+    for item in items:
+        if "testnet" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.tornet)
+
+
+@pytest.fixture(scope="session")
+def testnet() -> Iterator[Testnet]:
+    """A private Tor network with three clients, started at its first use and taken down at the end of the run."""
+    from twisted.internet import reactor
+
+    network = pytest_twisted.blockon(ensureDeferred(Testnet.up(reactor=reactor)))
+    try:
+        yield network
+    finally:
+        pytest_twisted.blockon(ensureDeferred(network.down()))
