@@ -1,0 +1,174 @@
+"""Checks of what a session keeps: offers, bounds, dumps, what a thief of a state can read, and a random walk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from whisperd.errors import KeyExchangeRefused
+from whisperd.plugin.conformance.kex import LOW_ORDER
+from whisperd.plugin.conformance.model import Walk
+from whisperd.plugin.conformance.ratchet_bench import AD, CHECKS, Bench
+from whisperd.plugin.conformance.report import Broken, changed, places
+
+_MOST_OFFER = 4_096
+
+
+@CHECKS.add
+def invalid_offers(bench: Bench) -> None:
+    """An offer is at most 4096 bytes; one that is cut off, longer, empty or of low order is refused."""
+    offer, _ = bench.plugin.offer(bench.random)
+    if type(offer) is not bytes or not 0 < len(offer) <= _MOST_OFFER:
+        raise Broken(f"the offer is not bytes of at most {_MOST_OFFER}")
+    bad = [b"", offer[:-1], offer[:1], offer + b"\0"]
+    if len(offer) == 32:
+        bad.extend(LOW_ORDER)
+    for wrong in bad:
+        bench.raises(KeyExchangeRefused, f"an offer of {len(wrong)} bytes that is not valid",
+                     partial(bench.plugin.initiator, bench.random(32), wrong, bench.random))
+
+
+@CHECKS.add
+def spent_offers(bench: Bench) -> None:
+    """The private half of an offer serves once, and not after wipe; ValueError."""
+    _, used = bench.plugin.offer(bench.random)
+    bench.plugin.responder(bench.random(32), used, bench.random)
+    _, wiped = bench.plugin.offer(bench.random)
+    wiped.wipe()
+    for private in (used, wiped):
+        bench.raises(ValueError, "a spent offer",
+                     partial(bench.plugin.responder, bench.random(32), private, bench.random))
+
+
+@CHECKS.add
+def skip_bound(bench: Bench) -> None:
+    """A message may overtake ``max_skip`` others of its chain, not one more."""
+    one, other = bench.talking()
+    bench.tell(one, other, b"begin")
+    overtaken = [one.encrypt(b"%d" % number, AD) for number in range(bench.plugin.max_skip + 2)]
+    bench.rejected(other, overtaken[-1], "a message that overtakes more than max_skip others")
+    last = bench.plugin.max_skip
+    bench.hear(other, overtaken[last], b"%d" % last)
+    for number in (0, last // 2, last - 1):
+        bench.hear(other, overtaken[number], b"%d" % number)
+
+
+@CHECKS.add
+def kept_bound(bench: Bench) -> None:
+    """At most ``max_kept`` keys of missing messages are kept; the oldest are dropped, and the newest are there."""
+    one, other = bench.talking()
+    missing: list[tuple[bytes, bytes]] = []
+    size = 0
+    while len(missing) < 2 * bench.plugin.max_kept + bench.plugin.max_skip:
+        for _ in range(bench.plugin.max_skip):
+            plaintext = b"%d" % len(missing)
+            missing.append((plaintext, one.encrypt(plaintext, AD)))
+        bench.tell(one, other, b"overtaking")
+        bench.tell(other, one, b"turn")
+        if len(missing) > bench.plugin.max_kept:
+            size = size or len(other.dump())
+    if len(other.dump()) > size + 4_096:
+        raise Broken(f"the state grows without bound: {len(other.dump())} bytes")
+    bench.rejected(other, missing[0][1], "a message whose key had to be dropped")
+    for plaintext, message in missing[-bench.plugin.max_kept :: 97]:
+        bench.hear(other, message, plaintext)
+
+
+@CHECKS.add
+def chains_bound(bench: Bench) -> None:
+    """Keys of missing messages are kept of ``max_chains`` earlier chains, not of more."""
+    one, other = bench.talking()
+    missing: list[tuple[bytes, bytes]] = []
+    for turn in range(bench.plugin.max_chains + 3):
+        plaintext = b"%d" % turn
+        missing.append((plaintext, one.encrypt(plaintext, AD)))
+        bench.tell(one, other, b"overtaking")
+        bench.tell(other, one, b"turn")
+    bench.tell(one, other, b"a last turn")
+    bench.rejected(other, missing[0][1], "a message of a chain that had to be dropped")
+    for plaintext, message in missing[-bench.plugin.max_chains :]:
+        bench.hear(other, message, plaintext)
+
+
+@CHECKS.add
+def dump_and_load(bench: Bench) -> None:
+    """A session can be dumped and loaded at every step; what is loaded dumps the same, and goes on."""
+    sides = list(bench.pair())
+    waiting: list[tuple[int, bytes, bytes]] = []
+    for step in range(24):
+        sender = step // 3 % 2
+        for place, side in enumerate(sides):
+            sides[place] = bench.plugin.load(side.dump(), bench.random)
+            if sides[place].dump() != side.dump() or sides[place].can_encrypt != side.can_encrypt:
+                raise Broken(f"the session is another one after dump and load at step {step}")
+        message = sides[sender].encrypt(b"%d" % step, AD)
+        if step % 5 == 1:
+            waiting.append((1 - sender, message, b"%d" % step))
+        else:
+            bench.hear(sides[1 - sender], message, b"%d" % step)
+    for receiver, message, plaintext in waiting:
+        bench.hear(sides[receiver], message, plaintext)
+
+
+@CHECKS.add
+def damaged_dumps(bench: Bench) -> None:
+    """A dump that is cut off, longer, changed, empty or random is a ValueError."""
+    one, other = bench.talking()
+    one.encrypt(b"missing", AD)
+    bench.tell(one, other, b"overtaking")
+    dump = other.dump()
+    for place in places(len(dump), bench.most_places):
+        bench.raises(ValueError, f"a dump cut at byte {place}",
+                     partial(bench.plugin.load, dump[:place], bench.random))
+        bench.raises(ValueError, f"a dump changed at byte {place}",
+                     partial(bench.plugin.load, changed(bench.random, dump, place), bench.random))
+    for wrong in (dump + b"\0", bench.random(len(dump))):
+        bench.raises(ValueError, "bytes that are no dump", partial(bench.plugin.load, wrong, bench.random))
+
+
+@CHECKS.add
+def healing(bench: Bench) -> None:
+    """Who steals a state reads nothing any more after the victim has spoken and been answered."""
+    one, other = bench.talking()
+    stolen = other.dump()
+    for _ in range(2):
+        bench.tell(other, one, b"turn")
+        bench.tell(one, other, b"turn")
+    message = one.encrypt(b"healed", AD)
+    bench.rejected(bench.plugin.load(stolen, bench.random), message, "a message after healing, with a stolen state")
+    bench.hear(other, message, b"healed")
+
+
+@CHECKS.add
+def forward_secrecy(bench: Bench) -> None:
+    """Who steals a state reads nothing that was heard before."""
+    one, other = bench.talking()
+    messages = [one.encrypt(b"%d" % number, AD) for number in range(5)]
+    for number in (0, 2, 4, 1, 3):
+        bench.hear(other, messages[number], b"%d" % number)
+    thief = bench.plugin.load(other.dump(), bench.random)
+    for message in messages:
+        bench.rejected(thief, message, "a message heard before the state was stolen")
+
+
+@CHECKS.add
+def wiping(bench: Bench) -> None:
+    """After ``wipe`` nothing works: ValueError."""
+    one, other = bench.talking()
+    message = one.encrypt(b"too late", AD)
+    other.wipe()
+    calls: dict[str, Callable[[], Any]] = {
+        "decrypt": lambda: other.decrypt(message, AD),
+        "encrypt": lambda: other.encrypt(b"", AD),
+        "dump": lambda: other.dump(),
+    }
+    for name, call in calls.items():
+        bench.raises(ValueError, f"{name} after wipe", call)
+
+
+@CHECKS.add
+def random_walk(bench: Bench) -> None:
+    """Any mix of sending, delivering in any order, losing, repeating, changing and reloading follows the model."""
+    for _ in range(6):
+        Walk(bench).run(bench.walk_steps // 6)
