@@ -1,0 +1,229 @@
+"""'whisperctl chat open' on a real terminal, and the other verbs that behave differently there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
+
+from tests.cli.conftest import COMMAND, environment
+from tests.cli.terminal import Terminal
+from tests.control.sample import LINK, Serving
+
+Person = Callable[..., Terminal]
+
+
+@pytest.fixture
+def person(serving: Serving) -> Iterator[Person]:
+    """Start whisperctl with these words on a terminal."""
+    started: list[Terminal] = []
+
+    def start(*words: str, **more: str) -> Terminal:
+        started.append(Terminal([*COMMAND, *words], environment(serving.path, **more)))
+        return started[-1]
+
+    yield start
+    for terminal in started:
+        terminal.close()
+
+
+def shown(terminal: Terminal, what: str) -> Deferred[Any]:
+    return deferToThread(terminal.wait_for, what)
+
+
+def ended(terminal: Terminal) -> Deferred[Any]:
+    return deferToThread(terminal.wait_for_end)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_conversation_is_held_with_its_history_and_delivery_marks(serving: Serving, person: Person) -> None:
+    chat = serving.api.add("inviter", "connected")
+    serving.api.say(chat, "in", "before you came", "received")
+    view = person("chat", "open")
+    await shown(view, "they #1 before you came")
+    await shown(view, "c1 | connected | relay | enhanced | not verified")
+    view.press("hello there\r")
+    await shown(view, "you  #2 hello there (queued)")
+    await shown(view, "#2 sent")
+    await shown(view, "#2 delivered")
+    view.press("echo: and back\r")
+    await shown(view, "you  #3 echo: and back")
+    await shown(view, "they #4 and back")
+    view.press("//slash\r")
+    await shown(view, "you  #5 /slash")
+    view.press("/quit\r")
+    await shown(view, "The conversation goes on")
+    assert await ended(view) == 0
+    assert [row["text"] for row in serving.api.said[chat]] == \
+        ["before you came", "hello there", "echo: and back", "and back", "/slash"]
+    assert serving.api.chats[chat]["state"] == "connected"
+
+
+@pytest_twisted.ensureDeferred
+async def test_incoming_lines_do_not_disturb_the_one_that_is_typed(serving: Serving, person: Person) -> None:
+    chat = serving.api.add("inviter", "connected")
+    view = person("chat", "open", chat)
+    await shown(view, "not verified")
+    view.press("half a sen")
+    await shown(view, "half a sen")
+    serving.api.say(chat, "in", "an interruption", "received")
+    await shown(view, "they #1 an interruption")
+    view.press("tence\r")
+    await shown(view, "you  #2 half a sentence")
+    view.press("\x04")
+    assert await ended(view) == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_verification_is_shown_and_marked(serving: Serving, person: Person) -> None:
+    chat = serving.api.add("inviter", "connected")
+    view = person("chat", "open", chat)
+    await shown(view, "not verified")
+    view.press("/verify\r")
+    await shown(view, "abandon ability able about above absent")
+    await shown(view, "/verify yes")
+    assert not serving.api.chats[chat]["verified"]
+    view.press("/verify yes\r")
+    await shown(view, "c1 is verified")
+    await shown(view, "enhanced | verified")
+    assert serving.api.chats[chat]["verified"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_help_completion_and_errors(serving: Serving, person: Person) -> None:
+    chat = serving.api.add("inviter", "connected")
+    view = person("chat", "open", chat)
+    await shown(view, "not verified")
+    view.press("/he")
+    await shown(view, "/help")
+    view.press("\t\r")
+    await shown(view, "end the conversation, destroy its keys")
+    view.press("/gossip\r")
+    await shown(view, "there is no such command")
+    serving.api.chats[chat]["state"] = "ended"
+    view.press("too late\r")
+    await shown(view, "this conversation has ended and its keys are destroyed")
+    await shown(view, "> too late")
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_view_ends_with_the_conversation_on_either_side(serving: Serving, person: Person) -> None:
+    here, there = serving.api.add("inviter", "connected"), serving.api.add("inviter", "connected")
+    view = person("chat", "open", here)
+    await shown(view, "not verified")
+    view.press("/end\r")
+    await shown(view, "c1 is ended; its keys are destroyed.")
+    assert await ended(view) == 0
+    view = person("chat", "open", there)
+    await shown(view, "not verified")
+    serving.api.move(there, "away", "lost")
+    await shown(view, "c2 is away (lost)")
+    await shown(view, "c2 | away")
+    serving.api.move(there, "ended", "peer-ended")
+    await shown(view, "c2 is ended (peer-ended)")
+    assert await ended(view) == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_daemon_that_stops_ends_the_view_with_its_own_status(serving: Serving, person: Person) -> None:
+    chat = serving.api.add("inviter", "connected")
+    view = person("chat", "open", chat)
+    await shown(view, "not verified")
+    await serving.api.stop()
+    await shown(view, "the daemon stops")
+    await shown(view, "whisperctl: the daemon closed the connection")
+    assert await ended(view) == 3
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_unknown_conversation_is_refused_before_anything_is_shown(serving: Serving, person: Person) -> None:
+    view = person("chat", "open", "c7")
+    await shown(view, "there is no conversation of this name")
+    assert await ended(view) == 55
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+async def test_it_works_without_colour(serving: Serving, person: Person, variables: dict[str, str]) -> None:
+    chat = serving.api.add("inviter", "connected")
+    serving.api.say(chat, "in", "in plain black", "received")
+    view = person("chat", "open", chat, **variables)
+    await shown(view, "Type a message")
+    view.press("hello\r")
+    await shown(view, "#2 delivered")
+    assert not re.findall(r"\x1b\[(?:[0-9;]*;)?(?:3|4|9|10)[0-7](?:;[0-9;]*)?m", view.raw)
+    view.press("/quit\r")
+    assert await ended(view) == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_the_other_side_writes_cannot_act_on_the_terminal(serving: Serving, person: Person) -> None:
+    chat = serving.api.add("inviter", "connected")
+    view = person("chat", "open", chat, NO_COLOR="1")
+    await shown(view, "not verified")
+    before = view.raw.count("\x1b[2J")
+    serving.api.say(chat, "in", "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\rSTART\nyou  #9 forged", "received")
+    await shown(view, "they #1 ]0;owned[2J31m START you  #9 forged")
+    assert view.raw.count("\x1b[2J") == before and view.screen.titles == []
+    assert not [bad for bad in ("\x9b", "\u202e", "\x07") if bad in view.raw]
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_invite_on_a_terminal_shows_its_qr_code(serving: Serving, person: Person) -> None:
+    view = person("chat", "invite")
+    assert LINK in (await shown(view, "▀")).replace("\n", "")
+    await shown(view, "This is conversation c1. The link works once, for ")
+    assert await ended(view) == 0
+    plain = person("chat", "invite", "--no-qr")
+    assert "▀" not in await shown(plain, "This is conversation c2.")
+
+
+@pytest_twisted.ensureDeferred
+async def test_verify_on_a_terminal_asks(serving: Serving, person: Person) -> None:
+    chat = serving.api.add("inviter", "connected")
+    for answer, verified in (("\r", False), ("y\r", True)):
+        view = person("chat", "verify", chat)
+        await shown(view, "Are they the same there? [y/N]")
+        view.press(answer)
+        assert await ended(view) == 0
+        assert serving.api.chats[chat]["verified"] is verified
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.skipif(not shutil.which("tmux"), reason="there is no tmux")
+async def test_the_screen_of_a_real_terminal_stays_in_order(serving: Serving, tmp_path) -> None:
+    chat = serving.api.add("inviter", "connected")
+    where = environment(serving.path)
+    name = ["tmux", "-S", str(tmp_path / "tmux")]
+
+    def tmux(*words: str) -> str:
+        return subprocess.run([*name, *words], capture_output=True, text=True, env=where, check=True).stdout
+
+    def until(part: str) -> str:
+        deadline = time.monotonic() + 15
+        while part not in (screen := tmux("capture-pane", "-p")):
+            assert time.monotonic() < deadline, f"{part!r} is not on the screen:\n{screen}"
+        return screen
+
+    await deferToThread(tmux, "-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "16", *COMMAND, "chat", "open")
+    try:
+        await deferToThread(until, "not verified")
+        await deferToThread(tmux, "send-keys", "one half")
+        await deferToThread(until, "> one half")
+        serving.api.say(chat, "in", "meanwhile", "received")
+        screen = (await deferToThread(until, "they #1 meanwhile")).splitlines()
+        assert screen.index("they #1 meanwhile") < screen.index("> one half")
+        await deferToThread(tmux, "send-keys", " and the other", "Enter")
+        screen = (await deferToThread(until, "#2 delivered")).splitlines()
+        assert "you  #2 one half and the other (queued)" in screen
+        assert [line for line in screen if "one half" in line] == ["you  #2 one half and the other (queued)"]
+    finally:
+        await deferToThread(tmux, "kill-server")
