@@ -109,9 +109,12 @@ class Daemon:
 
     def _make_peer(self) -> Any:
         from whisperd.peer.service import PeerService
+        from whisperd.plugin.identity import MemoryIdentity
+        from whisperd.store.memory import MemoryStore
 
         return PeerService(self.config.peer, registry=self.registry, reactor=self._reactor, dialer=self._dialer,
-                           own_relay=self._own_relay, emit=self.bus.emit)
+                           own_relay=self._own_relay, emit=self.bus.emit, new_identity=MemoryIdentity,
+                           store=MemoryStore())
 
     @cached_property
     def _dialer(self) -> Any:

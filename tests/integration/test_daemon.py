@@ -132,7 +132,8 @@ def test_the_configuration_is_checked_and_shown_without_starting(tmp_path):
     path.write_text('[tor]\npassword = "hunter2"\n')
     checked = subprocess.run([*COMMAND, "--config", str(path), "config", "check"], capture_output=True, text=True)
     assert (checked.returncode, checked.stdout) == (0, f"{path}: ok\n")
-    shown = subprocess.run([*COMMAND, "--config", str(path), "config", "show", "--json"], capture_output=True, text=True)
+    show = [*COMMAND, "--config", str(path), "config", "show", "--json"]
+    shown = subprocess.run(show, capture_output=True, text=True)
     assert json.loads(shown.stdout)["tor.password"] == "(set)" and "hunter2" not in shown.stdout
 
 

@@ -57,10 +57,15 @@ class Runner:
         return ensureDeferred(self._daemon.stop())
 
 
+def _log_level(config: Config, show_invite: bool) -> str:
+    """Keep the log out of the way of what is shown on the same terminal, unless it was asked for."""
+    return "warning" if show_invite and sys.stderr.isatty() and config.log.level == "info" else config.log.level
+
+
 def run_daemon(config: Config, *, show_invite: bool) -> int:
     """Run a daemon with this configuration until it is told to stop; return the exit status."""
     confine()
-    logs.configure(level=config.log.level, journal=config.log.journal)
+    logs.configure(level=_log_level(config, show_invite), journal=config.log.journal)
     logs.adopt_twisted()
     from twisted.internet import reactor
 
