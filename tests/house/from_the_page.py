@@ -1,0 +1,194 @@
+"""A second implementation of the peer's protocol, written from whisperd-protocol(7) and nothing else.
+
+It imports nothing of whisperd. What it computes is compared with tests/vectors: when that fails, the page is wrong.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import struct
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM1024PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt, crypto_aead_xchacha20poly1305_ietf_encrypt
+
+
+def extract(salt: bytes, material: bytes) -> bytes:
+    """DESCRIPTION: HKDF is RFC 5869 with SHA-512."""
+    return hmac.digest(salt, material, "sha512")
+
+
+def expand(key: bytes, info: bytes, size: int) -> bytes:
+    """DESCRIPTION: HKDF is RFC 5869 with SHA-512."""
+    output = block = b""
+    while len(output) < size:
+        block = hmac.digest(key, block + info + bytes([len(output) // 64 + 1]), "sha512")
+        output += block
+    return output[:size]
+
+
+def link(authority: str, floor: int, expires: int, secret: bytes) -> str:
+    """INVITE"""
+    head = struct.pack(">BBI", 1, floor, expires) + secret
+    check = hashlib.sha256(b"whisperd/1 invite check" + authority.lower().encode() + head).digest()[:4]
+    return f"http://{authority}/#{base64.urlsafe_b64encode(head + check).decode().rstrip('=')}"
+
+
+def derived(secret: bytes) -> dict[str, bytes]:
+    """DERIVED"""
+    key = extract(b"whisperd/1 invite", secret)
+    sizes = {"room": 32, "psk": 32, "seal inviter": 32, "seal joiner": 32, "commitment": 16}
+    return {name: expand(key, name.encode(), size) for name, size in sizes.items()}
+
+
+def open_sealed(frame: bytes, commitment: bytes, key: bytes) -> bytes:
+    """HANDSHAKE"""
+    assert frame[:17] == b"\x01" + commitment
+    padded = crypto_aead_xchacha20poly1305_ietf_decrypt(frame[41:], frame[:17], frame[17:41], key)
+    assert len(padded) in (256 << power for power in range(8))
+    size = int.from_bytes(padded[:4])
+    assert not padded[4 + size:].strip(b"\0")
+    return padded[4:4 + size]
+
+
+def transcript(version: int, floor: int, hello: bytes, answer: bytes, message: bytes) -> bytes:
+    """TRANSCRIPT"""
+    parts = b"".join(len(part).to_bytes(4) + part for part in (hello, answer, message))
+    return hashlib.sha512(b"whisperd/1 transcript" + bytes([version, floor]) + parts).digest()
+
+
+def session(th: bytes, secret: bytes, psk: bytes) -> dict[str, bytes]:
+    """SESSION"""
+    key = extract(th, secret + psk)
+    names = ("ratchet", "confirm joiner", "confirm inviter", "verification", "associated data")
+    return {name: expand(key, name.encode(), 32) for name in names}
+
+
+def padded(content: bytes) -> bytes:
+    """PEER FRAMES"""
+    size = 256
+    while size < len(content):
+        size *= 2
+    return content.ljust(size, b"\0")
+
+
+def channel_plaintext(kind: int, stream: int, seq: int, ack: int, payload: bytes) -> bytes:
+    """CHANNEL"""
+    return padded(struct.pack(">BBQQI", kind, stream, seq, ack, len(payload)) + payload)
+
+
+def words(value: bytes, listed: list[str]) -> list[str]:
+    """VERIFICATION, from the 9 bytes"""
+    bits = "".join(f"{byte:08b}" for byte in value)
+    return [listed[int(bits[start:start + 11], 2)] for start in range(0, 66, 11)]
+
+
+def number(value: bytes) -> str:
+    """VERIFICATION, from the 60 bytes"""
+    return " ".join(f"{int.from_bytes(value[start:start + 5]) % 100000:05}" for start in range(0, 60, 5))
+
+
+def dh(private: bytes, public: bytes) -> bytes:
+    """RFC 7748"""
+    return X25519PrivateKey.from_private_bytes(private).exchange(X25519PublicKey.from_public_bytes(public))
+
+
+def public_of(private: bytes) -> bytes:
+    """RFC 7748"""
+    return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+
+
+def key_exchange(message: bytes, bundle: bytes, identity: bytes, prekeys: list[bytes]) -> bytes:
+    """KEY EXCHANGE: the inviter's side; ``prekeys`` are SPK, OPK unless of last resort, and the seed of the KEM key."""
+    parts, place = {}, 1
+    for name, tag, size in (("bundle", 0x51, 32), ("signing", 0x01, 32), ("identity", 0x05, 32),
+                            ("ephemeral", 0x05, 32), ("ciphertext", 0x1A, 1568), ("signature", 0x41, 64),
+                            ("confirmation", 0x52, 32)):
+        assert message[place] == tag
+        parts[name] = message[place + 1:place + 1 + size]
+        place += 1 + size
+    assert (message[0], place) == (0x10, len(message))
+    assert parts["bundle"] == hashlib.sha256(bundle).digest()
+    signed = b"whisperd/1 pqxdh identity\x01" + parts["signing"] + b"\x05" + parts["identity"]
+    Ed25519PublicKey.from_public_bytes(parts["signing"]).verify(parts["signature"], signed)
+    signed_prekey, *one_time, seed = prekeys
+    material = b"\xff" * 32 + dh(signed_prekey, parts["identity"]) + dh(identity, parts["ephemeral"])
+    material += dh(signed_prekey, parts["ephemeral"])
+    material += b"".join(dh(key, parts["ephemeral"]) for key in one_time)
+    material += MLKEM1024PrivateKey.from_seed_bytes(seed).decapsulate(parts["ciphertext"])
+    info = b"whisperd/1_CURVE25519_SHA-512_ML-KEM-1024"
+    info += hashlib.sha512(bundle).digest() + hashlib.sha512(message[:-33]).digest()
+    output = expand(extract(bytes(64), material), info, 64)
+    assert output[32:] == parts["confirmation"]
+    return output[:32]
+
+
+class Ratchet:
+    """RATCHET: one side; what it makes of given random bytes, and what it reads."""
+
+    def __init__(self, secret: bytes, *, offer: bytes = b"", own: bytes = b"") -> None:
+        output = expand(extract(bytes(64), secret), b"whisperd/1 double-he secret", 96)
+        self.root, first, following = output[:32], output[32:64], output[64:]
+        self.next_sending, self.next_receiving = (first, following) if offer else (following, first)
+        self.peer, self.private = offer, own
+        self.sending: list = []  # chain key, header key, number, previous
+        self.receiving: list = []  # chain key, header key, number
+        self.previous = 0
+        self.kept: dict[tuple[bytes, int], bytes] = {}
+
+    def turn(self, private: bytes) -> tuple[bytes, bytes]:
+        """Return chain key and next header key."""
+        output = expand(extract(self.root, dh(private, self.peer)), b"whisperd/1 double-he root", 96)
+        self.root = output[:32]
+        return output[32:64], output[64:]
+
+    def start_sending(self, private: bytes) -> None:
+        self.private = private
+        header_key = self.next_sending
+        chain, self.next_sending = self.turn(private)
+        self.sending = [chain, header_key, 0]
+
+    def encrypt(self, plaintext: bytes, ad: bytes, nonce: bytes) -> bytes:
+        chain, header_key, number = self.sending
+        header = public_of(self.private) + struct.pack(">II", self.previous, number)
+        material = expand(hmac.digest(chain, b"\x01", "sha256"), b"whisperd/1 double-he message", 44)
+        body = AESGCM(material[:32]).encrypt(material[32:], plaintext, ad + header)
+        digest = hashlib.sha256(body).digest()
+        self.sending = [hmac.digest(chain, b"\x02", "sha256"), header_key, number + 1]
+        return nonce + crypto_aead_xchacha20poly1305_ietf_encrypt(header, digest, nonce, header_key) + body
+
+    def decrypt(self, message: bytes, ad: bytes) -> bytes:
+        nonce, sealed, body = message[:24], message[24:80], message[80:]
+        header_key, header = self._open(nonce, sealed, hashlib.sha256(body).digest())
+        peer, (previous, number) = header[:32], struct.unpack(">II", header[32:])
+        if header_key == self.next_receiving:
+            if self.receiving:
+                self._skip(previous)
+            self.previous = self.sending[2] if self.sending else 0
+            self.peer, self.sending = peer, []
+            chain, self.next_receiving = self.turn(self.private)
+            self.receiving = [chain, header_key, 0]
+        if (header_key, number) not in self.kept:
+            self._skip(number + 1)
+        material = expand(self.kept.pop((header_key, number)), b"whisperd/1 double-he message", 44)
+        return AESGCM(material[:32]).decrypt(material[32:], body, ad + header)
+
+    def _skip(self, until: int) -> None:
+        chain, header_key, number = self.receiving
+        for each in range(number, until):
+            self.kept[header_key, each] = hmac.digest(chain, b"\x01", "sha256")
+            chain = hmac.digest(chain, b"\x02", "sha256")
+        self.receiving = [chain, header_key, max(number, until)]
+
+    def _open(self, nonce: bytes, sealed: bytes, digest: bytes) -> tuple[bytes, bytes]:
+        current = [self.receiving[1]] if self.receiving else []
+        for key in [*current, self.next_receiving, *{key for key, _ in self.kept}]:
+            try:
+                return key, crypto_aead_xchacha20poly1305_ietf_decrypt(sealed, digest, nonce, key)
+            except Exception:
+                continue
+        raise AssertionError("no header key opens the message")

@@ -1,0 +1,87 @@
+"""Whoever implements whisperd-protocol(7) from the page arrives at the test vectors."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from mnemonic import Mnemonic
+
+from tests.house import from_the_page as page
+from tests.house.pages import ROOT
+
+
+def vectors(name: str) -> Any:
+    """Return the content of a file of test vectors."""
+    return json.loads((ROOT / "tests/vectors" / name).read_text())
+
+
+def unhex(value: str | list[str]) -> Any:
+    """Return the bytes of a hexadecimal string, or of each in a list."""
+    return bytes.fromhex(value) if isinstance(value, str) else [bytes.fromhex(each) for each in value]
+
+
+@pytest.mark.parametrize("case", vectors("invite.json"), ids=lambda case: case["host"])
+def test_invites(case):
+    authority = case["link"].removeprefix("http://").partition("/")[0]
+    assert page.link(authority, case["floor"], case["expires"], unhex(case["secret"])) == case["link"]
+    for name, value in page.derived(unhex(case["secret"])).items():
+        assert value == unhex(case[name.replace(" ", "_")])
+
+
+def test_the_handshake():
+    case = vectors("handshake.json")
+    keys = page.derived(unhex(case["invite_secret"]))
+    senders = ["joiner", "inviter", "joiner", "inviter"]
+    opened = [page.open_sealed(frame, keys["commitment"], keys[f"seal {sender}"])
+              for frame, sender in zip(unhex(case["frames"]), senders, strict=True)]
+    assert opened[:3] == unhex(case["messages"])
+    message = opened[2].partition(b"\xa7message\xc4")[2]
+    message = message[1:1 + message[0]]
+    th = page.transcript(case["invite_version"], case["invite_floor"], opened[0], opened[1], message)
+    assert th == unhex(case["transcript"])
+    session = page.session(th, unhex(case["key_exchange_secret"]), keys["psk"])
+    for name in ("confirm joiner", "confirm inviter", "verification", "associated data"):
+        assert session[name] == unhex(case[name.replace(" ", "_")])
+    assert page.number(page.expand(session["verification"], b"whisperd/1 number", 60)) == case["number"]
+    listed = Mnemonic("english").wordlist
+    assert page.words(page.expand(session["verification"], b"whisperd/1 words", 9), listed) == case["words"]
+
+
+@pytest.mark.parametrize("case", vectors("envelope.json")["channel"], ids=lambda case: f"{case['kind']}-{case['seq']}")
+def test_channel_frames(case):
+    head = [case[name] for name in ("kind", "stream", "seq", "ack")]
+    assert page.channel_plaintext(*head, unhex(case["payload"])) == unhex(case["plaintext"])
+
+
+@pytest.mark.parametrize("case", vectors("sas.json"), ids=lambda case: case["number"][:5])
+def test_words_and_numbers(case):
+    assert page.words(unhex(case["words_bytes"]), Mnemonic("english").wordlist) == case["words"]
+    assert page.number(unhex(case["number_bytes"])) == case["number"]
+
+
+@pytest.mark.parametrize("case", vectors("pqxdh.json")["cases"], ids=lambda case: case["name"])
+def test_the_key_exchange(case):
+    secret = page.key_exchange(unhex(case["message"]), unhex(case["bundle"]["public"]),
+                               unhex(case["inviter"]["draws"])[1], unhex(case["bundle"]["draws"]))
+    assert secret == unhex(case["secret"])
+
+
+def test_the_ratchet():
+    case = vectors("double_he.json")
+    secret, private = unhex(case["secret"]), unhex(case["offer"]["draws"])[0]
+    sides = {"initiator": page.Ratchet(secret, offer=page.public_of(private)),
+             "responder": page.Ratchet(secret, own=private)}
+    sides["initiator"].start_sending(unhex(case["initiator"]["draws"])[0])
+    sent = []
+    for step in case["steps"]:
+        if "encrypt" in step:
+            side, (*turned, nonce) = sides[step["encrypt"]], unhex(step["draws"])
+            if turned:
+                side.start_sending(turned[0])
+            assert side.encrypt(unhex(step["plaintext"]), unhex(step["ad"]), nonce) == unhex(step["message"])
+            sent.append(step)
+        else:
+            said = sent[step["number"]]
+            assert sides[step["decrypt"]].decrypt(unhex(said["message"]), unhex(said["ad"])) == unhex(step["plaintext"])
