@@ -196,6 +196,15 @@ def test_an_end_that_nobody_hears_takes_five_seconds_and_fails_what_waited(talki
     assert talking.joiner.state == "away"
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_nobody_waits_for_a_side_that_left_for_good(talking: Two, before: bool):
+    if before:
+        talking.down("peer-left")
+    talking.do(talking.inviter, talking.inviter.end(talking.now))
+    talking.down("peer-left")
+    assert talking.states("inviter")[-1] == ("ended", "ended")
+
+
 def test_both_may_end_at_once(talking: Two):
     for side in (talking.inviter, talking.joiner):
         talking.do(side, side.end(talking.now))

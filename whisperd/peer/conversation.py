@@ -36,6 +36,9 @@ MOST_REJOIN_DELAY = 60.0
 #: Seconds to wait until the other side knows of the end.
 END_PATIENCE = 5.0
 
+#: What a link says of another side that freed its seat, and will not come back.
+PEER_LEFT = "peer-left"
+
 WAITING, HANDSHAKE, CONNECTED, AWAY, ENDED = "waiting", "handshake", "connected", "away", "ended"
 
 #: (state, what happened) -> next state; what is not in it changes nothing.
@@ -104,6 +107,8 @@ class Conversation:
         self._begin_again_at = None
         if self._agreed is not None:
             self._agreed.channel.link_down()
+        if reason == PEER_LEFT and self._give_up_at is not None:
+            return self._finish("ended")
         return self._turn("link-down", reason)
 
     def link_troubled(self, error: WhisperdError) -> list[Effect]:
@@ -171,6 +176,8 @@ class Conversation:
         if self.state == ENDED or self._give_up_at is not None:
             raise ChatEnded
         if self._confirmed and self._agreed is not None:
+            if self.state == AWAY and self.reason == PEER_LEFT:
+                return self._finish("ended")
             self._give_up_at = now + END_PATIENCE
             self._end_seq, effects = self._agreed.channel.send(Stream.CONTROL, envelope.encode_control(End()), now)
             return self._carry_out(effects, now)
