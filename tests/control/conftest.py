@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import io
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest_twisted
 from twisted.internet import reactor
 
 from tests.control.sample import Serving
+from whisperd import logs
 
 
 @pytest.fixture
@@ -23,3 +25,12 @@ async def serving(socket_path: str) -> AsyncIterator[Serving]:
     await served.server.start()
     yield served
     await served.server.stop()
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What the daemon logs meanwhile, of every severity."""
+    stream = io.StringIO()
+    logs.configure(level="debug", stream=stream)
+    yield stream
+    logs.configure()

@@ -68,6 +68,7 @@ class SampleApi:
         if self._known(chat)["state"] == "ended":
             raise ChatEnded
         number = self.say(chat, "out", text, "queued")
+        self.bus.emit("message-state", chat=chat, id=number, state="queued")
         if "slow" not in text:
             self.reactor.callLater(0, self.deliver, chat, number, text)
         return {"chat": chat, "id": number, "state": "queued"}

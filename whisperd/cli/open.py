@@ -128,6 +128,8 @@ class Talk:
         return [f"you  {number} {text} ({self._paint.state(state)})"]
 
     def _delivery(self, event: dict[str, Any]) -> list[str]:
+        if event["state"] == "queued":  # the message's own line says so
+            return []
         if event["state"] in _SETTLED:
             self._settled.add(event["id"])
             self._under_way.discard(event["id"])
