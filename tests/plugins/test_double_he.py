@@ -95,6 +95,14 @@ def test_a_ratchet_key_that_is_not_valid_is_rejected_even_from_the_right_peer(po
     assert not other.can_encrypt
 
 
+def test_a_ratchet_key_in_another_spelling_is_rejected():
+    """With the unused bit set it is the same point to X25519: the agreement succeeds, the encoding is not ours."""
+    one, other = pair()
+    public = one._state.sending.public
+    one._state.sending.public = public[:31] + bytes((public[31] | 0x80,))
+    rejected(other, one.encrypt(b"hostile", AD))
+
+
 @pytest.mark.parametrize("size", [0, 31, 33])
 def test_a_secret_of_another_size_is_refused(size: int):
     offer, private = PLUGIN.offer(os.urandom)
@@ -212,3 +220,16 @@ def test_a_dump_with_a_right_check_and_anything_else_loads_fully_or_not_at_all(j
     except ValueError:
         return
     assert ratchet_dump.dump(state) == data
+
+
+@pytest.mark.parametrize("version", [0, 1, 2])
+@pytest.mark.parametrize("shape", range(18))
+def test_a_dump_of_another_version_or_of_a_state_that_cannot_be_does_not_load(version: int, shape: int):
+    sizes = {1: 32, 2: 32, 4: 68, 8: 68}
+    body = bytes((version, shape)) + bytes(4 + 96 + sum(size for bit, size in sizes.items() if shape & bit) + 4)
+    data = body + hashlib.sha256(body).digest()[:16]
+    if version == 1 and shape in (2, 7, 9, 15):
+        assert PLUGIN.load(data, os.urandom).can_encrypt == (shape != 2)
+    else:
+        with pytest.raises(ValueError, match="cannot be"):
+            PLUGIN.load(data, os.urandom)

@@ -14,7 +14,7 @@ from whisperd_plugins.pqxdh import LAST_RESORT_BUNDLE, MESSAGE, ONE_TIME_BUNDLE,
 
 from tests.plugins.external import cases
 from whisperd.errors import KeyExchangeRefused
-from whisperd.plugin.conformance.kex import LOW_ORDER
+from whisperd.plugin.conformance.kex import LOW_ORDER, ShownIdentity
 from whisperd.plugin.identity import MemoryIdentity
 
 PLUGIN = PqxdhMlkem1024()
@@ -173,6 +173,38 @@ def test_a_side_does_not_exchange_with_itself():
     bundle, _ = PLUGIN.prekeys(inviter, os.urandom)
     with pytest.raises(KeyExchangeRefused, match="own identity"):
         PLUGIN.initiate(bundle, inviter, os.urandom)
+
+
+def test_a_message_of_ones_own_identity_is_refused(monkeypatch):
+    inviter = identity()
+    bundle, private = PLUGIN.prekeys(inviter, os.urandom)
+    with monkeypatch.context() as patched:
+        patched.setattr(pqxdh, "_refuse_self", lambda theirs, identity: None)
+        message, _ = PLUGIN.initiate(bundle, inviter, os.urandom)
+    with pytest.raises(KeyExchangeRefused, match="own identity"):
+        PLUGIN.accept(message, private, inviter)
+
+
+def test_an_identity_key_in_another_spelling_is_refused():
+    """With the unused bit set it is the same point to X25519: the agreement succeeds, the encoding is not ours."""
+    inviter, joiner = identity(), identity()
+    public = joiner.public("x25519")
+    shown = ShownIdentity(joiner, public[:31] + bytes((public[31] | 0x80,)))
+    bundle, private = PLUGIN.prekeys(inviter, os.urandom)
+    message, _ = PLUGIN.initiate(bundle, shown, os.urandom)
+    with pytest.raises(KeyExchangeRefused, match="canonical"):
+        PLUGIN.accept(message, private, inviter)
+
+
+def test_a_message_for_other_prekeys_is_told_apart_from_a_changed_one():
+    inviter = identity()
+    bundle, private = PLUGIN.prekeys(inviter, os.urandom)
+    _, other = PLUGIN.prekeys(inviter, os.urandom)
+    message, _ = initiate(bundle)
+    with pytest.raises(KeyExchangeRefused, match="other prekeys"):
+        PLUGIN.accept(message, other, inviter)
+    with pytest.raises(KeyExchangeRefused, match="changed"):
+        PLUGIN.accept(message[:-1] + bytes((message[-1] ^ 1,)), private, inviter)
 
 
 def test_re_encapsulating_for_another_prekey_gives_another_secret():
