@@ -32,7 +32,7 @@ lint: $(VENV)/.stamp-test ## check style, types, shell scripts and man pages
 	@$(NEEDS) mandoc shellcheck
 	@echo "==> ruff" && $(BIN)/ruff check --quiet .
 	@echo "==> mypy" && $(BIN)/mypy --no-error-summary
-	@echo "==> shellcheck" && shellcheck $(SCRIPTS)
+	@echo "==> shellcheck" && shellcheck --shell=bash contrib/completions/whisperctl.bash && shellcheck $(SCRIPTS)
 	@echo "==> mandoc" && mandoc -Tlint -Wwarning $(PAGES)
 
 bench: $(VENV)/.stamp-test ## measure, print a table and write build/bench.json
