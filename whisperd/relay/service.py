@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import re
-import socket
-import stat
 import time
 from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall
 
-from whisperd.errors import AddressInUse, ConfigError
 from whisperd.interfaces import Random
 from whisperd.logs import note
+from whisperd.relay.factory import RelayFactory
 from whisperd.relay.limits import Limits
+from whisperd.relay.listeners import address, endpoint, not_a_listener, why_not
 from whisperd.relay.session import Relay
-from whisperd.relay.websocket import RelayFactory
 
 #: Seconds that clients have to answer the close when the relay stops.
 STOP_TIMEOUT = 3
-_KINDS = ("tcp", "unix", "systemd")
 
 
 class RelayService(Service):
@@ -73,7 +67,7 @@ class RelayService(Service):
     @property
     def addresses(self) -> list[str]:
         """Return the ordinary listeners as ``tcp:HOST:PORT`` and ``unix:PATH``."""
-        return [_address(port) for port, factory in self._listeners if not factory.onion]
+        return [address(port) for port, factory in self._listeners if not factory.onion]
 
     @property
     def local_port(self) -> int | None:
@@ -112,13 +106,13 @@ class RelayService(Service):
     async def _open(self, description: str, *, onion: bool) -> Any:
         factory = RelayFactory(self._relay, self._clock, onion=onion)
         try:
-            port = await _endpoint(self._reactor, description).listen(factory)
+            port = await endpoint(self._reactor, description).listen(factory)
         except CannotListenError as error:
-            raise _why_not(description, error.socketError) from None
+            raise why_not(description, error.socketError) from None
         except OSError as error:
-            raise _why_not(description, error) from None
+            raise why_not(description, error) from None
         except OverflowError:
-            raise _not_a_listener(description) from None
+            raise not_a_listener(description) from None
         self._listeners.append((port, factory))
         if not self._sweep.running:
             self._sweep.start(min(5.0, self._settings.room_expiry / 4), now=False)
@@ -134,59 +128,3 @@ class RelayService(Service):
 def _abort(factories: list[RelayFactory]) -> None:
     for factory in factories:
         factory.abort()
-
-
-def _endpoint(reactor: Any, description: str) -> Any:
-    """Return the endpoint of a listener string; raises ConfigError, or AddressInUse for a unix socket that answers."""
-    kind, _, rest = description.partition(":")
-    if kind not in _KINDS:
-        raise _not_a_listener(description)
-    if kind == "unix":
-        # Twisted's lock file names a process id, which another process may have by the next start.
-        description += "" if "lockfile=" in rest else ":lockfile=0"
-        path = re.split(r"(?<!\\):", rest)[0].removeprefix("address=").replace("\\:", ":")
-        if not path:
-            raise _not_a_listener(description)
-        _remove_stale(path)
-    try:
-        return serverFromString(reactor, description)
-    except (ValueError, TypeError, LookupError, AttributeError):
-        raise _not_a_listener(description) from None
-
-
-def _remove_stale(path: str) -> None:
-    """Remove the unix socket at ``path`` when nobody answers there; raises AddressInUse or ConfigError."""
-    try:
-        if not stat.S_ISSOCK(os.stat(path).st_mode):
-            raise ConfigError(f"relay.listen names {path}, which exists and is not a socket")
-    except FileNotFoundError:
-        return
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(1)
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            os.unlink(path)
-        else:
-            raise AddressInUse(f"another program already answers on {path}")
-
-
-def _why_not(description: str, error: Any) -> AddressInUse | ConfigError:
-    if getattr(error, "errno", None) == errno.EADDRINUSE:
-        return AddressInUse(f"another program already listens on {description}")
-    reason = getattr(error, "strerror", None) or "the address cannot be used"
-    return ConfigError(f"relay.listen: {description} cannot be opened: {reason}",
-                       remedy="Name an address of this machine that this user may listen on.")
-
-
-def _not_a_listener(description: str) -> ConfigError:
-    return ConfigError(f"relay.listen: {description!r} is not a listener",
-                       remedy="Write 'tcp:PORT:interface=ADDRESS', 'unix:PATH' or 'systemd:domain=INET:name=NAME'.")
-
-
-def _address(port: Any) -> str:
-    host = port.getHost()
-    name = getattr(host, "name", None)
-    if name is not None:
-        return f"unix:{os.fsdecode(name)}"
-    return f"tcp:{host.host}:{host.port}"

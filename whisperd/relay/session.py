@@ -12,7 +12,7 @@ from typing import Protocol
 from whisperd.logs import note
 from whisperd.relay.limits import Limits
 from whisperd.relay.rooms import Deliver, Effect, Paired, PartnerGone, Refuse, Rooms, Seated
-from whisperd.wire import frames
+from whisperd.wire import frames, whisper
 
 
 class Wire(Protocol):
@@ -139,12 +139,12 @@ class WhisperSession(Session):
             self.refuse("bad-frame")
             return
         try:
-            frame = frames.decode_whisper(payload)
+            frame = whisper.decode_whisper(payload)
         except frames.FrameError as error:
             self.refuse(error.code)
             return
         name = ("wh15p3r", frame.session_code)
-        if isinstance(frame, frames.WhisperJoin):
+        if isinstance(frame, whisper.WhisperJoin):
             self._join(name, seat=0 if frame.is_initiator else 1)
         else:
             self.relay.perform(self.relay.rooms.forward(self, payload, False, name))
@@ -156,4 +156,4 @@ class WhisperSession(Session):
             self.wire.send(frames.encode_server(frames.Ready()), False)
 
     def encode_error(self, code: str) -> bytes:
-        return frames.encode_whisper_error(code)
+        return whisper.encode_whisper_error(code)

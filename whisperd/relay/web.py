@@ -16,7 +16,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from whisperd.wire.frames import ERRORS, SUBPROTOCOL
+from whisperd.wire.codes import ERRORS
+from whisperd.wire.frames import SUBPROTOCOL
 
 MAX_HEAD = 8_192
 #: What the relay calls itself; no version, so that nobody can sort relays by their holes.
