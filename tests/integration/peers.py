@@ -39,6 +39,13 @@ class Relay:
             await self.service.stop()
             self.service = None
 
+    async def crash(self) -> None:
+        """Vanish without a word, as a process that is killed does."""
+        assert self.service is not None
+        for _, factory in self.service._listeners:
+            factory.abort()
+        await self.stop()
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"

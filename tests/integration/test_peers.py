@@ -75,13 +75,13 @@ async def test_both_sides_see_the_same_words(scene):
 
 
 @in_the_reactor
-async def test_a_relay_that_stops_and_starts_in_the_middle_loses_and_doubles_nothing(scene):
+async def test_a_relay_that_is_killed_and_started_in_the_middle_loses_and_doubles_nothing(scene):
     await scene.meet()
     texts = [f"message {number}" for number in range(30)]
     for text in texts[:10]:
         await scene.anna.service.send(chat=scene.annas, text=text)
-    await scene.relay.stop()
-    await scene.anna.until_state(scene.annas, "away")
+    await scene.relay.crash()
+    await scene.anna.until_state(scene.annas, "away", "relay-lost")
     for text in texts[10:20]:
         await scene.anna.service.send(chat=scene.annas, text=text)
         back = await scene.ben.service.send(chat=scene.bens, text=text)
@@ -99,10 +99,20 @@ async def test_a_relay_that_stops_in_the_handshake_delays_it_only(scene):
     link = await scene.invite()
     joined = await scene.ben.service.join(link=link)
     await scene.ben.until_state(joined["chat"], "handshake")
-    await scene.relay.stop()
+    await scene.relay.crash()
     await scene.relay.start()
     await scene.ben.until_state(joined["chat"], "connected")
     await scene.anna.until_state(scene.annas, "connected")
+
+
+@in_the_reactor
+async def test_a_relay_that_is_stopped_says_so_and_is_not_asked_again_before_it_wants(scene):
+    await scene.meet()
+    await scene.relay.stop()
+    await scene.anna.until_state(scene.annas, "away", "relay-stopped")
+    await scene.relay.start()
+    await scene.anna.until_state(scene.annas, "connected", "resumed")
+    assert scene.anna.dialer.calls == scene.ben.dialer.calls == 2
 
 
 @in_the_reactor

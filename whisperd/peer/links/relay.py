@@ -89,7 +89,7 @@ class RelayLink:
     def send(self, frame: bytes) -> None:
         """Hand over one frame; it is dropped while the other side is not there."""
         if self._up and self._socket is not None:
-            self._socket.sendMessage(frame, isBinary=True)
+            self._socket.send(frame, binary=True)
 
     def rejoin(self, delay: float) -> None:
         """Free the seat, and come back after ``delay`` seconds."""
@@ -176,7 +176,7 @@ class RelayLink:
     def socket_open(self, socket: RelaySocket) -> None:
         """Ask for the seat."""
         self._socket = socket
-        socket.sendMessage(self._join)
+        socket.send(self._join, binary=False)
 
     def binary_received(self, socket: RelaySocket, payload: bytes) -> None:
         """A frame of the other side."""
@@ -220,6 +220,8 @@ class RelayLink:
             self._reason = REASONS.get(frame.code, self._reason)
             if frame.retry_after is not None:
                 self._delay = min(max(frame.retry_after, FIRST_DELAY), MOST_RETRY_AFTER)
+            if frame.fatal and self._up:
+                self._down(self._reason)
             if frame.code not in _PASSING:
                 self._trouble(_refusal(frame.code))
 

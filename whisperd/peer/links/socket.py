@@ -55,6 +55,11 @@ class RelaySocket(WebSocketClientProtocol):
         """The relay gave a seat: from now on only pings decide."""
         self._cancel("seat")
 
+    def send(self, payload: bytes, *, binary: bool) -> None:
+        """Send one message; it is dropped when the connection is closing or gone."""
+        if self.state == self.STATE_OPEN:
+            self.sendMessage(payload, isBinary=binary)
+
     def leave(self, *texts: bytes) -> None:
         """Send the last text frames and close; the connection is cut if the relay does not answer."""
         if "close" in self._calls:
@@ -63,7 +68,7 @@ class RelaySocket(WebSocketClientProtocol):
             self.drop()
             return
         for text in texts:
-            self.sendMessage(text)
+            self.send(text, binary=False)
         self.sendClose(1000)
         self._later("close", CLOSE_TIMEOUT, self.drop)
 

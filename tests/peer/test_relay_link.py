@@ -1,0 +1,356 @@
+"""The relay link against relays that misbehave, on real sockets, with a clock that the test turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+import pytest_twisted
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock
+from zope.interface.verify import verifyObject
+
+from tests.peer.support import seeded
+from whisperd.errors import DialFailed, DialRefused, TorUnavailable
+from whisperd.interfaces import ILink, ILinkOwner
+from whisperd.peer.conversation import Conversation
+from whisperd.peer.driver import Driver
+from whisperd.peer.links.relay import MOST_DELAY, NEEDED_FRAME, RelayLink, RelayRoom
+from whisperd.peer.links.socket import MAX_MESSAGE, PING_INTERVAL, SEAT_TIMEOUT
+
+LIMITS = {"frame": 65_536, "expiry": 600}
+in_the_reactor = pytest_twisted.ensureDeferred
+
+
+class Notes:
+    """What came in, in order; ``await until(...)`` waits for more."""
+
+    def __init__(self) -> None:
+        self.all: list[Any] = []
+        self._waiting: list[tuple[Callable[[], bool], Deferred[None]]] = []
+
+    def add(self, *note: Any) -> None:
+        self.all.append(note)
+        for watcher in list(self._waiting):
+            if watcher[0]():
+                self._waiting.remove(watcher)
+                watcher[1].callback(None)
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        if not holds():
+            waiting: Deferred[None] = Deferred()
+            self._waiting.append((holds, waiting))
+            await waiting.addTimeout(10, reactor)  # type: ignore[arg-type]
+
+    async def until_there_is(self, *note: Any) -> None:
+        await self.until(lambda: note in self.all)
+
+
+class Owner:
+    """An ILinkOwner that writes down what it is told."""
+
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
+
+    def link_up(self, link: Any) -> None:
+        self._notes.add("up")
+
+    def link_down(self, link: Any, reason: str) -> None:
+        self._notes.add("down", reason)
+
+    def link_troubled(self, link: Any, error: Any) -> None:
+        self._notes.add("troubled", error.code)
+
+    def link_failed(self, link: Any, error: Any) -> None:
+        self._notes.add("failed", error.code)
+
+    def frame_received(self, link: Any, frame: bytes) -> None:
+        self._notes.add("frame", frame)
+
+
+class ScriptedRelay(WebSocketServerProtocol):
+    """A relay that answers a join with what the test says, and writes down what it gets."""
+
+    factory: Any
+
+    def onConnect(self, request: Any) -> str | None:
+        return self.factory.subprotocol
+
+    def onOpen(self) -> None:
+        self.factory.open.append(self)
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        if isBinary:
+            self.factory.notes.add("relayed", payload)
+            return
+        frame = msgspec.json.decode(payload)
+        self.factory.notes.add("asked", frame["type"])
+        if frame["type"] == "join":
+            self.factory.joins.append(frame)
+            for answer in self.factory.answers:
+                self.say(answer)
+
+    def say(self, answer: Any) -> None:
+        if isinstance(answer, bytes):
+            self.sendMessage(answer, isBinary=True)
+        else:
+            text = answer if isinstance(answer, str) else msgspec.json.encode(answer).decode()
+            self.sendMessage(text.encode())
+
+    def onPing(self, payload: bytes) -> None:
+        self.factory.notes.add("ping")
+        if self.factory.answers_pings:
+            self.sendPong(payload)
+
+    def onClose(self, wasClean: bool, code: int, reason: str) -> None:
+        self.factory.notes.add("closed")
+
+
+JOINED = {"type": "joined", "seat": 0, "peer": True, "limits": LIMITS}
+READY = {"type": "ready"}
+
+
+class Bench:
+    """A link, its clock, a scripted relay, and one list of notes."""
+
+    def __init__(self, answers: list[Any]) -> None:
+        self.notes = Notes()
+        self.clock = Clock()
+        self.dialled = 0
+        self.fault: Exception | None = None
+        self.relay: Any = WebSocketServerFactory()
+        self.relay.protocol = ScriptedRelay
+        self.relay.answers, self.relay.notes, self.relay.subprotocol = answers, self.notes, "whisperd.1"
+        self.relay.open, self.relay.joins, self.relay.answers_pings = [], [], True
+        self.link: Any = None
+
+    async def start(self, factory: Any = None) -> None:
+        self.port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory or self.relay)
+        room = RelayRoom("127.0.0.1", self.port.getHost().port, bytes(32))
+        self.link = RelayLink(room, reactor=self.clock, dialer=self, random=seeded("link"))
+        self.link.start(Owner(self.notes))
+
+    async def connect(self, host: str, port: int, factory: Any, *, isolation: str, direct: bool) -> Any:
+        from twisted.internet.endpoints import TCP4ClientEndpoint
+        self.dialled += 1
+        self.notes.add("dialled")
+        if self.fault is not None:
+            raise self.fault
+        return await TCP4ClientEndpoint(reactor, host, port).connect(factory)
+
+    async def stop(self) -> None:
+        stopped = self.link.stop()
+        for protocol in self.relay.open:
+            protocol.transport.abortConnection()
+        await stopped
+        await self.port.stopListening()
+
+
+@pytest_twisted.async_yield_fixture
+async def bench():
+    made = Bench([JOINED, READY])
+    yield made
+    await made.stop()
+
+
+def test_the_interfaces_are_provided():
+    room = RelayRoom("::1", 80, bytes(32))
+    link = RelayLink(room, reactor=Clock(), dialer=None, random=seeded("link"))
+    assert verifyObject(ILink, link) and ILinkOwner.implementedBy(Driver) and Conversation
+    assert room.url == "ws://[::1]:80/"
+
+
+@in_the_reactor
+async def test_frames_flow_while_the_other_side_is_there(bench):
+    await bench.start()
+    await bench.notes.until_there_is("up")
+    bench.link.send(b"out")
+    await bench.notes.until_there_is("relayed", b"out")
+    bench.relay.open[0].say(b"in")
+    await bench.notes.until_there_is("frame", b"in")
+    bench.relay.open[0].say({"type": "peer-left", "reason": "lost"})
+    await bench.notes.until_there_is("down", "peer-lost")
+    bench.link.send(b"dropped")
+    bench.relay.open[0].say(b"ignored")
+    bench.relay.open[0].say(READY)
+    await bench.notes.until(lambda: bench.notes.all.count(("up",)) == 2)
+    bench.link.send(b"last")
+    await bench.notes.until_there_is("relayed", b"last")
+    assert ("relayed", b"dropped") not in bench.notes.all and ("frame", b"ignored") not in bench.notes.all
+
+
+@in_the_reactor
+async def test_the_seat_is_taken_back_with_the_same_token(bench):
+    await bench.start()
+    await bench.notes.until_there_is("up")
+    bench.relay.open[0].transport.abortConnection()
+    await bench.notes.until_there_is("down", "relay-lost")
+    await _pausing(bench)
+    bench.clock.advance(0.5)
+    await bench.notes.until(lambda: bench.notes.all.count(("up",)) == 2)
+    assert bench.relay.joins[0] == bench.relay.joins[1]
+
+
+@in_the_reactor
+async def test_attempts_come_ever_more_rarely_and_never_end(bench):
+    bench.fault = DialFailed()
+    await bench.start()
+    pauses = []
+    for _ in range(12):
+        (call,) = bench.clock.getDelayedCalls()
+        pauses.append(call.getTime() - bench.clock.seconds())
+        bench.clock.advance(pauses[-1])
+    assert bench.dialled == 13 and 0.25 <= pauses[0] <= 0.5
+    assert all(MOST_DELAY / 2 <= pause <= MOST_DELAY for pause in pauses[7:]) and len(set(pauses[7:])) > 1
+    bench.fault = None
+    bench.clock.advance(MOST_DELAY)
+    await bench.notes.until_there_is("up")
+
+
+@pytest.mark.parametrize(("error", "told"), [(DialFailed(), "troubled"), (TorUnavailable(), "troubled"),
+                                             (DialRefused(), "failed")])
+@in_the_reactor
+async def test_only_a_refusal_to_dial_is_final(bench, error, told):
+    bench.fault = error
+    await bench.start()
+    assert (told, error.code) in bench.notes.all
+    bench.clock.advance(60)
+    assert bench.dialled == (1 if told == "failed" else 2)
+
+
+@pytest.mark.parametrize(("answers", "told"), [
+    ([{"type": "error", "code": "room-full", "message": "", "fatal": True}], ("failed", "room-full")),
+    ([{**JOINED, "limits": {"frame": NEEDED_FRAME - 1, "expiry": 1}}], ("failed", "relay-refused")),
+    ([{"type": "error", "code": "too-many-rooms", "message": "", "fatal": True}], ("troubled", "relay-refused")),
+    ([{"type": "error", "code": "\x1b[2J", "message": "\x1b", "fatal": True}], ("troubled", "relay-refused")),
+    ([JOINED, READY, {"type": "error", "code": "peer-absent", "message": "", "fatal": False}], ("down", "peer-lost")),
+    ([JOINED, READY, {"type": "error", "code": "expired", "message": "", "fatal": True}], ("down", "room-expired")),
+    ([JOINED, READY, {"type": "error", "code": "replaced", "message": "", "fatal": True}], ("down", "replaced")),
+    ([JOINED, READY, {"type": "peer-left", "reason": "left"}], ("down", "peer-left")),
+    ([JOINED, READY, {"type": "peer-left", "reason": "\x1b[2J"}], ("down", "peer-lost")),
+    (["nonsense"], ("troubled", "relay-refused")),
+    (["[" * 10_000], ("troubled", "relay-refused")),
+    ([{"type": "novelty"}], ("troubled", "relay-refused")),
+    ([{**JOINED, "seat": 7}], ("troubled", "relay-refused")),
+    ([JOINED, READY, bytes(MAX_MESSAGE + 1)], ("down", "relay-lost")),
+])
+@in_the_reactor
+async def test_whatever_a_relay_says_has_its_own_word(answers, told):
+    bench = Bench(answers)
+    await bench.start()
+    await bench.notes.until_there_is(*told)
+    await bench.stop()
+
+
+@in_the_reactor
+async def test_a_relay_may_ask_for_time_but_not_for_ever(bench):
+    bench.relay.answers = [{"type": "error", "code": "too-many-rooms", "message": "", "fatal": True,
+                            "retry_after": 10**9}]
+    await bench.start()
+    await bench.notes.until_there_is("troubled", "relay-refused")
+    bench.relay.open[0].transport.abortConnection()
+    await _pausing(bench)
+    bench.clock.advance(149)
+    assert bench.dialled == 1
+    bench.clock.advance(151)
+    assert bench.dialled == 2
+
+
+async def _turned(holds: Callable[[], bool]) -> None:
+    """Let the reactor turn until ``holds``."""
+    while not holds():
+        turned: Deferred[None] = Deferred()
+        reactor.callLater(0, turned.callback, None)  # type: ignore[attr-defined]
+        await turned
+
+
+async def _pausing(bench: Bench) -> None:
+    """Wait until the link waits for its next attempt."""
+    await _turned(lambda: bench.link._socket is None and bench.link._waiting is not None)
+
+
+@in_the_reactor
+async def test_a_web_server_that_is_no_relay_is_trouble(bench):
+    bench.relay.subprotocol = None
+    await bench.start()
+    await bench.notes.until_there_is("troubled", "relay-refused")
+
+
+@in_the_reactor
+async def test_a_server_that_never_answers_is_given_up_after_a_while(bench):
+    class Silent(Protocol):
+        def connectionMade(self) -> None:
+            bench.notes.add("silent")
+
+    await bench.start(Factory.forProtocol(Silent))
+    await bench.notes.until_there_is("silent")
+    await _turned(lambda: bench.link._socket is not None)
+    bench.clock.advance(SEAT_TIMEOUT)
+    await bench.notes.until_there_is("troubled", "relay-refused")
+
+
+@in_the_reactor
+async def test_two_pings_without_an_answer_are_death(bench):
+    bench.relay.answers_pings = False
+    await bench.start()
+    await bench.notes.until_there_is("up")
+    for count in (1, 2):
+        bench.clock.advance(PING_INTERVAL)
+        await bench.notes.until(lambda count=count: bench.notes.all.count(("ping",)) == count)
+    assert ("down", "relay-lost") not in bench.notes.all
+    bench.clock.advance(PING_INTERVAL)
+    await bench.notes.until_there_is("down", "relay-lost")
+
+
+@in_the_reactor
+async def test_pings_that_are_answered_keep_the_link(bench):
+    await bench.start()
+    await bench.notes.until_there_is("up")
+    for count in range(1, 6):
+        bench.clock.advance(PING_INTERVAL)
+        await bench.notes.until(lambda count=count: bench.notes.all.count(("ping",)) == count)
+        bench.relay.open[0].say(b"%d" % count)
+        await bench.notes.until_there_is("frame", b"%d" % count)
+    assert ("down", "relay-lost") not in bench.notes.all
+
+
+@in_the_reactor
+async def test_rejoining_frees_the_seat_and_comes_back_later(bench):
+    await bench.start()
+    await bench.notes.until_there_is("up")
+    bench.link.send(b"reason")
+    bench.link.rejoin(7.0)
+    await bench.notes.until_there_is("asked", "leave")
+    assert bench.notes.all.index(("relayed", b"reason")) < bench.notes.all.index(("asked", "leave"))
+    await _pausing(bench)
+    bench.clock.advance(6.9)
+    assert bench.dialled == 1
+    bench.clock.advance(0.1)
+    await bench.notes.until(lambda: bench.notes.all.count(("up",)) == 2)
+    assert ("down", "relay-lost") not in bench.notes.all
+
+
+@in_the_reactor
+async def test_stopping_frees_the_seat_and_nothing_is_told_after_it(bench):
+    await bench.start()
+    await bench.notes.until_there_is("up")
+    told = len(bench.notes.all)
+    await bench.link.stop()
+    await bench.notes.until_there_is("closed")
+    assert bench.notes.all[told:] == [("asked", "leave"), ("closed",)]
+    bench.clock.advance(100)
+    assert bench.dialled == 1
+
+
+@in_the_reactor
+async def test_stopping_between_two_attempts_is_immediate(bench):
+    bench.fault = DialFailed()
+    await bench.start()
+    stopped = bench.link.stop()
+    assert stopped.called and bench.clock.getDelayedCalls() == []
