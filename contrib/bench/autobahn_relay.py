@@ -1,4 +1,4 @@
-"""The relay that one writes first: autobahn as it comes, a dictionary of rooms, two seats, no limits, no dialects."""
+"""The relay that one writes first: autobahn as it comes, a dictionary of rooms, two seats, no limits, both dialects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOMS: dict[str, list[Seat]] = {}
 
 
 class Seat(WebSocketServerProtocol):
-    """One connection: a JSON ``join`` takes a seat, every binary message goes to the other one."""
+    """One connection: a JSON ``join`` takes a seat, everything else goes to the other one."""
 
     tcpNoDelay = True
     room: str | None = None
@@ -21,13 +21,17 @@ class Seat(WebSocketServerProtocol):
         return request.protocols[0] if request.protocols else None
 
     def onMessage(self, payload, isBinary):
-        if isBinary:
+        frame = {} if isBinary else json.loads(payload)
+        if frame.get("type") == "join":
+            self.join(frame.get("room") or frame["sessionCode"])
+        else:
             for other in ROOMS[self.room]:
                 if other is not self:
-                    other.sendMessage(payload, True)
-            return
-        self.room = json.loads(payload)["room"]
-        seats = ROOMS.setdefault(self.room, [])
+                    other.sendMessage(payload, isBinary)
+
+    def join(self, room):
+        self.room = room
+        seats = ROOMS.setdefault(room, [])
         seats.append(self)
         if len(seats) == 2:
             for seat in seats:

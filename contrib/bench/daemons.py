@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 BIN = Path(sys.executable).parent
 DEADLINE = 20.0
@@ -40,9 +41,9 @@ def whisperd_relay() -> Iterator[Started]:
         settings = Path(folder) / "whisperd.toml"
         settings.write_text(
             f'[control]\nsocket = "{control}"\n[log]\nlevel = "error"\n[tor]\nmode = "off"\n[peer]\nenabled = false\n'
-            f'[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\n'
+            f'[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\nmax_connections = 16000\nmax_rooms = 8000\n'
         )
-        with _running([str(BIN / "whisperd"), "--config", str(settings), "run"], port) as pid:
+        with running([str(BIN / "whisperd"), "--config", str(settings), "run"], port) as pid:
             yield Started(pid, port, control)
 
 
@@ -50,13 +51,14 @@ def whisperd_relay() -> Iterator[Started]:
 def autobahn_relay() -> Iterator[Started]:
     """Run the straightforward relay of ``autobahn_relay.py``."""
     port = free_port()
-    with _running([sys.executable, "-m", "contrib.bench.autobahn_relay", str(port)], port) as pid:
+    with running([sys.executable, "-m", "contrib.bench.autobahn_relay", str(port)], port) as pid:
         yield Started(pid, port)
 
 
 @contextmanager
-def _running(command: list[str], port: int) -> Iterator[int]:
-    process = subprocess.Popen(command)
+def running(command: list[str], port: int, **options: Any) -> Iterator[int]:
+    """Run a server until the block ends; gives its process id once it listens on ``port``."""
+    process = subprocess.Popen(command, **options)
     try:
         _wait_for(port, process)
         yield process.pid

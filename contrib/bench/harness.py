@@ -67,5 +67,6 @@ def per_call(function: Callable[[], object], calls: int) -> Round:
 
 
 def cpu_microseconds(pid: int) -> float:
-    """Return the processor time that a process has used so far; Linux counts it in nanoseconds."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1000
+    """Return the processor time that all threads of a process have used so far; Linux counts it in nanoseconds."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1000

@@ -1,41 +1,101 @@
-"""Processor time that the relay spends on one relayed message, beside a relay written straight onto autobahn."""
+"""The relay beside a relay written straight onto autobahn, one of Node and ws, and peerjs-server; same run, same load.
+
+What the issue of the relay's strength asks for is the ``target`` against Node and ws. Where there is no Node, a row
+says so and the other comparisons stand alone.
+"""
 
 from __future__ import annotations
 
+import sys
+import sysconfig
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from statistics import median
+
+from contrib.bench import node_peers, relay_loads
 from contrib.bench.daemons import Started, autobahn_relay, whisperd_relay
-from contrib.bench.harness import Round, Row, cpu_microseconds, interleave
-from contrib.bench.websocket_client import frame, pair
+from contrib.bench.dialects import Meeting, PeerJs, Whisper, Whisperd
+from contrib.bench.harness import Round, Row, interleave
+from contrib.bench.relay_crowd import Crowd
 
-AGAINST = "plain autobahn relay"
-MESSAGES = 1920
 ROUNDS = 9
-#: (bytes of a message, messages under way at a time)
-LOADS = ((300, 1), (300, 32), (3000, 1))
-
-
-def ping_pong(relay: Started, size: int, flight: int) -> Round:
-    """Return a round in which two clients throw ``flight`` messages back and forth; CPU µs of the relay a message."""
-    clients = pair(relay.port)
-    burst = frame(bytes(size)) * flight
-
-    def run() -> float:
-        before = cpu_microseconds(relay.pid)
-        for number in range(MESSAGES // flight):
-            sender, receiver = clients[number % 2], clients[1 - number % 2]
-            sender.send(burst)
-            for _ in range(flight):
-                receiver.receive()
-        return (cpu_microseconds(relay.pid) - before) / MESSAGES
-
-    return run
+CROWD_ROUNDS = 3
+IDLE_ROUNDS = 3
+PLAIN, NODE, PEERJS = "plain autobahn relay", "Node ws relay", "peerjs-server"
+#: (bytes of a message, messages under way at a time, target against Node)
+LOADS = ((300, 1, 0.85), (300, 8, 0.5), (3000, 8, 0.45))
+DIALECTS: dict[str, tuple[Meeting, str | None]] = {"WH15P3R": (Whisper, None), "whisperd.1": (Whisperd, "whisperd.1")}
 
 
 def measure() -> list[Row]:
-    """Load both relays in turns."""
-    rows = []
-    with whisperd_relay() as ours, autobahn_relay() as plain:
-        for size, flight in LOADS:
-            found = interleave({"ours": ping_pong(ours, size, flight), "plain": ping_pong(plain, size, flight)}, ROUNDS)
-            name = f"relay, a message of {size} bytes, {flight} in flight"
-            rows.append(Row(name, "CPU µs", found["ours"], AGAINST, found["plain"], target=1.0))
+    """Load all relays in turns."""
+    print(f"    Python {sys.version.split()[0]}, {_kind()}: {sys.executable}")
+    missing = node_peers.install()
+    print(f"    Node: {missing or node_peers.version()}")
+    with ExitStack() as stack:
+        relays = {"ours": stack.enter_context(whisperd_relay()), PLAIN: stack.enter_context(autobahn_relay())}
+        if missing is None:
+            relays[NODE] = stack.enter_context(node_peers.node_relay())
+        rows = [row for dialect in DIALECTS for row in _processor(relays, dialect)]
+    rows += _idle(missing is None)
+    rows += _crowd() if missing is None else []
+    return rows
+
+
+def _kind() -> str:
+    options = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    return "built with PGO" if "--enable-optimizations" in options else "built without PGO"
+
+
+def _processor(relays: dict[str, Started], dialect: str) -> list[Row]:
+    meet, protocol = DIALECTS[dialect]
+    rows: list[Row] = []
+    for size, flight, target in LOADS:
+        name = f"relay, {dialect}, a message of {size} bytes, {flight} in flight"
+        rows += _compare(relays, name, "CPU µs", target,
+                         partial(relay_loads.ping_pong, meet=meet, size=size, flight=flight))
+    rows += _compare(relays, f"relay, {dialect}, a whole session", "CPU ms", 0.65,
+                     partial(relay_loads.sessions, meet=meet))
+    rows += _compare(relays, f"relay, {dialect}, a connection accepted", "CPU µs", 0.7,
+                     partial(relay_loads.accepts, protocol=protocol))
+    rows += _compare(relays, f"relay, {dialect}, a lone session, p50", "ms", 1.0,
+                     partial(relay_loads.lone_session, meet=meet))
+    return rows
+
+
+def _compare(relays: dict[str, Started], name: str, unit: str, target: float,
+             load: Callable[[Started], Round]) -> list[Row]:
+    return _rows(name, unit, target, interleave({each: load(relay) for each, relay in relays.items()}, ROUNDS))
+
+
+def _rows(name: str, unit: str, target: float, found: dict[str, float]) -> list[Row]:
+    """Return one row for each relay that ours is compared with; the target holds against those of Node."""
+    ours = found.pop("ours")
+    return [Row(name, unit, ours, each, figure, target if each in (NODE, PEERJS) else None)
+            for each, figure in found.items()]
+
+
+def _idle(node: bool) -> list[Row]:
+    starts = {"ours": whisperd_relay, PLAIN: autobahn_relay, **({NODE: node_peers.node_relay} if node else {})}
+    figures: dict[str, list[float]] = {name: [] for name in starts}
+    for _ in range(IDLE_ROUNDS):
+        for name, start in starts.items():
+            figures[name].append(relay_loads.idle(start(), Whisper) / 1000)
+    return _rows("relay, an idle joined connection", "KB", 0.5, {name: median(each) for name, each in figures.items()})
+
+
+def _crowd() -> list[Row]:
+    """Return the latencies of a crowd beside peerjs-server, and beside Node and ws for orientation."""
+    with ExitStack() as stack:
+        crowds = {name: Crowd(stack.enter_context(start()), meet) for name, start, meet in (
+            ("ours", whisperd_relay, Whisper), (PEERJS, node_peers.peerjs_server, PeerJs),
+            (NODE, node_peers.node_relay, Whisper))}
+        found = [{name: crowd.round() for name, crowd in crowds.items()} for _ in range(CROWD_ROUNDS + 1)][1:]
+        for crowd in crowds.values():
+            crowd.close()
+    rows: list[Row] = []
+    for index, name in enumerate(("p50", "p99")):
+        figures = {each: median(one[each][index] for one in found) for each in crowds}
+        rows += _rows(f"relay, 2000 messages a second over 1000 sessions, {name}", "ms", 1.0, figures)
     return rows

@@ -8,54 +8,54 @@ import os
 import socket
 import struct
 
-_TEXT, _BINARY = 0x81, 0x82
+TEXT, BINARY = 0x81, 0x82
 
 
-def frame(payload: bytes, first: int = _BINARY) -> bytes:
+def frame(payload: bytes, first: int = BINARY) -> bytes:
     """Return ``payload`` (at most 65535 bytes) as one masked frame."""
+    size = len(payload)
     mask = os.urandom(4)
-    stream = mask * (len(payload) // 4 + 1)
-    masked = bytes(byte ^ key for byte, key in zip(payload, stream, strict=False))
-    if len(payload) < 126:
-        return struct.pack("!BB", first, 0x80 | len(payload)) + mask + masked
-    return struct.pack("!BBH", first, 0x80 | 126, len(payload)) + mask + masked
+    stream = int.from_bytes((mask * (size // 4 + 1))[:size])
+    masked = (int.from_bytes(payload) ^ stream).to_bytes(size)
+    if size < 126:
+        return struct.pack("!BB", first, 0x80 | size) + mask + masked
+    return struct.pack("!BBH", first, 0x80 | 126, size) + mask + masked
 
 
 class Client:
-    """One seat in one room of a relay that speaks ``whisperd.1``."""
+    """One WebSocket; ``protocol`` is the subprotocol that it asks for, None for none."""
 
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=20)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._stream = self._socket.makefile("rb")
+    def __init__(self, port: int, protocol: str | None = "whisperd.1", path: str = "/") -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._stream = self.socket.makefile("rb")
         key = base64.b64encode(os.urandom(16)).decode()
-        self._socket.sendall(
-            f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Protocol: whisperd.1\r\n\r\n".encode()
+        wanted = f"Sec-WebSocket-Protocol: {protocol}\r\n" if protocol else ""
+        self.socket.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{wanted}\r\n".encode()
         )
         if b" 101 " not in self._stream.readline():
             raise RuntimeError("the relay did not upgrade the connection")
         while self._stream.readline() != b"\r\n":
             pass
 
-    def join(self, room: str) -> None:
-        """Ask for a seat."""
-        token = base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()
-        self._socket.sendall(frame(json.dumps({"type": "join", "room": room, "token": token}).encode(), _TEXT))
+    def say(self, **fields: object) -> None:
+        """Send one JSON text frame."""
+        self.socket.sendall(frame(json.dumps(fields).encode(), TEXT))
 
     def leave(self) -> None:
         """Give the seat up."""
-        self._socket.sendall(frame(b'{"type":"leave"}', _TEXT))
+        self.say(type="leave")
 
-    def wait_ready(self) -> None:
-        """Read until the relay says that both seats are taken."""
-        while json.loads(self.receive())["type"] != "ready":
+    def wait_for(self, kind: str) -> None:
+        """Read until the relay sends a JSON object of this type."""
+        while json.loads(self.receive())["type"] != kind:
             pass
 
     def send(self, frames: bytes) -> None:
         """Send bytes that are frames already."""
-        self._socket.sendall(frames)
+        self.socket.sendall(frames)
 
     def receive(self) -> bytes:
         """Return the payload of the next frame."""
@@ -67,15 +67,4 @@ class Client:
     def close(self) -> None:
         """Drop the connection."""
         self._stream.close()
-        self._socket.close()
-
-
-def pair(port: int) -> tuple[Client, Client]:
-    """Return two clients who sit in a fresh room."""
-    room = base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()
-    clients = (Client(port), Client(port))
-    for client in clients:
-        client.join(room)
-    for client in clients:
-        client.wait_ready()
-    return clients
+        self.socket.close()

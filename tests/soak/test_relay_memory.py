@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from contrib.bench.daemons import whisperd_relay
-from contrib.bench.websocket_client import frame, pair
+from contrib.bench.dialects import Whisperd
+from contrib.bench.relay_loads import resident
 
 pytestmark = pytest.mark.soak
 
@@ -16,21 +15,14 @@ WARM_UP, ROOMS = 2_000, 20_000
 GROWTH = 2 << 20
 
 
-def resident(pid: int) -> int:
-    """Return a process's resident memory in bytes."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
-
-
 def serve(port: int, rooms: int) -> None:
     """Let two clients meet, say something and drop their connections, so many times."""
     for _ in range(rooms):
-        one, other = pair(port)
-        one.send(frame(b"something"))
-        assert other.receive() == b"something"
-        one.leave()
-        other.leave()
-        one.close()
-        other.close()
+        pair = Whisperd(port)
+        pair.carry(0, pair.message(0, 9))
+        for client in pair.clients:
+            client.leave()
+        pair.close()
 
 
 def test_rooms_that_are_over_leave_nothing_in_memory():
