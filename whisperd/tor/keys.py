@@ -1,0 +1,82 @@
+"""The kept key of an onion service: one line in one file that only its owner can read."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from whisperd.errors import OnionKeyUnusable
+
+_TYPE = "ED25519-V3"
+#: Bytes of an expanded Ed25519 private key, as tor gives and takes it.
+_SIZE = 64
+
+
+class KeyFile:
+    """``path`` holds ``ED25519-V3:<base64 of 64 bytes>`` and has mode 0600, or does not exist yet."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def load(self) -> str | None:
+        """Return the key as ADD_ONION takes it, or None when there is no file.
+
+        Raises OnionKeyUnusable when others may read the file, or when it holds no key.
+        """
+        try:
+            with self.path.open("rb") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                content = file.read(4096)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise OnionKeyUnusable(f"{self.path} cannot be read: {error.strerror}") from None
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise OnionKeyUnusable(f"others than its owner may read {self.path}",
+                                   remedy=f"Whoever read it can take the address over; if nobody did: chmod 600 "
+                                          f"{self.path}")
+        return _checked(content.decode("ascii", "replace").strip(), self.path)
+
+    def save(self, key: str) -> None:
+        """Write the key in one step: after a crash there is the whole key or none. Makes the folder where it lacks.
+
+        Raises OnionKeyUnusable when it cannot be written."""
+        part = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(f"{key}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            part.rename(self.path)
+            _sync_folder(self.path.parent)
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink()
+            raise OnionKeyUnusable(f"the onion's key cannot be kept in {self.path}: {error.strerror}",
+                                   remedy="Give onion.key_file a place that the daemon may write, or set "
+                                          "onion.key = 'ephemeral'.") from None
+
+
+def _checked(key: str, path: Path) -> str:
+    kind, _, encoded = key.partition(":")
+    try:
+        valid = kind == _TYPE and len(base64.b64decode(encoded, validate=True)) == _SIZE
+    except (binascii.Error, ValueError):
+        valid = False
+    if not valid:
+        raise OnionKeyUnusable(f"{path} holds no {_TYPE} key")
+    return key
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
