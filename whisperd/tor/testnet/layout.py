@@ -228,4 +228,8 @@ def _authority_lines(plan: Plan, node: Node, vote: Vote) -> list[str]:
         "TestingDirAuthVoteHSDir *",
         "TestingDirAuthVoteGuard *",
         "TestingMinExitFlagThreshold 0",
+        # Without these a relay whose descriptor says uptime 0 beside others that say 1 is not Stable, hence not used.
+        "AuthDirVoteStableGuaranteeMinUptime 0",
+        "AuthDirVoteStableGuaranteeMTBF 0",
+        "AuthDirFastGuarantee 0",
     ]

@@ -1,0 +1,103 @@
+"""One control connection to tor: txtorcon's protocol with deadlines, typed errors and an end that is always noticed.
+
+Hazards of txtorcon that are kept away from the rest here: a command that is queued after the connection has ended
+blocks every later one for ever; no command has a deadline; and the text of its disconnection error holds the whole
+command that was running, a private key included.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from txtorcon.torcontrolprotocol import TorControlProtocol, TorDisconnectError, TorProtocolError
+
+from whisperd.errors import TorCommandFailed, TorControlUnreachable, WhisperdError
+
+#: Seconds that tor has for a command; it answers within milliseconds unless it hangs.
+COMMAND_TIMEOUT = 30.0
+
+_REPLY = re.compile(rb"[0-9]{3}[ +-]")
+
+
+class ControlConnection(TorControlProtocol):
+    """An authenticated connection once ``attach`` has returned it.
+
+    ``stranger`` is the first line of a peer that does not speak tor's control protocol at all.
+    """
+
+    transport: Any
+
+    def __init__(self, reactor: Any, password: str = "") -> None:
+        super().__init__((lambda: password) if password else None)
+        self.stranger = b""
+        self.gone = False
+        self._reactor = reactor
+        self._heard = False
+        self._waiting: list[Deferred[None]] = []
+
+    async def request(self, text: str, timeout: float = COMMAND_TIMEOUT) -> str:
+        """Send one command line and return tor's answer; raises TorCommandFailed, TorControlUnreachable."""
+        return await self._answer(lambda: self.queue_command(text), text.partition(" ")[0], timeout)
+
+    async def hear_of(self, event: str, heard: Callable[[str], object]) -> None:
+        """Have ``heard`` called with the text of each asynchronous ``event``; raises as ``request`` does."""
+        if event not in self.valid_events:
+            raise TorCommandFailed(f"this tor does not report {event}")
+        await self._answer(lambda: self.add_event_listener(event, heard), "SETEVENTS", COMMAND_TIMEOUT)
+
+    def when_lost(self) -> Deferred[None]:
+        """Return a Deferred that fires when the connection has ended, in whatever way."""
+        if self.gone:
+            return defer.succeed(None)
+        self._waiting.append(Deferred())
+        return self._waiting[-1]
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+        if self.transport is not None:
+            self.transport.abortConnection()
+
+    async def _answer(self, ask: Callable[[], Deferred[Any]], verb: str, timeout: float) -> Any:
+        if self.gone:
+            raise TorControlUnreachable("the control connection to tor is closed")
+        try:
+            return await ask().addTimeout(timeout, self._reactor)
+        except TorProtocolError as refused:
+            raise _refused(verb, refused) from None
+        except defer.TimeoutError:
+            # The commands behind this one would never be sent.
+            self.abort()
+            raise TorControlUnreachable("tor has stopped answering on its control port",
+                                        remedy="Restart tor; whisperd tries again by itself.") from None
+        except TorDisconnectError:
+            raise TorControlUnreachable("tor closed the control connection") from None
+
+    def lineReceived(self, line: bytes) -> None:
+        if not self._heard and not _REPLY.match(line):
+            self.stranger = line[:200] or b"?"
+            return self.abort()
+        self._heard = True
+        try:
+            super().lineReceived(line)
+        except (RuntimeError, ValueError, IndexError, TypeError):
+            # What tor never says: txtorcon's machine cannot go on from here.
+            self.abort()
+        return None
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.gone = True
+        super().connectionLost(reason)
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            waiter.callback(None)
+
+
+def _refused(verb: str, refused: TorProtocolError) -> WhisperdError:
+    words = refused.text.splitlines()[0] if refused.text else ""
+    return TorCommandFailed(f"tor refused {verb}: {refused.code} {words}".strip())

@@ -1,0 +1,169 @@
+"""A tor of the daemon's own: started with a torrc that no file holds, ended with the daemon.
+
+Its control and SOCKS ports are unix sockets in a folder (mode 0700) that is removed at the end; only the data
+directory, with tor's guards and consensus, stays. No line of /etc/tor/torrc is read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import defer, error
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+from whisperd.errors import ConfigError, TorControlUnreachable, TorNotInstalled
+from whisperd.tor import torrc
+
+#: Seconds until tor's control socket has to be there, and that it has to end by itself.
+START_TIMEOUT = 30.0
+STOP_TIMEOUT = 10.0
+
+_OPENED = "Opened Control listener"
+_COMPLAINT = re.compile(r"\[(?:warn|err)\] (.*)")
+_NOT_INHERITED = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
+
+
+class LaunchedTor:
+    """A running tor: ``control`` and ``socks`` are its sockets (``unix:/path``)."""
+
+    def __init__(self, folder: Path, process: _TorProcess) -> None:
+        self.control = f"unix:{folder / 'control'}"
+        self.socks = f"unix:{folder / 'socks'}"
+        self.pid: int = process.transport.pid
+        self._folder = folder
+        self._process = process
+
+    async def stop(self, reactor: Any) -> None:
+        """End the process, wait for it, and remove its sockets."""
+        for signal in ("TERM", "KILL"):
+            try:
+                self._process.transport.signalProcess(signal)
+                await self._process.when_ended().addTimeout(STOP_TIMEOUT, reactor)
+            except error.ProcessExitedAlready:
+                break
+            except defer.TimeoutError:
+                continue
+            break
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+async def launch(settings: Any, *, reactor: Any, runtime: Path | None = None) -> LaunchedTor:
+    """Start the tor that ``settings`` (the section ``tor``) describes, and return it when its control socket is open.
+
+    ``runtime`` is the folder below which its sockets are put, None or one that cannot be used: the temporary folder.
+    Raises TorNotInstalled, ConfigError, TorControlUnreachable with tor's own complaint.
+    """
+    program = shutil.which(settings.binary)
+    if not program:
+        raise TorNotInstalled(f"there is no program '{settings.binary}' in PATH")
+    network = torrc.network_lines(Path(settings.network)) if settings.network else []
+    data = _data_directory(Path(settings.data_dir))
+    folder = _sockets_folder(runtime)
+    process = _TorProcess("\n".join(_torrc(folder, data) + network) + "\n")
+    try:
+        environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+        reactor.spawnProcess(process, program, [program, "-f", "-", "--defaults-torrc", "/dev/null"], environment)
+        await process.opened.addTimeout(START_TIMEOUT, reactor)
+    except BaseException as reason:
+        await _clear_up(process, folder, reactor)
+        if isinstance(reason, defer.TimeoutError):
+            raise TorControlUnreachable("the tor that was launched opens no control socket") from None
+        raise
+    return LaunchedTor(folder, process)
+
+
+async def _clear_up(process: _TorProcess, folder: Path, reactor: Any) -> None:
+    if process.transport is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        await LaunchedTor(folder, process).stop(reactor)
+
+
+def _torrc(folder: Path, data: Path) -> list[str]:
+    return [
+        f"DataDirectory {torrc.quoted(data)}",
+        f"ControlPort {torrc.unix(folder / 'control')}",
+        "CookieAuthentication 1",
+        f"CookieAuthFile {torrc.quoted(folder / 'cookie')}",
+        f"SocksPort {torrc.unix(folder / 'socks')} OnionTrafficOnly ExtendedErrors",
+        f"__OwningControllerProcess {os.getpid()}",
+        "ClientOnly 1",
+        "AvoidDiskWrites 1",
+        "DormantTimeoutEnabled 0",
+        "DormantCanceledByStartup 1",
+        "Log notice stdout",
+    ]
+
+
+def _data_directory(path: Path) -> Path:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as reason:
+        raise ConfigError(f"tor.data_dir cannot be used: {path}: {reason.strerror}",
+                          remedy="Name a folder that this user can write.") from None
+    return path
+
+
+def _sockets_folder(runtime: Path | None) -> Path:
+    for place in (runtime, None):
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="tor-", dir=place))
+        except OSError:
+            continue
+        if len(os.fsencode(folder / "control")) <= 107:
+            return folder
+        folder.rmdir()
+    raise ConfigError("there is no folder for tor's sockets", remedy="Set TMPDIR to a folder with a short path.")
+
+
+class _TorProcess(ProcessProtocol):
+    """Feeds tor its torrc, reads its log, and notices its end."""
+
+    transport: Any = None
+
+    def __init__(self, configuration: str) -> None:
+        self.opened: Deferred[None] = Deferred()
+        self._configuration = configuration
+        self._line = ""
+        self._complaints: list[str] = []
+        self._ended = False
+        self._waiting: list[Deferred[None]] = []
+
+    def when_ended(self) -> Deferred[None]:
+        """Return a Deferred that fires when the process is gone."""
+        if self._ended:
+            return defer.succeed(None)
+        self._waiting.append(Deferred())
+        return self._waiting[-1]
+
+    def connectionMade(self) -> None:
+        self.transport.write(self._configuration.encode())
+        self.transport.closeStdin()
+
+    def outReceived(self, data: bytes) -> None:
+        *lines, self._line = (self._line + data.decode(errors="replace")).split("\n")
+        self._line = self._line[-1000:]
+        for line in lines:
+            if found := _COMPLAINT.search(line):
+                self._complaints = [*self._complaints[-2:], found[1][:200]]
+            if _OPENED in line and not self.opened.called:
+                self.opened.callback(None)
+
+    errReceived = outReceived
+
+    def processEnded(self, reason: Failure) -> None:
+        self._ended = True
+        if not self.opened.called:
+            words = "; ".join(self._complaints[-2:]) or "it gave no reason"
+            self.opened.errback(Failure(TorControlUnreachable(f"the tor that was launched ended: {words}",
+                                                              remedy="Mend what tor complains of.")))
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            waiter.callback(None)

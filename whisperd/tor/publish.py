@@ -1,0 +1,173 @@
+"""Publishing one onion service over tor's control port: the hands of the machine in ``onion``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+
+from whisperd import logs
+from whisperd.errors import OnionNotPublished, WhisperdError
+from whisperd.tor.backoff import pause
+from whisperd.tor.control import ControlConnection
+from whisperd.tor.keys import KeyFile
+from whisperd.tor.onion import new_onion
+from whisperd.tor.onionkey import OnionKey, new_key
+
+#: Seconds that tor has to remove the onion service while the daemon stops.
+_REMOVE_TIMEOUT = 3.0
+
+
+class Publisher:
+    """Keeps one onion service published on whatever tor there is, always with the same key.
+
+    The key of an ephemeral service is made here and stays in this process's memory: tor cannot be asked to make and
+    discard it, because after a restart of tor nobody could bring the same address back.
+    """
+
+    def __init__(self, settings: Any, *, reactor: Any, random: Callable[[int], bytes],
+                 emit: Callable[..., object]) -> None:
+        self.state = "absent"
+        self.error: WhisperdError | None = None
+        self._settings = settings
+        self._reactor = reactor
+        self._random = random
+        self._emit = emit
+        self._machine = new_onion(self)
+        self._control: ControlConnection | None = None
+        self._port: int | None = None
+        self._key: OnionKey | None = None
+        self._attempts = 0
+        self._published: float | None = None
+        self._timers: list[Any] = []
+        self._waiting: list[Deferred[str]] = []
+
+    @property
+    def address(self) -> str | None:
+        """The onion name, as soon as its key is there."""
+        return self._key.address if self._key else None
+
+    def status(self) -> dict[str, Any]:
+        """Return how the onion service stands; ``published_age`` is in seconds."""
+        age = None if self._published is None else round(self._reactor.seconds() - self._published)
+        return {"state": self.state, "address": self.address, "published_age": age if self.state == "up" else None}
+
+    def want(self, port: int) -> None:
+        """Publish what listens on 127.0.0.1:``port``, now or as soon as there is a tor."""
+        self._port = port
+        self._begin()
+
+    def tor_up(self, control: ControlConnection) -> None:
+        """Go on with this tor."""
+        self._control = control
+        self._attempts = 0
+        self._begin()
+
+    def tor_lost(self) -> None:
+        """The tor is gone: wait for the next one."""
+        self._control = None
+        self._machine.tor_lost()
+
+    def when_up(self) -> Deferred[str]:
+        """Return a Deferred that fires with the address once the descriptor is uploaded."""
+        waiter: Deferred[str] = Deferred()
+        if self.state == "up" and self.address:
+            waiter.callback(self.address)
+        else:
+            self._waiting.append(waiter)
+        return waiter
+
+    async def stop(self) -> None:
+        """Withdraw the onion service from tor, so that no descriptor of it goes out any more."""
+        control, address, held = self._control, self.address, self.state in ("adding", "publishing", "up")
+        self._port = None
+        self._machine.withdraw()
+        if held and control and address and not control.gone:
+            try:
+                await control.request(f"DEL_ONION {address.removesuffix('.onion')}", _REMOVE_TIMEOUT)
+            except WhisperdError:
+                # Tor removes it by itself when the connection closes, which comes next.
+                return
+
+    def _begin(self) -> None:
+        if self._port is not None and self._control is not None:
+            self._machine.begin()
+
+    # -- what the machine has done ------------------------------------------------------------------------------------
+
+    def entered(self, state: str) -> None:
+        self.state = state
+        logs.note("onion-state", state=state, code=self.error.code if self.error else "none")
+        self._emit("onion-state", state=state, address=self.address)
+
+    def add(self) -> None:
+        if self._control is not None:
+            ensureDeferred(self._add(self._control))
+
+    def start_deadline(self) -> None:
+        self._later(self._settings.publish_timeout, self._machine.overdue)
+
+    def complain(self) -> None:
+        self.error = OnionNotPublished()
+        logs.note("onion-state", state=self.state, code=self.error.code)
+
+    def rejoice(self) -> None:
+        self.error = None
+        self._attempts = 0
+        self._published = self._reactor.seconds()
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if not waiter.called:
+                waiter.callback(self.address or "")
+
+    def try_later(self) -> None:
+        self._attempts += 1
+        self._later(pause(self._attempts, self._random), self._begin)
+
+    def forget_timers(self) -> None:
+        timers, self._timers = self._timers, []
+        for timer in timers:
+            if timer.active():
+                timer.cancel()
+
+    def remove(self) -> None:
+        self._published = None
+
+    # -- talking to tor -----------------------------------------------------------------------------------------------
+
+    async def _add(self, control: ControlConnection) -> None:
+        try:
+            key = self._have_key()
+            await control.hear_of("HS_DESC", lambda text: self._descriptor_event(control, text))
+            await control.request(f"ADD_ONION {key.text} Port={self._settings.port},127.0.0.1:{self._port}")
+        except (WhisperdError, CancelledError) as reason:
+            if control is self._control:
+                self.error = reason if isinstance(reason, WhisperdError) else self.error
+                self._machine.refused()
+        else:
+            if control is self._control:
+                self._machine.added()
+
+    def _have_key(self) -> OnionKey:
+        if self._key is None:
+            self._key = self._kept_key() if self._settings.key == "persistent" else new_key(self._random)
+        return self._key
+
+    def _kept_key(self) -> OnionKey:
+        file = KeyFile(Path(self._settings.key_file))
+        if kept := file.load():
+            return OnionKey(kept)
+        key = new_key(self._random)
+        file.save(key.text)
+        return key
+
+    def _descriptor_event(self, control: ControlConnection, text: str) -> None:
+        """Take ``ACTION ADDRESS AUTH HSDIR …`` [control-spec, 4.1.25]; one upload that worked is enough."""
+        words = text.split()
+        if control is self._control and words[:1] == ["UPLOADED"] and self.address == f"{words[1]}.onion":
+            self._machine.uploaded()
+
+    def _later(self, seconds: float, what: Callable[[], object]) -> None:
+        self._timers.append(self._reactor.callLater(seconds, what))

@@ -1,0 +1,189 @@
+"""Tor for the whole daemon: launched or attached to, held on to for ever, with the relay's onion service on it.
+
+Whatever happens to tor, the service waits, tries again and says in ``status`` what is wrong; it never gives up and
+never raises out of the reactor.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet import defer
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.task import deferLater
+
+from whisperd import logs
+from whisperd.config import Config
+from whisperd.errors import OnionNotPublished, TorNotBootstrapped, TorUnavailable, WhisperdError
+from whisperd.tor.backoff import pause
+from whisperd.tor.bootstrap import Phase, phase_of
+from whisperd.tor.connect import attach, socks_place
+from whisperd.tor.control import ControlConnection
+from whisperd.tor.dial import Dialer
+from whisperd.tor.launch import LaunchedTor, launch
+from whisperd.tor.publish import Publisher
+
+
+class TorService(Service):
+    """Launches or attaches as ``config`` says, opens ``dialer`` when tor can be used, and publishes the onion.
+
+    ``emit(name, **fields)`` hears ``tor-state`` (state, percent, summary) and ``onion-state`` (state, address).
+    """
+
+    def __init__(self, config: Config, *, reactor: Any, dialer: Dialer, emit: Callable[..., object],
+                 random: Callable[[int], bytes] = os.urandom) -> None:
+        self._config = config
+        self._reactor = reactor
+        self._dialer = dialer
+        self._emit = emit
+        self._random = random
+        self._publisher = Publisher(config.onion, reactor=reactor, random=random, emit=emit)
+        self._state = "off"
+        self._phase = Phase(0, "", "")
+        self._version = ""
+        self._error: WhisperdError | None = None
+        self._attempts = 0
+        self._life: Deferred[None] | None = None
+
+    def startService(self) -> None:
+        """Begin in the background; never raises."""
+        super().startService()
+        if self._config.tor.mode != "off" and self._life is None:
+            self._life = ensureDeferred(self._live())
+
+    def stopService(self) -> Deferred[None]:
+        """Stop, as ``stop`` does."""
+        super().stopService()
+        return ensureDeferred(self.stop())
+
+    def publish(self, port: int) -> None:
+        """Have what listens on 127.0.0.1:``port`` published as the onion service, on every tor from now on."""
+        self._publisher.want(port)
+
+    async def address(self, timeout: float) -> str:
+        """Return the onion name once it is published, within ``timeout`` seconds.
+
+        Raises what stands in the way: an error of tor, of the onion service, or OnionNotPublished.
+        """
+        if self._config.tor.mode == "off":
+            raise TorUnavailable
+        try:
+            return await self._publisher.when_up().addTimeout(max(timeout, 0.0), self._reactor)
+        except defer.TimeoutError:
+            raise self._error or self._publisher.error or OnionNotPublished() from None
+
+    def status(self) -> dict[str, Any]:
+        """Return how tor and the onion service stand, ready for JSON."""
+        error = self._error or self._publisher.error
+        return {
+            "mode": self._config.tor.mode,
+            "state": self._state,
+            "percent": self._phase.percent,
+            "summary": self._phase.summary,
+            "version": self._version,
+            "error": error and {"code": error.code, "message": error.message, "remedy": error.remedy},
+            "onion": self._publisher.status(),
+        }
+
+    async def stop(self) -> None:
+        """Withdraw the onion service, end a launched tor and wait for it; may be called twice."""
+        await self._publisher.stop()
+        life, self._life = self._life, None
+        if life is not None:
+            life.cancel()
+            await life
+        self._enter("off", Phase(0, "", ""))
+
+    async def _live(self) -> None:
+        try:
+            while True:
+                await self._one_tor()
+                self._attempts += 1
+                await deferLater(self._reactor, pause(self._attempts, self._random))
+        except CancelledError:
+            return
+
+    async def _one_tor(self) -> None:
+        """Have a tor until it is lost, and note why."""
+        self._enter("lost" if self._state == "lost" else "starting", Phase(0, "", ""))
+        try:
+            if self._config.tor.mode == "launch":
+                await self._hold_launched()
+            else:
+                await self._hold(self._config.tor.control, self._config.tor.socks)
+        except WhisperdError as reason:
+            self._note_error(reason)
+        except CancelledError:
+            raise
+        except Exception as reason:
+            logs.unexpected(reason)
+            self._note_error(WhisperdError())
+
+    async def _hold_launched(self) -> None:
+        tor = await launch(self._config.tor, reactor=self._reactor, runtime=Path(self._config.control.socket).parent)
+        try:
+            await self._hold(tor.control, tor.socks, tor)
+        finally:
+            await tor.stop(self._reactor)
+
+    async def _hold(self, place: str, socks: str, owned: LaunchedTor | None = None) -> None:
+        control = await attach(place, reactor=self._reactor, password=self._config.tor.password)
+        overdue = self._reactor.callLater(self._config.tor.bootstrap_timeout, self._bootstrap_overdue)
+        try:
+            if owned:
+                # Tor ends at once when this connection does, even if this process is killed.
+                await control.request("TAKEOWNERSHIP")
+            self._version = (control.version or "").split(" ")[0]
+            socks = socks or await socks_place(control)
+            await self._watch(control, socks)
+            await control.when_lost()
+        finally:
+            if overdue.active():
+                overdue.cancel()
+            control.abort()
+            self._lose()
+
+    async def _watch(self, control: ControlConnection, socks: str) -> None:
+        def hear(text: str) -> None:
+            phase = phase_of(text)
+            if phase and not control.gone:
+                self._progress(phase, control, socks)
+
+        await control.hear_of("STATUS_CLIENT", hear)
+        hear(await control.request("GETINFO status/bootstrap-phase"))
+
+    def _progress(self, phase: Phase, control: ControlConnection, socks: str) -> None:
+        if not phase.done:
+            return self._enter("bootstrapping", phase)
+        self._error = None
+        self._attempts = 0
+        self._dialer.socks = socks
+        self._enter("up", phase)
+        self._publisher.tor_up(control)
+
+    def _lose(self) -> None:
+        self._dialer.socks = None
+        self._publisher.tor_lost()
+        self._enter("lost", Phase(0, "", ""))
+
+    def _bootstrap_overdue(self) -> None:
+        if self._state != "up":
+            words = self._phase.warning or self._phase.summary
+            self._note_error(TorNotBootstrapped(f"tor has not reached its network yet: {self._phase.percent} percent"
+                                                + (f", {words}" if words else "")))
+
+    def _note_error(self, reason: WhisperdError) -> None:
+        self._error = reason
+        logs.note("tor-state", state=self._state, percent=self._phase.percent, code=reason.code)
+
+    def _enter(self, state: str, phase: Phase) -> None:
+        if (state, phase) == (self._state, self._phase):
+            return
+        if state != self._state:
+            logs.note("tor-state", state=state, percent=phase.percent)
+        self._state, self._phase = state, phase
+        self._emit("tor-state", state=state, percent=phase.percent, summary=phase.summary)
