@@ -337,6 +337,16 @@ async def test_rejoining_frees_the_seat_and_comes_back_later(bench):
 
 
 @in_the_reactor
+async def test_rejoining_without_a_connection_leaves_the_next_one_alone(bench):
+    bench.fault = DialFailed()
+    await bench.start()
+    bench.link.rejoin(100.0)
+    bench.fault = None
+    bench.clock.advance(0.5)
+    await bench.notes.until_there_is("up")
+
+
+@in_the_reactor
 async def test_stopping_frees_the_seat_and_nothing_is_told_after_it(bench):
     await bench.start()
     await bench.notes.until_there_is("up")

@@ -92,10 +92,10 @@ class RelayLink:
             self._socket.send(frame, binary=True)
 
     def rejoin(self, delay: float) -> None:
-        """Free the seat, and come back after ``delay`` seconds."""
-        self._pause = delay
+        """Free the seat, and come back after ``delay`` seconds; nothing to do while there is no connection."""
         self._up = False
         if self._socket is not None:
+            self._pause = delay
             self._socket.leave(frames.encode_client(Leave()))
 
     def stop(self) -> Deferred[None]:
