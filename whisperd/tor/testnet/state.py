@@ -81,7 +81,6 @@ def claim(directory: Path) -> State:
 
 
 def _make(directory: Path) -> bool:
-    directory.parent.mkdir(parents=True, exist_ok=True)
     try:
         directory.mkdir(mode=0o700)
     except FileExistsError:
