@@ -54,11 +54,12 @@ class Relay:
 class CountingDialer:
     """The real dialler, and how often it was asked; it keeps the protocols, so that a test can cut their sockets."""
 
-    def __init__(self, *, loopback: bool, changed: Callable[[], None]) -> None:
+    def __init__(self, *, loopback: bool, socks: str | None, changed: Callable[[], None]) -> None:
         self.calls = 0
         self.opened: list[Any] = []
         self._changed = changed
         self._dialer = Dialer(reactor, loopback=loopback)
+        self._dialer.socks = socks
 
     async def connect(self, *arguments: Any, **options: Any) -> Any:
         self.calls += 1
@@ -75,8 +76,9 @@ class CountingDialer:
 class Person:
     """A peer service and every event that it told."""
 
-    def __init__(self, *, loopback: bool = True, own_relay: Any = None, **settings: Any) -> None:
-        self.dialer = CountingDialer(loopback=loopback, changed=self._look)
+    def __init__(self, *, loopback: bool = True, socks: str | None = None, own_relay: Any = None,
+                 **settings: Any) -> None:
+        self.dialer = CountingDialer(loopback=loopback, socks=socks, changed=self._look)
         self.events: list[tuple[str, dict[str, Any]]] = []
         self._watchers: list[tuple[Callable[[], bool], Deferred[None]]] = []
         values = load(overrides={f"peer.{name}": value for name, value in settings.items()}).peer
