@@ -10,7 +10,7 @@ CONFIG ?=
 SCRIPTS := contrib/setup/system-packages contrib/setup/python contrib/setup/virtualenv .ci/run
 PAGES = $(wildcard man/*.[1-8])
 
-.PHONY: help run demo test test-setup lint bench soak install clean
+.PHONY: help run demo test test-setup lint pages bench soak install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -34,6 +34,9 @@ lint: $(VENV)/.stamp-test ## check style, types, shell scripts and man pages
 	@echo "==> mypy" && $(BIN)/mypy --no-error-summary
 	@echo "==> shellcheck" && shellcheck --shell=bash contrib/completions/whisperctl.bash && shellcheck $(SCRIPTS)
 	@echo "==> mandoc" && mandoc -Tlint -Wwarning $(PAGES)
+
+pages: $(VENV)/.stamp ## write the tables of the code into the man pages
+	@$(BIN)/python -m contrib.pages
 
 bench: $(VENV)/.stamp-test ## measure, print a table and write build/bench.json
 	@$(NEEDS) tor

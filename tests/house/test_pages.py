@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from contrib.pages.__main__ import renewed
+from contrib.pages.tables import TABLES
 from tests.house import pages
 
 EXPECTED = {"whisperd.8", "whisperctl.1", "whisperd.toml.5", "whisperd-protocol.7", "whisperd-plugins.7",
@@ -23,6 +25,16 @@ def test_mandoc_has_nothing_to_complain_of(page):
     linted = subprocess.run(["mandoc", "-Tlint", "-Wwarning", pages.MAN / page], capture_output=True, text=True)
     assert linted.stdout == ""
     assert linted.returncode == 0
+
+
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_the_tables_in_a_page_are_those_of_the_code(page):
+    assert renewed(pages.source(page)) == pages.source(page), "run 'make pages'"
+
+
+def test_every_table_stands_in_some_page():
+    marks = [mark for page in pages.PAGES for mark in re.findall(r'^\.\\" BEGIN (.+)$', pages.source(page), re.M)]
+    assert sorted(marks) == sorted(TABLES)
 
 
 @pytest.mark.parametrize("page", pages.PAGES)
