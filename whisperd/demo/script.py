@@ -82,9 +82,10 @@ class Demo:
 
     def _publish_relay(self) -> None:
         began = time.monotonic()
+        key = self._folder / "relay" / "onion.key"
         self._relay = self._daemon(
-            "relay", 0, '[relay]\nlisten = ["tcp:0:interface=127.0.0.1"]\n[onion]\nkey = "persistent"\n'
-            "[peer]\nenabled = false\n", module="whisperd.demo.watched_relay", may_write=True)
+            "relay", 0, f'[relay]\nlisten = ["tcp:0:interface=127.0.0.1"]\n[onion]\nkey = "persistent"\n'
+            f'key_file = "{key}"\n[peer]\nenabled = false\n', module="whisperd.demo.watched_relay", may_write=True)
         self._relay.start()
         self._address = self._relay.call("address", wait=60)
         self.report.figure("onion service published", time.monotonic() - began, "s")
@@ -200,7 +201,7 @@ class Demo:
 
 def main(report_path: Path | None) -> int:
     """Rehearse; print the table, write the figures where asked; return the exit status."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     with tempfile.TemporaryDirectory(prefix="whisperd-demo-") as folder:
         demo = Demo(Path(folder), console)
         try:

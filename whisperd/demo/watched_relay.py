@@ -12,8 +12,9 @@ from weakref import WeakKeyDictionary
 
 from whisperd.cli.daemon import main
 from whisperd.demo.watch import line
-from whisperd.relay import session
-from whisperd.relay.rooms import Effect, Rooms
+from whisperd.relay import shared
+from whisperd.relay.effects import Effect
+from whisperd.relay.rooms import Rooms
 
 
 class WatchedRooms(Rooms):
@@ -34,5 +35,5 @@ class WatchedRooms(Rooms):
 
 
 if __name__ == "__main__":
-    session.Rooms = WatchedRooms  # type: ignore[misc]
+    shared.Rooms = WatchedRooms  # type: ignore[misc]
     main()
