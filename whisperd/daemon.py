@@ -26,7 +26,8 @@ class Daemon:
         self.config = config
         self.bus = EventBus()
         self._reactor = reactor
-        self._stopped: list[Deferred[None]] | None = None
+        self._stopping = self._stopped = False
+        self._waiting: list[Deferred[None]] = []
         self.relay = self._make_relay() if config.relay.enabled else None
         self.tor = self._make_tor() if config.tor.mode != "off" else None
         self.registry = self._make_registry() if config.peer.enabled else None
@@ -48,11 +49,12 @@ class Daemon:
 
     async def stop(self) -> None:
         """Say goodbye everywhere and close every socket; a second call waits for the first."""
-        if self._stopped is not None:
-            waiting: Deferred[None] = Deferred()
-            self._stopped.append(waiting)
-            return await waiting
-        self._stopped = []
+        if self._stopping:
+            if not self._stopped:
+                self._waiting.append(Deferred())
+                await self._waiting[-1]
+            return
+        self._stopping = True
         self.bus.emit("daemon-stopping")
         for part in (self.peer, self.relay, self.tor, self.control):
             if part is not None:
@@ -60,9 +62,9 @@ class Daemon:
                     await part.stop()
                 except Exception as error:  # one part's failure must not keep the others from stopping
                     logs.unexpected(error)
-        for waiting in self._stopped:
+        self._stopped = True
+        for waiting in self._waiting:
             waiting.callback(None)
-        return None
 
     async def _start_roles(self) -> None:
         if self.relay is not None:
