@@ -31,6 +31,7 @@ EXTRAS = {
     "speed": ["uvloop>=0.21,<1; platform_python_implementation == 'CPython'"],
     "falcon": ["pqcrypto==0.4.*"],
     "test": [
+        "setuptools>=77,<90",
         "pytest>=8.3,<10",
         "pytest-twisted>=1.14,<2",
         "hypothesis>=6.130,<7",
