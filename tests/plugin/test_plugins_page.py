@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
 
 from tests.house import pages
+from whisperd.config import KEYS
 from whisperd.interfaces import API_VERSION, IIdentity, IKeyExchange, IRatchet, IRatchetSession, Level
 from whisperd.plugin.conformance import KEX_CHECKS, RATCHET_CHECKS
 from whisperd.plugin.registry import BUNDLED, IDENTITY_KINDS, Registry
@@ -48,3 +50,15 @@ def test_the_page_has_the_api_version_and_the_identity_kinds():
     assert f"the API version of this daemon, which is {API_VERSION}," in pages.text(PAGE)
     for kind in IDENTITY_KINDS:
         assert f".Ql {kind}" in pages.source(PAGE)
+
+
+def test_the_example_of_the_page_is_the_one_in_the_sources():
+    packaging, shape, configuration = pages.examples(PAGE)[1:4]
+    folder = pages.ROOT / "plugins" / "example"
+    declared = '"whisperd.kex": ["x448-signed = whisperd_x448:X448Signed"]'
+    assert declared in packaging and declared in (folder / "setup.py").read_text()
+    source = (folder / "whisperd_x448.py").read_text()
+    for line in re.findall(r"^(?:@|    \w+ = |    def \w+).*$", shape, re.M):
+        assert re.split(r"\(self", line)[0] in source, line
+    assert set(re.findall(r"^    (?:def )?(\w+)", shape, re.M)) == set(IKeyExchange.names(all=True))
+    assert {f"peer.{name}" for name in tomllib.loads(configuration)["peer"]} <= {key.name for key in KEYS}
