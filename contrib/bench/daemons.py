@@ -42,6 +42,9 @@ def whisperd_relay() -> Iterator[Started]:
         settings.write_text(
             f'[control]\nsocket = "{control}"\n[log]\nlevel = "error"\n[tor]\nmode = "off"\n[peer]\nenabled = false\n'
             f'[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\nmax_connections = 16000\nmax_rooms = 8000\n'
+            # Every limit is in force, and beyond what one client of a benchmark can do.
+            "connection_rate = 1000000\njoin_rate = 1000000\nframe_rate = 10000000\nbyte_rate = 100000000000\n"
+            "circuit_frame_rate = 1000000\ncircuit_byte_rate = 10000000000\ncircuit_join_rate = 100000\n"
         )
         with running([str(BIN / "whisperd"), "--config", str(settings), "run"], port) as pid:
             yield Started(pid, port, control)

@@ -146,7 +146,11 @@ async def test_a_head_that_drips_is_cut_off_after_30_seconds(world) -> None:
         world.clock.advance(seconds)
     assert not silent.closed.called
     world.clock.advance(0.2)
-    assert await ending(silent) == await ending(dripping) == b""
+    for client in (silent, dripping):
+        answer = await ending(client)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "handshake-timeout"
+    assert world.service.status()["refused"] == {"handshake-timeout": 2}
 
 
 @pytest_twisted.ensureDeferred
@@ -212,22 +216,51 @@ async def test_a_reader_that_never_reads_is_dropped_and_its_partner_told() -> No
     for _ in range(400):
         partner.sendMessage(bytes(65_536), isBinary=True)
     assert (await partner.next()) == {"type": "peer-left", "reason": "lost"}
+    assert world.service.status()["refused"]["slow-reader"] == 1
     deaf.transport.resumeProducing()
+    await deaf.until(b'"code":"slow-reader"', reactor)
+    await deaf.until(b"\x88\x0d" + close(4013) + b"slow-reader", reactor)
     await world.down()
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_reader_that_does_not_read_even_why_it_is_closed_is_gone_after_10_seconds() -> None:
+    world = await RelayWorld(reactor, max_unsent=65_536, max_frame=1_024).up()
+    partner = await world.peer(BEN)
+    assert await partner.types(1) == ["joined"]
+    deaf = await world.raw_websocket(frame(1, JOIN))
+    assert await partner.types(1) == ["ready"]
+    deaf.transport.pauseProducing()
+    for _ in range(4_000):
+        partner.sendMessage(bytes(1_024), isBinary=True)
+    assert (await partner.next()) == {"type": "peer-left", "reason": "lost"}
+    world.clock.advance(10.1)
+    await until_connections(world, partner, 1)
+    await world.down()
+
+
+async def until_connections(world, probe, number: int) -> None:
+    """Go on asking over ``probe`` until the relay has this many connections."""
+    while world.service.status()["connections"] > number:
+        probe.say(type="unknown")
+        while (await probe.types(1)) != ["unknown-type"]:
+            pass
+
+
+@pytest_twisted.ensureDeferred
 async def test_one_who_only_pings_and_never_reads_is_dropped_too() -> None:
-    world = await RelayWorld(reactor).up()
+    world = await RelayWorld(reactor, circuit_frame_rate=0, circuit_byte_rate=0, frame_rate=0).up()
     deaf = await world.raw_websocket()
     deaf.transport.pauseProducing()
     for _ in range(200):
         deaf.transport.write(frame(9, bytes(125)) * 512)
     probe = await world.peer(ANNA)
     assert await probe.types(1) == ["joined"]
-    while world.service.status()["connections"] > 1:
+    while not world.service.status()["refused"].get("slow-reader"):
         probe.say(type="unknown")
         assert await probe.types(1) == ["unknown-type"]
+    world.clock.advance(10.1)
+    await until_connections(world, probe, 1)
     await world.down()
 
 

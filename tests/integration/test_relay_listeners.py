@@ -127,14 +127,13 @@ async def test_after_a_stop_the_same_addresses_can_be_had_at_once(tmp_path) -> N
 
 SYSTEMD_CHILD = """
 import os, sys
-from types import SimpleNamespace
 os.dup2(int(sys.argv[1]), 3)
 os.environ["LISTEN_PID"] = str(os.getpid())
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
+from whisperd.config import load
 from whisperd.relay.service import RelayService
-settings = SimpleNamespace(listen=("systemd:domain=INET:name=relay",), max_connections=4, max_rooms=4, max_frame=1024,
-                           room_expiry=60)
+settings = load(overrides={"relay.listen": ["systemd:domain=INET:name=relay"]}).relay
 async def main(reactor):
     service = RelayService(settings, reactor=reactor)
     await service.listen()

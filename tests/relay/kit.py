@@ -13,6 +13,8 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 
+from whisperd.config import load
+from whisperd.relay.bounds import Bounds
 from whisperd.relay.service import RelayService
 
 ROOM, ANNA, BEN, CARL = ("A" * 43, "E" * 43, "I" * 43, "M" * 43)
@@ -20,9 +22,17 @@ TCP = "tcp:0:interface=127.0.0.1"
 
 
 def settings(*listen: str, **changes: int) -> SimpleNamespace:
-    values: dict[str, Any] = {"listen": listen or (TCP,), "max_connections": 20, "max_rooms": 10,
-                              "max_frame": 65_536, "room_expiry": 600}
-    return SimpleNamespace(**{**values, **changes})
+    """Return the defaults of ``[relay]`` with room for 20 connections and 10 rooms, and ``changes``."""
+    return SimpleNamespace(**{**load().relay.values, "listen": listen or (TCP,), "max_connections": 20,
+                              "max_rooms": 10, **changes})
+
+
+def bounds(**changes: int) -> Bounds:
+    """Return bounds for 9 connections and rooms of 600 seconds, no rates and no shares, with ``changes``."""
+    wide = dict.fromkeys(Bounds.__struct_fields__, 0)
+    return Bounds(**{**wide, "max_connections": 9, "max_rooms": 9, "max_frame": 1_024, "max_unsent": 1_048_576,
+                     "room_expiry": 600, "handshake_timeout": 30, "join_timeout": 60, "burst": 5,
+                     "listener_share": 100, **changes})
 
 
 class Failures:

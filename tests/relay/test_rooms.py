@@ -6,7 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from whisperd.relay.rooms import Deliver, Paired, PartnerGone, Refuse, Rooms, Seated
+from whisperd.relay.effects import Deliver, Paired, PartnerGone, Refuse, Seated
+from whisperd.relay.rooms import Rooms
 
 
 def paired_rooms() -> Rooms:
@@ -68,16 +69,31 @@ def test_a_room_that_both_have_left_is_gone() -> None:
 
 def test_one_connection_holds_one_seat() -> None:
     rooms = paired_rooms()
-    assert rooms.join("anna", "another", 1, token=b"a", may_open=False) == [Refuse("anna", "already-joined")]
+    assert rooms.join("anna", "another", 1, token=b"a") == [Refuse("anna", "already-joined")]
     assert len(rooms) == 1
+    assert rooms.seated("anna")
+    assert "another" not in rooms
 
 
-def test_a_room_that_may_not_be_opened_is_not_and_one_that_is_there_can_be_joined_all_the_same() -> None:
-    rooms = Rooms(600)
-    assert rooms.join("anna", "room", 0, token=b"a", may_open=False) == [Refuse("anna", "too-many-rooms")]
-    assert len(rooms) == 0
-    rooms.join("anna", "room", 0, token=b"a")
-    assert rooms.join("ben", "room", 0, token=b"b", may_open=False)[0] == Seated("ben", 1, True)
+class Tally:
+    def __init__(self) -> None:
+        self.rooms = self.waiting = 0
+
+    def add(self, rooms: int, waiting: int) -> None:
+        self.rooms += rooms
+        self.waiting += waiting
+
+
+def test_a_room_counts_for_whoever_opened_it_until_it_is_forgotten() -> None:
+    rooms, opener, other = Rooms(600), Tally(), Tally()
+    rooms.join("anna", "room", 0, token=b"a", owner=opener)
+    assert (opener.rooms, opener.waiting) == (1, 1)
+    rooms.join("ben", "room", 0, token=b"b", owner=other)
+    assert (opener.rooms, opener.waiting) == (1, 0)
+    rooms.lost("anna", 1)
+    assert (opener.rooms, opener.waiting) == (1, 1)
+    rooms.expire(601)
+    assert (opener.rooms, opener.waiting, other.rooms) == (0, 0, 0)
 
 
 def test_whoever_has_no_seat_can_neither_leave_nor_send() -> None:

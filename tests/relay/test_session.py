@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.relay import kit
 from whisperd.relay.limits import Limits
-from whisperd.relay.session import Relay, Session, WhisperdSession, WhisperSession
+from whisperd.relay.session import Session, WhisperdSession, WhisperSession
+from whisperd.relay.shared import Relay
 
 ROOM, ANNA, BEN, CARL = ("A" * 43, "E" * 43, "I" * 43, "M" * 43)
 
@@ -18,6 +20,7 @@ class Recorder:
     def __init__(self) -> None:
         self.sent: list[tuple[bytes, bool]] = []
         self.closed: tuple[int, str] | None = None
+        self.held = 0.0
 
     def send(self, payload: bytes, binary: bool) -> None:
         if self.closed is None:
@@ -25,6 +28,9 @@ class Recorder:
 
     def close(self, code: int, reason: str) -> None:
         self.closed = (code, reason)
+
+    def hold(self, seconds: float) -> None:
+        self.held = seconds
 
     def types(self) -> list[str]:
         found = [json.loads(payload) for payload, binary in self.sent if not binary]
@@ -35,12 +41,13 @@ class Recorder:
 class World:
     def __init__(self, **bounds: int) -> None:
         self.now = 0.0
-        self.limits = Limits(**{"max_connections": 9, "max_rooms": 9, "max_frame": 1024, "room_expiry": 600, **bounds})
+        self.limits = Limits(kit.bounds(**bounds))
+        self.listener = self.limits.new_listener()
         self.relay = Relay(self.limits, lambda: self.now, b"salt")
 
     def session(self, dialect: type[Session] = WhisperdSession) -> tuple[Session, Recorder]:
         wire = Recorder()
-        return dialect(self.relay, wire), wire
+        return dialect(self.relay, wire, self.limits.source(self.listener, None, self.now)), wire
 
     def joined(self, token: str, room: str = ROOM) -> tuple[Session, Recorder]:
         session, wire = self.session()
@@ -197,3 +204,74 @@ def test_whatever_comes_in_a_session_answers_with_a_known_code_or_not_at_all(
         session.received(payload, binary)
     session.lost()
     assert all(json.loads(payload)["type"] in ("joined", "error") for payload, _ in wire.sent)
+
+
+def test_who_takes_no_seat_in_time_is_told_and_closed_and_leaving_starts_the_time_anew() -> None:
+    world = World(join_timeout=60)
+    _, idle = world.session()
+    anna, at_anna = world.joined(ANNA)
+    world.now = 50
+    anna.received(b'{"type":"leave"}', False)
+    world.now = 60
+    world.relay.expire()
+    assert idle.types() == ["join-timeout"]
+    assert idle.closed == (4014, "join-timeout")
+    anna.received(b'{"type":"leave"}', False)
+    world.now = 110
+    world.relay.expire()
+    assert at_anna.types() == ["joined", "not-joined", "join-timeout"]
+    assert world.relay.seatless == {}
+
+
+def test_a_third_party_who_is_refused_holds_nothing() -> None:
+    world = World()
+    world.joined(ANNA)
+    world.joined(BEN)
+    _, refused = world.joined(CARL)
+    assert refused.types() == ["room-full"]
+    assert (len(world.relay.rooms), world.limits.total.held[1:], world.relay.seatless) == (1, [1, 0], {})
+
+
+def test_a_flood_is_held_back_first_and_closed_with_the_time_to_wait_when_it_goes_on() -> None:
+    world = World(circuit_frame_rate=64, burst=1)
+    _, at_anna = world.joined(ANNA)
+    ben, at_ben = world.joined(BEN)
+    for _ in range(95):
+        ben.received(b"x", True)
+    assert (at_ben.held, at_ben.closed) == (0.5, None)
+    for _ in range(64):
+        ben.received(b"x", True)
+    assert at_ben.closed == (4011, "too-many-frames")
+    told = json.loads(at_ben.sent[-1][0])
+    assert (told["code"], told["fatal"], told["retry_after"]) == ("too-many-frames", True, 2)
+    assert json.loads(at_anna.sent[-1][0]) == {"type": "peer-left", "reason": "lost"}
+    assert world.limits.refused["too-many-frames"] == 1
+
+
+def test_frames_that_were_not_charged_yet_are_charged_at_the_end() -> None:
+    world = World(frame_rate=10)
+    anna, _ = world.joined(ANNA)
+    anna.lost()
+    anna.lost()
+    assert world.limits.total.until[2] == pytest.approx(0.1)
+
+
+def test_the_seconds_to_wait_are_told_in_the_other_dialect_too() -> None:
+    world = World(join_rate=1, burst=1)
+    for expected in ([], ["too-many-joins"]):
+        session, wire = world.session(WhisperSession)
+        session.received(whisper("join", sessionCode="CODE", isInitiator=True), False)
+        assert [json.loads(payload)["code"] for payload, _ in wire.sent] == expected
+    assert json.loads(wire.sent[0][0]) == {
+        "type": "error", "code": "too-many-joins", "message": "there are too many joins at the moment",
+        "retry_after": 1}
+
+
+def test_a_relay_that_drains_opens_no_room_and_lets_those_finish_who_have_one() -> None:
+    world = World()
+    world.joined(ANNA)
+    world.limits.draining = True
+    _, refused = world.joined(CARL, "Q" * 43)
+    assert refused.closed == (4016, "draining")
+    _, at_ben = world.joined(BEN)
+    assert at_ben.types() == ["joined", "ready"]

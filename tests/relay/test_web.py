@@ -100,12 +100,12 @@ def test_everything_else_is_not_there() -> None:
 
 
 def test_no_answer_tells_a_version() -> None:
-    for response in (web.overloaded(), web.refusal(web.HttpRefused(400, "no")), web.respond(200, "")):
+    for response in (web.denial(503, "draining"), web.refusal(web.HttpRefused(400, "no")), web.respond(200, "")):
         assert parsed(response)[1]["Server"] == "whisperd"
 
 
 def test_a_relay_that_is_full_says_when_to_come_again() -> None:
-    status, fields, body = parsed(web.overloaded())
+    status, fields, body = parsed(web.denial(503, "too-many-connections"))
     assert (status, fields["Retry-After"], json.loads(body)["code"]) == (503, "30", "too-many-connections")
 
 

@@ -1,7 +1,7 @@
 """The connections of one listener, and autobahn's options for them.
 
-Deadlines in seconds: 30 for a request's head (dripping does not extend it), 10 for a close; a ping after 30 of silence,
-dead after two more of these without an answer.
+Deadlines in seconds: ``handshake_timeout`` for a request's head (dripping does not extend it), 10 for a close; a ping
+after 30 of silence, dead after two more of these without an answer.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from whisperd.relay import web
-from whisperd.relay.session import Relay
+from whisperd.relay.listeners import circuit
+from whisperd.relay.scopes import Scope
+from whisperd.relay.shared import Relay
 from whisperd.relay.websocket import CLOSE_TIMEOUT, RelayProtocol
 
-HEAD_TIMEOUT = 30
 PING_INTERVAL = 30
 PING_TIMEOUT = 2 * PING_INTERVAL
-#: Bytes on top of the transport's buffer (64 KiB) that may wait for a reader who does not read; at least 4 frames.
-MAX_UNSENT = 1_048_576
 
 
 class _Timer:
@@ -32,27 +31,36 @@ class _Timer:
 
 
 class RelayFactory(WebSocketServerFactory):
-    """The connections of one listener. ``onion``: its clients come through Tor, and hear no number of rooms."""
+    """The connections of one listener. ``onion``: its clients come through Tor, and hear no number of rooms;
+    ``circuits``: something trusted in front of it says by which circuit each came."""
 
     noisy = False
 
-    def __init__(self, relay: Relay, clock: Any, *, onion: bool = False) -> None:
+    def __init__(self, relay: Relay, clock: Any, *, onion: bool = False, circuits: bool = False) -> None:
         super().__init__(server=web.SERVER, reactor=clock)
         self.relay = relay
         self.onion = onion
         self.call_later = clock.callLater
-        self.max_unsent = max(MAX_UNSENT, 4 * relay.limits.max_frame)
+        self.scope = relay.limits.new_listener()
+        self._circuits = circuits
         self.protocols: set[RelayProtocol] = set()
         self._empty: Deferred[None] | None = None
         self._batched_timer = _Timer(clock.callLater)
         self.setProtocolOptions(
-            versions=[13], webStatus=False, failByDrop=False, openHandshakeTimeout=HEAD_TIMEOUT,
-            closeHandshakeTimeout=CLOSE_TIMEOUT, autoPingInterval=PING_INTERVAL, autoPingTimeout=PING_TIMEOUT,
-            maxFramePayloadSize=relay.limits.max_frame, maxMessagePayloadSize=relay.limits.max_frame,
+            versions=[13], webStatus=False, failByDrop=False, closeHandshakeTimeout=CLOSE_TIMEOUT,
+            autoPingInterval=PING_INTERVAL, autoPingTimeout=PING_TIMEOUT,
         )
         # autobahn copies 29 options to each connection and formats them for a debug log; here they are the class's.
         options = {name: getattr(self, name) for name in RelayProtocol.CONFIG_ATTRS}
         self.protocol: Any = type("RelayProtocol", (RelayProtocol,), {**options, "CONFIG_ATTRS": ()})
+        self.apply()
+
+    def apply(self) -> None:
+        """Put the bounds of the relay into force, for connections that are there too."""
+        bounds = self.relay.limits.bounds
+        self.max_unsent = max(bounds.max_unsent, 4 * bounds.max_frame)
+        self.protocol.openHandshakeTimeout = bounds.handshake_timeout
+        self.protocol.maxFramePayloadSize = self.protocol.maxMessagePayloadSize = bounds.max_frame
 
     def buildProtocol(self, addr: object) -> Any:
         """Return a protocol, or None (Twisted then closes the socket) when there are too many sockets already."""
@@ -62,9 +70,17 @@ class RelayFactory(WebSocketServerFactory):
         protocol.factory = self
         return protocol
 
-    def health(self) -> dict[str, object]:
-        """Return what ``/health`` says on this listener."""
-        return {"status": "ok"} if self.onion else {"status": "ok", "sessions": len(self.relay.rooms)}
+    def source(self, transport: Any) -> Scope:
+        """Return what a new WebSocket on ``transport`` is counted for."""
+        number = circuit(transport.getPeer()) if self._circuits else None
+        return self.relay.limits.source(self.scope, number, self.relay.now())
+
+    def page(self, head: web.Head) -> bytes:
+        """Return the answer to a plain request on this listener."""
+        draining = self.relay.limits.draining
+        health: dict[str, object] = {"status": "draining" if draining else "ok"}
+        return web.answer(head, health if self.onion else {**health, "sessions": len(self.relay.rooms)},
+                          503 if draining else 200)
 
     def go_away(self) -> Deferred[None]:
         """Tell every client that the relay stops; the Deferred fires when the last connection is gone."""

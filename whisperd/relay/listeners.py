@@ -1,8 +1,14 @@
-"""Listener strings and what is in their way: ``tcp:``, ``unix:`` and ``systemd:``. [whisperd.toml(5), relay.listen]"""
+"""Listener strings and what is in their way: ``tcp:``, ``unix:`` and ``systemd:``, and any of them behind ``haproxy:``.
+
+With ``haproxy:`` each connection begins with a line of the PROXY protocol, from a program in front that is trusted. The
+addresses in it are thrown away, except for what tor writes there with ``HiddenServiceExportCircuitID haproxy``: the
+number of the circuit, as the last 32 bits of an address of fc00:dead:beef:4dad::/64. [whisperd.toml(5), relay.listen]
+"""
 
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import re
 import socket
@@ -14,24 +20,45 @@ from twisted.internet.endpoints import serverFromString
 from whisperd.errors import AddressInUse, ConfigError
 
 _KINDS = ("tcp", "unix", "systemd")
+_PROXIED = "haproxy:"
+_CIRCUITS = ipaddress.IPv6Network("fc00:dead:beef:4dad::/64")
 
 
 def endpoint(reactor: Any, description: str) -> Any:
     """Return the endpoint of a listener string; raises ConfigError, or AddressInUse for a unix socket that answers."""
+    given, proxied = description, description.startswith(_PROXIED)
+    description = description.removeprefix(_PROXIED)
     kind, _, rest = description.partition(":")
     if kind not in _KINDS:
-        raise not_a_listener(description)
+        raise not_a_listener(given)
     if kind == "unix":
         # Twisted's lock file names a process id, which another process may have by the next start.
         description += "" if "lockfile=" in rest else ":lockfile=0"
         path = re.split(r"(?<!\\):", rest)[0].removeprefix("address=").replace("\\:", ":")
         if not path:
-            raise not_a_listener(description)
+            raise not_a_listener(given)
         _remove_stale(path)
     try:
-        return serverFromString(reactor, description)
+        return serverFromString(reactor, _PROXIED + description if proxied else description)
     except (ValueError, TypeError, LookupError, AttributeError):
-        raise not_a_listener(description) from None
+        raise not_a_listener(given) from None
+
+
+def tells_circuits(description: str) -> bool:
+    """Return whether something in front of this listener tells by which circuit each connection came."""
+    return description.startswith(_PROXIED)
+
+
+def circuit(peer: Any) -> int | None:
+    """Return the number of the tor circuit that a PROXY line named, None when it named none.
+
+    [tor(1), HiddenServiceExportCircuitID]
+    """
+    try:
+        address = ipaddress.IPv6Address(getattr(peer, "host", ""))
+    except ValueError:
+        return None
+    return int(address) & 0xFFFF_FFFF if address in _CIRCUITS else None
 
 
 def _remove_stale(path: str) -> None:
@@ -63,7 +90,8 @@ def why_not(description: str, error: Any) -> AddressInUse | ConfigError:
 def not_a_listener(description: str) -> ConfigError:
     """Return what to tell of a string that describes no listener."""
     return ConfigError(f"relay.listen: {description!r} is not a listener",
-                       remedy="Write 'tcp:PORT:interface=ADDRESS', 'unix:PATH' or 'systemd:domain=INET:name=NAME'.")
+                       remedy="Write 'tcp:PORT:interface=ADDRESS', 'unix:PATH' or 'systemd:domain=INET:name=NAME', or "
+                              "one of these behind 'haproxy:'.")
 
 
 def address(port: Any) -> str:

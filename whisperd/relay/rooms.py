@@ -10,54 +10,25 @@ the order in which they are to be carried out. [whisperd-protocol(7), RELAY]
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import Protocol
 
-from msgspec import Struct
-
-
-class Seated(Struct, frozen=True):
-    """``client`` has got this seat, 0 or 1; ``peer`` says whether the other seat has a live connection."""
-
-    client: Hashable
-    seat: int
-    peer: bool
+from whisperd.relay.effects import Deliver, Effect, Paired, PartnerGone, Refuse, Seated
 
 
-class Paired(Struct, frozen=True):
-    """Both seats of ``client``'s room have a live connection from now on."""
+class Owner(Protocol):
+    """Whoever a room is counted for."""
 
-    client: Hashable
-
-
-class PartnerGone(Struct, frozen=True):
-    """The other seat has no connection any more; ``reason`` is ``left`` (for good) or ``lost``."""
-
-    client: Hashable
-    reason: str
-
-
-class Deliver(Struct, frozen=True):
-    """Hand ``payload`` to ``client``, untouched."""
-
-    client: Hashable
-    payload: bytes
-    binary: bool
-
-
-class Refuse(Struct, frozen=True):
-    """Tell ``client`` of the error ``code``, a key of wire.frames.ERRORS; after a fatal one it has no seat."""
-
-    client: Hashable
-    code: str
-
-
-Effect = Seated | Paired | PartnerGone | Deliver | Refuse
+    def add(self, rooms: int, waiting: int) -> None:
+        """Count so many rooms more, and so many more that wait for a live connection."""
 
 
 class _Room:
-    __slots__ = ("clients", "name", "tokens", "used")
+    __slots__ = ("clients", "counted", "name", "owner", "tokens", "used")
 
-    def __init__(self, name: Hashable) -> None:
+    def __init__(self, name: Hashable, owner: Owner | None) -> None:
         self.name = name
+        self.owner = owner
+        self.counted = (0, 0)
         self.clients: list[Hashable | None] = [None, None]
         self.tokens: list[bytes | None] = [None, None]
         self.used = 0.0
@@ -69,6 +40,12 @@ class _Room:
     @property
     def empty(self) -> bool:
         return self.clients == [None, None] and self.tokens == [None, None]
+
+    def count(self, rooms: int, waiting: int) -> None:
+        """Tell the owner as what this room counts from now on."""
+        if self.owner is not None:
+            self.owner.add(rooms - self.counted[0], waiting - self.counted[1])
+        self.counted = (rooms, waiting)
 
     def free(self, seat: int) -> bool:
         return self.clients[seat] is None and self.tokens[seat] is None
@@ -85,7 +62,7 @@ class Rooms:
     join, leave or loss; one with two live connections never expires."""
 
     def __init__(self, expiry: float) -> None:
-        self._expiry = expiry
+        self.expiry = expiry
         self._rooms: dict[Hashable, _Room] = {}
         self._unpaired: dict[Hashable, _Room] = {}  # the one that was unused for longest comes first
         self._places: dict[Hashable, tuple[_Room, int]] = {}
@@ -93,23 +70,28 @@ class Rooms:
     def __len__(self) -> int:
         return len(self._rooms)
 
+    def __contains__(self, name: Hashable) -> bool:
+        return name in self._rooms
+
+    def seated(self, client: Hashable) -> bool:
+        """Return whether ``client`` holds a seat."""
+        return client in self._places
+
     @property
     def waiting(self) -> int:
         """Return how many rooms lack a live connection on one seat or both."""
         return len(self._unpaired)
 
     def join(self, client: Hashable, name: Hashable, now: float, *, token: bytes | None = None,
-             seat: int | None = None, may_open: bool = True) -> list[Effect]:
+             seat: int | None = None, owner: Owner | None = None) -> list[Effect]:
         """Seat ``client`` by its token, which takes its seat again, or by a seat number, which has to be free.
 
-        Errors, which change nothing: ``already-joined``; ``too-many-rooms`` when the room is not there and may not be
-        opened; ``room-full``. The older connection of a token that comes again is told ``replaced``.
+        A room that is not there is opened, and counted for ``owner``. Errors, which change nothing:
+        ``already-joined``, ``room-full``. The older connection of a token that comes again is told ``replaced``.
         """
         if client in self._places:
             return [Refuse(client, "already-joined")]
-        if not may_open and name not in self._rooms:
-            return [Refuse(client, "too-many-rooms")]
-        room = self._rooms.get(name) or _Room(name)
+        room = self._rooms.get(name) or _Room(name, owner)
         chosen = room.choose(token, seat)
         if chosen is None:
             return [Refuse(client, "room-full")]
@@ -155,7 +137,7 @@ class Rooms:
         effects: list[Effect] = []
         while self._unpaired:
             room = next(iter(self._unpaired.values()))
-            if now - room.used < self._expiry:
+            if now - room.used < self.expiry:
                 break
             self._forget(room)
             for client in room.clients:
@@ -166,8 +148,8 @@ class Rooms:
 
     def clear(self) -> None:
         """Forget everything, without a word to anybody."""
-        self._rooms.clear()
-        self._unpaired.clear()
+        for room in list(self._rooms.values()):
+            self._forget(room)
         self._places.clear()
 
     def _vacate(self, client: Hashable, now: float, reason: str) -> list[Effect]:
@@ -187,7 +169,9 @@ class Rooms:
         self._unpaired.pop(room.name, None)
         if not room.paired:
             self._unpaired[room.name] = room
+        room.count(1, int(not room.paired))
 
     def _forget(self, room: _Room) -> None:
         self._rooms.pop(room.name, None)
         self._unpaired.pop(room.name, None)
+        room.count(0, 0)

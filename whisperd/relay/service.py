@@ -15,10 +15,11 @@ from twisted.internet.task import LoopingCall
 
 from whisperd.interfaces import Random
 from whisperd.logs import note
+from whisperd.relay.bounds import Bounds
 from whisperd.relay.factory import RelayFactory
 from whisperd.relay.limits import Limits
-from whisperd.relay.listeners import address, endpoint, not_a_listener, why_not
-from whisperd.relay.session import Relay
+from whisperd.relay.listeners import address, endpoint, not_a_listener, tells_circuits, why_not
+from whisperd.relay.shared import Relay
 
 #: Seconds that clients have to answer the close when the relay stops.
 STOP_TIMEOUT = 3
@@ -37,8 +38,7 @@ class RelayService(Service):
         self._settings = settings
         self._reactor = reactor
         self._clock = clock or reactor
-        limits = Limits(max_connections=settings.max_connections, max_rooms=settings.max_rooms,
-                        max_frame=settings.max_frame, room_expiry=settings.room_expiry)
+        limits = Limits(Bounds.read(settings))
         now: Callable[[], float] = clock.seconds if clock else time.monotonic
         self._relay = Relay(limits, now, random(32))
         self._listeners: list[tuple[Any, RelayFactory]] = []
@@ -104,7 +104,7 @@ class RelayService(Service):
         return Deferred.fromCoroutine(self.stop())
 
     async def _open(self, description: str, *, onion: bool) -> Any:
-        factory = RelayFactory(self._relay, self._clock, onion=onion)
+        factory = RelayFactory(self._relay, self._clock, onion=onion, circuits=tells_circuits(description))
         try:
             port = await endpoint(self._reactor, description).listen(factory)
         except CannotListenError as error:
@@ -115,7 +115,8 @@ class RelayService(Service):
             raise not_a_listener(description) from None
         self._listeners.append((port, factory))
         if not self._sweep.running:
-            self._sweep.start(min(5.0, self._settings.room_expiry / 4), now=False)
+            shortest = min(self._settings.room_expiry, self._settings.join_timeout)
+            self._sweep.start(min(5.0, shortest / 4), now=False)
         return port
 
     async def _close_ports(self) -> None:

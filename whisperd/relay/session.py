@@ -5,18 +5,22 @@ A session never sees a transport, only a Wire; which dialect it speaks is its cl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
-from hashlib import sha256
+from collections.abc import Hashable
 from typing import Protocol
 
 from whisperd.logs import note
-from whisperd.relay.limits import Limits
-from whisperd.relay.rooms import Deliver, Effect, Paired, PartnerGone, Refuse, Rooms, Seated
+from whisperd.relay.effects import Effect, Paired, PartnerGone, Refuse, Seated
+from whisperd.relay.limits import Denial
+from whisperd.relay.scopes import Scope
+from whisperd.relay.shared import Relay
 from whisperd.wire import frames, whisper
+
+#: A session's frames, or bytes of frames, that may go uncharged until the limits are asked.
+UNCHARGED_FRAMES, UNCHARGED_BYTES = 32, 32_768
 
 
 class Wire(Protocol):
-    """What a session needs of its connection. All three may be called after the connection is gone."""
+    """What a session needs of its connection. All of it may be called after the connection is gone."""
 
     def send(self, payload: bytes, binary: bool) -> None:
         """Send one message."""
@@ -24,61 +28,55 @@ class Wire(Protocol):
     def close(self, code: int, reason: str) -> None:
         """Close with a WebSocket close code; nothing that still comes in is handed to the session."""
 
-
-class Relay:
-    """What all connections of one relay share. ``now`` returns seconds of any clock that does not go back; ``salt``
-    makes what is kept of a seat token good for nothing elsewhere."""
-
-    def __init__(self, limits: Limits, now: Callable[[], float], salt: bytes) -> None:
-        self.limits = limits
-        self.now = now
-        self.rooms = Rooms(limits.room_expiry)
-        self._salt = salt
-
-    def digest(self, token: str) -> bytes:
-        """Return what the relay keeps of a seat token: SHA-256(salt ‖ token), 32 bytes."""
-        return sha256(self._salt + token.encode()).digest()
-
-    def perform(self, effects: Iterable[Effect]) -> None:
-        """Carry out what the rooms have decided; their clients are sessions."""
-        for effect in effects:
-            session: Session = effect.client  # type: ignore[assignment]
-            if type(effect) is Deliver:
-                session.wire.send(effect.payload, effect.binary)
-            else:
-                session.tell(effect)
-
-    def expire(self) -> None:
-        """Forget the rooms whose time is over."""
-        before = len(self.rooms)
-        self.perform(self.rooms.expire(self.now()))
-        for _ in range(before - len(self.rooms)):
-            note("relay-room-expired")
+    def hold(self, seconds: float) -> None:
+        """Read nothing for so long; what has been read already is still handed over."""
 
 
 class Session:
-    """One WebSocket connection, from its opening to its end."""
+    """One WebSocket connection, from its opening to its end. ``source`` is what it is counted for."""
 
-    def __init__(self, relay: Relay, wire: Wire) -> None:
+    def __init__(self, relay: Relay, wire: Wire, source: Scope) -> None:
         self.relay = relay
         self.wire = wire
+        self.source = source
+        self._frames = self._bytes = 0
+        relay.seatless[self] = relay.now()
 
     def received(self, payload: bytes, binary: bool) -> None:
         """Take one whole message; text is valid UTF-8 and no message is larger than the limit."""
+        if self.charge(len(payload)):
+            self.handle(payload, binary)
+
+    def charge(self, size: int) -> bool:
+        """Count a frame of ``size`` bytes; False: there were too many, and the session is over."""
+        self._frames += 1
+        self._bytes += size
+        if self._frames < UNCHARGED_FRAMES and self._bytes < UNCHARGED_BYTES:
+            return True
+        verdict = self._settle()
+        if isinstance(verdict, Denial):
+            self.refuse(verdict.code, verdict.retry_after)
+            return False
+        if verdict > 0:
+            self.wire.hold(verdict)
+        return True
+
+    def handle(self, payload: bytes, binary: bool) -> None:
+        """Do what a message asks for."""
         raise NotImplementedError
 
     def tell(self, effect: Effect) -> None:
         """Send the client what an effect means in its dialect."""
         raise NotImplementedError
 
-    def encode_error(self, code: str) -> bytes:
+    def encode_error(self, code: str, retry_after: int | None) -> bytes:
         raise NotImplementedError
 
-    def refuse(self, code: str) -> None:
+    def refuse(self, code: str, retry_after: int | None = None) -> None:
         """Tell the client of an error; a fatal one ends the session, and the partner hears that it is gone."""
         self.relay.limits.refused[code] += 1
         note("relay-refused", code=code)
-        self.wire.send(self.encode_error(code), False)
+        self.wire.send(self.encode_error(code, retry_after), False)
         close = frames.ERRORS[code].close
         if close is not None:
             self.wire.close(close, code)
@@ -86,18 +84,36 @@ class Session:
 
     def lost(self) -> None:
         """Take note that the connection is gone; may be called more than once."""
+        self.relay.seatless.pop(self, None)
         self.relay.perform(self.relay.rooms.lost(self, self.relay.now()))
+        self._settle()
+
+    def _settle(self) -> float | Denial:
+        frames, size, self._frames, self._bytes = self._frames, self._bytes, 0, 0
+        return self.relay.limits.spend(self.source, frames, size, self.relay.now()) if frames else 0.0
 
     def _join(self, name: Hashable, *, token: bytes | None = None, seat: int | None = None) -> None:
-        relay = self.relay
-        relay.perform(relay.rooms.join(self, name, relay.now(), token=token, seat=seat,
-                                       may_open=relay.limits.room_allowed(len(relay.rooms))))
+        relay, now = self.relay, self.relay.now()
+        if not relay.rooms.seated(self):
+            denial = relay.limits.join(self.source, now, opens=name not in relay.rooms)
+            if denial is not None:
+                self.refuse(denial.code, denial.retry_after)
+                return
+        relay.perform(relay.rooms.join(self, name, now, token=token, seat=seat, owner=self.source))
+        if relay.rooms.seated(self):
+            relay.seatless.pop(self, None)
+
+    def _leave(self) -> None:
+        relay, now = self.relay, self.relay.now()
+        if relay.rooms.seated(self):
+            relay.seatless[self] = now
+        relay.perform(relay.rooms.leave(self, now))
 
 
 class WhisperdSession(Session):
     """The dialect ``whisperd.1``."""
 
-    def received(self, payload: bytes, binary: bool) -> None:
+    def handle(self, payload: bytes, binary: bool) -> None:
         relay = self.relay
         if binary:
             relay.perform(relay.rooms.forward(self, payload, True))
@@ -110,31 +126,31 @@ class WhisperdSession(Session):
         if isinstance(frame, frames.Join):
             self._join((frames.SUBPROTOCOL, frame.room), token=relay.digest(frame.token))
         else:
-            relay.perform(relay.rooms.leave(self, relay.now()))
+            self._leave()
 
     def tell(self, effect: Effect) -> None:
-        limits = self.relay.limits
+        bounds = self.relay.limits.bounds
         frame: frames.ServerFrame
         match effect:
             case Refuse():
                 self.refuse(effect.code)
                 return
             case Seated():
-                frame = frames.Joined(effect.seat, effect.peer, frames.Limits(limits.max_frame, limits.room_expiry))
+                frame = frames.Joined(effect.seat, effect.peer, frames.Limits(bounds.max_frame, bounds.room_expiry))
             case Paired():
                 frame = frames.Ready()
             case PartnerGone():
                 frame = frames.PeerLeft(effect.reason)
         self.wire.send(frames.encode_server(frame), False)
 
-    def encode_error(self, code: str) -> bytes:
-        return frames.encode_server(frames.RelayError.of(code))
+    def encode_error(self, code: str, retry_after: int | None) -> bytes:
+        return frames.encode_server(frames.RelayError.of(code, retry_after))
 
 
 class WhisperSession(Session):
     """WH15P3R's dialect: a room is told of ``ready`` and of errors, and hears nothing of who leaves."""
 
-    def received(self, payload: bytes, binary: bool) -> None:
+    def handle(self, payload: bytes, binary: bool) -> None:
         if binary:
             self.refuse("bad-frame")
             return
@@ -155,5 +171,5 @@ class WhisperSession(Session):
         elif isinstance(effect, Paired):
             self.wire.send(frames.encode_server(frames.Ready()), False)
 
-    def encode_error(self, code: str) -> bytes:
-        return whisper.encode_whisper_error(code)
+    def encode_error(self, code: str, retry_after: int | None) -> bytes:
+        return whisper.encode_whisper_error(code, retry_after)

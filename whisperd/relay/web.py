@@ -16,16 +16,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from whisperd.wire.codes import ERRORS
-from whisperd.wire.frames import SUBPROTOCOL
+from whisperd.wire.frames import SUBPROTOCOL, RelayError, encode_server
 
 MAX_HEAD = 8_192
 #: What the relay calls itself; no version, so that nobody can sort relays by their holes.
 SERVER = "whisperd"
 
 _REASONS = {
-    200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 426: "Upgrade Required",
-    431: "Request Header Fields Too Large", 503: "Service Unavailable", 505: "HTTP Version Not Supported",
+    200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout",
+    426: "Upgrade Required", 431: "Request Header Fields Too Large", 503: "Service Unavailable",
+    505: "HTTP Version Not Supported",
 }
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,16}) ([!-~]+) HTTP/([0-9])\.([0-9])\Z")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00\r\n]*?)[ \t]*\Z")
@@ -100,8 +100,8 @@ def upgrade(head: Head) -> Upgrade | None:
     return Upgrade(key, SUBPROTOCOL)
 
 
-def answer(head: Head, health: Mapping[str, object]) -> bytes:
-    """Return the whole answer to a plain request; ``health`` is what ``/health`` says."""
+def answer(head: Head, health: Mapping[str, object], status: int = 200) -> bytes:
+    """Return the whole answer to a plain request; ``health`` is what ``/health`` says, with ``status``."""
     bare = head.method == "HEAD"
     if head.path not in ("/", "/health"):
         return respond(404, "there is nothing here\n", bare=bare)
@@ -109,7 +109,7 @@ def answer(head: Head, health: Mapping[str, object]) -> bytes:
         return respond(405, "only GET and HEAD are answered here\n", {"Allow": "GET, HEAD"})
     if head.path == "/":
         return respond(200, "This is a whisperd relay. It passes on, and it keeps nothing.\n", bare=bare)
-    return respond(200, json.dumps(health, separators=(",", ":")), kind="application/json", bare=bare)
+    return respond(status, json.dumps(health, separators=(",", ":")), kind="application/json", bare=bare)
 
 
 def refusal(error: HttpRefused) -> bytes:
@@ -117,12 +117,10 @@ def refusal(error: HttpRefused) -> bytes:
     return respond(error.status, f"{error}\n", error.headers)
 
 
-def overloaded() -> bytes:
-    """Return the whole answer to a WebSocket handshake beyond the connection cap."""
-    kind = ERRORS["too-many-connections"]
-    body = {"type": "error", "code": "too-many-connections", "message": kind.message, "fatal": True,
-            "retry_after": kind.retry_after}
-    return respond(503, json.dumps(body, separators=(",", ":")), {"Retry-After": str(kind.retry_after)},
+def denial(status: int, code: str, retry_after: int | None = None) -> bytes:
+    """Return the whole answer to a client that is turned away; its body is the error as a WebSocket would say it."""
+    error = RelayError.of(code, retry_after)
+    return respond(status, encode_server(error).decode(), {"Retry-After": str(error.retry_after)},
                    kind="application/json")
 
 

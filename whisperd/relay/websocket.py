@@ -14,6 +14,7 @@ from autobahn.twisted.websocket import WebSocketServerProtocol
 from twisted.internet.interfaces import ITCPTransport
 
 from whisperd.relay import web
+from whisperd.relay.scopes import Scope
 from whisperd.relay.session import Session, WhisperdSession, WhisperSession
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class RelayProtocol(WebSocketServerProtocol):
     _drop_call: Any = None
     _congested = False
     _unsent = 0
+    _hold_call: Any = None
 
     # -- the socket: overridden because autobahn formats the client's address and debug texts here, at every read ----
 
@@ -51,7 +53,8 @@ class RelayProtocol(WebSocketServerProtocol):
         if self._congested:
             self._unsent += len(data)
             if self._unsent > self.factory.max_unsent:
-                self.dropConnection(abort=True)
+                self._unsent = -self.factory.max_unsent  # what is told of it has to fit on top
+                self._too_slow()
                 return
         self.transport.write(data)
 
@@ -59,10 +62,10 @@ class RelayProtocol(WebSocketServerProtocol):
         self.factory.protocols.discard(self)
         self.factory.relay.limits.socket_closed()
         if self.session is not None:
-            self.factory.relay.limits.connection_closed()
+            self.factory.relay.limits.disconnect(self.session.source)
             self.session.lost()
             self.session = None
-        for call in (self._drop_call, self.closeHandshakeTimeoutCall):  # autobahn leaves the second one running
+        for call in (self._drop_call, self._hold_call, self.closeHandshakeTimeoutCall):  # autobahn forgets the last
             if call is not None and call.active():
                 call.cancel()
         self._connectionLost(reason)
@@ -80,20 +83,29 @@ class RelayProtocol(WebSocketServerProtocol):
             self._answer(web.refusal(error))
             return
         if wanted is None:
-            self._answer(web.answer(head, self.factory.health()))
-        elif not self.factory.relay.limits.connection_opened():
-            self._answer(web.overloaded())
+            self._answer(self.factory.page(head))
+            return
+        source = self.factory.source(self.transport)
+        denial = self.factory.relay.limits.connect(source, self.factory.relay.now())
+        if denial is not None:
+            self._answer(web.denial(503, denial.code, denial.retry_after))
         else:
-            self._open(wanted, head.rest)
+            self._open(wanted, head.rest, source)
+
+    def onOpenHandshakeTimeout(self) -> None:
+        self.openHandshakeTimeoutCall = None
+        if self.state == self.STATE_CONNECTING:
+            self.factory.relay.limits.refused["handshake-timeout"] += 1
+            self._answer(web.denial(408, "handshake-timeout"))
 
     def _answer(self, response: bytes) -> None:
         self.transport.write(response)
         self.wasClean = True
         self.dropConnection(abort=False)
 
-    def _open(self, wanted: web.Upgrade, rest: bytes) -> None:
+    def _open(self, wanted: web.Upgrade, rest: bytes, source: Scope) -> None:
         dialect = WhisperSession if wanted.subprotocol is None else WhisperdSession
-        self.session = dialect(self.factory.relay, self)
+        self.session = dialect(self.factory.relay, self, source)
         self.data = rest
         self._wskey, self.websocket_version = wanted.key, 13
         self.websocket_extensions: list[Any] = []  # whatever is offered: no compression, no extension
@@ -107,6 +119,16 @@ class RelayProtocol(WebSocketServerProtocol):
         if not self.failedByMe and self.session is not None:
             self.session.received(b"".join(self.message_data), self.message_is_binary)
         self.message_data = []
+
+    def onPing(self, payload: bytes) -> None:
+        if not self.failedByMe and self.session is not None and self.session.charge(len(payload)):
+            self.sendPong(payload)
+
+    def onMessageFrameBegin(self, length: int) -> None:
+        """Count the parts of a message, of which there can be any number without a byte in them."""
+        if not self.failedByMe and self.session is not None and not self.current_frame.fin:
+            self.session.charge(0)
+        super().onMessageFrameBegin(length)
 
     def send(self, payload: bytes, binary: bool) -> None:
         """Send one message; nothing happens when the connection is closing or gone."""
@@ -123,6 +145,14 @@ class RelayProtocol(WebSocketServerProtocol):
     def stopProducing(self) -> None:
         self._congested = False
 
+    def hold(self, seconds: float) -> None:
+        """Read nothing for so long."""
+        if self._hold_call is not None and self._hold_call.active():
+            self._hold_call.reset(seconds)
+        else:
+            self.transport.pauseProducing()
+            self._hold_call = self.factory.call_later(seconds, self.transport.resumeProducing)
+
     # -- the end -----------------------------------------------------------------------------------------------------
 
     def close(self, code: int, reason: str) -> None:
@@ -136,6 +166,13 @@ class RelayProtocol(WebSocketServerProtocol):
         if self.state == self.STATE_OPEN and self.session is not None:
             self.session.refuse("shutting-down")
         elif self.state == self.STATE_CONNECTING:
+            self.dropConnection(abort=True)
+
+    def _too_slow(self) -> None:
+        """More waits for the client than may; it has CLOSE_TIMEOUT to read that and why."""
+        if self.state == self.STATE_OPEN and self.session is not None and not self.failedByMe:
+            self.session.refuse("slow-reader")
+        else:
             self.dropConnection(abort=True)
 
     def _fail_connection(self, code: int = 1001, reason: str = "") -> None:

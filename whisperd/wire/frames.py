@@ -80,10 +80,10 @@ class RelayError(Struct, frozen=True, tag_field="type", tag="error", omit_defaul
     retry_after: int | None = None
 
     @classmethod
-    def of(cls, code: str) -> RelayError:
-        """Return the frame for a key of ERRORS."""
+    def of(cls, code: str, retry_after: int | None = None) -> RelayError:
+        """Return the frame for a key of ERRORS; ``retry_after`` instead of what the table has."""
         kind = ERRORS[code]
-        return cls(code, kind.message, kind.fatal, kind.retry_after)
+        return cls(code, kind.message, kind.fatal, retry_after or kind.retry_after)
 
 
 class _AnyType(Struct):

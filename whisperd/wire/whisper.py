@@ -59,6 +59,8 @@ def decode_whisper(data: bytes) -> WhisperFrame:
     return frame
 
 
-def encode_whisper_error(code: str) -> bytes:
-    """Return the text frame that tells a WH15P3R client of an error."""
-    return _encode({"type": "error", "code": code, "message": ERRORS[code].message})
+def encode_whisper_error(code: str, retry_after: int | None = None) -> bytes:
+    """Return the text frame that tells a WH15P3R client of an error; ``retry_after`` instead of what the table has."""
+    kind = ERRORS[code]
+    wait = retry_after or kind.retry_after
+    return _encode({"type": "error", "code": code, "message": kind.message} | ({"retry_after": wait} if wait else {}))

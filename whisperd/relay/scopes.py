@@ -1,0 +1,70 @@
+"""What circuits, listeners and the whole relay use, as counters and as buckets of time.
+
+A bucket is one number, the time until when its rate is used up in advance: ``n`` of something that may come ``rate``
+times a second use up ``n / rate`` seconds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from weakref import WeakValueDictionary
+
+from whisperd.relay.bounds import ROOMS, WAITING
+
+
+class Level:
+    """The bounds of one kind of scope, 0 standing for none, and how often each has refused or slowed somebody."""
+
+    def __init__(self, name: str, most: tuple[int, ...], rates: tuple[int, ...]) -> None:
+        self.name = name
+        self.most = most
+        self.rates = rates
+        self.refused: Counter[str] = Counter()
+        self.slowed: Counter[str] = Counter()
+
+
+class Scope:
+    """What one circuit, one listener or the whole relay uses: ``held`` at the moment, by kind of bound, and ``until``
+    when its rates are used up in advance, by kind of rate."""
+
+    __slots__ = ("__weakref__", "circuits", "held", "level", "parent", "until")
+
+    def __init__(self, level: Level, parent: Scope | None = None) -> None:
+        self.level = level
+        self.parent = parent
+        self.held = [0, 0, 0]
+        self.until = [0.0, 0.0, 0.0, 0.0]
+        self.circuits: WeakValueDictionary[object, Scope] | None = None  # of a listener
+
+    def __iter__(self) -> Iterator[Scope]:
+        """Yield this scope and those around it."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
+
+    def add(self, rooms: int, waiting: int) -> None:
+        """Count rooms in or out, here and around."""
+        for scope in self:
+            scope.held[ROOMS] += rooms
+            scope.held[WAITING] += waiting
+
+    def spent(self, rate: int, now: float, burst: float) -> float:
+        """Return how many seconds of a rate are used up: at most three bursts, or the clock has gone back."""
+        ahead = self.until[rate] - now
+        return ahead if 0.0 < ahead <= 3 * burst else 0.0
+
+    def charge(self, rate: int, amount: int, now: float, burst: float) -> float:
+        """Use up ``amount`` of a rate; return how many seconds of it are used up then."""
+        per_second = self.level.rates[rate]
+        if not per_second:
+            return 0.0
+        spent = min(self.spent(rate, now, burst) + amount / per_second, 3 * burst)
+        self.until[rate] = now + spent
+        return spent
+
+    def wait(self, rate: int, now: float, burst: float) -> float:
+        """Return the seconds until one more fits into a rate; 0 when it does now."""
+        per_second = self.level.rates[rate]
+        return max(self.spent(rate, now, burst) - max(burst - 1 / per_second, 0.0), 0.0) if per_second else 0.0
