@@ -37,6 +37,7 @@ EXTRAS = {
         "hypothesis>=6.130,<7",
         "ruff>=0.14,<0.18",
         "mypy>=1.18,<3",
+        "doubleratchet>=1.3,<2",
         "pqcrypto==0.4.*",
     ],
 }

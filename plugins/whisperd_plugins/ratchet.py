@@ -1,4 +1,4 @@
-"""The state of a Double Ratchet with header keys, and the steps that change it [Double Ratchet, 4.3 to 4.6].
+"""The state of a Double Ratchet, and the steps that change it [Double Ratchet, 3 and 4.3 to 4.6].
 
 A received message is a ``Step`` first: it holds what would change, and nothing changes before ``commit``, after the
 message has proved authentic. Names here and in the paper: ``root`` RK, ``private`` DHs, ``peer`` DHr, ``sending`` CKs,
@@ -6,9 +6,14 @@ HKs and Ns, ``receiving`` CKr, HKr and Nr, ``next_sending`` NHKs, ``next_receivi
 
 The new key pair of a turn is made when the next message is sent, not when one is received [Double Ratchet, 8.5]:
 keys live shorter, and receiving needs no randomness.
+
+``RatchetState`` is that with header encryption; those of the other ratchets say where they differ.
 """
 
 from __future__ import annotations
+
+import struct
+from typing import ClassVar
 
 from whisperd.errors import MessageRejected
 from whisperd.interfaces import Random
@@ -19,10 +24,13 @@ from whisperd_plugins.sodium import KEY, wipe
 
 #: The number of the last message that a chain can have.
 LAST_NUMBER = 2**32 - 2
+#: A header in clear: ratchet key(32) ‖ previous(4) ‖ number(4).
+HEADER = struct.Struct(">32sII")
+COUNTS = struct.Struct(">II")
 
 
 class Chain:
-    """One symmetric chain: chain key and header key (32 bytes each), and the number of its next message.
+    """One symmetric chain: chain key and header key, and the number of its next message.
 
     A sending chain also has the public ratchet key that its headers show."""
 
@@ -44,13 +52,15 @@ class Chain:
 class Turn:
     """What a message under a new ratchet key would change besides the chain."""
 
-    __slots__ = ("missing", "next_receiving", "peer", "root")
+    __slots__ = ("beside", "missing", "next_receiving", "peer", "root")
 
     def __init__(self, peer: bytes, missing: Keys, root: bytearray, next_receiving: bytearray) -> None:
         self.peer = peer
         self.missing = missing
         self.root = root
         self.next_receiving = next_receiving
+        #: What a ratchet that runs beside this one would change.
+        self.beside = bytearray()
 
 
 class Step:
@@ -73,6 +83,17 @@ class Step:
 class RatchetState:
     """One side of a ratchet; ``sending`` is None for a responder at first and between a turn and the answer."""
 
+    #: The first byte of a dump: which ratchet's it is, and its version.
+    FORM: ClassVar[int] = 1
+    #: Sizes of a chain key and of a header key.
+    CHAIN_KEY: ClassVar[int] = KEY
+    HEADER_KEY: ClassVar[int] = KEY
+    #: Most messages of one chain that one message may overtake.
+    MOST_SKIPPED: ClassVar[int] = MAX_SKIP
+
+    message_key = staticmethod(message_key)
+    next_chain_key = staticmethod(next_chain_key)
+
     __slots__ = (
         "info", "next_receiving", "next_sending", "peer", "previous", "private", "receiving", "root", "sending",
         "skipped",
@@ -90,17 +111,22 @@ class RatchetState:
         self.previous = 0
         self.skipped = SkippedKeys()
 
-    def begin_sending(self, random: Random) -> Chain:
+    def header(self, sending: Chain, random: Random) -> bytes:
+        """Return the header of the next message of ``sending``: ratchet key(32) ‖ previous(4) ‖ number(4)."""
+        return sending.public + COUNTS.pack(self.previous, sending.number)
+
+    def begin_sending(self, random: Random, beside: bytearray | None = None) -> Chain:
         """Make a new ratchet key pair (draws 32 bytes) and the sending chain of it [Double Ratchet, 4.6, DHRatchetHE].
 
-        Raises ValueError when the peer's ratchet key is not known, or of low order."""
+        ``beside`` is appended to its chain key. Raises ValueError when the peer's ratchet key is not known, or of low
+        order."""
         if not self.peer:
             raise ValueError("the other side has to speak first")
         private = bytearray(random(KEY))
         root, key, following = self._turn_root(private, self.peer)
         wipe(self.root, self.private)
         self.root, self.private = root, private
-        self.sending = Chain(key, self.next_sending, public=sodium.public_key(private))
+        self.sending = Chain(_joined(key, beside), self.next_sending, public=sodium.public_key(private))
         self.next_sending = following
         return self.sending
 
@@ -119,41 +145,44 @@ class RatchetState:
         if number < chain.number:
             return self.late_step(self.skipped.current, number)
         if number == chain.number:
-            return _forward(chain.key, number, {})
-        missing, key = _walk(chain.key, chain.number, number)
-        step = _forward(key, number, missing)
+            return self._forward(chain.key, number, {})
+        missing, key = self._walk(chain.key, chain.number, number)
+        step = self._forward(key, number, missing)
         wipe(key)
         return step
 
-    def turn_step(self, peer: bytes, previous: int, number: int) -> Step:
+    def turn_step(self, header: bytes, beside: bytearray | None = None) -> Step:
         """Return the step for a message under a new ratchet key [Double Ratchet, 4.6, DHRatchetHE].
 
-        Raises MessageRejected when the key is not valid, came out of turn, or too much would be skipped."""
+        ``beside`` is appended to the first chain key. Raises MessageRejected when the key is not valid, came out of
+        turn, or too much would be skipped."""
         if self.private is None:
             raise MessageRejected("the other side turned the ratchet twice")
+        peer, previous, number = HEADER.unpack_from(header)
         behind: Keys = {}
         if self.receiving is not None and previous > self.receiving.number:
-            behind, last = _walk(self.receiving.key, self.receiving.number, previous)
+            behind, last = self._walk(self.receiving.key, self.receiving.number, previous)
             wipe(last)
         try:
             root, first, following = self._turn_root(self.private, sodium.check_public_key(peer))
         except ValueError as error:
             wipe(*behind.values())
             raise MessageRejected(str(error)) from None
+        first = _joined(first, beside)
         turn = Turn(peer, behind, root, following)
         try:
-            missing, key = _walk(first, 0, number)
+            missing, key = self._walk(first, 0, number)
         except MessageRejected:
             wipe(first)
             _forget_turn(turn)
             raise
-        step = _forward(key, number, missing)
+        step = self._forward(key, number, missing)
         step.turn = turn
         wipe(first, key)
         return step
 
-    def commit(self, step: Step) -> None:
-        """Change the state as the step says: its message was authentic."""
+    def commit(self, step: Step, header: bytes) -> None:
+        """Change the state as the step says: its message, with this header, was authentic."""
         if step.late is not None:
             self.skipped.remove(step.late, step.number)
             return
@@ -163,6 +192,14 @@ class RatchetState:
             self.receiving.advance(step.following, step.number + 1)  # type: ignore[union-attr]
         if step.missing:
             self.skipped.add(step.missing)
+
+    def dump_beside(self) -> bytes:
+        """Return the state of what runs beside this ratchet."""
+        return b""
+
+    def load_beside(self, body: bytes, place: int) -> int:
+        """Take what ``dump_beside`` gave from ``place`` on, and return where it ends; ValueError for anything else."""
+        return place
 
     def wipe(self) -> None:
         """Destroy every key."""
@@ -183,16 +220,42 @@ class RatchetState:
             wipe(self.sending.key, self.sending.header)
         wipe(self.root, self.private)
         self.peer, self.root, self.private, self.sending = turn.peer, turn.root, None, None
-        self.receiving = Chain(step.following, self.next_receiving, step.number + 1)
+        self.receiving = Chain(step.following, self._receiving_header(), step.number + 1)
         self.next_receiving = turn.next_receiving
+
+    def _receiving_header(self) -> bytearray:
+        """Return the header key of the chain that the peer has just begun."""
+        return self.next_receiving
 
     def _turn_root(self, private: bytearray, peer: bytes) -> tuple[bytearray, bytearray, bytearray]:
         """Return root key, chain key and next header key [Double Ratchet, 4.2, KDF_RK_HE]."""
         shared = sodium.agree(private, peer)
-        derived = hkdf(shared, self.root, self.info, 3 * KEY)
+        derived = hkdf(shared, self.root, self.info, 2 * KEY + self.HEADER_KEY)
         parts = derived[:KEY], derived[KEY : 2 * KEY], derived[2 * KEY :]
         wipe(shared, derived)
         return parts
+
+    def _forward(self, chain_key: bytearray, number: int, missing: Keys) -> Step:
+        if number > LAST_NUMBER:
+            raise MessageRejected("a chain has no such number")
+        step = Step(self.message_key(chain_key), number)
+        step.missing = missing
+        step.following = self.next_chain_key(chain_key)
+        return step
+
+    def _walk(self, chain_key: bytearray, start: int, until: int) -> tuple[Keys, bytearray]:
+        """Return the message keys from ``start`` up to ``until`` and the chain key there, a copy of the given one when
+        nothing lies between [Double Ratchet, 4.6, SkipMessageKeysHE]."""
+        if until - start > self.MOST_SKIPPED:
+            raise MessageRejected("the message lies too far ahead")
+        keys: Keys = {}
+        key = bytearray(chain_key)
+        for number in range(start, until):
+            keys[number] = bytearray(self.message_key(key))
+            following = self.next_chain_key(key)
+            wipe(key)
+            key = following
+        return keys, key
 
 
 def forget(step: Step) -> None:
@@ -204,28 +267,13 @@ def forget(step: Step) -> None:
 
 
 def _forget_turn(turn: Turn) -> None:
-    wipe(turn.root, turn.next_receiving, *turn.missing.values())
+    wipe(turn.root, turn.next_receiving, turn.beside, *turn.missing.values())
 
 
-def _forward(chain_key: bytearray, number: int, missing: Keys) -> Step:
-    if number > LAST_NUMBER:
-        raise MessageRejected("a chain has no such number")
-    step = Step(message_key(chain_key), number)
-    step.missing = missing
-    step.following = next_chain_key(chain_key)
-    return step
-
-
-def _walk(chain_key: bytearray, start: int, until: int) -> tuple[Keys, bytearray]:
-    """Return the message keys from ``start`` up to ``until`` and the chain key there, a copy of the given one when
-    nothing lies between [Double Ratchet, 4.6, SkipMessageKeysHE]."""
-    if until - start > MAX_SKIP:
-        raise MessageRejected("the message lies too far ahead")
-    keys: Keys = {}
-    key = bytearray(chain_key)
-    for number in range(start, until):
-        keys[number] = bytearray(message_key(key))
-        following = next_chain_key(key)
-        wipe(key)
-        key = following
-    return keys, key
+def _joined(key: bytearray, beside: bytearray | None) -> bytearray:
+    """Return ``key`` ‖ ``beside``, in place of ``key``."""
+    if beside is None:
+        return key
+    joined = key + beside
+    wipe(key)
+    return joined

@@ -7,6 +7,8 @@ from typing import Any
 
 from whisperd_plugins import double_he, ratchet_dump
 from whisperd_plugins.double_he import DoubleHeaderEncrypted, Session
+from whisperd_plugins.ratchet import RatchetState
+from whisperd_plugins.skipped import MAX_CHAINS, MAX_KEPT, MAX_SKIP
 
 from whisperd.errors import KeyExchangeRefused, MessageRejected
 
@@ -22,6 +24,11 @@ def breaks(*names: str) -> Any:
         return broken
 
     return note
+
+
+def earlier(dump: bytes) -> RatchetState:
+    """Return the state that was dumped."""
+    return ratchet_dump.load(dump, double_he.ROOT_INFO, RatchetState)
 
 
 class WithSession(DoubleHeaderEncrypted):
@@ -120,7 +127,7 @@ class NothingMayBeLost(WithSession):
             before = self.dump()
             plaintext = super().decrypt(message, ad)
             if self._state.skipped.total:
-                self._state = ratchet_dump.load(before, double_he.ROOT_INFO)
+                self._state = earlier(before)
                 raise MessageRejected
             return plaintext
 
@@ -137,7 +144,7 @@ class KeepsItsKeys(WithSession):
             except MessageRejected:
                 for old in OLD_STATES:
                     try:
-                        return Session(ratchet_dump.load(old, double_he.ROOT_INFO), self._random).decrypt(message, ad)
+                        return Session(earlier(old), self._random).decrypt(message, ad)
                     except MessageRejected:
                         continue
                 raise
@@ -281,33 +288,33 @@ class LastingOffer(DoubleHeaderEncrypted):
 
 @breaks("skip-bound")
 class BoundTooLow(DoubleHeaderEncrypted):
-    max_skip = double_he.MAX_SKIP + 1
+    max_skip = MAX_SKIP + 1
 
 
 @breaks("skip-bound")
 class BoundTooHigh(DoubleHeaderEncrypted):
-    max_skip = double_he.MAX_SKIP - 1
+    max_skip = MAX_SKIP - 1
 
 
 @breaks("kept-bound")
 class KeepsLess(DoubleHeaderEncrypted):
-    max_kept = double_he.MAX_KEPT + 97
+    max_kept = MAX_KEPT + 97
 
 
 @breaks("kept-bound")
 class KeepsMore(DoubleHeaderEncrypted):
-    max_kept = double_he.MAX_KEPT - 2_000
+    max_kept = MAX_KEPT - 2_000
     max_skip = 500
 
 
 @breaks("chains-bound")
 class FewerChains(DoubleHeaderEncrypted):
-    max_chains = double_he.MAX_CHAINS + 1
+    max_chains = MAX_CHAINS + 1
 
 
 @breaks("chains-bound")
 class MoreChains(DoubleHeaderEncrypted):
-    max_chains = double_he.MAX_CHAINS - 4
+    max_chains = MAX_CHAINS - 4
 
 
 @breaks("dump-and-load")
@@ -356,7 +363,7 @@ class NeverTurns(WithSession):
                 plaintext = super().decrypt(message, ad)
             except MessageRejected:
                 for dump in LATEST:
-                    session = Session(ratchet_dump.load(dump, double_he.ROOT_INFO), self._random)
+                    session = Session(earlier(dump), self._random)
                     try:
                         plaintext = session.decrypt(message, ad)
                     except MessageRejected:

@@ -1,0 +1,59 @@
+"""The bodies of messages: AES-256-GCM under a key and a nonce that come from the message key [Double Ratchet, 3.4].
+
+A body is what an ``Envelope`` makes of a plaintext, a message key(32, used once) and the associated data: that of the
+caller, followed by the header in clear. ``AesGcm`` is the plain one, ``cascade`` has another.
+
+The paper recommends AEADs that withstand the repeated use of a key; a message key here is used once, and the nonce
+comes from it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from whisperd_plugins.kdf import expand
+from whisperd_plugins.sodium import wipe
+
+_KEY = 32
+_MATERIAL = _KEY + 12
+
+
+class Envelope(Protocol):
+    """How a body is made; ``overhead`` is how much longer it is than its plaintext, in bytes."""
+
+    overhead: int
+
+    def close(self, key: bytes | bytearray, info: bytes, plaintext: bytes, ad: bytes) -> bytes: ...
+
+    def open(self, key: bytes | bytearray, info: bytes, body: bytes, ad: bytes) -> bytes | None: ...
+
+
+class AesGcm:
+    """key(32) ‖ nonce(12) = HKDF-Expand-SHA-512(message key, info); the body is AES-256-GCM under them."""
+
+    overhead = 16
+
+    def close(self, key: bytes | bytearray, info: bytes, plaintext: bytes, ad: bytes) -> bytes:
+        """Return the body of a plaintext."""
+        material = expand(key, info, _MATERIAL)
+        view = memoryview(material)
+        body = AESGCM(view[:_KEY]).encrypt(view[_KEY:], plaintext, ad)
+        wipe(material)
+        return body
+
+    def open(self, key: bytes | bytearray, info: bytes, body: bytes, ad: bytes) -> bytes | None:
+        """Return the plaintext of a body, or None when anything of it is not authentic."""
+        material = expand(key, info, _MATERIAL)
+        view = memoryview(material)
+        try:
+            return AESGCM(view[:_KEY]).decrypt(view[_KEY:], body, ad)
+        except InvalidTag:
+            return None
+        finally:
+            wipe(material)
+
+
+AES_GCM = AesGcm()

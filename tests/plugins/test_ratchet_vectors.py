@@ -1,0 +1,79 @@
+"""Makes the vectors of the ratchets anew and compares them with those that are there.
+
+Run as a program it writes the files: ``python -m tests.plugins.test_ratchet_vectors``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from whisperd_plugins.double import Double
+from whisperd_plugins.double_he import DoubleHeaderEncrypted
+
+from tests.plugins.vectors import Draws, read, write
+
+PLUGINS = {plugin.id: plugin for plugin in (DoubleHeaderEncrypted(), Double())}
+#: Who encrypts what, and what is heard when: "i" and "r" encrypt, a number delivers that message to the other side.
+SCRIPT = ("i", "i", "i", 0, "r", 3, 2, "i", "i", 5, "r", "r", 7, 1, 6, 4)
+SIDES = {"i": "initiator", "r": "responder"}
+
+
+def name(plugin_id: str) -> str:
+    return plugin_id.replace("-", "_") + ".json"
+
+
+class Talk:
+    """Two sides with one random source, and what they say written down."""
+
+    def __init__(self, plugin: Any, random: Draws, opening: dict[str, Any]) -> None:
+        self.random = random
+        offer, private = plugin.offer(random)
+        opening["offer"] = {"draws": random.noted(), "public": offer.hex()}
+        secret = random(32)
+        random.noted()
+        self.sides = {"i": plugin.initiator(secret, offer, random), "r": plugin.responder(secret, private, random)}
+        opening |= {"secret": secret.hex(), "initiator": {"draws": random.noted()}}
+        self.messages: list[tuple[str, bytes, bytes]] = []
+
+    def encrypt(self, sender: str) -> dict[str, Any]:
+        """Return the step in which a side encrypts the next message."""
+        plaintext, ad = b"message %d" % len(self.messages), b"ad %d" % (len(self.messages) % 2)
+        message = self.sides[sender].encrypt(plaintext, ad)
+        self.messages.append((sender, message, ad))
+        return {"encrypt": SIDES[sender], "plaintext": plaintext.hex(), "ad": ad.hex(),
+                "draws": self.random.noted(), "message": message.hex()}
+
+    def decrypt(self, number: int) -> dict[str, Any]:
+        """Return the step in which the other side decrypts a message, with its state after it."""
+        sender, message, ad = self.messages[number]
+        receiver = "r" if sender == "i" else "i"
+        plaintext = self.sides[receiver].decrypt(message, ad)
+        return {"decrypt": SIDES[receiver], "number": number, "plaintext": plaintext.hex(),
+                "dump": self.sides[receiver].dump().hex()}
+
+
+def make(plugin: Any) -> dict[str, Any]:
+    vectors: dict[str, Any] = {"about": f"{plugin.id}, version {plugin.version}. 'draws' are the random bytes of each "
+                                        "step in order; all values in hexadecimal."}
+    talk = Talk(plugin, Draws(f"whisperd/1 vectors {plugin.id}"), vectors)
+    vectors["steps"] = [talk.encrypt(step) if isinstance(step, str) else talk.decrypt(step) for step in SCRIPT]
+    return vectors
+
+
+@pytest.mark.parametrize("plugin", PLUGINS.values(), ids=PLUGINS)
+def test_the_vectors_are_what_the_code_makes(plugin):
+    assert make(plugin) == read(name(plugin.id))
+
+
+@pytest.mark.parametrize("plugin", PLUGINS.values(), ids=PLUGINS)
+def test_every_dump_of_the_vectors_loads(plugin):
+    dumps = [step["dump"] for step in read(name(plugin.id))["steps"] if "dump" in step]
+    assert len(dumps) == 8
+    for dump in dumps:
+        assert plugin.load(bytes.fromhex(dump), Draws("unused")).dump().hex() == dump
+
+
+if __name__ == "__main__":
+    for each in PLUGINS.values():
+        write(name(each.id), make(each))
