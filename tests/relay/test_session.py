@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tests.relay import kit
 from whisperd.relay.limits import Limits
-from whisperd.relay.session import Session, WhisperdSession, WhisperSession
+from whisperd.relay.session import Session, WhisperdSession
 from whisperd.relay.shared import Relay
+from whisperd.relay.whisper import WhisperSession
 
 ROOM, ANNA, BEN, CARL = ("A" * 43, "E" * 43, "I" * 43, "M" * 43)
 
@@ -21,6 +22,7 @@ class Recorder:
         self.sent: list[tuple[bytes, bool]] = []
         self.closed: tuple[int, str] | None = None
         self.held = 0.0
+        self.asked: list = []
 
     def send(self, payload: bytes, binary: bool) -> None:
         if self.closed is None:
@@ -31,6 +33,9 @@ class Recorder:
 
     def hold(self, seconds: float) -> None:
         self.held = seconds
+
+    def probe(self, answer) -> None:
+        self.asked.append(answer)
 
     def types(self) -> list[str]:
         found = [json.loads(payload) for payload, binary in self.sent if not binary]

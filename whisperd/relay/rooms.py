@@ -77,6 +77,11 @@ class Rooms:
         """Return whether ``client`` holds a seat."""
         return client in self._places
 
+    def holder(self, name: Hashable, seat: int) -> Hashable | None:
+        """Return the client that has this seat, None when it is empty."""
+        room = self._rooms.get(name)
+        return None if room is None else room.clients[seat]
+
     @property
     def waiting(self) -> int:
         """Return how many rooms lack a live connection on one seat or both."""

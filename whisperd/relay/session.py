@@ -1,11 +1,11 @@
-"""One connection's side of the protocol: frames in, calls of the rooms, frames out, in either dialect.
+"""One connection's side of the protocol: frames in, calls of the rooms, frames out; and the dialect ``whisperd.1``.
 
 A session never sees a transport, only a Wire; which dialect it speaks is its class. [whisperd-protocol(7), RELAY]
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Protocol
 
 from whisperd.logs import note
@@ -13,7 +13,7 @@ from whisperd.relay.effects import Effect, Paired, PartnerGone, Refuse, Seated
 from whisperd.relay.limits import Denial
 from whisperd.relay.scopes import Scope
 from whisperd.relay.shared import Relay
-from whisperd.wire import frames, whisper
+from whisperd.wire import frames
 
 #: A session's frames, or bytes of frames, that may go uncharged until the limits are asked.
 UNCHARGED_FRAMES, UNCHARGED_BYTES = 32, 32_768
@@ -30,6 +30,9 @@ class Wire(Protocol):
 
     def hold(self, seconds: float) -> None:
         """Read nothing for so long; what has been read already is still handed over."""
+
+    def probe(self, answer: Callable[[bool], None]) -> None:
+        """Ask the client for a sign of life, and call ``answer``; with False after its session is lost."""
 
 
 class Session:
@@ -99,7 +102,11 @@ class Session:
             if denial is not None:
                 self.refuse(denial.code, denial.retry_after)
                 return
-        relay.perform(relay.rooms.join(self, name, now, token=token, seat=seat, owner=self.source))
+        self._take(name, token=token, seat=seat)
+
+    def _take(self, name: Hashable, *, token: bytes | None = None, seat: int | None = None) -> None:
+        relay = self.relay
+        relay.perform(relay.rooms.join(self, name, relay.now(), token=token, seat=seat, owner=self.source))
         if relay.rooms.seated(self):
             relay.seatless.pop(self, None)
 
@@ -145,31 +152,3 @@ class WhisperdSession(Session):
 
     def encode_error(self, code: str, retry_after: int | None) -> bytes:
         return frames.encode_server(frames.RelayError.of(code, retry_after))
-
-
-class WhisperSession(Session):
-    """WH15P3R's dialect: a room is told of ``ready`` and of errors, and hears nothing of who leaves."""
-
-    def handle(self, payload: bytes, binary: bool) -> None:
-        if binary:
-            self.refuse("bad-frame")
-            return
-        try:
-            frame = whisper.decode_whisper(payload)
-        except frames.FrameError as error:
-            self.refuse(error.code)
-            return
-        name = ("wh15p3r", frame.session_code)
-        if isinstance(frame, whisper.WhisperJoin):
-            self._join(name, seat=0 if frame.is_initiator else 1)
-        else:
-            self.relay.perform(self.relay.rooms.forward(self, payload, False, name))
-
-    def tell(self, effect: Effect) -> None:
-        if isinstance(effect, Refuse):
-            self.refuse(effect.code)
-        elif isinstance(effect, Paired):
-            self.wire.send(frames.encode_server(frames.Ready()), False)
-
-    def encode_error(self, code: str, retry_after: int | None) -> bytes:
-        return whisper.encode_whisper_error(code, retry_after)

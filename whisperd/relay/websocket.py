@@ -1,40 +1,32 @@
 """The WebSocket edge: autobahn between a socket and a Session, with autobahn's traps closed.
 
-autobahn frames, unmasks, validates UTF-8, pings and closes. The opening handshake is read by ``relay.web``, so that
-plain HTTP gets proper answers, the whole head has one deadline, and no header and no address is kept. Deadlines in
-seconds: 30 for the head (dripping does not extend it), 10 for a close; a ping after 30 of silence, dead after two
-more of these without an answer.
+autobahn frames, unmasks, validates UTF-8, pings and closes; how a connection begins stands in ``relay.opening``, and
+its deadlines in ``relay.factory``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-from autobahn.twisted.websocket import WebSocketServerProtocol
 from twisted.internet.interfaces import ITCPTransport
 
-from whisperd.relay import web
-from whisperd.relay.scopes import Scope
-from whisperd.relay.session import Session, WhisperdSession, WhisperSession
-
-if TYPE_CHECKING:
-    from whisperd.relay.factory import RelayFactory
+from whisperd.relay.opening import OpeningProtocol
+from whisperd.relay.probe import Probe
 
 CLOSE_TIMEOUT = 10
 
 _BROKEN = {1009: "frame-too-large", 1007: "not-text-utf8"}
 
 
-class RelayProtocol(WebSocketServerProtocol):
+class RelayProtocol(OpeningProtocol):
     """One connection, plain HTTP or WebSocket; the Wire of its session."""
 
-    factory: RelayFactory
-    transport: Any
-    session: Session | None = None
     _drop_call: Any = None
     _congested = False
     _unsent = 0
     _hold_call: Any = None
+    _probe: Probe | None = None
 
     # -- the socket: overridden because autobahn formats the client's address and debug texts here, at every read ----
 
@@ -64,53 +56,13 @@ class RelayProtocol(WebSocketServerProtocol):
         if self.session is not None:
             self.factory.relay.limits.disconnect(self.session.source)
             self.session.lost()
+            self._shown(False)
             self.session = None
         for call in (self._drop_call, self._hold_call, self.closeHandshakeTimeoutCall):  # autobahn forgets the last
             if call is not None and call.active():
                 call.cancel()
         self._connectionLost(reason)
         self.factory.tell_if_empty()
-
-    # -- the opening handshake ---------------------------------------------------------------------------------------
-
-    def processHandshake(self) -> None:
-        try:
-            head = web.read_head(self.data)
-            if head is None:
-                return
-            wanted = web.upgrade(head)
-        except web.HttpRefused as error:
-            self._answer(web.refusal(error))
-            return
-        if wanted is None:
-            self._answer(self.factory.page(head))
-            return
-        source = self.factory.source(self.transport)
-        denial = self.factory.relay.limits.connect(source, self.factory.relay.now())
-        if denial is not None:
-            self._answer(web.denial(503, denial.code, denial.retry_after))
-        else:
-            self._open(wanted, head.rest, source)
-
-    def onOpenHandshakeTimeout(self) -> None:
-        self.openHandshakeTimeoutCall = None
-        if self.state == self.STATE_CONNECTING:
-            self.factory.relay.limits.refused["handshake-timeout"] += 1
-            self._answer(web.denial(408, "handshake-timeout"))
-
-    def _answer(self, response: bytes) -> None:
-        self.transport.write(response)
-        self.wasClean = True
-        self.dropConnection(abort=False)
-
-    def _open(self, wanted: web.Upgrade, rest: bytes, source: Scope) -> None:
-        dialect = WhisperSession if wanted.subprotocol is None else WhisperdSession
-        self.session = dialect(self.factory.relay, self, source)
-        self.data = rest
-        self._wskey, self.websocket_version = wanted.key, 13
-        self.websocket_extensions: list[Any] = []  # whatever is offered: no compression, no extension
-        self.websocket_protocols = [wanted.subprotocol] if wanted.subprotocol else []
-        self.succeedHandshake(wanted.subprotocol)
 
     # -- messages ----------------------------------------------------------------------------------------------------
 
@@ -123,6 +75,10 @@ class RelayProtocol(WebSocketServerProtocol):
     def onPing(self, payload: bytes) -> None:
         if not self.failedByMe and self.session is not None and self.session.charge(len(payload)):
             self.sendPong(payload)
+
+    def onPong(self, payload: bytes) -> None:
+        if not self.failedByMe and self.session is not None and self.session.charge(len(payload)):
+            self._shown(True)
 
     def onMessageFrameBegin(self, length: int) -> None:
         """Count the parts of a message, of which there can be any number without a byte in them."""
@@ -153,6 +109,16 @@ class RelayProtocol(WebSocketServerProtocol):
             self.transport.pauseProducing()
             self._hold_call = self.factory.call_later(seconds, self.transport.resumeProducing)
 
+    def probe(self, answer: Callable[[bool], None]) -> None:
+        """Ask the client for a sign of life."""
+        self._probe = self._probe or Probe(self, self.factory.call_later)
+        self._probe.ask(answer)
+
+    def _shown(self, alive: bool) -> None:
+        probe, self._probe = self._probe, None
+        if probe is not None:
+            probe.settle(alive)
+
     # -- the end -----------------------------------------------------------------------------------------------------
 
     def close(self, code: int, reason: str) -> None:
@@ -160,6 +126,12 @@ class RelayProtocol(WebSocketServerProtocol):
         self.failedByMe = True
         if self.state == self.STATE_OPEN:
             self.sendCloseFrame(code, reason.encode())
+
+    def give_up(self) -> None:
+        """Drop a connection whose client does not answer."""
+        if self.session is not None:
+            self.session.lost()
+        self.dropConnection(abort=True)
 
     def go_away(self) -> None:
         """Tell the client that the relay stops, and close; a client that has not asked for anything is just closed."""

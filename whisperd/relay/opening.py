@@ -1,0 +1,66 @@
+"""The opening handshake of a connection: plain HTTP gets an answer, a WebSocket is let in or told why not.
+
+It is read by ``relay.web`` and not by autobahn, so that plain HTTP gets proper answers, the whole head has one
+deadline, and no header and no address is kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autobahn.twisted.websocket import WebSocketServerProtocol
+
+from whisperd.relay import web
+from whisperd.relay.scopes import Scope
+from whisperd.relay.session import Session, WhisperdSession
+from whisperd.relay.whisper import WhisperSession
+
+if TYPE_CHECKING:
+    from whisperd.relay.factory import RelayFactory
+
+
+class OpeningProtocol(WebSocketServerProtocol):
+    """One connection until it is a WebSocket, or has its answer; a Wire comes of it."""
+
+    factory: RelayFactory
+    transport: Any
+    session: Session | None = None
+
+    def processHandshake(self) -> None:
+        try:
+            head = web.read_head(self.data)
+            if head is None:
+                return
+            wanted = web.upgrade(head)
+        except web.HttpRefused as error:
+            self._answer(web.refusal(error))
+            return
+        if wanted is None:
+            self._answer(self.factory.page(head))
+            return
+        source = self.factory.source(self.transport)
+        denial = self.factory.relay.limits.connect(source, self.factory.relay.now())
+        if denial is not None:
+            self._answer(web.denial(503, denial.code, denial.retry_after))
+        else:
+            self._open(wanted, head.rest, source)
+
+    def onOpenHandshakeTimeout(self) -> None:
+        self.openHandshakeTimeoutCall = None
+        if self.state == self.STATE_CONNECTING:
+            self.factory.relay.limits.refused["handshake-timeout"] += 1
+            self._answer(web.denial(408, "handshake-timeout"))
+
+    def _answer(self, response: bytes) -> None:
+        self.transport.write(response)
+        self.wasClean = True
+        self.dropConnection(abort=False)
+
+    def _open(self, wanted: web.Upgrade, rest: bytes, source: Scope) -> None:
+        dialect = WhisperSession if wanted.subprotocol is None else WhisperdSession
+        self.session = dialect(self.factory.relay, self, source)  # type: ignore[arg-type]
+        self.data = rest
+        self._wskey, self.websocket_version = wanted.key, 13
+        self.websocket_extensions: list[Any] = []  # whatever is offered: no compression, no extension
+        self.websocket_protocols = [wanted.subprotocol] if wanted.subprotocol else []
+        self.succeedHandshake(wanted.subprotocol)
