@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable
 
 import nacl.bindings as sodium_bindings
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA87PrivateKey
 
 from whisperd.interfaces import Random
 from whisperd_plugins import sodium
+
+#: A public key, and what signs with the private one.
+KeyPair = tuple[bytes, Callable[[bytes], bytes]]
 
 
 class KnownAnswerWrong(Exception):
@@ -33,17 +38,35 @@ def expect(name: str, found: bytes, known: str) -> None:
 
 
 class KnownIdentity:
-    """The identity of one self-test, with an Ed25519 and an X25519 key drawn in this order."""
+    """The identity of one self-test, with a key of each of ``kinds``, drawn in this order."""
 
-    def __init__(self, random: Random) -> None:
-        self._signing_public, self._signing = sodium_bindings.crypto_sign_seed_keypair(random(32))
-        self._agreeing = bytearray(random(32))
+    def __init__(self, kinds: Iterable[str], random: Random) -> None:
+        self._agreeing = bytearray()
+        self._signing: dict[str, KeyPair] = {}
+        for kind in kinds:
+            if kind == "x25519":
+                self._agreeing = bytearray(random(32))
+            else:
+                self._signing[kind] = _SIGNERS[kind](random)
 
     def public(self, kind: str) -> bytes:
-        return self._signing_public if kind == "ed25519" else sodium.public_key(self._agreeing)
+        return self._signing[kind][0] if kind in self._signing else sodium.public_key(self._agreeing)
 
     def sign(self, kind: str, message: bytes) -> bytes:
-        return sodium_bindings.crypto_sign(message, self._signing)[:64]
+        return self._signing[kind][1](message)
 
     def agree(self, public: bytes) -> bytes:
         return bytes(sodium.agree(self._agreeing, public))
+
+
+def _ed25519(random: Random) -> KeyPair:
+    public, private = sodium_bindings.crypto_sign_seed_keypair(random(32))
+    return public, lambda message: sodium_bindings.crypto_sign(message, private)[:64]
+
+
+def _mldsa87(random: Random) -> KeyPair:
+    private = MLDSA87PrivateKey.from_seed_bytes(random(32))
+    return private.public_key().public_bytes_raw(), private.sign
+
+
+_SIGNERS: dict[str, Callable[[Random], KeyPair]] = {"ed25519": _ed25519, "mldsa87": _mldsa87}

@@ -11,6 +11,7 @@ import hmac
 import struct
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA87PublicKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM1024PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -102,26 +103,55 @@ def public_of(private: bytes) -> bytes:
     return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
 
 
-def key_exchange(message: bytes, bundle: bytes, identity: bytes, prekeys: list[bytes]) -> bytes:
-    """KEY EXCHANGE: the inviter's side; ``prekeys`` are SPK, OPK unless of last resort, and the seed of the KEM key."""
+MESSAGES = {
+    "pqxdh-25519-mlkem1024": (
+        ("bundle", 0x51, 32), ("signing", 0x01, 32), ("identity", 0x05, 32), ("ephemeral", 0x05, 32),
+        ("ciphertext", 0x1A, 1568), ("signature", 0x41, 64), ("confirmation", 0x52, 32)),
+    "pqxdh-25519-mlkem1024-mldsa87": (
+        ("bundle", 0x51, 32), ("signing", 0x01, 32), ("identity", 0x05, 32), ("ml-dsa", 0x02, 2592),
+        ("ephemeral", 0x05, 32), ("ciphertext", 0x1A, 1568), ("signature", 0x41, 64), ("ml-dsa signature", 0x42, 4627),
+        ("confirmation", 0x52, 32)),
+}
+INFOS = {
+    "pqxdh-25519-mlkem1024": b"whisperd/1_CURVE25519_SHA-512_ML-KEM-1024",
+    "pqxdh-25519-mlkem1024-mldsa87": b"whisperd/1_CURVE25519_SHA-512_ML-KEM-1024_ML-DSA-87",
+}
+
+
+def message_fields(suite: str, message: bytes) -> dict[str, bytes]:
+    """KEY EXCHANGE: the fields of the message of a suite"""
     parts, place = {}, 1
-    for name, tag, size in (("bundle", 0x51, 32), ("signing", 0x01, 32), ("identity", 0x05, 32),
-                            ("ephemeral", 0x05, 32), ("ciphertext", 0x1A, 1568), ("signature", 0x41, 64),
-                            ("confirmation", 0x52, 32)):
+    for name, tag, size in MESSAGES[suite]:
         assert message[place] == tag
         parts[name] = message[place + 1:place + 1 + size]
         place += 1 + size
     assert (message[0], place) == (0x10, len(message))
+    return parts
+
+
+def check_message_signatures(suite: str, message: bytes, parts: dict[str, bytes]) -> None:
+    """KEY EXCHANGE: raises unless every signature of the message verifies"""
+    ed25519 = Ed25519PublicKey.from_public_bytes(parts["signing"])
+    if suite.endswith("-mldsa87"):
+        unsigned = message[:-33 - 4628 - 65]
+        signed = b"whisperd/1 pqxdh mldsa87 message" + unsigned
+        MLDSA87PublicKey.from_public_bytes(parts["ml-dsa"]).verify(parts["ml-dsa signature"], signed)
+    else:
+        signed = b"whisperd/1 pqxdh identity\x01" + parts["signing"] + b"\x05" + parts["identity"]
+    ed25519.verify(parts["signature"], signed)
+
+
+def key_exchange(suite: str, message: bytes, bundle: bytes, identity: bytes, prekeys: list[bytes]) -> bytes:
+    """KEY EXCHANGE: the inviter's side; ``prekeys`` are SPK, OPK unless of last resort, and the seed of the KEM key."""
+    parts = message_fields(suite, message)
     assert parts["bundle"] == hashlib.sha256(bundle).digest()
-    signed = b"whisperd/1 pqxdh identity\x01" + parts["signing"] + b"\x05" + parts["identity"]
-    Ed25519PublicKey.from_public_bytes(parts["signing"]).verify(parts["signature"], signed)
+    check_message_signatures(suite, message, parts)
     signed_prekey, *one_time, seed = prekeys
     material = b"\xff" * 32 + dh(signed_prekey, parts["identity"]) + dh(identity, parts["ephemeral"])
     material += dh(signed_prekey, parts["ephemeral"])
     material += b"".join(dh(key, parts["ephemeral"]) for key in one_time)
     material += MLKEM1024PrivateKey.from_seed_bytes(seed).decapsulate(parts["ciphertext"])
-    info = b"whisperd/1_CURVE25519_SHA-512_ML-KEM-1024"
-    info += hashlib.sha512(bundle).digest() + hashlib.sha512(message[:-33]).digest()
+    info = INFOS[suite] + hashlib.sha512(bundle).digest() + hashlib.sha512(message[:-33]).digest()
     output = expand(extract(bytes(64), material), info, 64)
     assert output[32:] == parts["confirmation"]
     return output[:32]

@@ -61,9 +61,12 @@ def test_words_and_numbers(case):
     assert page.number(unhex(case["number_bytes"])) == case["number"]
 
 
-@pytest.mark.parametrize("case", vectors("pqxdh.json")["cases"], ids=lambda case: case["name"])
+@pytest.mark.parametrize("case", [{"file": file, **case} for file in ("pqxdh", "pqxdh_mldsa87")
+                                  for case in vectors(f"{file}.json")["cases"]],
+                         ids=lambda case: f"{case['file']} {case['name']}")
 def test_the_key_exchange(case):
-    secret = page.key_exchange(unhex(case["message"]), unhex(case["bundle"]["public"]),
+    suite = vectors(f"{case['file']}.json")["about"].partition(",")[0]
+    secret = page.key_exchange(suite, unhex(case["message"]), unhex(case["bundle"]["public"]),
                                unhex(case["inviter"]["draws"])[1], unhex(case["bundle"]["draws"]))
     assert secret == unhex(case["secret"])
 

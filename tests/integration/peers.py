@@ -9,10 +9,10 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from tests.peer.support import real_plugins
 from whisperd.config import load
 from whisperd.peer.service import PeerService
 from whisperd.plugin.identity import MemoryIdentity
+from whisperd.plugin.registry import Registry
 from whisperd.relay.service import RelayService
 from whisperd.store.memory import MemoryStore
 from whisperd.tor.dial import Dialer
@@ -82,9 +82,9 @@ class Person:
         self.events: list[tuple[str, dict[str, Any]]] = []
         self._watchers: list[tuple[Callable[[], bool], Deferred[None]]] = []
         values = load(overrides={f"peer.{name}": value for name, value in settings.items()}).peer
-        self.service = PeerService(values, registry=real_plugins(), reactor=reactor, dialer=self.dialer,
-                                   own_relay=lambda: own_relay, emit=self._emit, new_identity=MemoryIdentity,
-                                   store=MemoryStore())
+        self.service = PeerService(values, registry=Registry.load(values.kex, values.ratchet), reactor=reactor,
+                                   dialer=self.dialer, own_relay=lambda: own_relay, emit=self._emit,
+                                   new_identity=MemoryIdentity, store=MemoryStore())
 
     def _emit(self, name: str, **fields: Any) -> None:
         self.events.append((name, fields))

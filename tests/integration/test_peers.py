@@ -59,7 +59,7 @@ async def test_the_list_shows_what_is_in_force(scene):
     await scene.meet()
     (row,) = await scene.anna.service.list()
     assert row == {"chat": "c1", "role": "inviter", "state": "connected", "reason": "confirmed", "link": "relay",
-                   "level": "enhanced", "suite": {"kex": "pqxdh-25519-mlkem1024", "ratchet": "double-he"},
+                   "level": "enhanced", "suite": {"kex": "pqxdh-25519-mlkem1024-mldsa87", "ratchet": "double-he"},
                    "verified": False, "queued": 0, "sent": 0, "delivered": 0, "received": 0,
                    "created_age": row["created_age"]}
     assert 0 <= row["created_age"] < 60

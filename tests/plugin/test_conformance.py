@@ -8,6 +8,7 @@ import json
 import pytest
 from whisperd_plugins.double_he import DoubleHeaderEncrypted
 from whisperd_plugins.pqxdh import PqxdhMlkem1024
+from whisperd_plugins.pqxdh_mldsa87 import PqxdhMlkem1024Mldsa87
 
 from tests.plugin import broken_kex, broken_ratchet
 from whisperd.errors import PluginRefused
@@ -22,7 +23,7 @@ def case_id(value: object) -> str:
     return value.__name__ if isinstance(value, type) else str(value)
 
 
-@pytest.mark.parametrize("plugin", [PqxdhMlkem1024], ids=case_id)
+@pytest.mark.parametrize("plugin", [PqxdhMlkem1024, PqxdhMlkem1024Mldsa87], ids=case_id)
 def test_bundled_key_exchanges_pass_every_check(plugin):
     report = check_key_exchange(plugin())
     assert report.faults == {}

@@ -10,6 +10,7 @@ import pytest
 import whisperd_plugins.double_he
 
 from whisperd import __version__
+from whisperd.config import KEYS
 from whisperd.errors import PluginRefused, PluginUnknown
 from whisperd.interfaces import Level
 from whisperd.plugin import registry as registry_module
@@ -69,6 +70,12 @@ def test_an_id_that_nobody_has_is_unknown():
         Registry.load(["rot13"], [])
     with pytest.raises(PluginUnknown, match="no kex plug-in double-he"):
         Registry.load(["double-he"], [])
+
+
+def test_the_default_offers_the_strongest_key_exchange_first():
+    default = next(key.default for key in KEYS if key.name == "peer.kex")
+    levels = [offer.level for offer in Registry.load(default, []).offers_kex()]
+    assert levels[0] == Level.QUANTUM_RESISTANT and levels == sorted(levels, reverse=True)
 
 
 def test_what_was_not_named_is_not_loaded():

@@ -7,13 +7,15 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from whisperd_plugins import pqxdh, pqxdh_mldsa87
 from whisperd_plugins.encoding import TYPES, Layout, encode
-from whisperd_plugins.pqxdh import LAST_RESORT_BUNDLE, MESSAGE, ONE_TIME_BUNDLE
 
 from whisperd.errors import KeyExchangeRefused
 
 SMALL = Layout("small record", 0x77, (("point", "x25519 public key"), ("digest", "sha-256")))
-LAYOUTS = (ONE_TIME_BUNDLE, LAST_RESORT_BUNDLE, MESSAGE, SMALL)
+SIZES = {pqxdh: (1767, 1734, 1800), pqxdh_mldsa87: (8988, 8955, 9021)}
+LAYOUTS = (SMALL, *(layout for module in SIZES
+                    for layout in (module.SUITE.one_time, module.SUITE.last_resort, module.SUITE.message)))
 
 
 def values_of(layout: Layout, seed: bytes) -> dict[str, bytes]:
@@ -21,7 +23,7 @@ def values_of(layout: Layout, seed: bytes) -> dict[str, bytes]:
 
 
 def record(layout: Layout, values: dict[str, bytes]) -> bytes:
-    return layout.finish(layout.head(values), values[layout.fields[-1][0]])
+    return layout.finish(layout.head(values), *(values[name] for name, _ in layout.fields[-layout.over:]))
 
 
 @given(st.sampled_from(LAYOUTS), st.binary(min_size=8, max_size=8))
@@ -73,5 +75,13 @@ def test_a_record_with_a_missing_field_is_not_made():
         SMALL.head({"digest": bytes(32)})
 
 
-def test_layouts_have_the_sizes_that_the_manual_states():
-    assert [layout.size for layout in LAYOUTS[:3]] == [1767, 1734, 1800]
+@pytest.mark.parametrize("module", SIZES, ids=lambda module: module.__name__.partition(".")[2])
+def test_layouts_have_the_sizes_that_the_manual_states(module):
+    suite = module.SUITE
+    assert (suite.one_time.size, suite.last_resort.size, suite.message.size) == SIZES[module]
+
+
+def test_a_field_begins_where_the_ones_before_it_end():
+    assert (SMALL.start_of("point"), SMALL.start_of("digest")) == (1, 34)
+    with pytest.raises(KeyError):
+        SMALL.start_of("nothing")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import ClassVar
 
 import cffi
 import nacl.bindings as sodium
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA87PrivateKey
 from nacl.exceptions import RuntimeError as SodiumRefused
 from zope.interface import implementer
 
@@ -16,8 +18,29 @@ _view = cffi.FFI().from_buffer
 _KEY = "unsigned char[]"
 
 
-class _Ed25519:
+class _Key:
+    """A key pair of one kind; what its kind cannot do is a KeyError."""
+
+    kind: ClassVar[str]
+    public: bytes
+
+    def sign(self, message: bytes) -> bytes:
+        """Return a signature over ``message``."""
+        raise KeyError(self.kind)
+
+    def agree(self, public: bytes) -> bytes:
+        """Return the secret that this key shares with ``public``."""
+        raise KeyError(self.kind)
+
+    def wipe(self) -> None:
+        """Destroy the private key."""
+        raise NotImplementedError
+
+
+class _Ed25519(_Key):
     """An Ed25519 key pair; the private key is 64 bytes, seed and public key [RFC 8032, 5.1]."""
+
+    kind = "ed25519"
 
     def __init__(self, random: Random) -> None:
         self.public, private = sodium.crypto_sign_seed_keypair(random(32))
@@ -27,9 +50,35 @@ class _Ed25519:
         """Return the 64-byte signature over ``message``."""
         return sodium.crypto_sign(bytes(message), _view(_KEY, self.private))[:64]
 
+    def wipe(self) -> None:
+        """Overwrite the private key."""
+        self.private[:] = bytes(len(self.private))
 
-class _X25519:
+
+class _MlDsa87(_Key):
+    """An ML-DSA-87 key pair from a seed of 32 bytes [FIPS 204, 6.1]; OpenSSL holds the private key."""
+
+    kind = "mldsa87"
+
+    def __init__(self, random: Random) -> None:
+        self.private: MLDSA87PrivateKey | None = MLDSA87PrivateKey.from_seed_bytes(random(32))
+        self.public = self.private.public_key().public_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        """Return a 4627-byte signature over ``message``, with an empty context; OpenSSL draws 32 bytes for it."""
+        if self.private is None:
+            raise KeyError(self.kind)
+        return self.private.sign(message)
+
+    def wipe(self) -> None:
+        """Drop the private key; OpenSSL cleanses it with the last reference."""
+        self.private = None
+
+
+class _X25519(_Key):
     """An X25519 key pair, 32 bytes each [RFC 7748, 6.1]."""
+
+    kind = "x25519"
 
     def __init__(self, random: Random) -> None:
         self.private = bytearray(random(32))
@@ -44,45 +93,49 @@ class _X25519:
         except SodiumRefused:  # libsodium's word for an all-zero result
             raise ValueError("an X25519 public key of low order") from None
 
+    def wipe(self) -> None:
+        """Overwrite the private key."""
+        self.private[:] = bytes(len(self.private))
 
-_KINDS: dict[str, Callable[[Random], _Ed25519 | _X25519]] = {"ed25519": _Ed25519, "x25519": _X25519}
+
+_KINDS: dict[str, Callable[[Random], _Key]] = {made.kind: made for made in (_Ed25519, _X25519, _MlDsa87)}
 
 
 @implementer(IIdentity)
 class MemoryIdentity:
     """An identity with one fresh key pair for each of ``kinds``, drawn from ``random`` in that order.
 
-    Raises ValueError for a kind that is not known. Private keys are kept in bytearrays and overwritten by ``wipe``;
-    after that every method raises KeyError.
+    Raises ValueError for a kind that is not known. Private keys are kept where they can be overwritten, which ``wipe``
+    does; after that every method raises KeyError.
     """
 
     def __init__(self, kinds: Iterable[str], random: Random) -> None:
-        self._keys: dict[str, _Ed25519 | _X25519] = {}
+        self._keys: dict[str, _Key] = {}
         for kind in kinds:
             if kind not in _KINDS:
                 raise ValueError(f"there is no identity key of kind {kind}")
             self._keys[kind] = _KINDS[kind](random)
 
     def public(self, kind: str) -> bytes:
-        """Return the public key of ``kind``, 32 bytes for Ed25519 and X25519; raises KeyError for one not held."""
+        """Return the public key of ``kind``: 32 bytes for Ed25519 and X25519, 2592 for ML-DSA-87.
+
+        Raises KeyError for one that this identity does not have.
+        """
         return self._keys[kind].public
 
     def sign(self, kind: str, message: bytes) -> bytes:
-        """Return a signature over ``message``, 64 bytes for Ed25519; raises KeyError when ``kind`` cannot sign."""
-        key = self._keys[kind]
-        if not isinstance(key, _Ed25519):
-            raise KeyError(kind)
-        return key.sign(message)
+        """Return a signature over ``message``: 64 bytes for Ed25519, 4627 for ML-DSA-87.
+
+        Raises KeyError for a kind that this identity does not have or that does not sign.
+        """
+        return self._keys[kind].sign(message)
 
     def agree(self, public: bytes) -> bytes:
         """Return X25519 of this identity's private key and ``public``, 32 bytes; ValueError for a low-order point."""
-        key = self._keys["x25519"]
-        if not isinstance(key, _X25519):
-            raise KeyError("x25519")
-        return key.agree(public)
+        return self._keys["x25519"].agree(public)
 
     def wipe(self) -> None:
         """Overwrite every private key; every later use raises KeyError."""
         for key in self._keys.values():
-            key.private[:] = bytes(len(key.private))
+            key.wipe()
         self._keys.clear()

@@ -31,7 +31,10 @@ RATCHET = "ratchet"
 INTERFACES: dict[str, type[Interface]] = {KEX: IKeyExchange, RATCHET: IRatchet}
 #: The plug-ins that come with whisperd: what a class path ``module:name`` leads to is called without arguments.
 BUNDLED: dict[str, dict[str, str]] = {
-    KEX: {"pqxdh-25519-mlkem1024": "whisperd_plugins.pqxdh:PqxdhMlkem1024"},
+    KEX: {
+        "pqxdh-25519-mlkem1024-mldsa87": "whisperd_plugins.pqxdh_mldsa87:PqxdhMlkem1024Mldsa87",
+        "pqxdh-25519-mlkem1024": "whisperd_plugins.pqxdh:PqxdhMlkem1024",
+    },
     RATCHET: {"double-he": "whisperd_plugins.double_he:DoubleHeaderEncrypted"},
 }
 #: The identity key kinds that a key exchange may ask for.
