@@ -88,7 +88,7 @@ class IRatchet(IPlugin):
 
     max_skip = Attribute("int: most messages of one chain that one message may overtake; one further ahead is rejected")
     max_kept = Attribute("int: most keys of missing messages that a session keeps; beyond that the oldest are dropped")
-    max_chains = Attribute("int: most earlier chains that such keys are kept of; a forged message costs a trial of each")
+    max_chains = Attribute("int: most earlier chains whose keys are kept; a forged message costs a trial of each")
 
     def offer(random):
         """Return ``(public, private)``: the responder's first ratchet key(s), public at most 4096 bytes, and the
