@@ -6,25 +6,22 @@ deadline, and no header and no address is kept.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from autobahn.twisted.websocket import WebSocketServerProtocol
+from typing import TYPE_CHECKING
 
 from whisperd.relay import web
+from whisperd.relay.lean import LeanProtocol
 from whisperd.relay.scopes import Scope
-from whisperd.relay.session import Session, WhisperdSession
+from whisperd.relay.session import WhisperdSession
 from whisperd.relay.whisper import WhisperSession
 
 if TYPE_CHECKING:
     from whisperd.relay.factory import RelayFactory
 
 
-class OpeningProtocol(WebSocketServerProtocol):
+class OpeningProtocol(LeanProtocol):
     """One connection until it is a WebSocket, or has its answer; a Wire comes of it."""
 
     factory: RelayFactory
-    transport: Any
-    session: Session | None = None
 
     def processHandshake(self) -> None:
         try:
@@ -59,8 +56,4 @@ class OpeningProtocol(WebSocketServerProtocol):
     def _open(self, wanted: web.Upgrade, rest: bytes, source: Scope) -> None:
         dialect = WhisperSession if wanted.subprotocol is None else WhisperdSession
         self.session = dialect(self.factory.relay, self, source)  # type: ignore[arg-type]
-        self.data = rest
-        self._wskey, self.websocket_version = wanted.key, 13
-        self.websocket_extensions: list[Any] = []  # whatever is offered: no compression, no extension
-        self.websocket_protocols = [wanted.subprotocol] if wanted.subprotocol else []
-        self.succeedHandshake(wanted.subprotocol)
+        self.opened(web.switch(wanted), rest)

@@ -11,6 +11,7 @@ name gets nothing out of it, whatever page they are on. [whisperd-protocol(7), R
 from __future__ import annotations
 
 import binascii
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from whisperd.wire.frames import SUBPROTOCOL, RelayError, encode_server
 MAX_HEAD = 8_192
 #: What the relay calls itself; no version, so that nobody can sort relays by their holes.
 SERVER = "whisperd"
+_MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 _REASONS = {
     200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout",
@@ -98,6 +100,14 @@ def upgrade(head: Head) -> Upgrade | None:
     if SUBPROTOCOL not in (word.strip() for word in offered.split(",")):
         raise HttpRefused(400, f"the only WebSocket subprotocol here is {SUBPROTOCOL}")
     return Upgrade(key, SUBPROTOCOL)
+
+
+def switch(wanted: Upgrade) -> bytes:
+    """Return the answer that opens the WebSocket. [RFC 6455, 4.2.2]"""
+    accept = binascii.b2a_base64(hashlib.sha1(wanted.key.encode() + _MAGIC, usedforsecurity=False).digest())
+    protocol = f"Sec-WebSocket-Protocol: {wanted.subprotocol}\r\n" if wanted.subprotocol else ""
+    return (f"HTTP/1.1 101 Switching Protocols\r\nServer: {SERVER}\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n"
+            f"{protocol}Sec-WebSocket-Accept: {accept.decode().strip()}\r\n\r\n").encode()
 
 
 def answer(head: Head, health: Mapping[str, object], status: int = 200) -> bytes:

@@ -1,7 +1,7 @@
 """The WebSocket edge: autobahn between a socket and a Session, with autobahn's traps closed.
 
-autobahn frames, unmasks, validates UTF-8, pings and closes; how a connection begins stands in ``relay.opening``, and
-its deadlines in ``relay.factory``.
+autobahn frames, unmasks, validates UTF-8, pings and closes, behind the short way of ``relay.fastpath``; how a
+connection begins stands in ``relay.opening``, and its deadlines in ``relay.factory``.
 """
 
 from __future__ import annotations
@@ -28,27 +28,23 @@ class RelayProtocol(OpeningProtocol):
     _hold_call: Any = None
     _probe: Probe | None = None
 
-    # -- the socket: overridden because autobahn formats the client's address and debug texts here, at every read ----
+    # -- the socket --------------------------------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
+        super().connectionMade()
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
-        self._connectionMade()
         self.transport.registerProducer(self, True)
         self.factory.protocols.add(self)
 
-    def dataReceived(self, data: bytes) -> None:
-        if self.state != self.STATE_CLOSED:  # autobahn would go on collecting
-            self._dataReceived(data)
-
-    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+    def write(self, data: bytes) -> None:
         if self._congested:
             self._unsent += len(data)
             if self._unsent > self.factory.max_unsent:
                 self._unsent = -self.factory.max_unsent  # what is told of it has to fit on top
                 self._too_slow()
                 return
-        self.transport.write(data)
+        super().write(data)
 
     def connectionLost(self, reason: Any = None) -> None:
         self.factory.protocols.discard(self)
@@ -58,10 +54,10 @@ class RelayProtocol(OpeningProtocol):
             self.session.lost()
             self._shown(False)
             self.session = None
-        for call in (self._drop_call, self._hold_call, self.closeHandshakeTimeoutCall):  # autobahn forgets the last
+        for call in (self._drop_call, self._hold_call):
             if call is not None and call.active():
                 call.cancel()
-        self._connectionLost(reason)
+        self.gone()
         self.factory.tell_if_empty()
 
     # -- messages ----------------------------------------------------------------------------------------------------
@@ -85,11 +81,6 @@ class RelayProtocol(OpeningProtocol):
         if not self.failedByMe and self.session is not None and not self.current_frame.fin:
             self.session.charge(0)
         super().onMessageFrameBegin(length)
-
-    def send(self, payload: bytes, binary: bool) -> None:
-        """Send one message; nothing happens when the connection is closing or gone."""
-        if self.state == self.STATE_OPEN:
-            self.sendFrame(opcode=2 if binary else 1, payload=payload)
 
     def pauseProducing(self) -> None:
         """The transport's buffer is full: count from here on what is put on top (it says so at every write)."""
@@ -164,6 +155,7 @@ class RelayProtocol(OpeningProtocol):
         return True
 
     def _closeConnection(self, abort: bool = False) -> None:
+        self.flush()
         if abort:
             self.transport.abortConnection()
         else:

@@ -1,0 +1,149 @@
+"""The short way of a message: whole frames straight from a read, and one write for each client whom it reaches.
+
+What nearly every message is, one masked text or binary frame of less than 64 KiB, is taken here without autobahn's
+state machine. Whatever else comes, and whatever comes while that machine is inside a frame or a message, goes to
+autobahn as if this file was not there: parts of messages, control frames, reserved bits and opcodes, missing masks,
+lengths that are not minimal or too large, and frames too large to be put together from several reads here. Both ways
+say the same to both sides; only that text which is not UTF-8 is found at the end of its frame here, and at the wrong
+byte there. [RFC 6455, 5.2 to 5.6]
+"""
+
+from __future__ import annotations
+
+from struct import pack
+from typing import Any, ClassVar
+
+from autobahn.twisted.websocket import WebSocketServerProtocol
+from twisted.internet.tcp import Connection
+
+from whisperd.relay.session import Session
+
+try:
+    from _nvx_xormasker import ffi, lib  # autobahn's own, called without the object around it
+except ImportError:  # autobahn was built without it
+    lib = None
+
+TEXT, BINARY = 0x81, 0x82
+#: Bytes of the largest frame that is put together here from several reads: each of them copies what there is of it.
+MAX_TAIL = 16_384
+#: Bytes up to which a number as wide as the frame is the quicker way to unmask it.
+WIDE = 256 if lib is not None else 65_535
+
+
+class ShortWay(WebSocketServerProtocol):
+    """autobahn's protocol with the short way in front of it, and nothing of its own to decide."""
+
+    transport: Any
+    maxFramePayloadSize: int
+    session: Session | None = None
+    _waiting: ClassVar[dict[ShortWay, list[bytes]] | None] = None  # while a read is handled: what it makes us send
+    _direct = False
+
+    def connectionMade(self) -> None:
+        self._direct = isinstance(self.transport, Connection)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.state == self.STATE_CLOSED:  # autobahn would go on collecting
+            return
+        waiting = ShortWay._waiting = {}
+        try:
+            if self.state == self.STATE_OPEN and self.current_frame is None:
+                data = self._take_whole_frames(data)
+            if data and self.state != self.STATE_CLOSED:
+                self._dataReceived(data)
+            while waiting:
+                client = next(iter(waiting))
+                client.flush()
+        finally:
+            ShortWay._waiting = None
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        """Send bytes: at the end of the read that is being handled, otherwise now."""
+        if ShortWay._waiting is None:
+            self.write(data)
+        else:
+            ShortWay._waiting.setdefault(self, []).append(data)
+
+    def flush(self) -> None:
+        """Write now what the read that is being handled has made us send so far."""
+        parts = ShortWay._waiting.pop(self, None) if ShortWay._waiting else None
+        if parts:
+            self.write(parts[0] if len(parts) == 1 else b"".join(parts))
+
+    def write(self, data: bytes) -> None:
+        """Give the socket what it takes at once, and the transport the rest, so that no turn of the reactor is lost."""
+        transport = self.transport
+        if self._direct and transport.connected and not (transport.dataBuffer or transport._tempDataBuffer):
+            try:
+                sent = transport.socket.send(data)
+            except OSError:  # full, or gone: the transport finds out which
+                sent = 0
+            if sent == len(data):
+                return
+            data = data[sent:]
+        transport.write(data)
+
+    def send(self, payload: bytes, binary: bool) -> None:
+        """Send one message; nothing happens when the connection is closing or gone."""
+        if self.state == self.STATE_OPEN:
+            first, size = BINARY if binary else TEXT, len(payload)
+            if size < 126:
+                self.sendData(bytes((first, size)) + payload)
+            else:
+                self.sendData((pack("!BBH", first, 126, size) if size < 65_536 else
+                               pack("!BBQ", first, 127, size)) + payload)
+
+    def _take_whole_frames(self, data: bytes) -> bytes:
+        """Hand over the messages that ``data``, behind what was kept of the last read, begins with; return the rest."""
+        if self.data:
+            data, self.data = self.data + data, b""
+        if self.inside_message:
+            return data
+        at, size = 0, len(data)
+        while size - at >= 6 and self.state == self.STATE_OPEN and not self.failedByMe:
+            first, length, begin = data[at], data[at + 1] ^ 0x80, at + 6
+            if length == 126:
+                length, begin = int.from_bytes(data[at + 2:at + 4]), at + 8
+                usual = 126 <= length <= self.maxFramePayloadSize
+            else:
+                usual = length < 126
+            if not usual or first not in (TEXT, BINARY):
+                break
+            end = begin + length
+            if end > size:
+                if length > MAX_TAIL:
+                    break
+                self.data = data[at:]
+                return b""
+            self._take(first, unmask(data[begin - 4:begin], data[begin:end]))
+            at = end
+        return data[at:] if at else data
+
+    def _take(self, first: int, payload: bytes) -> None:
+        if self.autoPingTimeoutCall is not None:
+            self._cancelAutoPingTimeoutCall()
+        if first == TEXT and not _is_utf8(payload):
+            self._invalid_payload("")
+        elif self.session is not None:
+            self.session.received(payload, first == BINARY)
+
+
+def unmask(mask: bytes, masked: bytes) -> bytes:
+    """Return the payload behind a mask of 4 bytes. [RFC 6455, 5.3]"""
+    size = len(masked)
+    if size <= WIDE:
+        stream = int.from_bytes((mask * (size // 4 + 1))[:size], "little")
+        return (int.from_bytes(masked, "little") ^ stream).to_bytes(size, "little")
+    payload = bytearray(masked)
+    masker = lib.nvx_xormask_new(mask)
+    lib.nvx_xormask_process(masker, ffi.from_buffer(payload), size)
+    lib.nvx_xormask_free(masker)
+    return bytes(payload)
+
+
+def _is_utf8(payload: bytes) -> bool:
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
