@@ -35,6 +35,7 @@ class ControlConnection(TorControlProtocol):
 
     def __init__(self, reactor: Any, password: str = "") -> None:
         super().__init__((lambda: password) if password else None)
+        self.on_disconnect = None  # txtorcon looks into its callbacks, which Twisted deprecates
         self.stranger = b""
         self.gone = False
         self._reactor = reactor
@@ -79,6 +80,8 @@ class ControlConnection(TorControlProtocol):
             raise TorControlUnreachable("tor closed the control connection") from None
 
     def lineReceived(self, line: bytes) -> None:
+        if self.stranger:
+            return None
         if not self._heard and not _REPLY.match(line):
             self.stranger = line[:200] or b"?"
             return self.abort()

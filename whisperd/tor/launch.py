@@ -33,12 +33,20 @@ _NOT_INHERITED = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS"
 class LaunchedTor:
     """A running tor: ``control`` and ``socks`` are its sockets (``unix:/path``)."""
 
-    def __init__(self, folder: Path, process: _TorProcess) -> None:
+    def __init__(self, folder: Path, process: TorProcess) -> None:
         self.control = f"unix:{folder / 'control'}"
         self.socks = f"unix:{folder / 'socks'}"
         self.pid: int = process.transport.pid
         self._folder = folder
         self._process = process
+
+    async def why_gone(self, reactor: Any) -> TorControlUnreachable | None:
+        """Return why the process has ended, in tor's own words, or None when it runs on for another second."""
+        try:
+            await self._process.when_ended().addTimeout(1.0, reactor)
+        except defer.TimeoutError:
+            return None
+        return self._process.end
 
     async def stop(self, reactor: Any) -> None:
         """End the process, wait for it, and remove its sockets."""
@@ -66,7 +74,7 @@ async def launch(settings: Any, *, reactor: Any, runtime: Path | None = None) ->
     network = torrc.network_lines(Path(settings.network)) if settings.network else []
     data = _data_directory(Path(settings.data_dir))
     folder = _sockets_folder(runtime)
-    process = _TorProcess("\n".join(_torrc(folder, data) + network) + "\n")
+    process = TorProcess("\n".join(_torrc(folder, data) + network) + "\n")
     try:
         environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         reactor.spawnProcess(process, program, [program, "-f", "-", "--defaults-torrc", "/dev/null"], environment)
@@ -79,7 +87,7 @@ async def launch(settings: Any, *, reactor: Any, runtime: Path | None = None) ->
     return LaunchedTor(folder, process)
 
 
-async def _clear_up(process: _TorProcess, folder: Path, reactor: Any) -> None:
+async def _clear_up(process: TorProcess, folder: Path, reactor: Any) -> None:
     if process.transport is None:
         shutil.rmtree(folder, ignore_errors=True)
     else:
@@ -123,8 +131,11 @@ def _sockets_folder(runtime: Path | None) -> Path:
     raise ConfigError("there is no folder for tor's sockets", remedy="Set TMPDIR to a folder with a short path.")
 
 
-class _TorProcess(ProcessProtocol):
-    """Feeds tor its torrc, reads its log, and notices its end."""
+class TorProcess(ProcessProtocol):
+    """Feeds a tor (``-f -``) its torrc, reads its log, and notices its end.
+
+    ``opened`` fires when the control port is open, and fails with tor's complaint when tor ends before that.
+    """
 
     transport: Any = None
 
@@ -133,12 +144,12 @@ class _TorProcess(ProcessProtocol):
         self._configuration = configuration
         self._line = ""
         self._complaints: list[str] = []
-        self._ended = False
+        self.end: TorControlUnreachable | None = None
         self._waiting: list[Deferred[None]] = []
 
     def when_ended(self) -> Deferred[None]:
         """Return a Deferred that fires when the process is gone."""
-        if self._ended:
+        if self.end:
             return defer.succeed(None)
         self._waiting.append(Deferred())
         return self._waiting[-1]
@@ -159,11 +170,11 @@ class _TorProcess(ProcessProtocol):
     errReceived = outReceived
 
     def processEnded(self, reason: Failure) -> None:
-        self._ended = True
+        words = "; ".join(self._complaints[-2:]) or "it gave no reason"
+        self.end = TorControlUnreachable(f"the tor that was launched ended: {words}",
+                                         remedy="Mend what tor complains of; whisperd tries again by itself.")
         if not self.opened.called:
-            words = "; ".join(self._complaints[-2:]) or "it gave no reason"
-            self.opened.errback(Failure(TorControlUnreachable(f"the tor that was launched ended: {words}",
-                                                              remedy="Mend what tor complains of.")))
+            self.opened.errback(Failure(self.end))
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             waiter.callback(None)

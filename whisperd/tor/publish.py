@@ -6,18 +6,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 
 from whisperd import logs
 from whisperd.errors import OnionNotPublished, WhisperdError
 from whisperd.tor.backoff import pause
 from whisperd.tor.control import ControlConnection
+from whisperd.tor.descriptor import Uploads
 from whisperd.tor.keys import KeyFile
 from whisperd.tor.onion import new_onion
 from whisperd.tor.onionkey import OnionKey, new_key
 
 #: Seconds that tor has to remove the onion service while the daemon stops.
 _REMOVE_TIMEOUT = 3.0
+#: Seconds after the first upload that worked in which the others may still be waited for.
+_OTHER_UPLOADS = 3.0
 
 
 class Publisher:
@@ -39,6 +42,7 @@ class Publisher:
         self._control: ControlConnection | None = None
         self._port: int | None = None
         self._key: OnionKey | None = None
+        self._uploads: Uploads | None = None
         self._attempts = 0
         self._published: float | None = None
         self._timers: list[Any] = []
@@ -104,7 +108,7 @@ class Publisher:
 
     def add(self) -> None:
         if self._control is not None:
-            ensureDeferred(self._add(self._control))
+            ensureDeferred(self._add(self._control, self._port))
 
     def start_deadline(self) -> None:
         self._later(self._settings.publish_timeout, self._machine.overdue)
@@ -137,18 +141,27 @@ class Publisher:
 
     # -- talking to tor -----------------------------------------------------------------------------------------------
 
-    async def _add(self, control: ControlConnection) -> None:
+    async def _add(self, control: ControlConnection, port: int | None) -> None:
+        error = None
         try:
             key = self._have_key()
+            self._uploads = Uploads(key.address)
             await control.hear_of("HS_DESC", lambda text: self._descriptor_event(control, text))
-            await control.request(f"ADD_ONION {key.text} Port={self._settings.port},127.0.0.1:{self._port}")
-        except (WhisperdError, CancelledError) as reason:
-            if control is self._control:
-                self.error = reason if isinstance(reason, WhisperdError) else self.error
-                self._machine.refused()
+            await control.request(f"ADD_ONION {key.text} Port={self._settings.port},127.0.0.1:{port}")
+        except WhisperdError as reason:
+            error = reason
+        except Exception as reason:
+            logs.unexpected(reason)
+            error = WhisperdError()
+        if control is self._control:
+            self._added(error)
+
+    def _added(self, error: WhisperdError | None) -> None:
+        if error is None:
+            self._machine.added()
         else:
-            if control is self._control:
-                self._machine.added()
+            self.error = error
+            self._machine.refused()
 
     def _have_key(self) -> OnionKey:
         if self._key is None:
@@ -164,10 +177,14 @@ class Publisher:
         return key
 
     def _descriptor_event(self, control: ControlConnection, text: str) -> None:
-        """Take ``ACTION ADDRESS AUTH HSDIR …`` [control-spec, 4.1.25]; one upload that worked is enough."""
-        words = text.split()
-        if control is self._control and words[:1] == ["UPLOADED"] and self.address == f"{words[1]}.onion":
+        if control is not self._control or self._uploads is None:
+            return
+        before = self._uploads.done
+        self._uploads.hear(text)
+        if self._uploads.complete:
             self._machine.uploaded()
+        elif self._uploads.done > before == 0:
+            self._later(_OTHER_UPLOADS, self._machine.uploaded)
 
     def _later(self, seconds: float, what: Callable[[], object]) -> None:
         self._timers.append(self._reactor.callLater(seconds, what))

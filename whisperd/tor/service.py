@@ -18,7 +18,7 @@ from twisted.internet.task import deferLater
 
 from whisperd import logs
 from whisperd.config import Config
-from whisperd.errors import OnionNotPublished, TorNotBootstrapped, TorUnavailable, WhisperdError
+from whisperd.errors import OnionNotPublished, TorControlUnreachable, TorNotBootstrapped, TorUnavailable, WhisperdError
 from whisperd.tor.backoff import pause
 from whisperd.tor.bootstrap import Phase, phase_of
 from whisperd.tor.connect import attach, socks_place
@@ -127,6 +127,8 @@ class TorService(Service):
         tor = await launch(self._config.tor, reactor=self._reactor, runtime=Path(self._config.control.socket).parent)
         try:
             await self._hold(tor.control, tor.socks, tor)
+        except TorControlUnreachable as reason:
+            raise await tor.why_gone(self._reactor) or reason from None
         finally:
             await tor.stop(self._reactor)
 
@@ -141,6 +143,8 @@ class TorService(Service):
             socks = socks or await socks_place(control)
             await self._watch(control, socks)
             await control.when_lost()
+            raise TorControlUnreachable("tor closed the control connection",
+                                        remedy="Start tor again; whisperd comes back by itself.")
         finally:
             if overdue.active():
                 overdue.cancel()

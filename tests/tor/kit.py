@@ -1,0 +1,103 @@
+"""What the tests on real tor processes share: an echo behind the onion, a tor to kill, and events to wait for."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import error
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol
+
+from whisperd.tor.launch import TorProcess
+
+
+class Echo(Protocol):
+    """Says everything again."""
+
+    def dataReceived(self, data: bytes) -> None:
+        self.transport.write(data)  # type: ignore[call-arg,union-attr]
+
+
+class Caller(Protocol):
+    """Says things and waits for as many bytes to come back."""
+
+    transport: Any
+
+    def __init__(self) -> None:
+        self._heard = b""
+        self._answer: Deferred[bytes] | None = None
+        self.lost: Deferred[None] = Deferred()
+
+    def ask(self, text: bytes) -> Deferred[bytes]:
+        self._heard, self._size, self._answer = b"", len(text), Deferred()
+        self.transport.write(text)
+        return self._answer
+
+    def dataReceived(self, data: bytes) -> None:
+        self._heard += data
+        if self._answer and len(self._heard) >= self._size:
+            answer, self._answer = self._answer, None
+            answer.callback(self._heard)
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.lost.callback(None)
+
+
+CALLER = Factory.forProtocol(Caller)
+
+
+class Events:
+    """Collects what is emitted, and lets a test wait for it."""
+
+    def __init__(self, reactor: Any) -> None:
+        self.seen: list[tuple[str, dict[str, Any]]] = []
+        self._reactor = reactor
+        self._waiting: list[tuple[Callable[[str, dict[str, Any]], bool], Deferred[None]]] = []
+
+    def emit(self, name: str, **fields: Any) -> None:
+        self.seen.append((name, fields))
+        for wanted, waiter in list(self._waiting):
+            if wanted(name, fields) and not waiter.called:
+                self._reactor.callLater(0, waiter.callback, None)
+                self._waiting.remove((wanted, waiter))
+
+    def next(self, name: str, timeout: float = 30, **fields: Any) -> Deferred[None]:
+        """Return a Deferred that fires at the next event of this name with these fields."""
+        waiter: Deferred[None] = Deferred()
+        self._waiting.append((lambda got, values: got == name and fields.items() <= values.items(), waiter))
+        return waiter.addTimeout(timeout, self._reactor)
+
+    def states(self, name: str) -> list[str]:
+        return [fields["state"] for got, fields in self.seen if got == name]
+
+
+class OwnTor:
+    """A tor with a torrc of the test's own, whose process can be killed and started again."""
+
+    def __init__(self, reactor: Any, folder: Path, lines: list[str]) -> None:
+        folder.mkdir(exist_ok=True)
+        self._reactor = reactor
+        self._text = "\n".join([f"DataDirectory {folder / 'data'}", "Log notice stdout", *lines]) + "\n"
+        self._process: Any = None
+
+    async def start(self) -> OwnTor:
+        """Start it, and return when its control port is open."""
+        self._process = TorProcess(self._text)
+        tor = shutil.which("tor")
+        assert tor, "these tests need tor"
+        self._reactor.spawnProcess(self._process, tor, [tor, "-f", "-", "--defaults-torrc", "/dev/null"], {})
+        await self._process.opened.addTimeout(30, self._reactor)
+        return self
+
+    async def kill(self) -> None:
+        """End it without a warning, and return when it is gone."""
+        if self._process is None:
+            return
+        try:
+            self._process.transport.signalProcess("KILL")
+        except error.ProcessExitedAlready:
+            return
+        await self._process.when_ended()

@@ -1,0 +1,38 @@
+"""Uploads of descriptors are counted from tor's events, whatever else those say."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whisperd.tor.descriptor import Uploads
+
+LABEL = "a" * 56
+UPLOAD, UPLOADED, FAILED = (f"{action} {LABEL} UNKNOWN $AA~relay1" for action in ("UPLOAD", "UPLOADED", "FAILED"))
+
+
+def after(*events: str) -> Uploads:
+    uploads = Uploads(f"{LABEL}.onion")
+    for event in events:
+        uploads.hear(event)
+    return uploads
+
+
+def test_it_is_complete_when_one_worked_and_none_is_under_way() -> None:
+    assert not after(UPLOAD, UPLOAD, UPLOADED).complete
+    assert after(UPLOAD, UPLOAD, UPLOADED, UPLOADED).complete
+    assert after(UPLOAD, UPLOAD, FAILED, UPLOADED).complete
+
+
+def test_failures_alone_are_no_success() -> None:
+    assert not after(UPLOAD, FAILED).complete
+
+
+def test_what_concerns_another_onion_changes_nothing() -> None:
+    assert not after(UPLOAD, UPLOADED.replace("a", "b")).complete
+
+
+@given(st.lists(st.one_of(st.text(), st.sampled_from((UPLOAD, UPLOADED, FAILED)))))
+def test_any_events_are_survived(events: list[str]) -> None:
+    uploads = after(*events)
+    assert uploads.done == sum(event == UPLOADED for event in events)
