@@ -64,8 +64,9 @@ KEYS: tuple[Key, ...] = (
     Key("log.journal", False, "Log one line of key=value pairs without time stamps, for a service manager's journal."),
     Key("relay.enabled", True, "Serve the relay role."),
     Key("relay.listen", ("tcp:8787:interface=127.0.0.1",), "Listeners, as Twisted endpoint strings."),
-    Key("relay.max_connections", 1000, "Most connections at a time, over all listeners.", 2, 1_000_000),
-    Key("relay.max_rooms", 500, "Most rooms at a time.", 1, 500_000),
+    Key("relay.max_connections", 0, "Most connections at a time, over all listeners; 0: as many as the limit on open "
+        "files carries, at most 20,000. The limit on open files is raised as far as it may be.", 0, 1_000_000),
+    Key("relay.max_rooms", 0, "Most rooms at a time; 0: as many as connections.", 0, 500_000),
     Key("relay.max_waiting", 0, "Most rooms at a time that wait for a second one; 0: as many as rooms.", 0, 500_000),
     Key("relay.max_frame", 65_536, "Largest frame that is accepted, in bytes.", 1_024, 16_777_216),
     Key("relay.max_unsent", 1_048_576, "Most bytes that may wait for a client that does not read, on top of what the "

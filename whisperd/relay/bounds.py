@@ -54,9 +54,11 @@ class Bounds(Struct, frozen=True, kw_only=True):
     circuit_byte_rate: int
 
     @classmethod
-    def read(cls, settings: Any) -> Bounds:
-        """Return the bounds that ``settings`` has as attributes."""
-        return cls(**{name: getattr(settings, name) for name in cls.__struct_fields__})
+    def read(cls, settings: Any, connections: int) -> Bounds:
+        """Return the bounds that ``settings`` has as attributes; ``connections`` is what 0 stands for."""
+        values = {name: getattr(settings, name) for name in cls.__struct_fields__}
+        values["max_connections"] = connections
+        return cls(**{**values, "max_rooms": values["max_rooms"] or connections})
 
     def of(self, level: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return the most at a time, by GAUGES, and the rates a second, by RATES, of one kind of scope."""

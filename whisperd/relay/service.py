@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import Service
+from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall
@@ -16,9 +17,11 @@ from twisted.internet.task import LoopingCall
 from whisperd.interfaces import Random
 from whisperd.logs import note
 from whisperd.relay.bounds import Bounds
+from whisperd.relay.descriptors import room_for
 from whisperd.relay.factory import RelayFactory
 from whisperd.relay.limits import Limits
 from whisperd.relay.listeners import address, endpoint, not_a_listener, tells_circuits, why_not
+from whisperd.relay.report import rows
 from whisperd.relay.shared import Relay
 
 #: Seconds that clients have to answer the close when the relay stops.
@@ -38,11 +41,12 @@ class RelayService(Service):
         self._settings = settings
         self._reactor = reactor
         self._clock = clock or reactor
-        limits = Limits(Bounds.read(settings))
+        limits = Limits(Bounds.read(settings, settings.max_connections))
         now: Callable[[], float] = clock.seconds if clock else time.monotonic
         self._relay = Relay(limits, now, random(32))
         self._listeners: list[tuple[Any, RelayFactory]] = []
-        self._sweep = LoopingCall(self._relay.expire)
+        self._drained: list[Deferred[bool]] = []
+        self._sweep = LoopingCall(self._expire)
         self._sweep.clock = self._clock
 
     async def listen(self) -> None:
@@ -51,6 +55,7 @@ class RelayService(Service):
         Raises AddressInUse, or ConfigError for a string that is no listener or an address that cannot be had; then
         none is left open.
         """
+        self.reload(self._settings)
         try:
             for description in self._settings.listen:
                 await self._open(description, onion=False)
@@ -77,12 +82,49 @@ class RelayService(Service):
         return next((host.port for host in hosts if getattr(host, "host", "") in ("127.0.0.1", "0.0.0.0")),  # noqa: S104
                     None)
 
+    def reload(self, settings: Any) -> None:
+        """Put the limits of ``settings`` into force; raises ConfigError, and then those before stay."""
+        relay, bounds = self._relay, Bounds.read(settings, room_for(settings.max_connections))
+        relay.limits.apply(bounds)
+        relay.rooms.expiry = bounds.room_expiry
+        self._sweep.interval = min(5.0, min(bounds.room_expiry, bounds.join_timeout) / 4)
+        for _, factory in self._listeners:
+            factory.apply()
+
+    def drain(self) -> None:
+        """Let nobody open a room any more; those that are there go on to their end."""
+        self._relay.limits.draining = True
+        self._look_if_drained()
+
+    def resume(self) -> None:
+        """Let rooms be opened again; whoever waits for the end of a drain is told that there is none."""
+        self._relay.limits.draining = False
+        self._tell_drained(False)
+
+    async def drained(self, timeout: float) -> bool:
+        """Return True as soon as the relay drains and has no room left, False when it does not within ``timeout``
+        seconds, or goes on to serve."""
+        if not self._relay.limits.draining or not self._relay.rooms:
+            return self._relay.limits.draining
+        end: Deferred[bool] = Deferred(self._drained.remove)
+        self._drained.append(end)
+        try:
+            return await end.addTimeout(timeout, self._clock)
+        except defer.TimeoutError:
+            return False
+
+    def limits(self) -> list[dict[str, object]]:
+        """Return each limit with its use and its refusals, as ``whisperctl relay limits`` shows them."""
+        return rows(self._relay.limits, [factory.scope for _, factory in self._listeners], self._relay.now())
+
     def status(self) -> dict[str, object]:
         """Return the numbers that ``whisperctl status`` shows."""
         relay = self._relay
         return {
             "rooms": len(relay.rooms), "waiting": relay.rooms.waiting, "paired": len(relay.rooms) - relay.rooms.waiting,
             "connections": relay.limits.connections, "listeners": self.addresses, "refused": dict(relay.limits.refused),
+            "max_connections": relay.limits.bounds.max_connections, "max_rooms": relay.limits.bounds.max_rooms,
+            "draining": relay.limits.draining,
         }
 
     async def stop(self) -> None:
@@ -92,6 +134,7 @@ class RelayService(Service):
         if self._sweep.running:
             self._sweep.stop()
         self._relay.rooms.clear()
+        self._tell_drained(self._relay.limits.draining)
         leaving = [factory.go_away() for factory in factories]
         late = self._reactor.callLater(STOP_TIMEOUT, _abort, factories)
         for gone in leaving:
@@ -115,9 +158,21 @@ class RelayService(Service):
             raise not_a_listener(description) from None
         self._listeners.append((port, factory))
         if not self._sweep.running:
-            shortest = min(self._settings.room_expiry, self._settings.join_timeout)
-            self._sweep.start(min(5.0, shortest / 4), now=False)
+            self._sweep.start(self._sweep.interval or 5.0, now=False)
         return port
+
+    def _expire(self) -> None:
+        self._relay.expire()
+        self._look_if_drained()
+
+    def _look_if_drained(self) -> None:
+        if self._relay.limits.draining and not self._relay.rooms:
+            self._tell_drained(True)
+
+    def _tell_drained(self, done: bool) -> None:
+        waiting, self._drained = self._drained, []
+        for end in waiting:
+            end.callback(done)
 
     async def _close_ports(self) -> None:
         listeners, self._listeners = self._listeners, []
