@@ -225,3 +225,22 @@ def test_a_good_answer_is_understood_however_it_is_cut(early, size):
     answer = WELCOME + LOGGED_IN + GRANTED + early
     got = b"".join(client.receive(answer[at : at + size]) for at in range(0, len(answer) - len(early), size))
     assert client.done and got.endswith(b"\x00\x50")
+
+
+@pytest.mark.parametrize("port", [-1, 0, 65_536])
+@pytest_twisted.ensureDeferred
+async def test_a_number_that_is_no_port_is_refused(port):
+    for host in (ONION, "127.0.0.1"):
+        with pytest.raises(DialRefused):
+            await dialer(9, loopback=True).connect(host, port, factory)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_connection_that_the_factory_does_not_want_is_closed_again(serve):
+    class Unwilling(Factory):
+        def buildProtocol(self, addr):
+            return None
+
+    port, _ = await serve([WELCOME, LOGGED_IN, GRANTED])
+    with pytest.raises(DialFailed, match="not wanted"):
+        await dialer(port).connect(ONION, 80, Unwilling())

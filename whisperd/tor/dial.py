@@ -40,6 +40,8 @@ class Dialer:
         Raises DialRefused for an address that may not be dialled, TorUnavailable without a tor, and DialFailed with
         the reason.
         """
+        if not 0 < port < 65_536:
+            raise DialRefused(f"{port} is not a port", remedy="Copy the whole address again.")
         if is_onion(host):
             return await self._through_tor(check_onion(host), port, factory, isolation, timeout)
         address = loopback_literal(host)
@@ -104,6 +106,10 @@ class _SocksProtocol(Protocol):
     def _step_aside(self) -> None:
         transport = self.transport
         protocol = self._wrapped.buildProtocol(transport.getPeer())
+        if protocol is None:
+            self._abort()
+            self._finish(Failure(DialFailed("the connection was not wanted any more when tor had opened it")))
+            return
         transport.protocol = protocol
         protocol.makeConnection(transport)
         if self._client.leftover:
