@@ -55,7 +55,7 @@ def test_a_key_outside_of_a_section_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(("line", "hint"), [
-    ("max_frame = 1", "least is 1024"),
+    ("max_frame = 1", "least is 36864"),
     ("max_frame = 99999999", "most is 16777216"),
     ("max_frame = true", "whole number"),
     ('max_frame = "64 KB"', "whole number"),

@@ -50,7 +50,7 @@ class Key:
                 raise ConfigError(f"{self.name} = {given} is too small; the least is {self.low}")
             if self.high is not None and given > self.high:
                 raise ConfigError(f"{self.name} = {given} is too large; the most is {self.high}")
-        return given  # type: ignore[return-value]
+        return given
 
 
 _TYPE_NAMES = {bool: "true or false", int: "a whole number", str: "a string"}
@@ -68,7 +68,7 @@ KEYS: tuple[Key, ...] = (
         "files carries, at most 20,000. The limit on open files is raised as far as it may be.", 0, 1_000_000),
     Key("relay.max_rooms", 0, "Most rooms at a time; 0: as many as connections.", 0, 500_000),
     Key("relay.max_waiting", 0, "Most rooms at a time that wait for a second one; 0: as many as rooms.", 0, 500_000),
-    Key("relay.max_frame", 65_536, "Largest frame that is accepted, in bytes.", 1_024, 16_777_216),
+    Key("relay.max_frame", 65_536, "Largest frame that is accepted, in bytes; peers need 36,864.", 36_864, 16_777_216),
     Key("relay.max_unsent", 1_048_576, "Most bytes that may wait for a client that does not read, on top of what the "
         "socket buffers; at least four of the largest frames are let wait.", 65_536, 268_435_456),
     Key("relay.room_expiry", 600, "Seconds without activity after which a room that is not paired expires.", 1, 86_400),

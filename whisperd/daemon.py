@@ -30,7 +30,7 @@ class Daemon:
         self._waiting: list[Deferred[None]] = []
         self.relay = self._make_relay() if config.relay.enabled else None
         self.tor = self._make_tor() if config.tor.mode != "off" else None
-        self.registry = self._make_registry() if config.peer.enabled else None
+        self.registry: Any = self._make_registry() if config.peer.enabled else None
         self.peer = self._make_peer() if config.peer.enabled else None
         self._onion_port: int | None = None
         self.api = Api(config, relay=self.relay, tor=self.tor, peer=self.peer, registry=self.registry,

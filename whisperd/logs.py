@@ -78,8 +78,10 @@ def unexpected(error: BaseException) -> None:
 
 def adopt_twisted() -> None:
     """Send Twisted's own log here: failures by type and place, everything else nowhere."""
-    from twisted.logger import globalLogBeginner
+    from twisted.logger import ILogObserver, globalLogBeginner
+    from zope.interface import implementer
 
+    @implementer(ILogObserver)
     def observe(event: dict[str, Any]) -> None:
         failure = event.get("log_failure")
         if failure is not None:

@@ -105,7 +105,7 @@ class Welcome:
         self._invited = True
         if self._impatience is not None and self._impatience.active():
             self._impatience.cancel()
-        ensureDeferred(self._show_invite()).addErrback(lambda failure: logs.unexpected(failure.value))
+        ensureDeferred(self._show_invite())
 
     async def _show_invite(self) -> None:
         if self._daemon.peer is None:
@@ -114,6 +114,9 @@ class Welcome:
             invite = await self._daemon.api.chat_invite()
         except WhisperdError as error:
             self._console.print(f"no invite yet: {error.message}. {error.remedy}")
+            return
+        except Exception as error:
+            logs.unexpected(error)
             return
         from whisperd.cli.render import qr_text
 
