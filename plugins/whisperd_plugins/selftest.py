@@ -69,4 +69,11 @@ def _mldsa87(random: Random) -> KeyPair:
     return private.public_key().public_bytes_raw(), private.sign
 
 
-_SIGNERS: dict[str, Callable[[Random], KeyPair]] = {"ed25519": _ed25519, "mldsa87": _mldsa87}
+def _falcon1024(random: Random) -> KeyPair:
+    from whisperd_plugins import falcon  # of an extra, which is there when this is called
+
+    public, private = falcon.keypair()
+    return public, lambda message: falcon.sign(private, message)
+
+
+_SIGNERS: dict[str, Callable[[Random], KeyPair]] = {"ed25519": _ed25519, "mldsa87": _mldsa87, "falcon1024": _falcon1024}

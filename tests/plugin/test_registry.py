@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -76,6 +77,25 @@ def test_the_default_offers_the_strongest_key_exchange_first():
     default = next(key.default for key in KEYS if key.name == "peer.kex")
     levels = [offer.level for offer in Registry.load(default, []).offers_kex()]
     assert levels[0] == Level.QUANTUM_RESISTANT and levels == sorted(levels, reverse=True)
+
+
+def test_a_bundled_plugin_without_its_extra_is_refused_and_says_what_to_install(monkeypatch):
+    for module in [name for name in sys.modules if name.startswith(("pqcrypto", "whisperd_plugins.falcon"))]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.delitem(sys.modules, "whisperd_plugins.pqxdh_falcon1024", raising=False)
+    monkeypatch.delattr(whisperd_plugins, "falcon", raising=False)
+    monkeypatch.setitem(sys.modules, "pqcrypto", None)
+    with pytest.raises(PluginRefused, match="pqcrypto") as refused:
+        Registry.load(["pqxdh-25519-mlkem1024-falcon1024"], [])
+    assert "pip install 'whisperd[falcon]'" in refused.value.remedy
+    assert Registry.load(["pqxdh-25519-mlkem1024-mldsa87"], []).offers_kex()
+
+
+def test_a_package_of_an_extra_is_not_imported_unless_its_plugin_is_named():
+    code = ("import sys; from whisperd.config import load; from whisperd.plugin.registry import Registry; "
+            "peer = load().peer; Registry.load(peer.kex, peer.ratchet).table(); "
+            "sys.exit(any(name.startswith('pqcrypto') for name in sys.modules))")
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_what_was_not_named_is_not_loaded():

@@ -12,19 +12,37 @@ from typing import Any
 
 import pytest
 from whisperd_plugins.pqxdh import PqxdhMlkem1024
+from whisperd_plugins.pqxdh_falcon1024 import PqxdhMlkem1024Falcon1024
 from whisperd_plugins.pqxdh_mldsa87 import PqxdhMlkem1024Mldsa87
 from whisperd_plugins.prekey_exchange import PrekeyExchange
 
 from tests.plugins.vectors import Draws, read, write
 from whisperd.plugin.identity import MemoryIdentity
 
-PLUGINS: dict[str, PrekeyExchange] = {"pqxdh": PqxdhMlkem1024(), "pqxdh_mldsa87": PqxdhMlkem1024Mldsa87()}
+PLUGINS: dict[str, PrekeyExchange] = {
+    "pqxdh": PqxdhMlkem1024(),
+    "pqxdh_mldsa87": PqxdhMlkem1024Mldsa87(),
+    "pqxdh_falcon1024": PqxdhMlkem1024Falcon1024(),
+}
 CASES = {"one-time": "prekeys", "last-resort": "last_resort_prekeys"}
+FALCON = "falcon1024"
 KEYS = {"ed25519": "Ed25519 seed", "x25519": "X25519 private key", "mldsa87": "ML-DSA-87 seed"}
 
 
 def shown(plugin: PrekeyExchange, identity: MemoryIdentity, random: Draws) -> dict[str, Any]:
-    return {"draws": random.noted(), **{kind: identity.public(kind).hex() for kind in plugin.identity_kinds}}
+    keys = {"draws": random.noted(), **{kind: identity.public(kind).hex() for kind in plugin.identity_kinds}}
+    if FALCON in plugin.identity_kinds:
+        keys["falcon1024 private key"] = identity._keys[FALCON].private.hex()
+    return keys
+
+
+def made_identity(plugin: PrekeyExchange, random: Draws, recorded: dict[str, Any] | None) -> MemoryIdentity:
+    """Return the identity of these draws; with the Falcon key that was recorded, as none can be made again."""
+    identity = MemoryIdentity(plugin.identity_kinds, random)
+    if recorded and FALCON in plugin.identity_kinds:
+        identity._keys[FALCON].public = bytes.fromhex(recorded[FALCON])
+        identity._keys[FALCON].private = bytearray.fromhex(recorded["falcon1024 private key"])
+    return identity
 
 
 def same_but_for_signatures(plugin: PrekeyExchange, one: bytes, other: bytes) -> bool:
@@ -35,15 +53,15 @@ def same_but_for_signatures(plugin: PrekeyExchange, one: bytes, other: bytes) ->
 def make_case(file: str, name: str, recorded: dict[str, Any] | None) -> dict[str, Any]:
     """Return one exchange; the message is made new, or taken from ``recorded`` and accepted."""
     plugin, random = PLUGINS[file], Draws(f"whisperd/1 vectors {file} {name}")
-    inviter = MemoryIdentity(plugin.identity_kinds, random)
+    inviter = made_identity(plugin, random, recorded and recorded["inviter"])
     case: dict[str, Any] = {"name": name, "inviter": shown(plugin, inviter, random)}
-    joiner = MemoryIdentity(plugin.identity_kinds, random)
+    joiner = made_identity(plugin, random, recorded and recorded["joiner"])
     case["joiner"] = shown(plugin, joiner, random)
     bundle, private = getattr(plugin, CASES[name])(inviter, random)
     if recorded:
         old = bytes.fromhex(recorded["bundle"]["public"])
         assert same_but_for_signatures(plugin, bundle, old)
-        if "mldsa87" in plugin.identity_kinds:
+        if len(plugin.suite.signers) > 1:
             private.bundle = bundle = old
     case["bundle"] = {"draws": random.noted(), "public": bundle.hex()}
     message = bytes.fromhex(recorded["message"]) if recorded else plugin.initiate(bundle, joiner, random)[0]
@@ -55,7 +73,7 @@ def make_case(file: str, name: str, recorded: dict[str, Any] | None) -> dict[str
 def make(file: str, recorded: dict[str, Any] | None = None) -> dict[str, Any]:
     old = {case["name"]: case for case in recorded["cases"]} if recorded else {}
     plugin = PLUGINS[file]
-    keys = " and ".join(KEYS[kind] for kind in plugin.identity_kinds)
+    keys = " and ".join(KEYS[kind] for kind in plugin.identity_kinds if kind != FALCON)
     kem = " and ML-KEM seed" if plugin.suite.kem else ""
     return {
         "about": f"{plugin.id}, version {plugin.version}. 'draws' are the random bytes in order: {keys} of an "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import ClassVar
+from importlib import import_module
+from typing import Any, ClassVar
 
 import cffi
 import nacl.bindings as sodium
@@ -75,6 +76,27 @@ class _MlDsa87(_Key):
         self.private = None
 
 
+class _Falcon1024(_Key):
+    """A Falcon-1024 key pair of 1793 and 2305 bytes [Falcon, round 3]; its randomness is the operating system's.
+
+    The extra ``falcon`` brings what it needs; nobody asks for such a key without it.
+    """
+
+    kind = "falcon1024"
+
+    def __init__(self, random: Random) -> None:
+        self._falcon: Any = import_module("whisperd_plugins.falcon")
+        self.public, self.private = self._falcon.keypair()
+
+    def sign(self, message: bytes) -> bytes:
+        """Return a 1280-byte signature over ``message``, in the padded form."""
+        return self._falcon.sign(self.private, message)
+
+    def wipe(self) -> None:
+        """Overwrite the private key."""
+        self.private[:] = bytes(len(self.private))
+
+
 class _X25519(_Key):
     """An X25519 key pair, 32 bytes each [RFC 7748, 6.1]."""
 
@@ -98,7 +120,9 @@ class _X25519(_Key):
         self.private[:] = bytes(len(self.private))
 
 
-_KINDS: dict[str, Callable[[Random], _Key]] = {made.kind: made for made in (_Ed25519, _X25519, _MlDsa87)}
+_KINDS: dict[str, Callable[[Random], _Key]] = {
+    made.kind: made for made in (_Ed25519, _X25519, _MlDsa87, _Falcon1024)
+}
 
 
 @implementer(IIdentity)
@@ -117,14 +141,14 @@ class MemoryIdentity:
             self._keys[kind] = _KINDS[kind](random)
 
     def public(self, kind: str) -> bytes:
-        """Return the public key of ``kind``: 32 bytes for Ed25519 and X25519, 2592 for ML-DSA-87.
+        """Return the public key of ``kind``: 32 bytes for Ed25519 and X25519, 2592 for ML-DSA-87, 1793 for Falcon-1024.
 
         Raises KeyError for one that this identity does not have.
         """
         return self._keys[kind].public
 
     def sign(self, kind: str, message: bytes) -> bytes:
-        """Return a signature over ``message``: 64 bytes for Ed25519, 4627 for ML-DSA-87.
+        """Return a signature over ``message``: 64 bytes for Ed25519, 4627 for ML-DSA-87, 1280 for Falcon-1024.
 
         Raises KeyError for a kind that this identity does not have or that does not sign.
         """

@@ -33,10 +33,13 @@ INTERFACES: dict[str, type[Interface]] = {KEX: IKeyExchange, RATCHET: IRatchet}
 BUNDLED: dict[str, dict[str, str]] = {
     KEX: {
         "pqxdh-25519-mlkem1024-mldsa87": "whisperd_plugins.pqxdh_mldsa87:PqxdhMlkem1024Mldsa87",
+        "pqxdh-25519-mlkem1024-falcon1024": "whisperd_plugins.pqxdh_falcon1024:PqxdhMlkem1024Falcon1024",
         "pqxdh-25519-mlkem1024": "whisperd_plugins.pqxdh:PqxdhMlkem1024",
     },
     RATCHET: {"double-he": "whisperd_plugins.double_he:DoubleHeaderEncrypted"},
 }
+#: Which extra of whisperd brings a package that only some bundled plug-ins need.
+EXTRAS = {"pqcrypto": "falcon"}
 #: The identity key kinds that a key exchange may ask for.
 IDENTITY_KINDS = frozenset({"ed25519", "x25519", "mldsa87", "falcon1024"})
 
@@ -188,7 +191,8 @@ def checked(source: Source) -> Any:
     try:
         plugin = source.make()
     except Exception as error:
-        raise PluginRefused(f"{source.id} of {source.distribution} cannot be imported: {error}") from error
+        raise PluginRefused(f"{source.id} of {source.distribution} cannot be imported: {error}",
+                            remedy=_missing(error)) from error
     if plugin_fault := fault(plugin, source.kind, source.id):
         raise PluginRefused(f"{source.id} of {source.distribution} {plugin_fault}")
     try:
@@ -196,6 +200,12 @@ def checked(source: Source) -> Any:
     except Exception as error:
         raise PluginRefused(f"{source.id} of {source.distribution} failed its self-test: {error!r}") from error
     return plugin
+
+
+def _missing(error: Exception) -> str | None:
+    """Return what to install when a package is missing that an extra of whisperd brings."""
+    extra = EXTRAS.get((error.name or "").partition(".")[0]) if isinstance(error, ModuleNotFoundError) else None
+    return f"Install what it needs: pip install 'whisperd[{extra}]'." if extra else None
 
 
 def fault(plugin: Any, kind: str, plugin_id: str) -> str | None:
