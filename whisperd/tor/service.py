@@ -47,6 +47,7 @@ class TorService(Service):
         self._version = ""
         self._error: WhisperdError | None = None
         self._attempts = 0
+        self._stopping = False
         self._life: Deferred[None] | None = None
 
     def startService(self) -> None:
@@ -91,6 +92,7 @@ class TorService(Service):
 
     async def stop(self) -> None:
         """Withdraw the onion service, end a launched tor and wait for it; may be called twice."""
+        self._stopping = True
         await self._publisher.stop()
         life, self._life = self._life, None
         if life is not None:
@@ -100,7 +102,7 @@ class TorService(Service):
 
     async def _live(self) -> None:
         try:
-            while True:
+            while not self._stopping:
                 await self._one_tor()
                 self._attempts += 1
                 await deferLater(self._reactor, pause(self._attempts, self._random))
@@ -117,9 +119,9 @@ class TorService(Service):
                 await self._hold(self._config.tor.control, self._config.tor.socks)
         except WhisperdError as reason:
             self._note_error(reason)
-        except CancelledError:
-            raise
-        except Exception as reason:
+        except (CancelledError, Exception) as reason:
+            if self._stopping and isinstance(reason, CancelledError):
+                raise
             logs.unexpected(reason)
             self._note_error(WhisperdError())
 
