@@ -90,6 +90,14 @@ KEYS: tuple[Key, ...] = (
     Key("relay.circuit_frame_rate", 1_000, "Frames a second of one circuit; 0: any number.", 0, 100_000_000),
     Key("relay.circuit_byte_rate", 4_194_304, "Bytes of frames a second of one circuit; 0: any number.",
         0, 100_000_000_000),
+    Key("relay.access", "open", "Who may take a seat: anybody, or whoever has an access code; 'whisperctl access "
+        "issue' makes them.", choices=("open", "code")),
+    Key("relay.access_keep", "", "File in which access codes outlive the daemon, as hashes with their key; empty: they "
+        "are kept in memory only."),
+    Key("relay.access_guesses", 60, "Wrong access codes a minute, beyond which no code is looked at; 0: any number.",
+        0, 1_000_000),
+    Key("relay.circuit_access_guesses", 5, "Wrong access codes a minute of one circuit, beyond which none of its codes "
+        "is looked at; 0: any number.", 0, 1_000_000),
     Key("tor.mode", "launch", "Where tor comes from: a private one is launched, a running one is attached to, or none.",
         choices=("launch", "attach", "off")),
     Key("tor.binary", "tor", "The tor program that 'launch' runs: a name in PATH or a path."),

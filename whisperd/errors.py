@@ -276,6 +276,20 @@ class RelayRefused(WhisperdError):
     remedy = "Wait a while and try again, or use another relay."
 
 
+class AccessUnknown(WhisperdError):
+    code = "access-unknown"
+    exit_status = 47
+    summary = "there is no access code of this id"
+    remedy = "'whisperctl access list' shows those that are still good."
+
+
+class AccessFull(WhisperdError):
+    code = "access-full"
+    exit_status = 48
+    summary = "the relay keeps as many access codes as it takes"
+    remedy = "Revoke some, or issue codes with more uses."
+
+
 # -- conversations: 55 to 69 ------------------------------------------------------------------------------------------
 
 

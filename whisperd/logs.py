@@ -35,6 +35,7 @@ EVENTS: dict[str, LogEvent] = {
     "relay-listening": LogEvent("info", "The relay accepts connections.", ("listeners",)),
     "relay-refused": LogEvent("debug", "The relay refused a connection or a frame.", ("code",)),
     "relay-room-expired": LogEvent("debug", "A room that was not paired expired."),
+    "relay-access-not-kept": LogEvent("error", "The file of access codes could not be written."),
     "tor-state": LogEvent("info", "Where the connection to tor stands.", ("state", "percent", "code")),
     "onion-state": LogEvent("info", "Where the onion service stands.", ("state", "code")),
     "link-state": LogEvent("debug", "A link of some conversation went up or down.", ("link", "state", "reason")),

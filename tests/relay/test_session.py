@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.relay import kit
+from whisperd.relay.access import Access
 from whisperd.relay.limits import Limits
 from whisperd.relay.session import Session, WhisperdSession
 from whisperd.relay.shared import Relay
@@ -47,8 +49,9 @@ class World:
     def __init__(self, **bounds: int) -> None:
         self.now = 0.0
         self.limits = Limits(kit.bounds(**bounds))
+        self.access = Access(os.urandom)
         self.listener = self.limits.new_listener()
-        self.relay = Relay(self.limits, lambda: self.now, b"salt")
+        self.relay = Relay(self.limits, lambda: self.now, b"salt", self.access, lambda: self.now)
 
     def session(self, dialect: type[Session] = WhisperdSession) -> tuple[Session, Recorder]:
         wire = Recorder()
@@ -89,7 +92,7 @@ def test_the_relay_keeps_no_token_but_a_salted_digest() -> None:
     world.joined(ANNA)
     kept = repr([(room.tokens, room.name) for room in world.relay.rooms._rooms.values()])
     assert ANNA not in kept
-    assert world.relay.digest(ANNA) != Relay(world.limits, lambda: 0, b"another").digest(ANNA)
+    assert world.relay.digest(ANNA) != Relay(world.limits, lambda: 0, b"another", world.access).digest(ANNA)
 
 
 @pytest.mark.parametrize(("frame", "binary", "code", "close"), [
@@ -280,3 +283,74 @@ def test_a_relay_that_drains_opens_no_room_and_lets_those_finish_who_have_one() 
     assert refused.closed == (4016, "draining")
     _, at_ben = world.joined(BEN)
     assert at_ben.types() == ["joined", "ready"]
+
+
+def coded(token: str, code: object, room: str = ROOM) -> bytes:
+    return json.dumps({"type": "join", "room": room, "token": token, "code": code}).encode()
+
+
+class ClosedWorld(World):
+    def __init__(self, uses: int) -> None:
+        super().__init__()
+        self.access.required = True
+        self.code = self.access.issue(uses, 1, 0)["code"]
+
+    def entered(self, token: str, code: object) -> tuple[Session, Recorder]:
+        session, wire = self.session()
+        session.received(coded(token, code), False)
+        return session, wire
+
+    @property
+    def left(self) -> list[object]:
+        return [row["left"] for row in self.access.list(0)]
+
+
+def test_each_seat_costs_a_join_of_a_code_and_a_refused_one_costs_none() -> None:
+    world = ClosedWorld(3)
+    assert world.joined(ANNA)[1].closed == (4017, "code-needed")
+    assert world.entered(ANNA, "WRONG")[1].closed == (4018, "code-refused")
+    assert world.entered(ANNA, world.code)[1].types() == ["joined"]
+    assert world.entered(BEN, world.code)[1].types() == ["joined", "ready"]
+    assert world.left == [1]
+    assert world.entered(CARL, world.code)[1].types() == ["room-full"]
+    assert world.left == [1]
+
+
+def test_a_seat_is_taken_back_without_a_code_and_not_after_it_was_left() -> None:
+    world = ClosedWorld(1)
+    anna, _ = world.entered(ANNA, world.code)
+    anna.lost()
+    again, at_anna = world.joined(ANNA)
+    assert at_anna.types() == ["joined"]
+    again.received(b'{"type":"leave"}', False)
+    assert world.joined(ANNA)[1].types() == ["code-needed"]
+
+
+def test_the_other_dialect_has_codes_too() -> None:
+    world = ClosedWorld(1)
+    for fields, expected in (({}, ["code-needed"]), ({"accessCode": "x" * 65}, ["bad-frame"]),
+                             ({"accessCode": world.code}, []), ({"accessCode": world.code}, ["code-refused"])):
+        session, wire = world.session(WhisperSession)
+        session.received(whisper("join", sessionCode="CODE", isInitiator=True, **fields), False)
+        assert wire.types() == expected
+
+
+def test_a_code_that_was_used_up_while_the_holder_of_a_seat_was_asked_gets_no_seat() -> None:
+    world = ClosedWorld(2)
+    holder, at_holder = world.session(WhisperSession)
+    late, at_late = world.session(WhisperSession)
+    for session in (holder, late):
+        session.received(whisper("join", sessionCode="C", isInitiator=True, accessCode=world.code), False)
+    other, _ = world.session(WhisperSession)
+    other.received(whisper("join", sessionCode="D", isInitiator=True, accessCode=world.code), False)
+    assert world.left == []
+    holder.lost()
+    at_holder.asked[0](False)
+    assert at_late.types() == ["code-refused"]
+
+
+def test_where_everybody_may_join_a_code_is_ignored() -> None:
+    world = World()
+    session, wire = world.session()
+    session.received(coded(ANNA, "whatever"), False)
+    assert wire.types() == ["joined"]

@@ -24,7 +24,8 @@ def key(number: int) -> str:
 
 
 def make() -> dict[str, Any]:
-    client = [("join", frames.Join(key(0), key(1))), ("leave", frames.Leave())]
+    client = [("join", frames.Join(key(0), key(1))), ("leave", frames.Leave()),
+              ("join with an access code", frames.Join(key(0), key(1), "K7QM-2XWP-9ABC"))]
     relay: list[tuple[str, frames.ServerFrame]] = [
         ("joined alone", frames.Joined(0, False, frames.Limits(65_536, 600))),
         ("joined to a peer", frames.Joined(1, True, frames.Limits(65_536, 600))),
@@ -37,6 +38,8 @@ def make() -> dict[str, Any]:
     ]
     whisper = [
         ("join as initiator", "WhisperJoin", '{"type":"join","sessionCode":"K7QM2XWP","isInitiator":true}'),
+        ("join with an access code", "WhisperJoin",
+         '{"type":"join","sessionCode":"K7QM2XWP","isInitiator":true,"accessCode":"K7QM-2XWP-9ABC"}'),
         ("offer", "WhisperOffer",
          '{"type":"offer","sessionCode":"K7QM2XWP","offer":{"type":"offer","sdp":"v=0\\r\\n"}}'),
         ("answer, odd but valid", "WhisperAnswer", ' {"answer" : null,\n"type":"answer", "sessionCode":"K7QM2XWP"} '),

@@ -77,6 +77,11 @@ class Rooms:
         """Return whether ``client`` holds a seat."""
         return client in self._places
 
+    def takes_back(self, name: Hashable, token: bytes | None) -> bool:
+        """Return whether ``token`` has a seat in this room already."""
+        room = self._rooms.get(name)
+        return room is not None and token is not None and token in room.tokens
+
     def holder(self, name: Hashable, seat: int) -> Hashable | None:
         """Return the client that has this seat, None when it is empty."""
         room = self._rooms.get(name)

@@ -16,9 +16,11 @@ from twisted.internet.task import LoopingCall
 
 from whisperd.interfaces import Random
 from whisperd.logs import note
+from whisperd.relay.access import Access
 from whisperd.relay.bounds import Bounds
 from whisperd.relay.descriptors import room_for
 from whisperd.relay.factory import RelayFactory
+from whisperd.relay.keep import kept
 from whisperd.relay.limits import Limits
 from whisperd.relay.listeners import address, endpoint, not_a_listener, tells_circuits, why_not
 from whisperd.relay.report import rows
@@ -43,7 +45,8 @@ class RelayService(Service):
         self._clock = clock or reactor
         limits = Limits(Bounds.read(settings, settings.max_connections))
         now: Callable[[], float] = clock.seconds if clock else time.monotonic
-        self._relay = Relay(limits, now, random(32))
+        self._relay = Relay(limits, now, random(32), Access(random))
+        self._random = random
         self._listeners: list[tuple[Any, RelayFactory]] = []
         self._drained: list[Deferred[bool]] = []
         self._sweep = LoopingCall(self._expire)
@@ -56,6 +59,9 @@ class RelayService(Service):
         none is left open.
         """
         self.reload(self._settings)
+        if self._settings.access_keep:
+            self._relay.access = kept(self._settings.access_keep, self._random)
+            self._admit_by(self._settings)
         try:
             for description in self._settings.listen:
                 await self._open(description, onion=False)
@@ -88,8 +94,21 @@ class RelayService(Service):
         relay.limits.apply(bounds)
         relay.rooms.expiry = bounds.room_expiry
         self._sweep.interval = min(5.0, min(bounds.room_expiry, bounds.join_timeout) / 4)
+        self._admit_by(settings)
         for _, factory in self._listeners:
             factory.apply()
+
+    def issue(self, uses: int, hours: float) -> dict[str, object]:
+        """Return a new access code, which is shown this once; raises AccessFull."""
+        return self._relay.access.issue(uses, hours, self._relay.wall())
+
+    def codes(self) -> list[dict[str, object]]:
+        """Return what is known of each access code that is still good."""
+        return self._relay.access.list(self._relay.wall())
+
+    def revoke(self, name: str) -> None:
+        """Make an access code worth nothing; raises AccessUnknown."""
+        self._relay.access.revoke(name)
 
     def drain(self) -> None:
         """Let nobody open a room any more; those that are there go on to their end."""
@@ -160,6 +179,11 @@ class RelayService(Service):
         if not self._sweep.running:
             self._sweep.start(self._sweep.interval or 5.0, now=False)
         return port
+
+    def _admit_by(self, settings: Any) -> None:
+        access = self._relay.access
+        access.required = settings.access == "code"
+        access.guesses, access.circuit_guesses = settings.access_guesses, settings.circuit_access_guesses
 
     def _expire(self) -> None:
         self._relay.expire()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable
 from typing import Protocol
 
 from whisperd.logs import note
+from whisperd.relay.access import Grant
 from whisperd.relay.effects import Effect, Paired, PartnerGone, Refuse, Seated
 from whisperd.relay.limits import Denial
 from whisperd.relay.scopes import Scope
@@ -43,6 +44,7 @@ class Session:
         self.wire = wire
         self.source = source
         self._frames = self._bytes = 0
+        self._grant: Grant | None = None
         relay.seatless[self] = relay.now()
 
     def received(self, payload: bytes, binary: bool) -> None:
@@ -95,13 +97,13 @@ class Session:
         frames, size, self._frames, self._bytes = self._frames, self._bytes, 0, 0
         return self.relay.limits.spend(self.source, frames, size, self.relay.now()) if frames else 0.0
 
-    def _join(self, name: Hashable, *, token: bytes | None = None, seat: int | None = None) -> None:
-        relay, now = self.relay, self.relay.now()
-        if not relay.rooms.seated(self):
-            denial = relay.limits.join(self.source, now, opens=name not in relay.rooms)
-            if denial is not None:
-                self.refuse(denial.code, denial.retry_after)
+    def _join(self, name: Hashable, code: str, *, token: bytes | None = None, seat: int | None = None) -> None:
+        if not self.relay.rooms.seated(self):
+            verdict = self.relay.admit(self.source, name, token, code)
+            if isinstance(verdict, Denial):
+                self.refuse(verdict.code, verdict.retry_after)
                 return
+            self._grant = verdict
         self._take(name, token=token, seat=seat)
 
     def _take(self, name: Hashable, *, token: bytes | None = None, seat: int | None = None) -> None:
@@ -109,6 +111,9 @@ class Session:
         relay.perform(relay.rooms.join(self, name, relay.now(), token=token, seat=seat, owner=self.source))
         if relay.rooms.seated(self):
             relay.seatless.pop(self, None)
+            grant, self._grant = self._grant, None
+            if grant is not None:
+                relay.access.spend(grant)
 
     def _leave(self) -> None:
         relay, now = self.relay, self.relay.now()
@@ -131,7 +136,7 @@ class WhisperdSession(Session):
             self.refuse(error.code)
             return
         if isinstance(frame, frames.Join):
-            self._join((frames.SUBPROTOCOL, frame.room), token=relay.digest(frame.token))
+            self._join((frames.SUBPROTOCOL, frame.room), frame.code, token=relay.digest(frame.token))
         else:
             self._leave()
 

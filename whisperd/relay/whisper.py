@@ -37,7 +37,7 @@ class WhisperSession(Session):
             self.refuse("already-joined")
         else:
             self._wanted = (name, 0 if frame.is_initiator else 1)
-            self._join(name, seat=self._wanted[1])
+            self._join(name, frame.access_code, seat=self._wanted[1])
 
     def tell(self, effect: Effect) -> None:
         if isinstance(effect, Refuse):
@@ -59,5 +59,7 @@ class WhisperSession(Session):
             return
         if alive:
             self.refuse("room-full")
+        elif self._grant is not None and self._grant.left <= 0:
+            self.refuse("code-refused")
         else:
             self._take(name, seat=seat)

@@ -41,6 +41,9 @@ ERRORS: dict[str, ErrorKind] = {
     "join-timeout": ErrorKind("no seat was taken in time", 4014, 5),
     "handshake-timeout": ErrorKind("the request did not come in time", 4015, 5),
     "draining": ErrorKind("the relay opens no rooms any more: it is about to stop", 4016, 60),
+    "code-needed": ErrorKind("this relay takes those only who have an access code", 4017),
+    "code-refused": ErrorKind("the access code is wrong, used up or expired", 4018),
+    "too-many-guesses": ErrorKind("too many wrong access codes came, and none is looked at for a while", 4019, 60),
     "too-many-connections": ErrorKind("the relay has as many connections as it takes", 1013, 30),
     "shutting-down": ErrorKind("the relay is going away", 1001, 5),
 }

@@ -30,11 +30,13 @@ class FrameError(Exception):
 _Key = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")]
 
 
-class Join(Struct, frozen=True, tag_field="type", tag="join"):
-    """Client to relay: take a seat of ``room``, or take it again. Both fields: 32 bytes as 43 base64url characters."""
+class Join(Struct, frozen=True, tag_field="type", tag="join", omit_defaults=True):
+    """Client to relay: take a seat of ``room``, or take it again. Both fields: 32 bytes as 43 base64url characters.
+    ``code``: an access code, at most 64 characters, where the relay wants one."""
 
     room: _Key
     token: _Key
+    code: Annotated[str, Meta(max_length=64)] = ""
 
     def __repr__(self) -> str:
         return "Join(...)"

@@ -18,10 +18,12 @@ _Code = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
 class WhisperJoin(Struct, frozen=True, tag_field="type", tag="join", rename="camel"):
-    """WH15P3R client to relay: take the initiator's seat or the other one; codes have 1 to 128 characters."""
+    """WH15P3R client to relay: take the initiator's seat or the other one; codes have 1 to 128 characters.
+    ``access_code``: at most 64 characters, where the relay wants one."""
 
     session_code: _Code
     is_initiator: bool
+    access_code: Annotated[str, Meta(max_length=64)] = ""
 
 
 class WhisperOffer(Struct, frozen=True, tag_field="type", tag="offer", rename="camel"):
