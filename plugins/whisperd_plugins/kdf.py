@@ -27,6 +27,11 @@ def expand(key: bytes | bytearray, info: bytes, size: int) -> bytearray:
     return derived
 
 
+def chain_step(key: bytes | bytearray | memoryview, constant: bytes) -> bytes:
+    """Return HMAC-SHA-256 of ``constant``, 32 bytes."""
+    return _hmac(key, constant, "sha256")
+
+
 def message_key(chain_key: bytearray) -> bytes:
     """Return the 32-byte message key of a chain key: HMAC-SHA-256 of 0x01 [Double Ratchet, 7.2, KDF_CK]."""
     return _hmac(chain_key, b"\x01", "sha256")

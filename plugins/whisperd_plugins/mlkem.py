@@ -21,6 +21,11 @@ def keypair(seed: bytes) -> tuple[bytes, MLKEM1024PrivateKey]:
     return private.public_key().public_bytes_raw(), private
 
 
+def check_public_key(public: bytes) -> None:
+    """Raise ValueError unless ``public`` is an encapsulation key [FIPS 203, 7.2]."""
+    MLKEM1024PublicKey.from_public_bytes(public)
+
+
 def encapsulate(public: bytes) -> tuple[bytes, bytes]:
     """Return the ciphertext (1568 bytes) and the shared secret (32); raises ValueError for an invalid key."""
     secret, ciphertext = MLKEM1024PublicKey.from_public_bytes(public).encapsulate()

@@ -115,18 +115,17 @@ class RatchetState:
         """Return the header of the next message of ``sending``: ratchet key(32) ‖ previous(4) ‖ number(4)."""
         return sending.public + COUNTS.pack(self.previous, sending.number)
 
-    def begin_sending(self, random: Random, beside: bytearray | None = None) -> Chain:
+    def begin_sending(self, random: Random) -> Chain:
         """Make a new ratchet key pair (draws 32 bytes) and the sending chain of it [Double Ratchet, 4.6, DHRatchetHE].
 
-        ``beside`` is appended to its chain key. Raises ValueError when the peer's ratchet key is not known, or of low
-        order."""
+        Raises ValueError when the peer's ratchet key is not known, or of low order."""
         if not self.peer:
             raise ValueError("the other side has to speak first")
         private = bytearray(random(KEY))
         root, key, following = self._turn_root(private, self.peer)
         wipe(self.root, self.private)
         self.root, self.private = root, private
-        self.sending = Chain(_joined(key, beside), self.next_sending, public=sodium.public_key(private))
+        self.sending = Chain(key, self.next_sending, public=sodium.public_key(private))
         self.next_sending = following
         return self.sending
 
@@ -154,8 +153,8 @@ class RatchetState:
     def turn_step(self, header: bytes, beside: bytearray | None = None) -> Step:
         """Return the step for a message under a new ratchet key [Double Ratchet, 4.6, DHRatchetHE].
 
-        ``beside`` is appended to the first chain key. Raises MessageRejected when the key is not valid, came out of
-        turn, or too much would be skipped."""
+        ``beside`` is appended to the first chain key, and destroyed. Raises MessageRejected when the key is not valid,
+        came out of turn, or too much would be skipped."""
         if self.private is None:
             raise MessageRejected("the other side turned the ratchet twice")
         peer, previous, number = HEADER.unpack_from(header)
@@ -168,7 +167,7 @@ class RatchetState:
         except ValueError as error:
             wipe(*behind.values())
             raise MessageRejected(str(error)) from None
-        first = _joined(first, beside)
+        first = first if beside is None else joined(first, beside)
         turn = Turn(peer, behind, root, following)
         try:
             missing, key = self._walk(first, 0, number)
@@ -270,10 +269,8 @@ def _forget_turn(turn: Turn) -> None:
     wipe(turn.root, turn.next_receiving, turn.beside, *turn.missing.values())
 
 
-def _joined(key: bytearray, beside: bytearray | None) -> bytearray:
-    """Return ``key`` ‖ ``beside``, in place of ``key``."""
-    if beside is None:
-        return key
-    joined = key + beside
-    wipe(key)
-    return joined
+def joined(key: bytearray, beside: bytearray) -> bytearray:
+    """Return ``key`` ‖ ``beside``, and destroy both."""
+    together = key + beside
+    wipe(key, beside)
+    return together

@@ -36,7 +36,11 @@ BUNDLED: dict[str, dict[str, str]] = {
         "pqxdh-25519-mlkem1024-falcon1024": "whisperd_plugins.pqxdh_falcon1024:PqxdhMlkem1024Falcon1024",
         "pqxdh-25519-mlkem1024": "whisperd_plugins.pqxdh:PqxdhMlkem1024",
     },
-    RATCHET: {"double-he": "whisperd_plugins.double_he:DoubleHeaderEncrypted"},
+    RATCHET: {
+        "triple": "whisperd_plugins.triple:Triple",
+        "double-he": "whisperd_plugins.double_he:DoubleHeaderEncrypted",
+        "double": "whisperd_plugins.double:Double",
+    },
 }
 #: Which extra of whisperd brings a package that only some bundled plug-ins need.
 EXTRAS = {"pqcrypto": "falcon"}
