@@ -10,7 +10,7 @@ _whisperctl() {
         case $word in
             --after|--expires|--floor|--relay|--socket|--wait) skip=$word ;;
             -*) ;;
-            *) case $verb in ""|"chat") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
+            *) case $verb in ""|"chat"|"plugins") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
         esac
     done
     case $previous in
@@ -21,6 +21,7 @@ _whisperctl() {
     case $verb in
         "") words="status address chat plugins stop --socket --json --help --version" ;;
         "chat") words="invite join list send watch open verify end history --socket --json --help" ;;
+        "plugins") words="check --socket --json --help" ;;
         "status") words="--socket --json --help" ;;
         "address") words="--wait --socket --json --help" ;;
         "chat invite") words="--relay --expires --floor --qr --no-qr --socket --json --help" ;;
@@ -32,7 +33,7 @@ _whisperctl() {
         "chat verify") words="--yes --socket --json --help" ;;
         "chat end") words="--socket --json --help" ;;
         "chat history") words="--after --socket --json --help" ;;
-        "plugins") words="--socket --json --help" ;;
+        "plugins check") words="--thorough --socket --json --help" ;;
         "stop") words="--wait --socket --json --help" ;;
     esac
     case $verb in "chat send"|"chat watch"|"chat open"|"chat verify"|"chat end"|"chat history")

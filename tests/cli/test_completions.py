@@ -112,9 +112,10 @@ SHELLS = [pytest.param(complete_in_bash, id="bash", marks=needs("bash")),
 def test_verbs_are_completed_level_by_level(complete, programs: Path) -> None:
     where = shell_environment(programs)
     firsts = {command.verb.partition(" ")[0] for command in COMMANDS}
-    seconds = {command.verb.partition(" ")[2] for command in COMMANDS} - {""}
+    seconds = {command.verb.removeprefix("chat ") for command in COMMANDS if command.verb.startswith("chat ")}
     assert firsts <= set(complete("whisperctl ", where)) <= firsts | {*COMMON, "--version"}
     assert seconds <= set(complete("whisperctl chat ", where)) <= seconds | {*COMMON}
+    assert set(complete("whisperctl plugins ", where)) - {*COMMON} == {"check"}
     assert complete("whisperctl st", where) == ["status", "stop"]
     assert complete("whisperctl --json --socket /x chat inv", where) == ["invite"]
 
@@ -149,7 +150,7 @@ async def test_conversations_are_completed_by_asking_the_daemon(complete, progra
 @needs("zsh")
 def test_zsh_completes_verbs_and_options(programs: Path) -> None:
     where = shell_environment(programs)
-    seconds = {command.verb.partition(" ")[2] for command in COMMANDS} - {""}
+    seconds = {command.verb.removeprefix("chat ") for command in COMMANDS if command.verb.startswith("chat ")}
     assert {row.split()[0] for row in complete_in_zsh("whisperctl chat ", where)} == seconds
     options = {row.split()[0] for row in complete_in_zsh("whisperctl chat invite --", where)}
     assert {"--relay", "--floor", "--no-qr", "--json"} <= options

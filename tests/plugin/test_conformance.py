@@ -9,6 +9,7 @@ import pytest
 from whisperd_plugins.double_he import DoubleHeaderEncrypted
 from whisperd_plugins.pqxdh import PqxdhMlkem1024
 from whisperd_plugins.pqxdh_mldsa87 import PqxdhMlkem1024Mldsa87
+from whisperd_plugins.x3dh import X3dh
 
 from tests.plugin import broken_kex, broken_ratchet
 from whisperd.errors import PluginRefused
@@ -23,7 +24,7 @@ def case_id(value: object) -> str:
     return value.__name__ if isinstance(value, type) else str(value)
 
 
-@pytest.mark.parametrize("plugin", [PqxdhMlkem1024, PqxdhMlkem1024Mldsa87], ids=case_id)
+@pytest.mark.parametrize("plugin", [PqxdhMlkem1024, PqxdhMlkem1024Mldsa87, X3dh], ids=case_id)
 def test_bundled_key_exchanges_pass_every_check(plugin):
     report = check_key_exchange(plugin())
     assert report.faults == {}
@@ -62,10 +63,10 @@ def test_there_is_a_broken_plugin_for_every_check():
 def test_a_report_can_be_read_sent_and_insisted_on():
     good = check_ratchet(DoubleHeaderEncrypted(), only=["one-way"])
     good.require()
-    assert str(good).startswith("ok     one-way: Hundreds")
+    assert str(good).startswith("ok      one-way: Hundreds")
     bad = check_ratchet(broken_ratchet.NotWiped(), only=["wiping", "one-way"])
     assert json.loads(json.dumps(bad.as_dict()))["passed"] is False
-    assert "BROKEN wiping: decrypt after wipe: went through" in str(bad)
+    assert "BROKEN  wiping: decrypt after wipe: went through" in str(bad)
     with pytest.raises(PluginRefused, match="double-he failed 1 of 2 checks: wiping"):
         bad.require()
 

@@ -39,9 +39,15 @@ def _children() -> dict[str, list[tuple[str, str]]]:
         group, _, name = command.verb.rpartition(" ")
         if group and group not in found:
             found[group] = []
-            found[""].append((group, GROUPS[group]))
+            if group in GROUPS:
+                found[""].append((group, GROUPS[group]))
         found[group].append((name, command.help))
     return found
+
+
+def _leaves() -> list[Command]:
+    """Return the commands that no other verb begins with."""
+    return [command for command in COMMANDS if command.verb not in _children()]
 
 
 def _takes_chat(command: Command) -> bool:
@@ -91,7 +97,7 @@ def bash() -> str:
         *(f'        {_quoted(group)}) words="{" ".join(name for name, _ in children)} '
           f'{_bash_options(_COMMON if group else _ROOT)}" ;;' for group, children in _children().items()),
         *(f'        {_quoted(command.verb)}) words="{_bash_options((*command.params, *_COMMON))}" ;;'
-          for command in COMMANDS),
+          for command in _leaves()),
         "    esac",
         f"    case $verb in {'|'.join(_quoted(command.verb) for command in COMMANDS if _takes_chat(command))})",
         "        if ((place == 0)) && [[ $current != -* ]]; then",
@@ -145,7 +151,7 @@ def _zsh_group(group: str, children: list[tuple[str, str]]) -> list[str]:
               "    case $state in", "        verb) _describe -t verbs verb verbs ;;", "        rest) case $line[1] in"]
     for name, _ in children:
         verb = f"{group} {name}".strip()
-        command = next((command for command in COMMANDS if command.verb == verb), None)
+        command = next((command for command in _leaves() if command.verb == verb), None)
         does = f"_arguments {_zsh_arguments(command)}" if command else f"_whisperctl_{name}"
         lines.append(f"            {name}) {does} ;;")
     return [*lines, "        esac ;;", "    esac", "}"]

@@ -70,9 +70,17 @@ def _subgroup(parent: click.Group, word: str) -> click.Group:
 
 
 def _verb(command: Command, name: str) -> click.Command:
-    return click.Command(name, params=[*map(_parameter, command.params), *_common()], help=_help(command),
-                         short_help=command.help, callback=partial(_run, command),
-                         context_settings=_HELP_NAMES)
+    look: dict[str, Any] = {"params": [*map(_parameter, command.params), *_common()], "help": _help(command),
+                            "short_help": command.help, "context_settings": _HELP_NAMES}
+    if any(other.verb.startswith(f"{command.verb} ") for other in COMMANDS):
+        return click.Group(name, invoke_without_command=True, callback=partial(_run_alone, command), **look)
+    return click.Command(name, callback=partial(_run, command), **look)
+
+
+def _run_alone(command: Command, **given: Any) -> None:
+    """Run a verb that others begin with, unless it is one of those."""
+    if click.get_current_context().invoked_subcommand is None:
+        _run(command, **given)
 
 
 def _run(command: Command, **given: Any) -> None:

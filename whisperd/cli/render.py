@@ -155,7 +155,7 @@ def plugins(rows: Iterable[Row], paint: Paint) -> list[str]:
     """Return the table of 'whisperctl plugins'."""
     heads = ("KIND", "ID", "VERSION", "API", "LEVEL", "STATE", "DISTRIBUTION", "SHA-256")
     return table(heads, [(
-        row["kind"], row["id"], str(row["version"]), str(row["api"]), str(row["level"]), row["state"],
+        row["kind"], row["id"], str(row["version"] or "-"), str(row["api"] or "-"), row["level"] or "-", row["state"],
         row["distribution"], str(row["sha256"] or "-")[:16],
     ) for row in rows], paint)
 

@@ -85,6 +85,12 @@ def plugins(caller: Caller) -> None:
     caller.show(answer, render.plugins(answer, caller.paint))
 
 
+def plugins_check(caller: Caller, id: str, thorough: bool) -> None:
+    from whisperd.cli.check import Screen, check
+
+    check(id, thorough, None if caller.json else Screen(caller.paint, caller.terminal))
+
+
 def stop(caller: Caller, wait: float) -> None:
     with caller.client() as client:
         client.call("stop")
@@ -198,7 +204,7 @@ def chat_history(caller: Caller, chat: str, after: int) -> None:
 
 #: The function of each verb.
 VERBS: dict[str, Callable[..., None]] = {
-    "status": status, "address": address, "plugins": plugins, "stop": stop,
+    "status": status, "address": address, "plugins": plugins, "plugins check": plugins_check, "stop": stop,
     "chat invite": chat_invite, "chat join": chat_join, "chat list": chat_list, "chat send": chat_send,
     "chat watch": chat_watch, "chat open": chat_open, "chat verify": chat_verify, "chat end": chat_end,
     "chat history": chat_history,

@@ -145,11 +145,17 @@ COMMANDS: tuple[Command, ...] = (
               metavar="NUMBER", low=0),
     ), reads_only=True, pages=True),
     Command("plugins", "plugins", "List the key exchanges and ratchets that this daemon has.", reads_only=True),
+    Command("", "plugins check", "Test a plug-in with the conformance kit, in whisperctl itself: no daemon is asked.", (
+        Param("id", "string", "Id of the plug-in; naming it here runs its code, whatever peer.plugins says.",
+              required=True, metavar="ID"),
+        Param("thorough", "boolean", "Change every byte of each value instead of some 128, and walk longer; minutes.",
+              default=False, option="--thorough"),
+    )),
     Command("stop", "stop", "Stop the daemon, and wait until it has.",
             (_wait("Wait as long as this, instead of 60 seconds."),)),
 )
 
-#: What the verbs of two words have in common, by their first word.
+#: What the verbs of two words have in common, by their first word, where that is no verb itself.
 GROUPS: dict[str, str] = {"chat": "Invite, join, talk, verify, end."}
 
 #: The rows that the control socket serves, by method.

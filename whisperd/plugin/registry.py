@@ -35,6 +35,8 @@ BUNDLED: dict[str, dict[str, str]] = {
         "pqxdh-25519-mlkem1024-mldsa87": "whisperd_plugins.pqxdh_mldsa87:PqxdhMlkem1024Mldsa87",
         "pqxdh-25519-mlkem1024-falcon1024": "whisperd_plugins.pqxdh_falcon1024:PqxdhMlkem1024Falcon1024",
         "pqxdh-25519-mlkem1024": "whisperd_plugins.pqxdh:PqxdhMlkem1024",
+        "x3dh-25519": "whisperd_plugins.x3dh:X3dh",
+        "p256-simple": "whisperd_plugins.p256_simple:P256Simple",
     },
     RATCHET: {
         "triple": "whisperd_plugins.triple:Triple",
@@ -45,7 +47,7 @@ BUNDLED: dict[str, dict[str, str]] = {
 #: Which extra of whisperd brings a package that only some bundled plug-ins need.
 EXTRAS = {"pqcrypto": "falcon"}
 #: The identity key kinds that a key exchange may ask for.
-IDENTITY_KINDS = frozenset({"ed25519", "x25519", "mldsa87", "falcon1024"})
+IDENTITY_KINDS = frozenset({"ed25519", "x25519", "mldsa87", "falcon1024", "p256"})
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,47}\Z")
 
@@ -163,7 +165,7 @@ class Registry:
                 raise PluginRefused(f"{source.distribution} brings a plug-in with the bundled name {source.id}",
                                     remedy="Remove the name from peer.plugins, or that distribution.")
             if (source.kind, source.id) in self._sources:
-                raise PluginRefused(f"two distributions bring a plug-in {source.id}", remedy="Remove one of them.")
+                raise _two_distributions(source.id)
             self._sources[(source.kind, source.id)] = source
 
     def _get(self, kind: str, plugin_id: str) -> Any:
@@ -192,11 +194,7 @@ class Registry:
 
 def checked(source: Source) -> Any:
     """Return the plug-in of ``source`` after every check; raises PluginRefused that says which one failed."""
-    try:
-        plugin = source.make()
-    except Exception as error:
-        raise PluginRefused(f"{source.id} of {source.distribution} cannot be imported: {error}",
-                            remedy=_missing(error)) from error
+    plugin = made(source)
     if plugin_fault := fault(plugin, source.kind, source.id):
         raise PluginRefused(f"{source.id} of {source.distribution} {plugin_fault}")
     try:
@@ -204,6 +202,28 @@ def checked(source: Source) -> Any:
     except Exception as error:
         raise PluginRefused(f"{source.id} of {source.distribution} failed its self-test: {error!r}") from error
     return plugin
+
+
+def made(source: Source) -> Any:
+    """Return the plug-in of ``source`` as its code makes it; raises PluginRefused when that fails."""
+    try:
+        return source.make()
+    except Exception as error:
+        raise PluginRefused(f"{source.id} of {source.distribution} cannot be imported: {error}",
+                            remedy=_missing(error)) from error
+
+
+def sources(plugin_id: str) -> list[Source]:
+    """Return where the plug-ins of this id come from, allowed or not; a bundled one stands before all others.
+
+    Raises PluginUnknown when there is none, and PluginRefused when two distributions bring the same."""
+    found = [source for source in _bundled() if source.id == plugin_id] or \
+            [source for source in _foreign() if source.id == plugin_id]
+    if not found:
+        raise PluginUnknown(f"there is no plug-in {plugin_id}")
+    if len({source.kind for source in found}) < len(found):
+        raise _two_distributions(plugin_id)
+    return found
 
 
 def _missing(error: Exception) -> str | None:
@@ -262,6 +282,10 @@ def _source_file(module: str) -> Path:
 
 def _is_bundled(plugin_id: str) -> bool:
     return any(plugin_id in targets for targets in BUNDLED.values())
+
+
+def _two_distributions(plugin_id: str) -> PluginRefused:
+    return PluginRefused(f"two distributions bring a plug-in {plugin_id}", remedy="Remove one of them.")
 
 
 def _unknown(kind: str, plugin_id: str, installed: bool) -> PluginUnknown:

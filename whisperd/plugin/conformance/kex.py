@@ -9,7 +9,17 @@ from typing import Any
 
 from whisperd.errors import KeyExchangeRefused
 from whisperd.interfaces import Random
-from whisperd.plugin.conformance.report import Broken, Checks, Report, below, changed, places, seeded
+from whisperd.plugin.conformance.report import (
+    Broken,
+    Checks,
+    Follow,
+    NotApplicable,
+    Report,
+    below,
+    changed,
+    places,
+    seeded,
+)
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.plugin.registry import KEX, fault
 
@@ -101,12 +111,12 @@ class Bench:
 
 
 def check_key_exchange(plugin: Any, *, seed: str = "conformance", thorough: bool = False,
-                       only: Iterable[str] = ()) -> Report:
+                       only: Iterable[str] = (), follow: Follow | None = None) -> Report:
     """Return what every check (or those in ``only``) finds in ``plugin``, an IKeyExchange.
 
     The random source is made from ``seed``; ``thorough`` changes every single byte instead of some 128 of each value.
     """
-    results = CHECKS.run(lambda name: Bench(plugin, seeded(f"{seed} {name}"), thorough), only)
+    results = CHECKS.run(lambda name: Bench(plugin, seeded(f"{seed} {name}"), thorough), only, follow)
     return Report(KEX, str(getattr(plugin, "id", "unknown")), results)
 
 
@@ -255,7 +265,7 @@ def spent_prekeys(bench: Bench) -> None:
 def low_order_points(bench: Bench) -> None:
     """An identity whose X25519 key is of low order is refused on both sides, though its signatures are right."""
     if "x25519" not in bench.plugin.identity_kinds:
-        return
+        raise NotApplicable("it uses no X25519 identity key")
     for point in LOW_ORDER:
         inviter, joiner = bench.identity(), bench.identity()
         bundle, _ = bench.plugin.prekeys(ShownIdentity(inviter, point), bench.random)
@@ -270,7 +280,7 @@ def low_order_points(bench: Bench) -> None:
 def agreement_refused(bench: Bench) -> None:
     """When the identity handle finds a point to be of low order, that is KeyExchangeRefused on both sides."""
     if "x25519" not in bench.plugin.identity_kinds:
-        return
+        raise NotApplicable("it uses no X25519 identity key")
     made = bench.exchange()
     bench.refused("initiate with a refusing identity",
                   lambda: bench.plugin.initiate(made.bundle, RefusingIdentity(made.joiner), bench.random))

@@ -7,18 +7,18 @@ from typing import Any
 
 from whisperd.plugin.conformance import ratchet_messages, ratchet_state
 from whisperd.plugin.conformance.ratchet_bench import CHECKS, Bench
-from whisperd.plugin.conformance.report import Report, seeded
+from whisperd.plugin.conformance.report import Follow, Report, seeded
 from whisperd.plugin.registry import RATCHET
 
 __all__ = ["CHECKS", "check_ratchet", "ratchet_messages", "ratchet_state"]
 
 
 def check_ratchet(plugin: Any, *, seed: str = "conformance", thorough: bool = False,
-                  only: Iterable[str] = ()) -> Report:
+                  only: Iterable[str] = (), follow: Follow | None = None) -> Report:
     """Return what every check (or those in ``only``) finds in ``plugin``, an IRatchet.
 
     The random source is made from ``seed``; ``thorough`` changes every single byte instead of some 128 of each value,
     and walks longer.
     """
-    results = CHECKS.run(lambda name: Bench(plugin, seeded(f"{seed} {name}"), thorough), only)
+    results = CHECKS.run(lambda name: Bench(plugin, seeded(f"{seed} {name}"), thorough), only, follow)
     return Report(RATCHET, str(getattr(plugin, "id", "unknown")), results)

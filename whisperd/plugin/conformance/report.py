@@ -16,18 +16,34 @@ class Broken(Exception):
     """A plug-in did not do what a check demands; the message says what it did instead."""
 
 
+class NotApplicable(Exception):
+    """A check has nothing to test on this plug-in; the message says why."""
+
+
 @dataclass(frozen=True)
 class Result:
-    """One check: its name, what it demands, the fault that it found (None: passed), and how long it took."""
+    """One check: its name, what it demands, the fault that it found (None: none), how long it took, and why there was
+    nothing to test (None: there was)."""
 
     name: str
     demand: str
     fault: str | None
     seconds: float
+    skipped: str | None = None
 
     @property
     def passed(self) -> bool:
+        """Whether no fault was found."""
         return self.fault is None
+
+    @property
+    def outcome(self) -> str:
+        """One word: ok, BROKEN or skipped."""
+        return "BROKEN" if self.fault is not None else "skipped" if self.skipped is not None else "ok"
+
+
+#: Told the name of each check when it begins, with None, and when it is done, with its result.
+Follow = Callable[[str, Result | None], None]
 
 
 @dataclass(frozen=True)
@@ -56,12 +72,12 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as values that JSON has."""
-        return {"kind": self.kind, "id": self.id, "passed": self.passed, "results": [asdict(r) for r in self.results]}
+        results = [{"outcome": result.outcome, **asdict(result)} for result in self.results]
+        return {"kind": self.kind, "id": self.id, "passed": self.passed, "results": results}
 
     def __str__(self) -> str:
-        lines = [f"{'ok    ' if result.passed else 'BROKEN'} {result.name}: {result.fault or result.demand}"
-                 for result in self.results]
-        return "\n".join(lines)
+        return "\n".join(f"{result.outcome:<7} {result.name}: {result.fault or result.skipped or result.demand}"
+                         for result in self.results)
 
 
 class Checks:
@@ -75,22 +91,32 @@ class Checks:
         self.by_name[check.__name__.replace("_", "-")] = check
         return check
 
-    def run(self, make_bench: Callable[[str], Any], only: Iterable[str] = ()) -> tuple[Result, ...]:
+    def run(self, make_bench: Callable[[str], Any], only: Iterable[str] = (),
+            follow: Follow | None = None) -> tuple[Result, ...]:
         """Run the checks named in ``only``, or all, each on a bench of its own; KeyError for a name that is not one."""
-        return tuple(_run(name, self.by_name[name], make_bench) for name in only or self.by_name)
+        return tuple(self._run(name, make_bench, follow or _nobody) for name in only or self.by_name)
+
+    def _run(self, name: str, make_bench: Callable[[str], Any], follow: Follow) -> Result:
+        check = self.by_name[name]
+        follow(name, None)
+        started = time.perf_counter()
+        fault = skipped = None
+        try:
+            check(make_bench(name))
+        except Broken as broken:
+            fault = str(broken)
+        except NotApplicable as reason:
+            skipped = str(reason)
+        except Exception as error:
+            fault = f"raised {error!r}"
+        demand = " ".join((check.__doc__ or "").split())
+        result = Result(name, demand, fault, time.perf_counter() - started, skipped)
+        follow(name, result)
+        return result
 
 
-def _run(name: str, check: Callable[[Any], None], make_bench: Callable[[str], Any]) -> Result:
-    started = time.perf_counter()
-    fault = None
-    try:
-        check(make_bench(name))
-    except Broken as broken:
-        fault = str(broken)
-    except Exception as error:
-        fault = f"raised {error!r}"
-    demand = (check.__doc__ or "").strip()
-    return Result(name, demand, fault, time.perf_counter() - started)
+def _nobody(name: str, result: Result | None) -> None:
+    """Follow nothing."""
 
 
 def seeded(seed: str) -> Random:
