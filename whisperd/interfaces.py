@@ -47,10 +47,11 @@ class IIdentity(Interface):
 
     def public(kind):
         """Return the public key of ``kind``: ``"ed25519"`` (32), ``"x25519"`` (32), ``"mldsa87"`` (2592),
-        ``"falcon1024"`` (1793). Raises KeyError for a kind that this identity does not have."""
+        ``"falcon1024"`` (1793), ``"p256"`` (65). Raises KeyError for a kind that this identity does not have."""
 
     def sign(kind, message):
-        """Return a signature over ``message``: Ed25519 (64), ML-DSA-87 (4627), padded Falcon-1024 (1280)."""
+        """Return a signature over ``message``: Ed25519 (64), ML-DSA-87 (4627), padded Falcon-1024 (1280),
+        ECDSA with P-256 and SHA-256 as r ‖ s (64)."""
 
     def agree(public):
         """Return X25519(identity private key, ``public``), 32 bytes; raises ValueError for a low-order point."""

@@ -9,7 +9,7 @@ import nacl.bindings as sodium_bindings
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA87PrivateKey
 
 from whisperd.interfaces import Random
-from whisperd_plugins import sodium
+from whisperd_plugins import p256, sodium
 
 #: A public key, and what signs with the private one.
 KeyPair = tuple[bytes, Callable[[bytes], bytes]]
@@ -76,4 +76,11 @@ def _falcon1024(random: Random) -> KeyPair:
     return public, lambda message: falcon.sign(private, message)
 
 
-_SIGNERS: dict[str, Callable[[Random], KeyPair]] = {"ed25519": _ed25519, "mldsa87": _mldsa87, "falcon1024": _falcon1024}
+def _p256(random: Random) -> KeyPair:
+    private = p256.private_key(random(p256.DRAWN))
+    return p256.public_key(private), lambda message: p256.sign(private, message)
+
+
+_SIGNERS: dict[str, Callable[[Random], KeyPair]] = {
+    "ed25519": _ed25519, "mldsa87": _mldsa87, "falcon1024": _falcon1024, "p256": _p256,
+}

@@ -10,11 +10,15 @@ import hashlib
 import hmac
 import struct
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA87PublicKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM1024PrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt, crypto_aead_xchacha20poly1305_ietf_encrypt
 
 
@@ -107,6 +111,9 @@ MESSAGES = {
     "pqxdh-25519-mlkem1024": (
         ("bundle", 0x51, 32), ("signing", 0x01, 32), ("identity", 0x05, 32), ("ephemeral", 0x05, 32),
         ("ciphertext", 0x1A, 1568), ("signature", 0x41, 64), ("confirmation", 0x52, 32)),
+    "x3dh-25519": (
+        ("bundle", 0x51, 32), ("signing", 0x01, 32), ("identity", 0x05, 32), ("ephemeral", 0x05, 32),
+        ("signature", 0x41, 64), ("confirmation", 0x52, 32)),
     "pqxdh-25519-mlkem1024-mldsa87": (
         ("bundle", 0x51, 32), ("signing", 0x01, 32), ("identity", 0x05, 32), ("ml-dsa", 0x02, 2592),
         ("ephemeral", 0x05, 32), ("ciphertext", 0x1A, 1568), ("signature", 0x41, 64), ("ml-dsa signature", 0x42, 4627),
@@ -115,6 +122,7 @@ MESSAGES = {
 INFOS = {
     "pqxdh-25519-mlkem1024": b"whisperd/1_CURVE25519_SHA-512_ML-KEM-1024",
     "pqxdh-25519-mlkem1024-mldsa87": b"whisperd/1_CURVE25519_SHA-512_ML-KEM-1024_ML-DSA-87",
+    "x3dh-25519": b"whisperd/1_X3DH_CURVE25519_SHA-512",
 }
 
 
@@ -137,7 +145,8 @@ def check_message_signatures(suite: str, message: bytes, parts: dict[str, bytes]
         signed = b"whisperd/1 pqxdh mldsa87 message" + unsigned
         MLDSA87PublicKey.from_public_bytes(parts["ml-dsa"]).verify(parts["ml-dsa signature"], signed)
     else:
-        signed = b"whisperd/1 pqxdh identity\x01" + parts["signing"] + b"\x05" + parts["identity"]
+        context = b"whisperd/1 x3dh identity" if suite == "x3dh-25519" else b"whisperd/1 pqxdh identity"
+        signed = context + b"\x01" + parts["signing"] + b"\x05" + parts["identity"]
     ed25519.verify(parts["signature"], signed)
 
 
@@ -146,15 +155,35 @@ def key_exchange(suite: str, message: bytes, bundle: bytes, identity: bytes, pre
     parts = message_fields(suite, message)
     assert parts["bundle"] == hashlib.sha256(bundle).digest()
     check_message_signatures(suite, message, parts)
-    signed_prekey, *one_time, seed = prekeys
+    signed_prekey, *one_time = prekeys
+    seed = one_time.pop() if "ciphertext" in parts else b""
     material = b"\xff" * 32 + dh(signed_prekey, parts["identity"]) + dh(identity, parts["ephemeral"])
     material += dh(signed_prekey, parts["ephemeral"])
     material += b"".join(dh(key, parts["ephemeral"]) for key in one_time)
-    material += MLKEM1024PrivateKey.from_seed_bytes(seed).decapsulate(parts["ciphertext"])
+    if seed:
+        material += MLKEM1024PrivateKey.from_seed_bytes(seed).decapsulate(parts["ciphertext"])
     info = INFOS[suite] + hashlib.sha512(bundle).digest() + hashlib.sha512(message[:-33]).digest()
     output = expand(extract(bytes(64), material), info, 64)
     assert output[32:] == parts["confirmation"]
     return output[:32]
+
+
+def p256_simple(message: bytes, bundle: bytes, drawn: bytes) -> bytes:
+    """KEY EXCHANGE, p256-simple: the inviter's side; its prekey is that of ``drawn``, as the vectors have it."""
+    context, ephemeral, signature = b"whisperd/1 p256-simple message", message[101:166], message[167:231]
+    assert (len(bundle), len(message), message[0], message[1]) == (198, 248, 0x11, 0x51)
+    assert (message[34], message[100], message[166], message[231]) == (0x04, 0x04, 0x44, 0x54)
+    assert message[2:34] == hashlib.sha256(bundle).digest()
+    der = encode_dss_signature(int.from_bytes(signature[:32]), int.from_bytes(signature[32:]))
+    point = ec.EllipticCurvePublicKey.from_encoded_point
+    point(ec.SECP256R1(), message[35:100]).verify(der, context + message[:166], ec.ECDSA(SHA256()))
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    prekey = ec.derive_private_key(int.from_bytes(drawn) % (order - 1) + 1, ec.SECP256R1())
+    head = message[:231]
+    info = b"whisperd/1 p256-simple" + hashlib.sha256(bundle).digest() + hashlib.sha256(head).digest()
+    keys = HKDF(SHA256(), 64, None, info).derive(prekey.exchange(ec.ECDH(), point(ec.SECP256R1(), ephemeral)))
+    assert AESGCM(keys[32:]).encrypt(bytes(12), b"", head) == message[232:]
+    return keys[:32]
 
 
 class Ratchet:

@@ -61,7 +61,7 @@ def test_words_and_numbers(case):
     assert page.number(unhex(case["number_bytes"])) == case["number"]
 
 
-@pytest.mark.parametrize("case", [{"file": file, **case} for file in ("pqxdh", "pqxdh_mldsa87")
+@pytest.mark.parametrize("case", [{"file": file, **case} for file in ("pqxdh", "pqxdh_mldsa87", "x3dh")
                                   for case in vectors(f"{file}.json")["cases"]],
                          ids=lambda case: f"{case['file']} {case['name']}")
 def test_the_key_exchange(case):
@@ -69,6 +69,13 @@ def test_the_key_exchange(case):
     secret = page.key_exchange(suite, unhex(case["message"]), unhex(case["bundle"]["public"]),
                                unhex(case["inviter"]["draws"])[1], unhex(case["bundle"]["draws"]))
     assert secret == unhex(case["secret"])
+
+
+@pytest.mark.parametrize("case", vectors("p256_simple.json")["cases"], ids=lambda case: case["name"])
+def test_p256_simple(case):
+    drawn = unhex(case["bundle"]["draws"])[0]
+    made = page.p256_simple(unhex(case["message"]["public"]), unhex(case["bundle"]["public"]), drawn)
+    assert made == unhex(case["secret"])
 
 
 def test_the_ratchet():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from whisperd_plugins import p256
 from whisperd_plugins.pqxdh_falcon1024 import FALCON1024
 from whisperd_plugins.signatures import ED25519, MLDSA87
 from zope.interface.verify import verifyObject
@@ -14,8 +15,8 @@ from whisperd.interfaces import IIdentity
 from whisperd.plugin.identity import MemoryIdentity
 
 KINDS = ("ed25519", "x25519")
-VERIFIERS = {signer.kind: signer.verify for signer in (ED25519, MLDSA87, FALCON1024)}
-SIGNING = {"ed25519": (32, 64), "mldsa87": (2592, 4627), "falcon1024": (1793, 1280)}
+VERIFIERS = {signer.kind: signer.verify for signer in (ED25519, MLDSA87, FALCON1024)} | {"p256": p256.verify}
+SIGNING = {"ed25519": (32, 64), "mldsa87": (2592, 4627), "falcon1024": (1793, 1280), "p256": (65, 64)}
 
 
 def test_it_provides_the_interface():

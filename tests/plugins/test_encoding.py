@@ -7,13 +7,14 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from whisperd_plugins import pqxdh, pqxdh_falcon1024, pqxdh_mldsa87
+from whisperd_plugins import pqxdh, pqxdh_falcon1024, pqxdh_mldsa87, x3dh
 from whisperd_plugins.encoding import TYPES, Layout, encode
 
 from whisperd.errors import KeyExchangeRefused
 
 SMALL = Layout("small record", 0x77, (("point", "x25519 public key"), ("digest", "sha-256")))
-SIZES = {pqxdh: (1767, 1734, 1800), pqxdh_mldsa87: (8988, 8955, 9021), pqxdh_falcon1024: (4842, 4809, 4875)}
+SIZES = {pqxdh: (1767, 1734, 1800), pqxdh_mldsa87: (8988, 8955, 9021), pqxdh_falcon1024: (4842, 4809, 4875),
+         x3dh: (198, 165, 231)}
 LAYOUTS = (SMALL, *(layout for module in SIZES
                     for layout in (module.SUITE.one_time, module.SUITE.last_resort, module.SUITE.message)))
 

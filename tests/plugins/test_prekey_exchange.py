@@ -17,18 +17,20 @@ from whisperd_plugins.pqxdh import PqxdhMlkem1024
 from whisperd_plugins.pqxdh_falcon1024 import PqxdhMlkem1024Falcon1024
 from whisperd_plugins.pqxdh_mldsa87 import PqxdhMlkem1024Mldsa87
 from whisperd_plugins.prekey_exchange import PrekeyExchange, Prekeys
+from whisperd_plugins.x3dh import X3dh
 
 from tests.plugins.external import cases
 from whisperd.errors import KeyExchangeRefused
 from whisperd.plugin.conformance.kex import LOW_ORDER, ShownIdentity
 from whisperd.plugin.identity import MemoryIdentity
 
-PLUGINS = [PqxdhMlkem1024(), PqxdhMlkem1024Mldsa87(), PqxdhMlkem1024Falcon1024()]
+PLUGINS = [PqxdhMlkem1024(), PqxdhMlkem1024Mldsa87(), PqxdhMlkem1024Falcon1024(), X3dh()]
 WITH_KEM = [plugin for plugin in PLUGINS if plugin.suite.kem]
 INFO = {
     "pqxdh-25519-mlkem1024": b"whisperd/1_CURVE25519_SHA-512_ML-KEM-1024",
     "pqxdh-25519-mlkem1024-mldsa87": b"whisperd/1_CURVE25519_SHA-512_ML-KEM-1024_ML-DSA-87",
     "pqxdh-25519-mlkem1024-falcon1024": b"whisperd/1_CURVE25519_SHA-512_ML-KEM-1024_FALCON-1024",
+    "x3dh-25519": b"whisperd/1_X3DH_CURVE25519_SHA-512",
 }
 
 

@@ -15,6 +15,7 @@ from whisperd_plugins.pqxdh import PqxdhMlkem1024
 from whisperd_plugins.pqxdh_falcon1024 import PqxdhMlkem1024Falcon1024
 from whisperd_plugins.pqxdh_mldsa87 import PqxdhMlkem1024Mldsa87
 from whisperd_plugins.prekey_exchange import PrekeyExchange
+from whisperd_plugins.x3dh import X3dh
 
 from tests.plugins.vectors import Draws, read, write
 from whisperd.plugin.identity import MemoryIdentity
@@ -23,6 +24,7 @@ PLUGINS: dict[str, PrekeyExchange] = {
     "pqxdh": PqxdhMlkem1024(),
     "pqxdh_mldsa87": PqxdhMlkem1024Mldsa87(),
     "pqxdh_falcon1024": PqxdhMlkem1024Falcon1024(),
+    "x3dh": X3dh(),
 }
 CASES = {"one-time": "prekeys", "last-resort": "last_resort_prekeys"}
 FALCON = "falcon1024"

@@ -17,7 +17,8 @@ from whisperd.plugin.registry import KEX, Registry
 #: A frame's own bytes: its kind, the commitment, the nonce and the tag.
 AROUND = 1 + 16 + 24 + 16
 CLASSES = {256 << power for power in range(8)}
-EVERY = ["pqxdh-25519-mlkem1024-mldsa87", "pqxdh-25519-mlkem1024-falcon1024", "pqxdh-25519-mlkem1024"]
+EVERY = ["pqxdh-25519-mlkem1024-mldsa87", "pqxdh-25519-mlkem1024-falcon1024", "pqxdh-25519-mlkem1024",
+         "x3dh-25519", "p256-simple"]
 
 
 def play(kex: list[str], floor: Level) -> tuple[list[Established], list[int]]:

@@ -10,6 +10,7 @@ import cffi
 import nacl.bindings as sodium
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA87PrivateKey
 from nacl.exceptions import RuntimeError as SodiumRefused
+from whisperd_plugins import p256
 from zope.interface import implementer
 
 from whisperd.interfaces import IIdentity, Random
@@ -97,6 +98,26 @@ class _Falcon1024(_Key):
         self.private[:] = bytes(len(self.private))
 
 
+class _P256(_Key):
+    """A P-256 key pair that signs by ECDSA, drawn as 48 bytes [FIPS 186-5, A.2.1]; OpenSSL holds the private key."""
+
+    kind = "p256"
+
+    def __init__(self, random: Random) -> None:
+        self.private: Any = p256.private_key(random(p256.DRAWN))
+        self.public = p256.public_key(self.private)
+
+    def sign(self, message: bytes) -> bytes:
+        """Return a 64-byte signature over ``message``, with SHA-256."""
+        if self.private is None:
+            raise KeyError(self.kind)
+        return p256.sign(self.private, message)
+
+    def wipe(self) -> None:
+        """Drop the private key; OpenSSL cleanses it with the last reference."""
+        self.private = None
+
+
 class _X25519(_Key):
     """An X25519 key pair, 32 bytes each [RFC 7748, 6.1]."""
 
@@ -121,7 +142,7 @@ class _X25519(_Key):
 
 
 _KINDS: dict[str, Callable[[Random], _Key]] = {
-    made.kind: made for made in (_Ed25519, _X25519, _MlDsa87, _Falcon1024)
+    made.kind: made for made in (_Ed25519, _X25519, _MlDsa87, _Falcon1024, _P256)
 }
 
 
@@ -141,17 +162,11 @@ class MemoryIdentity:
             self._keys[kind] = _KINDS[kind](random)
 
     def public(self, kind: str) -> bytes:
-        """Return the public key of ``kind``: 32 bytes for Ed25519 and X25519, 2592 for ML-DSA-87, 1793 for Falcon-1024.
-
-        Raises KeyError for one that this identity does not have.
-        """
+        """Return the public key of ``kind``, of the size that IIdentity names; KeyError for one that is not held."""
         return self._keys[kind].public
 
     def sign(self, kind: str, message: bytes) -> bytes:
-        """Return a signature over ``message``: 64 bytes for Ed25519, 4627 for ML-DSA-87, 1280 for Falcon-1024.
-
-        Raises KeyError for a kind that this identity does not have or that does not sign.
-        """
+        """Return a signature over ``message``, of the size that IIdentity names; KeyError when ``kind`` cannot sign."""
         return self._keys[kind].sign(message)
 
     def agree(self, public: bytes) -> bytes:
