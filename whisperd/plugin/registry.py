@@ -39,8 +39,11 @@ BUNDLED: dict[str, dict[str, str]] = {
         "p256-simple": "whisperd_plugins.p256_simple:P256Simple",
     },
     RATCHET: {
+        "triple-cascade": "whisperd_plugins.cascade:TripleCascade",
         "triple": "whisperd_plugins.triple:Triple",
+        "double-he-cascade": "whisperd_plugins.cascade:DoubleHeaderEncryptedCascade",
         "double-he": "whisperd_plugins.double_he:DoubleHeaderEncrypted",
+        "double-cascade": "whisperd_plugins.cascade:DoubleCascade",
         "double": "whisperd_plugins.double:Double",
     },
 }
