@@ -14,6 +14,7 @@ from whisperd.config import Config
 from whisperd.confine import confine
 from whisperd.daemon import Daemon
 from whisperd.errors import WhisperdError
+from whisperd.reactor import install
 
 
 class Runner:
@@ -67,6 +68,7 @@ def run_daemon(config: Config, *, show_invite: bool) -> int:
     confine()
     logs.configure(level=_log_level(config, show_invite), journal=config.log.journal)
     logs.adopt_twisted()
+    install()
     from twisted.internet import reactor
 
     assert IReactorCore.providedBy(reactor)

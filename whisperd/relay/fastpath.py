@@ -10,7 +10,7 @@ byte there. [RFC 6455, 5.2 to 5.6]
 
 from __future__ import annotations
 
-from struct import pack
+from struct import Struct
 from typing import Any, ClassVar
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
@@ -24,10 +24,13 @@ except ImportError:  # autobahn was built without it
     lib = None
 
 TEXT, BINARY = 0x81, 0x82
+_pack_short, _pack_long = Struct("!BBH").pack, Struct("!BBQ").pack
 #: Bytes of the largest frame that is put together here from several reads: each of them copies what there is of it.
 MAX_TAIL = 16_384
 #: Bytes up to which a number as wide as the frame is the quicker way to unmask it.
-WIDE = 256 if lib is not None else 65_535
+WIDE = 512
+#: A mask times the entry for so many words of 4 bytes is a stream of it.
+_REPEAT = [sum(1 << 32 * word for word in range(words)) for words in range(WIDE // 4 + 1)]
 
 
 class ShortWay(WebSocketServerProtocol):
@@ -43,17 +46,27 @@ class ShortWay(WebSocketServerProtocol):
         self._direct = isinstance(self.transport, Connection)
 
     def dataReceived(self, data: bytes) -> None:
-        if self.state == self.STATE_CLOSED:  # autobahn would go on collecting
-            return
+        short = self.state == self.STATE_OPEN and self.current_frame is None and not self.inside_message
+        if short:
+            if self.data:
+                data, self.data = self.data + data, b""
+            begin, end = _payload(data, 0, self.maxFramePayloadSize)
+            if end == len(data) and not self.failedByMe:  # one read, one message, one write: nothing to collect
+                self._take(data[0], unmask(data[begin - 4:begin], data[begin:end]))
+                return
+        if self.state != self.STATE_CLOSED:  # autobahn would go on collecting
+            self._collect(data, short)
+
+    def _collect(self, data: bytes, short: bool) -> None:
+        """Handle a read; what it makes us send goes out at its end, in one write for each client."""
         waiting = ShortWay._waiting = {}
         try:
-            if self.state == self.STATE_OPEN and self.current_frame is None:
+            if short:
                 data = self._take_whole_frames(data)
             if data and self.state != self.STATE_CLOSED:
                 self._dataReceived(data)
             while waiting:
-                client = next(iter(waiting))
-                client.flush()
+                next(iter(waiting)).flush()
         finally:
             ShortWay._waiting = None
 
@@ -81,57 +94,72 @@ class ShortWay(WebSocketServerProtocol):
             if sent == len(data):
                 return
             data = data[sent:]
-        transport.write(data)
+        self.queue(data)
+
+    def queue(self, data: bytes) -> None:
+        """Leave bytes to the transport, which sends them when it can."""
+        self.transport.write(data)
 
     def send(self, payload: bytes, binary: bool) -> None:
         """Send one message; nothing happens when the connection is closing or gone."""
         if self.state == self.STATE_OPEN:
             first, size = BINARY if binary else TEXT, len(payload)
-            if size < 126:
-                self.sendData(bytes((first, size)) + payload)
+            head = (bytes((first, size)) if size < 126 else _pack_short(first, 126, size) if size < 65_536
+                    else _pack_long(first, 127, size))
+            if ShortWay._waiting is None:
+                self.write(head + payload)
             else:
-                self.sendData((pack("!BBH", first, 126, size) if size < 65_536 else
-                               pack("!BBQ", first, 127, size)) + payload)
+                self.sendData(head + payload)
 
     def _take_whole_frames(self, data: bytes) -> bytes:
-        """Hand over the messages that ``data``, behind what was kept of the last read, begins with; return the rest."""
-        if self.data:
-            data, self.data = self.data + data, b""
-        if self.inside_message:
-            return data
+        """Hand over the messages that ``data`` begins with; return the rest, which is for autobahn."""
         at, size = 0, len(data)
-        while size - at >= 6 and self.state == self.STATE_OPEN and not self.failedByMe:
-            first, length, begin = data[at], data[at + 1] ^ 0x80, at + 6
-            if length == 126:
-                length, begin = int.from_bytes(data[at + 2:at + 4]), at + 8
-                usual = 126 <= length <= self.maxFramePayloadSize
-            else:
-                usual = length < 126
-            if not usual or first not in (TEXT, BINARY):
-                break
-            end = begin + length
-            if end > size:
-                if length > MAX_TAIL:
-                    break
+        while self.state == self.STATE_OPEN and not self.failedByMe:
+            begin, end = _payload(data, at, self.maxFramePayloadSize)
+            if end > size and end - begin <= MAX_TAIL:
                 self.data = data[at:]
                 return b""
-            self._take(first, unmask(data[begin - 4:begin], data[begin:end]))
+            if not end or end > size:
+                break
+            self._take(data[at], unmask(data[begin - 4:begin], data[begin:end]))
             at = end
-        return data[at:] if at else data
+        return data[at:]
 
     def _take(self, first: int, payload: bytes) -> None:
         if self.autoPingTimeoutCall is not None:
             self._cancelAutoPingTimeoutCall()
-        if first == TEXT and not _is_utf8(payload):
-            self._invalid_payload("")
-        elif self.session is not None:
+        if first == TEXT:
+            try:
+                payload.decode()
+            except UnicodeDecodeError:
+                self._invalid_payload("")
+                return
+        if self.session is not None:
             self.session.received(payload, first == BINARY)
+
+
+def _payload(data: bytes, at: int, largest: int) -> tuple[int, int]:
+    """Return where the payload of the frame that begins at ``at`` begins and ends; zeros unless it is a usual one."""
+    if len(data) - at < 8 or (data[at] != BINARY and data[at] != TEXT):
+        return 0, 0
+    length = data[at + 1] - 0x80  # below 0: there is no mask
+    if 0 <= length < 126:
+        return at + 6, at + 6 + length
+    size = data[at + 2] << 8 | data[at + 3]
+    if length == 126 and 126 <= size <= largest:
+        return at + 8, at + 8 + size
+    return 0, 0
 
 
 def unmask(mask: bytes, masked: bytes) -> bytes:
     """Return the payload behind a mask of 4 bytes. [RFC 6455, 5.3]"""
     size = len(masked)
     if size <= WIDE:
+        words = size + 3 >> 2
+        stream = int.from_bytes(mask, "little") * _REPEAT[words]
+        wide = (int.from_bytes(masked, "little") ^ stream).to_bytes(words * 4, "little")
+        return wide if size % 4 == 0 else wide[:size]
+    if lib is None:
         stream = int.from_bytes((mask * (size // 4 + 1))[:size], "little")
         return (int.from_bytes(masked, "little") ^ stream).to_bytes(size, "little")
     payload = bytearray(masked)
@@ -139,11 +167,3 @@ def unmask(mask: bytes, masked: bytes) -> bytes:
     lib.nvx_xormask_process(masker, ffi.from_buffer(payload), size)
     lib.nvx_xormask_free(masker)
     return bytes(payload)
-
-
-def _is_utf8(payload: bytes) -> bool:
-    try:
-        payload.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -49,15 +49,19 @@ class Session:
 
     def received(self, payload: bytes, binary: bool) -> None:
         """Take one whole message; text is valid UTF-8 and no message is larger than the limit."""
-        if self.charge(len(payload)):
+        self._frames += 1
+        self._bytes += len(payload)
+        if (self._frames < UNCHARGED_FRAMES and self._bytes < UNCHARGED_BYTES) or self._within():
             self.handle(payload, binary)
 
     def charge(self, size: int) -> bool:
         """Count a frame of ``size`` bytes; False: there were too many, and the session is over."""
         self._frames += 1
         self._bytes += size
-        if self._frames < UNCHARGED_FRAMES and self._bytes < UNCHARGED_BYTES:
-            return True
+        return (self._frames < UNCHARGED_FRAMES and self._bytes < UNCHARGED_BYTES) or self._within()
+
+    def _within(self) -> bool:
+        """Ask the limits about what was counted."""
         verdict = self._settle()
         if isinstance(verdict, Denial):
             self.refuse(verdict.code, verdict.retry_after)

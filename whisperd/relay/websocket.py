@@ -37,14 +37,14 @@ class RelayProtocol(OpeningProtocol):
         self.transport.registerProducer(self, True)
         self.factory.protocols.add(self)
 
-    def write(self, data: bytes) -> None:
+    def queue(self, data: bytes) -> None:
         if self._congested:
             self._unsent += len(data)
             if self._unsent > self.factory.max_unsent:
                 self._unsent = -self.factory.max_unsent  # what is told of it has to fit on top
                 self._too_slow()
                 return
-        super().write(data)
+        super().queue(data)
 
     def connectionLost(self, reason: Any = None) -> None:
         self.factory.protocols.discard(self)
