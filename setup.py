@@ -18,6 +18,7 @@ REQUIRES = [
     "zope.interface>=7,<9",
     "pynacl>=1.6,<2",
     "cryptography>=50,<52",
+    "pyopenssl>=26,<28",
     "blake3>=1.0,<2",
     "msgspec>=0.21,<0.23",
     "click>=8.1,<9",

@@ -132,3 +132,7 @@ def test_flat_has_every_key_once():
     config = load()
     assert isinstance(config, Config)
     assert list(config.flat()) == [key.name for key in KEYS]
+
+
+def test_a_tls_listener_needs_a_certificate_and_a_key(tmp_path):
+    assert "relay.tls_key" in refused(tmp_path, '[relay]\ntls_listen = ["tcp:443"]\n[tor]\nmode = "off"\n')

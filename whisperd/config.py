@@ -90,6 +90,12 @@ KEYS: tuple[Key, ...] = (
     Key("relay.circuit_frame_rate", 1_000, "Frames a second of one circuit; 0: any number.", 0, 100_000_000),
     Key("relay.circuit_byte_rate", 4_194_304, "Bytes of frames a second of one circuit; 0: any number.",
         0, 100_000_000_000),
+    Key("relay.tls_listen", (), "Listeners that speak TLS 1.3, for those who want the relay on the public network."),
+    Key("relay.tls_certificate", "", "PEM file of the certificate chain for relay.tls_listen."),
+    Key("relay.tls_key", "", "PEM file of the certificate's key."),
+    Key("relay.tls_require_pq", False, "Cut off clients of relay.tls_listen whose key agreement is not post-quantum."),
+    Key("relay.cors", (), "Origins whose pages may read what GET answers, as 'https://HOST'; '*': any. WebSockets need "
+        "none."),
     Key("relay.access", "open", "Who may take a seat: anybody, or whoever has an access code; 'whisperctl access "
         "issue' makes them.", choices=("open", "code")),
     Key("relay.access_keep", "", "File in which access codes outlive the daemon, as hashes with their key; empty: they "
@@ -125,7 +131,7 @@ KEYS: tuple[Key, ...] = (
     Key("peer.floor", "enhanced", "Lowest security level that is accepted.",
         choices=("standard", "enhanced", "quantum-resistant")),
     Key("peer.kex", ("pqxdh-25519-mlkem1024-mldsa87", "pqxdh-25519-mlkem1024"), "Key exchanges to offer, best first."),
-    Key("peer.ratchet", ("double-he",), "Ratchets to offer, best first."),
+    Key("peer.ratchet", ("triple-cascade", "triple", "double-he"), "Ratchets to offer, best first."),
     Key("peer.invite_expiry", 3_600, "Seconds that an invite lives.", 60, 604_800),
     Key("peer.max_chats", 64, "Most conversations at a time, open invites included.", 1, 4_096),
     Key("peer.max_queue", 256, "Most messages of one conversation that wait for delivery.", 1, 65_536),
@@ -262,6 +268,9 @@ def _check_together(config: Config) -> None:
         raise ConfigError("both roles are switched off", remedy="Set relay.enabled or peer.enabled to true.")
     if config.relay.enabled and not config.relay.listen:
         raise ConfigError("relay.listen is empty", remedy="Give at least one listener, or set relay.enabled = false.")
+    if config.relay.tls_listen and not (config.relay.tls_certificate and config.relay.tls_key):
+        raise ConfigError("relay.tls_listen needs relay.tls_certificate and relay.tls_key",
+                          remedy="Name the PEM files of a certificate chain and its key.")
     if len(config.control.socket.encode()) > 107:
         raise ConfigError("control.socket is longer than the 107 bytes that a unix socket's path may have",
                           remedy="Choose a shorter path.")

@@ -7,11 +7,15 @@ from types import SimpleNamespace
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
+from cryptography.hazmat.primitives.asymmetric import ec
+from OpenSSL import SSL
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import clientFromString
+from twisted.internet.endpoints import clientFromString, wrapClientTLS
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
+from zope.interface import implementer
 
 from whisperd.config import load
 from whisperd.relay.bounds import Bounds
@@ -21,7 +25,7 @@ ROOM, ANNA, BEN, CARL = ("A" * 43, "E" * 43, "I" * 43, "M" * 43)
 TCP = "tcp:0:interface=127.0.0.1"
 
 
-def settings(*listen: str, **changes: int) -> SimpleNamespace:
+def settings(*listen: str, **changes: Any) -> SimpleNamespace:
     """Return the defaults of ``[relay]`` with room for 20 connections and 10 rooms, and ``changes``."""
     return SimpleNamespace(**{**load().relay.values, "listen": listen or (TCP,), "max_connections": 20,
                               "max_rooms": 10, **changes})
@@ -51,6 +55,28 @@ class Failures:
 
     def __exit__(self, *_: object) -> None:
         globalLogPublisher.removeObserver(self)
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class Tls:
+    """What a TLS client offers: any certificate will do; ``classical``: P-256 only for the key agreement."""
+
+    def __init__(self, *, classical: bool = False, version: int = SSL.TLS1_3_VERSION) -> None:
+        self.context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        self.context.set_max_proto_version(version)
+        self.context.set_alpn_protos([b"http/1.1"])
+        if classical:
+            self.context.set_tmp_ecdh(ec.SECP256R1())
+
+    def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+        return SSL.Connection(self.context, None)
+
+
+def reach(reactor: Any, place: str, tls: Tls | None = None) -> Any:
+    """Return the endpoint of ``tcp:...``, ``unix:...`` or ``tls:tcp:...``."""
+    if not place.startswith("tls:"):
+        return clientFromString(reactor, place)
+    return wrapClientTLS(tls or Tls(), clientFromString(reactor, place.removeprefix("tls:")))
 
 
 class Queue:
@@ -152,8 +178,9 @@ def frame(opcode: int, payload: bytes = b"", *, first: int = 0x80, masked: bool 
 class RelayWorld:
     """One relay service, its clock, and ways to reach it."""
 
-    def __init__(self, reactor: Any, *listen: str, **changes: int) -> None:
+    def __init__(self, reactor: Any, *listen: str, tls: Tls | None = None, **changes: Any) -> None:
         self.reactor = reactor
+        self.tls = tls
         self.clock = Clock()
         self.settings = settings(*listen, **changes)
         self.service = RelayService(self.settings, reactor=reactor, clock=self.clock)
@@ -165,7 +192,7 @@ class RelayWorld:
 
     async def down(self) -> None:
         for client in self.clients:
-            if client.transport is not None:
+            if client.transport is not None and client.transport.connected:
                 client.transport.abortConnection()
         await self.service.stop()
         gone = [client.is_closed for client in self.clients if isinstance(client, Client)]
@@ -182,7 +209,7 @@ class RelayWorld:
         factory = WebSocketClientFactory("ws://relay/any/path", protocols=list(protocols), reactor=self.reactor)
         factory.protocol = Client
         factory.noisy = False
-        client = await clientFromString(self.reactor, place or self.place).connect(factory)
+        client = await reach(self.reactor, place or self.place, self.tls).connect(factory)
         self.clients.append(client)
         await client.is_open.addTimeout(5, self.reactor)
         return client
@@ -206,7 +233,7 @@ class RelayWorld:
         """Return a raw connection that has sent ``data``."""
         factory = Factory.forProtocol(RawClient)
         factory.noisy = False
-        client = await clientFromString(self.reactor, place or self.place).connect(factory)
+        client = await reach(self.reactor, place or self.place, self.tls).connect(factory)
         self.clients.append(client)
         client.transport.write(data)
         return client

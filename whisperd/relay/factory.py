@@ -32,17 +32,21 @@ class _Timer:
 
 class RelayFactory(WebSocketServerFactory):
     """The connections of one listener. ``onion``: its clients come through Tor, and hear no number of rooms;
-    ``circuits``: something trusted in front of it says by which circuit each came."""
+    ``circuits``: something trusted in front of it says by which circuit each came; ``secure``: it speaks TLS; ``cors``:
+    the origins whose pages may read answers."""
 
     noisy = False
 
-    def __init__(self, relay: Relay, clock: Any, *, onion: bool = False, circuits: bool = False) -> None:
+    def __init__(self, relay: Relay, clock: Any, *, onion: bool = False, circuits: bool = False,
+                 secure: bool = False, cors: tuple[str, ...] = ()) -> None:
         super().__init__(server=web.SERVER, reactor=clock)
         self.relay = relay
         self.onion = onion
         self.call_later = clock.callLater
         self.scope = relay.limits.new_listener()
-        self._circuits = circuits
+        self.circuits = circuits
+        self.secure = secure
+        self.cors = cors
         self.protocols: set[RelayProtocol] = set()
         self._empty: Deferred[None] | None = None
         self._batched_timer = _Timer(clock.callLater)
@@ -72,15 +76,16 @@ class RelayFactory(WebSocketServerFactory):
 
     def source(self, transport: Any) -> Scope:
         """Return what a new WebSocket on ``transport`` is counted for."""
-        number = circuit(transport.getPeer()) if self._circuits else None
+        number = circuit(transport.getPeer()) if self.circuits else None
         return self.relay.limits.source(self.scope, number, self.relay.now())
 
     def page(self, head: web.Head) -> bytes:
         """Return the answer to a plain request on this listener."""
         draining = self.relay.limits.draining
         health: dict[str, object] = {"status": "draining" if draining else "ok"}
-        return web.answer(head, health if self.onion else {**health, "sessions": len(self.relay.rooms)},
-                          503 if draining else 200)
+        answer = web.answer(head, health if self.onion else {**health, "sessions": len(self.relay.rooms)},
+                            503 if draining else 200)
+        return web.shared(answer, head, self.cors)
 
     def go_away(self) -> Deferred[None]:
         """Tell every client that the relay stops; the Deferred fires when the last connection is gone."""

@@ -49,7 +49,7 @@ class OpeningProtocol(LeanProtocol):
             self._answer(web.denial(408, "handshake-timeout"))
 
     def _answer(self, response: bytes) -> None:
-        self.transport.write(response)
+        self.transport.write(web.secured(response) if self.factory.secure else response)
         self.wasClean = True
         self.dropConnection(abort=False)
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet import defer
@@ -26,6 +26,10 @@ from whisperd.relay.listeners import address, endpoint, not_a_listener, tells_ci
 from whisperd.relay.report import rows
 from whisperd.relay.shared import Relay
 
+if TYPE_CHECKING:  # a relay without TLS loads no OpenSSL
+    from whisperd.relay.tls import Credentials
+
+_LOOPBACK = "tcp:0:interface=127.0.0.1"
 #: Seconds that clients have to answer the close when the relay stops.
 STOP_TIMEOUT = 3
 
@@ -48,6 +52,7 @@ class RelayService(Service):
         self._relay = Relay(limits, now, random(32), Access(random))
         self._random = random
         self._listeners: list[tuple[Any, RelayFactory]] = []
+        self._tls: Credentials | None = None
         self._drained: list[Deferred[bool]] = []
         self._sweep = LoopingCall(self._expire)
         self._sweep.clock = self._clock
@@ -64,7 +69,9 @@ class RelayService(Service):
             self._admit_by(self._settings)
         try:
             for description in self._settings.listen:
-                await self._open(description, onion=False)
+                await self._open(description)
+            for description in self._settings.tls_listen:
+                await self._open(description, secure=True)
         except Exception:
             await self._close_ports()
             raise
@@ -72,31 +79,35 @@ class RelayService(Service):
 
     async def listen_for_onion(self) -> int:
         """Open one more listener, on 127.0.0.1, for the onion service, and return its port."""
-        port = await self._open("tcp:0:interface=127.0.0.1", onion=True)
+        port = await self._open(_LOOPBACK, onion=True)
         return int(port.getHost().port)
 
     @property
     def addresses(self) -> list[str]:
-        """Return the ordinary listeners as ``tcp:HOST:PORT`` and ``unix:PATH``."""
-        return [address(port) for port, factory in self._listeners if not factory.onion]
+        """Return the ordinary listeners as ``tcp:HOST:PORT`` and ``unix:PATH``, behind ``tls:`` where they speak it."""
+        return [("tls:" if factory.secure else "") + address(port) for port, factory in self._listeners
+                if not factory.onion]
 
     @property
     def local_port(self) -> int | None:
         """Return a TCP port that 127.0.0.1 reaches this relay at, an ordinary one first; None when there is none."""
         ports = sorted(self._listeners, key=lambda listener: listener[1].onion)
-        hosts = [port.getHost() for port, _ in ports]
+        hosts = [port.getHost() for port, factory in ports if not factory.secure and not factory.circuits]
         return next((host.port for host in hosts if getattr(host, "host", "") in ("127.0.0.1", "0.0.0.0")),  # noqa: S104
                     None)
 
     def reload(self, settings: Any) -> None:
         """Put the limits of ``settings`` into force; raises ConfigError, and then those before stay."""
         relay, bounds = self._relay, Bounds.read(settings, room_for(settings.max_connections))
+        if self._settings.tls_listen:
+            self._credentials().load(settings.tls_certificate, settings.tls_key, require_pq=settings.tls_require_pq)
         relay.limits.apply(bounds)
         relay.rooms.expiry = bounds.room_expiry
         self._sweep.interval = min(5.0, min(bounds.room_expiry, bounds.join_timeout) / 4)
         self._admit_by(settings)
         for _, factory in self._listeners:
             factory.apply()
+            factory.cors = settings.cors
 
     def issue(self, uses: int, hours: float) -> dict[str, object]:
         """Return a new access code, which is shown this once; raises AccessFull."""
@@ -136,6 +147,11 @@ class RelayService(Service):
         """Return each limit with its use and its refusals, as ``whisperctl relay limits`` shows them."""
         return rows(self._relay.limits, [factory.scope for _, factory in self._listeners], self._relay.now())
 
+    @property
+    def tls_groups(self) -> dict[str, int]:
+        """Return how often each key agreement was negotiated over TLS, by OpenSSL's name of it."""
+        return dict(self._tls.groups) if self._tls else {}
+
     def status(self) -> dict[str, object]:
         """Return the numbers that ``whisperctl status`` shows."""
         relay = self._relay
@@ -165,10 +181,12 @@ class RelayService(Service):
         super().stopService()
         return Deferred.fromCoroutine(self.stop())
 
-    async def _open(self, description: str, *, onion: bool) -> Any:
-        factory = RelayFactory(self._relay, self._clock, onion=onion, circuits=tells_circuits(description))
+    async def _open(self, description: str, *, onion: bool = False, secure: bool = False) -> Any:
+        factory = RelayFactory(self._relay, self._clock, onion=onion, circuits=tells_circuits(description),
+                               secure=secure, cors=self._settings.cors)
+        behind = self._credentials().wrap(factory, self._reactor) if secure else factory
         try:
-            port = await endpoint(self._reactor, description).listen(factory)
+            port = await endpoint(self._reactor, description).listen(behind)
         except CannotListenError as error:
             raise why_not(description, error.socketError) from None
         except OSError as error:
@@ -179,6 +197,13 @@ class RelayService(Service):
         if not self._sweep.running:
             self._sweep.start(self._sweep.interval or 5.0, now=False)
         return port
+
+    def _credentials(self) -> Credentials:
+        if self._tls is None:
+            from whisperd.relay.tls import Credentials
+
+            self._tls = Credentials(self._relay.limits.refused)
+        return self._tls
 
     def _admit_by(self, settings: Any) -> None:
         access = self._relay.access

@@ -14,7 +14,7 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from whisperd.wire.frames import SUBPROTOCOL, RelayError, encode_server
@@ -134,6 +134,25 @@ def denial(status: int, code: str, retry_after: int | None = None) -> bytes:
                    kind="application/json")
 
 
+def secured(response: bytes) -> bytes:
+    """Return an answer as a listener with TLS gives it: browsers shall come back by TLS only, for a year."""
+    return _extended(response, "Strict-Transport-Security: max-age=31536000\r\n")
+
+
+def shared(response: bytes, head: Head, origins: Collection[str]) -> bytes:
+    """Return an answer that pages of these origins (``*``: of all) may read. [Fetch, CORS protocol]"""
+    if not origins:
+        return response
+    origin = "*" if "*" in origins else head.headers.get("origin", "")
+    allowed = f"Access-Control-Allow-Origin: {origin}\r\n" if origin in origins else ""
+    return _extended(response, allowed + "Vary: Origin\r\n")
+
+
+def _extended(response: bytes, fields: str) -> bytes:
+    head, separator, body = response.partition(b"\r\n\r\n")
+    return head + b"\r\n" + fields.encode().rstrip() + separator + body
+
+
 def respond(status: int, body: str, headers: Mapping[str, str] | None = None, *, kind: str = "text/plain",
             bare: bool = False) -> bytes:
     """Return an HTTP answer; ``bare`` leaves the body out, as HEAD wants it, and keeps its length."""
@@ -144,6 +163,8 @@ def respond(status: int, body: str, headers: Mapping[str, str] | None = None, *,
         "Content-Length": str(len(content)),
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        "Referrer-Policy": "no-referrer",
         "Connection": "close",
         **(headers or {}),
     }
