@@ -59,7 +59,8 @@ async def test_the_list_shows_what_is_in_force(scene):
     await scene.meet()
     (row,) = await scene.anna.service.list()
     assert row == {"chat": "c1", "role": "inviter", "state": "connected", "reason": "confirmed", "link": "relay",
-                   "level": "enhanced", "suite": {"kex": "pqxdh-25519-mlkem1024-mldsa87", "ratchet": "double-he"},
+                   "level": "quantum-resistant",
+                   "suite": {"kex": "pqxdh-25519-mlkem1024-mldsa87", "ratchet": "triple-cascade"},
                    "verified": False, "queued": 0, "sent": 0, "delivered": 0, "received": 0,
                    "created_age": row["created_age"]}
     assert 0 <= row["created_age"] < 60
@@ -229,14 +230,27 @@ async def test_a_bad_invite_makes_no_connection(scene):
 
 @in_the_reactor
 async def test_a_floor_out_of_reach_is_refused_before_any_connection(scene):
+    weaker = Person(ratchet=["double-he"])
+    scene.others.append(weaker)
     with pytest.raises(FloorNotMet):
-        await scene.anna.service.invite(relay=scene.relay.url, floor="quantum-resistant")
+        await weaker.service.invite(relay=scene.relay.url, floor="quantum-resistant")
     with pytest.raises(UsageError):
-        await scene.anna.service.invite(relay=scene.relay.url, floor="standard")
+        await weaker.service.invite(relay=scene.relay.url, floor="standard")
     strong = Invite(RelayAddress("127.0.0.1", scene.relay.port), 3, 4_000_000_000, bytes(32)).link()
     with pytest.raises(FloorNotMet):
-        await scene.ben.service.join(link=strong)
-    assert scene.anna.dialer.calls == scene.ben.dialer.calls == 0
+        await weaker.service.join(link=strong)
+    assert weaker.dialer.calls == 0
+
+
+@in_the_reactor
+async def test_peers_who_share_no_stronger_ratchet_meet_at_a_lower_level_that_is_shown(scene):
+    older = Person(ratchet=["double-he"])
+    scene.others.append(older)
+    link = await scene.invite()
+    chat = (await older.service.join(link=link))["chat"]
+    await older.until_state(chat, "connected")
+    (row,) = await older.service.list()
+    assert (row["level"], row["suite"]["ratchet"]) == ("enhanced", "double-he")
 
 
 @in_the_reactor
