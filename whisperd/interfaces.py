@@ -84,6 +84,19 @@ class IKeyExchange(IPlugin):
         A message that was changed is refused, or leads to a secret that the other side does not have."""
 
 
+class ICodeKeyExchange(IKeyExchange):
+    """A key exchange of people who share a short code. What is made without one exchanges nothing.
+
+    Raises KeyExchangeRefused from ``prekeys``, ``initiate`` and ``accept`` when it has no code or no run left."""
+
+    runs_left = Attribute("int: how many more runs the code is good for; in each the other side can test one guess")
+
+    def for_code(code, runs=5):
+        """Return the ICodeKeyExchange of ``code``, a str, good for so many runs; ValueError when it is no code.
+
+        Only this one keeps state: it counts the runs of one conversation."""
+
+
 class IRatchet(IPlugin):
     """A factory of ratchet sessions. The responder (the inviter) makes an offer, the initiator answers to it."""
 

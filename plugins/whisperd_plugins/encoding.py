@@ -30,6 +30,8 @@ TYPES: dict[str, tuple[int, int]] = {
     "confirmation": (0x52, 32),
     "session id": (0x53, 16),
     "aes-gcm tag": (0x54, 16),
+    "pqxdh bundle": (0x61, 1767),
+    "pqxdh message": (0x62, 1800),
 }
 
 

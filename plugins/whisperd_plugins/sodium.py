@@ -17,6 +17,9 @@ _FIELD = 2**255 - 19
 _view = ffi.from_buffer
 _multiply = lib.crypto_scalarmult
 _multiply_base = lib.crypto_scalarmult_base
+_map_to_curve = lib.crypto_core_ed25519_from_uniform
+_multiply_edwards = lib.crypto_scalarmult_ed25519_noclamp
+_to_montgomery = lib.crypto_sign_ed25519_pk_to_curve25519
 _seal = lib.crypto_aead_xchacha20poly1305_ietf_encrypt
 _open = lib.crypto_aead_xchacha20poly1305_ietf_decrypt
 _NULL = ffi.NULL
@@ -48,6 +51,26 @@ def agree(private: bytearray, public: bytes) -> bytearray:
     if _multiply(_view(shared), _view(private), _view(public)):
         raise ValueError("an X25519 public key of low order")
     return shared
+
+
+def hashed_public_key(private: bytearray, uniform: bytes) -> bytes:
+    """Return X25519(private, g), 32 bytes, where Elligator 2 maps ``uniform`` (32 bytes) to g [RFC 9380, 6.7.1].
+
+    libsodium gives the point on the Edwards curve and times the cofactor, 8·g. A clamped private key is a multiple of
+    8, so private·g is (private / 8)·(8·g), whose u coordinate is the result; the sign of a point makes no difference.
+    """
+    if len(private) != KEY or len(uniform) != KEY:
+        raise ValueError("a private key and what is mapped have 32 bytes")
+    scalar, point, result = bytearray(private), bytearray(KEY), bytearray(KEY)
+    scalar[0] &= 248
+    scalar[31] = scalar[31] & 127 | 64
+    scalar[:] = (int.from_bytes(scalar, "little") >> 3).to_bytes(KEY, "little")
+    failed = (_map_to_curve(_view(point), uniform) or _multiply_edwards(_view(result), _view(scalar), _view(point))
+              or _to_montgomery(_view(point), _view(result)))
+    wipe(scalar)
+    if failed:
+        raise ValueError("mapped to the neutral element")
+    return bytes(point)
 
 
 def check_public_key(public: bytes) -> bytes:

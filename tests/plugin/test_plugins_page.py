@@ -9,7 +9,7 @@ import pytest
 
 from tests.house import pages
 from whisperd.config import KEYS
-from whisperd.interfaces import API_VERSION, IIdentity, IKeyExchange, IRatchet, IRatchetSession, Level
+from whisperd.interfaces import API_VERSION, ICodeKeyExchange, IIdentity, IKeyExchange, IRatchet, IRatchetSession, Level
 from whisperd.plugin.conformance import KEX_CHECKS, RATCHET_CHECKS
 from whisperd.plugin.registry import BUNDLED, IDENTITY_KINDS, Registry
 
@@ -35,7 +35,8 @@ def test_every_check_is_listed_in_order_with_what_it_demands():
         assert f"{name} {words(check.__doc__ or '')}" in pages.text(PAGE), name
 
 
-@pytest.mark.parametrize("interface", [IIdentity, IKeyExchange, IRatchet, IRatchetSession], ids=str)
+@pytest.mark.parametrize("interface", [IIdentity, IKeyExchange, ICodeKeyExchange, IRatchet, IRatchetSession],
+                         ids=str)
 def test_every_method_and_attribute_is_described_with_its_arguments(interface):
     source = pages.source(PAGE)
     for name in interface.names(all=True):

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from whisperd.config import load
+from whisperd.errors import FloorNotMet
 from whisperd.interfaces import Level
 from whisperd.peer.effects import Established, SendFrame
 from whisperd.peer.handshake import InviterHandshake, JoinerHandshake, Terms
@@ -50,4 +51,11 @@ def test_the_strongest_is_taken_wherever_it_stands_in_the_list():
 
 
 def test_every_bundled_key_exchange_is_tried_here():
-    assert set(EVERY) == {row["id"] for row in Registry().table() if row["kind"] == KEX}
+    assert set(EVERY) == {row["id"] for row in Registry().table() if row["kind"] == KEX} - {"cpace-25519"}
+
+
+def test_the_one_that_needs_a_code_is_not_offered_without_one():
+    done, _ = play(["cpace-25519", "pqxdh-25519-mlkem1024"], Level.STANDARD)
+    assert done[0].kex.id == "pqxdh-25519-mlkem1024"
+    with pytest.raises(FloorNotMet):
+        play(["cpace-25519"], Level.STANDARD)

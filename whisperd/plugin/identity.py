@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import cffi
 import nacl.bindings as sodium
+import whisperd_plugins.p256 as p256
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA87PrivateKey
 from nacl.exceptions import RuntimeError as SodiumRefused
-from whisperd_plugins import p256
 from zope.interface import implementer
 
 from whisperd.interfaces import IIdentity, Random

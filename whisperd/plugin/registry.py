@@ -23,7 +23,7 @@ from zope.interface.verify import verifyObject
 
 from whisperd import __version__
 from whisperd.errors import PluginRefused, PluginUnknown
-from whisperd.interfaces import API_VERSION, IKeyExchange, IRatchet, Level, Random
+from whisperd.interfaces import API_VERSION, ICodeKeyExchange, IKeyExchange, IRatchet, Level, Random
 
 KEX = "kex"
 RATCHET = "ratchet"
@@ -35,6 +35,7 @@ BUNDLED: dict[str, dict[str, str]] = {
         "pqxdh-25519-mlkem1024-mldsa87": "whisperd_plugins.pqxdh_mldsa87:PqxdhMlkem1024Mldsa87",
         "pqxdh-25519-mlkem1024-falcon1024": "whisperd_plugins.pqxdh_falcon1024:PqxdhMlkem1024Falcon1024",
         "pqxdh-25519-mlkem1024": "whisperd_plugins.pqxdh:PqxdhMlkem1024",
+        "cpace-25519": "whisperd_plugins.cpace_exchange:Cpace25519",
         "x3dh-25519": "whisperd_plugins.x3dh:X3dh",
         "p256-simple": "whisperd_plugins.p256_simple:P256Simple",
     },
@@ -130,8 +131,8 @@ class Registry:
         return self._get(RATCHET, plugin_id)
 
     def offers_kex(self) -> list[Offer]:
-        """Return the key exchanges that may be used, best first."""
-        return self._offers(KEX)
+        """Return the key exchanges that may be used, best first; one that needs a code is not offered without one."""
+        return [offer for offer in self._offers(KEX) if not ICodeKeyExchange.providedBy(self.kex(offer.id))]
 
     def offers_ratchet(self) -> list[Offer]:
         """Return the ratchets that may be used, best first."""
