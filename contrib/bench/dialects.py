@@ -41,9 +41,9 @@ class Whisperd(Pair):
     """The dialect ``whisperd.1``: opaque binary messages."""
 
     def meet(self, port: int) -> tuple[Client, Client]:
-        room, clients = name(), (Client(port), Client(port))
+        self.room, clients = name(), (Client(port), Client(port))
         for client in clients:
-            client.say(type="join", room=room, token=name())
+            client.say(type="join", room=self.room, token=name())
         for client in clients:
             client.wait_for("ready")
         return clients
@@ -56,15 +56,15 @@ class Whisper(Pair):
     """WH15P3R's dialect: candidates as JSON."""
 
     def meet(self, port: int) -> tuple[Client, Client]:
-        self.code, clients = name()[:8], (Client(port, None), Client(port, None))
+        self.room, clients = name()[:8], (Client(port, None), Client(port, None))
         for client in clients:
-            client.say(type="join", sessionCode=self.code, isInitiator=client is clients[0])
+            client.say(type="join", sessionCode=self.room, isInitiator=client is clients[0])
         for client in clients:
             client.wait_for("ready")
         return clients
 
     def message(self, sender: int, size: int) -> bytes:
-        fields = {"type": "ice-candidate", "sessionCode": self.code, "candidate": {"candidate": "", "sdpMid": "0"}}
+        fields = {"type": "ice-candidate", "sessionCode": self.room, "candidate": {"candidate": "", "sdpMid": "0"}}
         return frame(_fill(fields, fields["candidate"], "candidate", size), TEXT)
 
 
