@@ -8,7 +8,7 @@ _whisperctl() {
         if [[ $skip == --socket ]]; then socket=(--socket "$word"); fi
         if [[ -n $skip ]]; then skip=""; continue; fi
         case $word in
-            --after|--expires|--floor|--relay|--socket|--wait) skip=$word ;;
+            --after|--config|--expires|--floor|--relay|--socket|--wait) skip=$word ;;
             -*) ;;
             *) case $verb in ""|"chat"|"plugins") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
         esac
@@ -16,10 +16,10 @@ _whisperctl() {
     case $previous in
         --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --floor) mapfile -t COMPREPLY < <(compgen -W "standard enhanced quantum-resistant" -- "$current"); return ;;
-        --after|--expires|--relay|--wait) COMPREPLY=(); return ;;
+        --after|--config|--expires|--relay|--wait) COMPREPLY=(); return ;;
     esac
     case $verb in
-        "") words="status address chat plugins stop --socket --json --help --version" ;;
+        "") words="status address chat plugins doctor stop --socket --json --help --version" ;;
         "chat") words="invite join list send watch open verify end history --socket --json --help" ;;
         "plugins") words="check --socket --json --help" ;;
         "status") words="--socket --json --help" ;;
@@ -34,6 +34,7 @@ _whisperctl() {
         "chat end") words="--socket --json --help" ;;
         "chat history") words="--after --socket --json --help" ;;
         "plugins check") words="--thorough --socket --json --help" ;;
+        "doctor") words="--config --socket --json --help" ;;
         "stop") words="--wait --socket --json --help" ;;
     esac
     case $verb in "chat send"|"chat watch"|"chat open"|"chat verify"|"chat end"|"chat history")

@@ -7,7 +7,7 @@ function __whisperctl_verb
     for word in $words
         if set -q skip[1]
             set -e skip
-        else if contains -- $word --after --expires --floor --relay --socket --wait
+        else if contains -- $word --after --config --expires --floor --relay --socket --wait
             set skip yes
         else if not string match -q -- "-*" $word
             set -a verb $word
@@ -31,6 +31,7 @@ complete -c whisperctl -n '__whisperctl_at ""' -a status -d 'Show what the daemo
 complete -c whisperctl -n '__whisperctl_at ""' -a address -d 'Print the relay\'s onion address.'
 complete -c whisperctl -n '__whisperctl_at ""' -a chat -d 'Invite, join, talk, verify, end.'
 complete -c whisperctl -n '__whisperctl_at ""' -a plugins -d 'List the key exchanges and ratchets that this daemon has.'
+complete -c whisperctl -n '__whisperctl_at ""' -a doctor -d 'Examine tor, the clock and the onion service, and say what mends each fault.'
 complete -c whisperctl -n '__whisperctl_at ""' -a stop -d 'Stop the daemon, and wait until it has.'
 complete -c whisperctl -n '__whisperctl_at "chat"' -a invite -d 'Make an invite link, for one person to join a new conversation.'
 complete -c whisperctl -n '__whisperctl_at "chat"' -a join -d 'Join a conversation by its invite link.'
@@ -59,6 +60,7 @@ complete -c whisperctl -n '__whisperctl_at "chat end"' -a '(__whisperctl_chats)'
 complete -c whisperctl -n '__whisperctl_in "chat history"' -l after -x -d 'Only messages with a number above this.'
 complete -c whisperctl -n '__whisperctl_at "chat history"' -a '(__whisperctl_chats)'
 complete -c whisperctl -n '__whisperctl_in "plugins check"' -l thorough -d 'Change every byte of each value instead of some 128, and walk longer; minutes.'
+complete -c whisperctl -n '__whisperctl_in "doctor"' -l config -x -d 'Configuration file of the daemon, instead of the usual place.'
 complete -c whisperctl -n '__whisperctl_in "stop"' -l wait -x -d 'Wait as long as this, instead of 60 seconds.'
 complete -c whisperctl -l socket -rF -d 'Control socket of the daemon.'
 complete -c whisperctl -l json -d 'Print JSON, one object a line.'

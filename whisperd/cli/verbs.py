@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from whisperd.cli import render
@@ -89,6 +90,23 @@ def plugins_check(caller: Caller, id: str, thorough: bool) -> None:
     from whisperd.cli.check import Screen, check
 
     check(id, thorough, None if caller.json else Screen(caller.paint, caller.terminal))
+
+
+def doctor(caller: Caller, config: str) -> None:
+    from whisperd.cli import doctor as examinations
+    from whisperd.config import default_path, load
+
+    settings = load(Path(config) if config else default_path())
+    try:
+        found = Caller(socket=caller.socket or settings.control.socket).call("status")
+    except DaemonUnreachable:
+        found = None
+    findings = examinations.examine_all(
+        settings, found, lambda finding: None if caller.json else print(examinations.lines(finding, caller.paint)))
+    if caller.json:
+        print(examinations.as_json(findings))
+    if not examinations.healthy(findings):
+        raise SystemExit(WhisperdError.exit_status)
 
 
 def stop(caller: Caller, wait: float) -> None:
@@ -204,7 +222,8 @@ def chat_history(caller: Caller, chat: str, after: int) -> None:
 
 #: The function of each verb.
 VERBS: dict[str, Callable[..., None]] = {
-    "status": status, "address": address, "plugins": plugins, "plugins check": plugins_check, "stop": stop,
+    "status": status, "address": address, "plugins": plugins, "plugins check": plugins_check,
+    "doctor": doctor, "stop": stop,
     "chat invite": chat_invite, "chat join": chat_join, "chat list": chat_list, "chat send": chat_send,
     "chat watch": chat_watch, "chat open": chat_open, "chat verify": chat_verify, "chat end": chat_end,
     "chat history": chat_history,

@@ -151,6 +151,10 @@ COMMANDS: tuple[Command, ...] = (
         Param("thorough", "boolean", "Change every byte of each value instead of some 128, and walk longer; minutes.",
               default=False, option="--thorough"),
     )),
+    Command("", "doctor", "Examine tor, the clock and the onion service, and say what mends each fault.", (
+        Param("config", "string", "Configuration file of the daemon, instead of the usual place.", option="--config",
+              metavar="FILE"),
+    )),
     Command("stop", "stop", "Stop the daemon, and wait until it has.",
             (_wait("Wait as long as this, instead of 60 seconds."),)),
 )

@@ -1,0 +1,197 @@
+"""Examines everything between this machine and a reachable onion service, in the order in which one needs the other.
+
+Every examination that fails says the cause and the one thing that mends it; what rests on it is left out, since it
+could only fail for the same cause. Nothing is changed anywhere. [whisperctl(1), DOCTOR]
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.protocol import Factory, Protocol
+
+from whisperd.config import Config
+from whisperd.errors import (
+    OnionNotPublished,
+    TorNotBootstrapped,
+    TorNotInstalled,
+    TorUnavailable,
+    WhisperdError,
+)
+from whisperd.tor.bootstrap import phase_of
+from whisperd.tor.connect import attach, socks_place
+from whisperd.tor.control import ControlConnection
+from whisperd.tor.dial import Dialer
+
+#: The oldest tor that is known to do all that is asked of it.
+OLDEST = (0, 4, 8)
+#: Seconds that the clock may differ from the network's consensus: it lives three hours.
+MOST_SKEW = 3 * 3600
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one examination found: ``state`` is ``ok``, ``failed`` or ``skipped``; ``detail`` what was seen."""
+
+    name: str
+    state: str
+    detail: str
+    code: str = ""
+    remedy: str = ""
+
+    @classmethod
+    def failed(cls, name: str, error: WhisperdError) -> Finding:
+        return cls(name, "failed", error.message, error.code, error.remedy)
+
+
+#: Every examination, in order.
+NAMES = ("daemon", "program", "control", "socks", "bootstrap", "clock", "descriptor", "reachable")
+
+
+async def examine(config: Config, status: dict[str, Any] | None, *, reactor: Any) -> AsyncIterator[Finding]:
+    """Yield a Finding for each of NAMES. ``status`` is what the running daemon says of itself, None without one."""
+    yield _daemon(status)
+    if config.tor.mode == "off":
+        for name in NAMES[1:]:
+            yield Finding(name, "skipped", "tor.mode is 'off'")
+        return
+    yield (program := _program(config))
+    if config.tor.mode == "launch":
+        findings = _launched(status, program.state == "ok")
+    else:
+        findings = await _attached(config, reactor)
+    for finding in findings:
+        yield finding
+    descriptor = _descriptor(config, status)
+    yield descriptor
+    yield await _reachable(config, status, findings, descriptor.state == "ok", reactor)
+
+
+def _daemon(status: dict[str, Any] | None) -> Finding:
+    if status is None:
+        return Finding("daemon", "failed", "no daemon answers on the control socket", "daemon-unreachable",
+                       "Start it with 'whisperd', or name its socket with --socket.")
+    return Finding("daemon", "ok", f"whisperd {status['version']}, process {status['pid']}")
+
+
+def _program(config: Config) -> Finding:
+    path = shutil.which(config.tor.binary)
+    if path is None:
+        if config.tor.mode == "attach":
+            return Finding("program", "skipped", "no tor in PATH here; one that runs is attached to")
+        return Finding.failed("program", TorNotInstalled(f"there is no program '{config.tor.binary}' in PATH"))
+    try:
+        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        said = ""
+    found = _VERSION.search(said)
+    if found is None:
+        return Finding("program", "failed", f"{path} does not say which tor it is", "tor-not-installed",
+                       "Name the tor program in tor.binary.")
+    if tuple(map(int, found.groups())) < OLDEST:
+        return Finding("program", "failed", f"{path} is tor {found[0]}, which is too old", "tor-not-installed",
+                       f"Update tor to {'.'.join(map(str, OLDEST))} or later.")
+    return Finding("program", "ok", f"{path} is tor {found[0]}")
+
+
+def _launched(status: dict[str, Any] | None, installed: bool) -> list[Finding]:
+    """Judge a tor of the daemon's own, whose control socket only the daemon knows, by what the daemon says."""
+    if status is None or not installed:
+        return _skip(("control", "socks", "bootstrap", "clock"), "it is the daemon that launches tor")
+    tor = status["tor"]
+    error = tor["error"]
+    if error:
+        failed = Finding("control" if tor["state"] in ("starting", "lost") else "bootstrap", "failed",
+                         error["message"], error["code"], error["remedy"])
+        others = _skip(tuple(name for name in NAMES[2:6] if name != failed.name), "tor is not up")
+        return sorted([failed, *others], key=lambda finding: NAMES.index(finding.name))
+    if tor["state"] != "up":
+        return [Finding("control", "ok", "launched by the daemon"), Finding("socks", "ok", "launched by the daemon"),
+                Finding.failed("bootstrap", TorNotBootstrapped(f"tor stands at {tor['percent']} %: {tor['summary']}")),
+                *_skip(("clock",), "tor is not up")]
+    return [Finding(name, "ok", f"tor {tor['version']}, launched by the daemon") for name in NAMES[2:6]]
+
+
+async def _attached(config: Config, reactor: Any) -> list[Finding]:
+    try:
+        control = await attach(config.tor.control, reactor=reactor, password=config.tor.password)
+    except WhisperdError as error:
+        return [Finding.failed("control", error), *_skip(NAMES[3:6], "there is no control connection")]
+    try:
+        return [Finding("control", "ok", f"authenticated with tor {(control.version or '').split(' ')[0]}"),
+                await _socks(config, control), await _bootstrap(control), await _clock(control)]
+    except WhisperdError as error:
+        return [Finding.failed("control", error), *_skip(NAMES[3:6], "the control connection broke")]
+    finally:
+        control.abort()
+
+
+async def _socks(config: Config, control: ControlConnection) -> Finding:
+    try:
+        return Finding("socks", "ok", config.tor.socks or await socks_place(control))
+    except TorUnavailable as error:
+        return Finding.failed("socks", error)
+
+
+async def _bootstrap(control: ControlConnection) -> Finding:
+    phase = phase_of(await control.request("GETINFO status/bootstrap-phase"))
+    if phase is None or not phase.done:
+        words = f"{phase.percent} %: {phase.warning or phase.summary}" if phase else "an unknown place"
+        return Finding.failed("bootstrap", TorNotBootstrapped(f"tor stands at {words}"))
+    return Finding("bootstrap", "ok", "tor has circuits")
+
+
+async def _clock(control: ControlConnection) -> Finding:
+    """Compare this machine's clock with the time from which the network's consensus is valid."""
+    answer = await control.request("GETINFO consensus/valid-after")
+    try:
+        valid = calendar.timegm(time.strptime(answer.partition("=")[2].strip(' "'), "%Y-%m-%d %H:%M:%S"))
+    except ValueError:
+        return Finding("clock", "skipped", "tor has no consensus to compare it with")
+    skew = time.time() - valid
+    if not -600 <= skew <= MOST_SKEW:
+        return Finding("clock", "failed", f"the clock is {abs(skew) / 3600:.1f} h away from the network's",
+                       "clock-wrong", "Set it: 'timedatectl set-ntp true'.")
+    return Finding("clock", "ok", "within the consensus")
+
+
+def _descriptor(config: Config, status: dict[str, Any] | None) -> Finding:
+    if status is None or not status["roles"]["relay"] or not config.onion.enabled:
+        return Finding("descriptor", "skipped", "this daemon publishes no onion service")
+    onion = status["tor"]["onion"]
+    if onion["state"] != "up":
+        return Finding.failed("descriptor", OnionNotPublished(f"the onion service is {onion['state']}"))
+    return Finding("descriptor", "ok", f"published {onion['published_age']:.0f} s ago")
+
+
+async def _reachable(config: Config, status: dict[str, Any] | None, findings: list[Finding], published: bool,
+                     reactor: Any) -> Finding:
+    """Dial the onion through the tor that is attached to, on a circuit of its own."""
+    socks = next((finding.detail for finding in findings if finding.name == "socks" and finding.state == "ok"), "")
+    if status is None or not published:
+        return Finding("reachable", "skipped", "there is no published onion service to dial")
+    if config.tor.mode == "launch":
+        return Finding("reachable", "skipped", "only the daemon can go through the tor that it launched")
+    dialer = Dialer(reactor)
+    dialer.socks = socks or None
+    began = reactor.seconds()
+    try:
+        factory: Any = Factory.forProtocol(Protocol)
+        protocol = await dialer.connect(status["tor"]["onion"]["address"], config.onion.port, factory,
+                                        isolation="doctor")
+    except WhisperdError as error:
+        return Finding.failed("reachable", error)
+    protocol.transport.abortConnection()
+    return Finding("reachable", "ok", f"reached through Tor in {reactor.seconds() - began:.1f} s")
+
+
+def _skip(names: tuple[str, ...], why: str) -> list[Finding]:
+    return [Finding(name, "skipped", why) for name in names]
