@@ -16,6 +16,8 @@ from whisperd.control import events
 from whisperd.control.commands import COMMANDS, METHODS, Command, Param
 from whisperd.errors import WhisperdError, catalogue
 from whisperd.logs import EVENTS
+from whisperd.plugin.conformance import KEX_CHECKS, RATCHET_CHECKS
+from whisperd.plugin.conformance.report import Checks
 from whisperd.wire.codes import ERRORS
 
 Lines = list[str]
@@ -194,6 +196,14 @@ def notifications() -> Lines:
                   for name, event in events.EVENTS.items())
 
 
+# -- whisperd-plugins(7) ----------------------------------------------------------------------------------------------
+
+
+def checks(of: Checks) -> Lines:
+    """Return every check of a part of the conformance kit with what it demands."""
+    return tagged((f"Ic {name}", prose((check.__doc__ or "").replace("``", ""))) for name, check in of.by_name.items())
+
+
 def _sections() -> list[str]:
     return list(dict.fromkeys(key.section for key in KEYS))
 
@@ -209,4 +219,6 @@ TABLES: dict[str, Callable[[], Lines]] = {
     "relay errors": relay_errors,
     "control methods": methods,
     "control events": notifications,
+    "key exchange checks": partial(checks, KEX_CHECKS),
+    "ratchet checks": partial(checks, RATCHET_CHECKS),
 }

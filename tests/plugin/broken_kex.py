@@ -11,14 +11,15 @@ from whisperd_plugins.pqxdh import PqxdhMlkem1024
 
 from whisperd.errors import KeyExchangeRefused
 
-BROKEN: dict[str, list[type[PqxdhMlkem1024]]] = {}
+BROKEN: dict[str, list[Any]] = {}
 
 
-def breaks(name: str) -> Any:
-    """Note a class as one that the check of this name has to find broken."""
+def breaks(*names: str) -> Any:
+    """Note a class as one that the checks of these names have to find broken."""
 
-    def note(broken: type[PqxdhMlkem1024]) -> type[PqxdhMlkem1024]:
-        BROKEN.setdefault(name, []).append(broken)
+    def note(broken: Any) -> Any:
+        for name in names:
+            BROKEN.setdefault(name, []).append(broken)
         return broken
 
     return note

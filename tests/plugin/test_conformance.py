@@ -11,13 +11,14 @@ from whisperd_plugins.pqxdh import PqxdhMlkem1024
 from whisperd_plugins.pqxdh_mldsa87 import PqxdhMlkem1024Mldsa87
 from whisperd_plugins.x3dh import X3dh
 
-from tests.plugin import broken_kex, broken_ratchet
+from tests.plugin import broken_open_kex, broken_ratchet, broken_ratchet_work
+from tests.plugin.open_kex import OpenKex
 from whisperd.errors import PluginRefused
 from whisperd.plugin.conformance import KEX_CHECKS, RATCHET_CHECKS, check_key_exchange, check_ratchet
 from whisperd.plugin.conformance.report import places
 
-KEX_CASES = [(name, broken) for name, found in broken_kex.BROKEN.items() for broken in found]
-RATCHET_CASES = [(name, broken) for name, found in broken_ratchet.BROKEN.items() for broken in found]
+KEX_CASES = [(name, broken) for name, found in broken_open_kex.BROKEN.items() for broken in found]
+RATCHET_CASES = [(name, broken) for name, found in broken_ratchet_work.BROKEN.items() for broken in found]
 
 
 def case_id(value: object) -> str:
@@ -38,6 +39,10 @@ def test_bundled_ratchets_pass_every_check(plugin):
     assert {result.name for result in report.results} == set(RATCHET_CHECKS.by_name)
 
 
+def test_what_the_broken_ones_are_made_of_is_not_broken_itself():
+    assert check_key_exchange(OpenKex()).faults == {}
+
+
 @pytest.mark.parametrize("seed", ["one", "two", "three"])
 def test_the_random_walk_passes_from_other_seeds(seed: str):
     assert check_ratchet(DoubleHeaderEncrypted(), seed=seed, thorough=True, only=["random-walk"]).passed
@@ -56,8 +61,8 @@ def test_each_ratchet_check_finds_what_it_is_there_for(name: str, broken):
 
 
 def test_there_is_a_broken_plugin_for_every_check():
-    assert set(broken_kex.BROKEN) == set(KEX_CHECKS.by_name)
-    assert set(broken_ratchet.BROKEN) == set(RATCHET_CHECKS.by_name)
+    assert set(broken_open_kex.BROKEN) == set(KEX_CHECKS.by_name)
+    assert set(broken_ratchet_work.BROKEN) == set(RATCHET_CHECKS.by_name)
 
 
 def test_a_report_can_be_read_sent_and_insisted_on():

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from whisperd.plugin.conformance import ratchet_messages, ratchet_state
+from whisperd.plugin.conformance import ratchet_messages, ratchet_state, ratchet_work
 from whisperd.plugin.conformance.ratchet_bench import CHECKS, Bench
 from whisperd.plugin.conformance.report import Follow, Report, seeded
 from whisperd.plugin.registry import RATCHET
 
-__all__ = ["CHECKS", "check_ratchet", "ratchet_messages", "ratchet_state"]
+__all__ = ["CHECKS", "check_ratchet", "ratchet_messages", "ratchet_state", "ratchet_work"]
 
 
 def check_ratchet(plugin: Any, *, seed: str = "conformance", thorough: bool = False,

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from whisperd.errors import KeyExchangeRefused
-from whisperd.plugin.conformance.kex import LOW_ORDER
 from whisperd.plugin.conformance.model import Walk
+from whisperd.plugin.conformance.points import LOW_ORDER
 from whisperd.plugin.conformance.ratchet_bench import AD, CHECKS, Bench
 from whisperd.plugin.conformance.report import Broken, changed, places
 

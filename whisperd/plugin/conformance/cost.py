@@ -1,0 +1,33 @@
+"""What something costs in CPU time, as a multiple of X25519 agreements that are measured beside it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import nacl.bindings as sodium
+
+#: Most that the checks allow, in agreements. They are there to find what nobody could use, not what could be faster.
+MOST_EXCHANGE = 3_000
+MOST_MESSAGE = 150
+_RUNS = 5
+_PRIVATE, _PUBLIC = b"\x07" * 32, sodium.crypto_scalarmult_base(b"\x09" * 32)
+
+
+def agreements(work: Callable[[], object], repeat: int = 1) -> float:
+    """Return how many X25519 agreements take as much CPU time of this thread as one ``work``.
+
+    ``work`` is done ``repeat`` times in each of five runs; the least of the runs counts, for both, so that a busy
+    machine does not matter."""
+    return min(_seconds(work, repeat) for _ in range(_RUNS)) / min(_seconds(_agree, 20) for _ in range(_RUNS))
+
+
+def _seconds(work: Callable[[], object], repeat: int) -> float:
+    started = time.thread_time()
+    for _ in range(repeat):
+        work()
+    return (time.thread_time() - started) / repeat
+
+
+def _agree() -> None:
+    sodium.crypto_scalarmult(_PRIVATE, _PUBLIC)
