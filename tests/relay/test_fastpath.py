@@ -91,7 +91,7 @@ def test_a_large_message_in_many_reads_is_left_to_autobahn_and_arrives() -> None
     assert other.transport.value() == b"\x82\x7e\x9c\x40" + b"x" * 40_000 + b"\x82\x06behind"
 
 
-def test_limits_are_in_force_on_the_short_way(monkeypatch) -> None:
+def test_limits_are_asked_on_the_short_way(monkeypatch) -> None:
     wires = Wires()
     one, _ = wires.pair(ours=True)
     asked: list[int] = []

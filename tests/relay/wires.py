@@ -16,6 +16,8 @@ from whisperd.relay.service import RelayService
 from whisperd.relay.websocket import RelayProtocol
 
 MAX_FRAME = 1_024
+#: The clock stands still here, so that every rate would be used up sooner or later.
+RATES = {f"{scope}{name}_rate": 0 for scope in ("", "circuit_") for name in ("connection", "join", "frame", "byte")}
 THEIRS = HANDSHAKE + b"\r\n"
 
 
@@ -44,7 +46,7 @@ class Wires:
 
     def __init__(self, *, short: bool = True, max_frame: int = MAX_FRAME) -> None:
         self.clock = Clock()
-        self.service = RelayService(settings(max_frame=max_frame), reactor=self.clock, clock=self.clock,
+        self.service = RelayService(settings(max_frame=max_frame, **RATES), reactor=self.clock, clock=self.clock,
                                     random=bytes)
         self.relay = self.service._relay
         self.factory = RelayFactory(self.relay, self.clock)

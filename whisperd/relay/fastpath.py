@@ -51,7 +51,7 @@ class ShortWay(WebSocketServerProtocol):
             if self.data:
                 data, self.data = self.data + data, b""
             begin, end = _payload(data, 0, self.maxFramePayloadSize)
-            if end == len(data) and not self.failedByMe:  # one read, one message, one write: nothing to collect
+            if 0 < end == len(data) and not self.failedByMe:  # one read, one message, one write: nothing to collect
                 self._take(data[0], unmask(data[begin - 4:begin], data[begin:end]))
                 return
         if self.state != self.STATE_CLOSED:  # autobahn would go on collecting
