@@ -35,6 +35,11 @@ class Key:
     def section(self) -> str:
         return self.name.partition(".")[0]
 
+    @property
+    def live(self) -> bool:
+        """Whether 'whisperctl reload' puts a change of it into force."""
+        return self.section == "relay" and self.name not in AT_START
+
     def check(self, given: object) -> Value:
         """Return ``given`` as this key's type; raises ConfigError that says what would be right."""
         if isinstance(self.default, tuple):
@@ -52,6 +57,11 @@ class Key:
                 raise ConfigError(f"{self.name} = {given} is too large; the most is {self.high}")
         return given
 
+
+#: What is named as the source where no file was read.
+BUILT_IN = "built-in defaults"
+#: Keys of the relay that need a restart.
+AT_START = ("relay.enabled", "relay.listen", "relay.tls_listen", "relay.access_keep")
 
 _TYPE_NAMES = {bool: "true or false", int: "a whole number", str: "a string"}
 
@@ -164,7 +174,7 @@ class Config:
     tor: Section
     onion: Section
     peer: Section
-    source: str = field(default="built-in defaults")
+    source: str = field(default=BUILT_IN)
 
     def flat(self, *, secrets: bool = False) -> dict[str, Value]:
         """Return every key's value by its full name; secrets are shown as ``"(set)"`` unless asked for."""
@@ -194,7 +204,7 @@ def load(path: Path | None = None, overrides: Mapping[str, object] | None = None
                           if name.partition(".")[0] == section})
         for section in {key.section for key in KEYS}
     }
-    config = Config(**sections, source=str(path) if path else "built-in defaults")
+    config = Config(**sections, source=str(path) if path else BUILT_IN)
     _check_together(config)
     return config
 

@@ -8,19 +8,21 @@ _whisperctl() {
         if [[ $skip == --socket ]]; then socket=(--socket "$word"); fi
         if [[ -n $skip ]]; then skip=""; continue; fi
         case $word in
-            --after|--config|--expires|--floor|--relay|--socket|--wait) skip=$word ;;
+            --after|--config|--expires|--floor|--hours|--relay|--socket|--uses|--wait) skip=$word ;;
             -*) ;;
-            *) case $verb in ""|"chat"|"plugins") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
+            *) case $verb in ""|"chat"|"relay"|"access"|"plugins") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
         esac
     done
     case $previous in
         --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --floor) mapfile -t COMPREPLY < <(compgen -W "standard enhanced quantum-resistant" -- "$current"); return ;;
-        --after|--config|--expires|--relay|--wait) COMPREPLY=(); return ;;
+        --after|--config|--expires|--hours|--relay|--uses|--wait) COMPREPLY=(); return ;;
     esac
     case $verb in
-        "") words="status address chat plugins doctor stop --socket --json --help --version" ;;
+        "") words="status address chat relay access metrics reload plugins doctor stop --socket --json --help --version" ;;
         "chat") words="invite join list send watch open verify end history --socket --json --help" ;;
+        "relay") words="limits drain resume --socket --json --help" ;;
+        "access") words="issue list revoke --socket --json --help" ;;
         "plugins") words="check --socket --json --help" ;;
         "status") words="--socket --json --help" ;;
         "address") words="--wait --socket --json --help" ;;
@@ -33,6 +35,14 @@ _whisperctl() {
         "chat verify") words="--yes --socket --json --help" ;;
         "chat end") words="--socket --json --help" ;;
         "chat history") words="--after --socket --json --help" ;;
+        "relay limits") words="--socket --json --help" ;;
+        "relay drain") words="--stop --wait --socket --json --help" ;;
+        "relay resume") words="--socket --json --help" ;;
+        "access issue") words="--uses --hours --socket --json --help" ;;
+        "access list") words="--socket --json --help" ;;
+        "access revoke") words="--socket --json --help" ;;
+        "metrics") words="--socket --json --help" ;;
+        "reload") words="--socket --json --help" ;;
         "plugins check") words="--thorough --socket --json --help" ;;
         "doctor") words="--config --socket --json --help" ;;
         "stop") words="--wait --socket --json --help" ;;

@@ -7,7 +7,7 @@ function __whisperctl_verb
     for word in $words
         if set -q skip[1]
             set -e skip
-        else if contains -- $word --after --config --expires --floor --relay --socket --wait
+        else if contains -- $word --after --config --expires --floor --hours --relay --socket --uses --wait
             set skip yes
         else if not string match -q -- "-*" $word
             set -a verb $word
@@ -30,6 +30,10 @@ complete -c whisperctl -f
 complete -c whisperctl -n '__whisperctl_at ""' -a status -d 'Show what the daemon does: roles, tor, onion address, rooms, conversations.'
 complete -c whisperctl -n '__whisperctl_at ""' -a address -d 'Print the relay\'s onion address.'
 complete -c whisperctl -n '__whisperctl_at ""' -a chat -d 'Invite, join, talk, verify, end.'
+complete -c whisperctl -n '__whisperctl_at ""' -a relay -d 'Limits, and the end of a relay that is in use.'
+complete -c whisperctl -n '__whisperctl_at ""' -a access -d 'Codes for those who may use the relay.'
+complete -c whisperctl -n '__whisperctl_at ""' -a metrics -d 'Print what the relay counts, as Prometheus reads it.'
+complete -c whisperctl -n '__whisperctl_at ""' -a reload -d 'Read the configuration again, and put into force what needs no restart.'
 complete -c whisperctl -n '__whisperctl_at ""' -a plugins -d 'List the key exchanges and ratchets that this daemon has.'
 complete -c whisperctl -n '__whisperctl_at ""' -a doctor -d 'Examine tor, the clock and the onion service, and say what mends each fault.'
 complete -c whisperctl -n '__whisperctl_at ""' -a stop -d 'Stop the daemon, and wait until it has.'
@@ -42,6 +46,12 @@ complete -c whisperctl -n '__whisperctl_at "chat"' -a open -d 'Talk: an interact
 complete -c whisperctl -n '__whisperctl_at "chat"' -a verify -d 'Show the words that have to be the same on both sides.'
 complete -c whisperctl -n '__whisperctl_at "chat"' -a end -d 'End a conversation, destroy its keys and tell the other side.'
 complete -c whisperctl -n '__whisperctl_at "chat"' -a history -d 'Print what was said, as far as the daemon\'s memory holds it.'
+complete -c whisperctl -n '__whisperctl_at "relay"' -a limits -d 'Show each limit of the relay, its use and its refusals.'
+complete -c whisperctl -n '__whisperctl_at "relay"' -a drain -d 'Let nobody open a room any more; those that are there go on to their end.'
+complete -c whisperctl -n '__whisperctl_at "relay"' -a resume -d 'Let rooms be opened again.'
+complete -c whisperctl -n '__whisperctl_at "access"' -a issue -d 'Make an access code for the relay, which is shown this once.'
+complete -c whisperctl -n '__whisperctl_at "access"' -a list -d 'List the access codes that are good, without the codes.'
+complete -c whisperctl -n '__whisperctl_at "access"' -a revoke -d 'Make an access code worth nothing.'
 complete -c whisperctl -n '__whisperctl_at "plugins"' -a check -d 'Test a plug-in with the conformance kit, in whisperctl itself: no daemon is asked.'
 complete -c whisperctl -n '__whisperctl_in "address"' -l wait -x -d 'Wait as long as this for the address to be published.'
 complete -c whisperctl -n '__whisperctl_in "chat invite"' -l relay -x -d 'Relay to meet at, as \'http://HOST[:PORT]\', instead of the one that is configured.'
@@ -59,6 +69,10 @@ complete -c whisperctl -n '__whisperctl_at "chat verify"' -a '(__whisperctl_chat
 complete -c whisperctl -n '__whisperctl_at "chat end"' -a '(__whisperctl_chats)'
 complete -c whisperctl -n '__whisperctl_in "chat history"' -l after -x -d 'Only messages with a number above this.'
 complete -c whisperctl -n '__whisperctl_at "chat history"' -a '(__whisperctl_chats)'
+complete -c whisperctl -n '__whisperctl_in "relay drain"' -l stop -d 'Stop the daemon as soon as no room is left.'
+complete -c whisperctl -n '__whisperctl_in "relay drain"' -l wait -x -d 'Wait as long as this until no room is left.'
+complete -c whisperctl -n '__whisperctl_in "access issue"' -l uses -x -d 'Joins that it is good for.'
+complete -c whisperctl -n '__whisperctl_in "access issue"' -l hours -x -d 'Hours until it expires.'
 complete -c whisperctl -n '__whisperctl_in "plugins check"' -l thorough -d 'Change every byte of each value instead of some 128, and walk longer; minutes.'
 complete -c whisperctl -n '__whisperctl_in "doctor"' -l config -x -d 'Configuration file of the daemon, instead of the usual place.'
 complete -c whisperctl -n '__whisperctl_in "stop"' -l wait -x -d 'Wait as long as this, instead of 60 seconds.'

@@ -18,6 +18,7 @@ from whisperd.errors import WhisperdError, catalogue
 from whisperd.logs import EVENTS
 from whisperd.plugin.conformance import KEX_CHECKS, RATCHET_CHECKS
 from whisperd.plugin.conformance.report import Checks
+from whisperd.relay.metrics import METRICS
 from whisperd.wire.codes import ERRORS
 
 Lines = list[str]
@@ -208,6 +209,13 @@ def _sections() -> list[str]:
     return list(dict.fromkeys(key.section for key in KEYS))
 
 
+def metrics() -> Lines:
+    """Return every metric of the relay."""
+    return tagged((f"Ic {name}", prose(f"{metric.help} {metric.kind.capitalize()}"
+                                       + (f"; labels: {', '.join(metric.labels)}." if metric.labels else ".")))
+                  for name, metric in METRICS.items())
+
+
 #: What may stand behind ``.\" BEGIN``.
 TABLES: dict[str, Callable[[], Lines]] = {
     **{f"keys {section}": partial(keys, section) for section in _sections()},
@@ -217,6 +225,7 @@ TABLES: dict[str, Callable[[], Lines]] = {
     "daemon commands": daemon,
     "log events": log,
     "relay errors": relay_errors,
+    "metrics": metrics,
     "control methods": methods,
     "control events": notifications,
     "key exchange checks": partial(checks, KEX_CHECKS),

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from whisperd.control.events import EventBus
 from whisperd.control.server import ControlServer
-from whisperd.errors import ChatEnded, ChatUnknown, InviteExpired, OnionNotPublished, WrongSecret
+from whisperd.errors import AccessUnknown, ChatEnded, ChatUnknown, InviteExpired, OnionNotPublished, WrongSecret
 
 ADDRESS = "a" * 56 + ".onion"
 LINK = f"http://{ADDRESS}/#" + "A" * 56
@@ -88,6 +88,36 @@ class SampleApi:
     async def chat_end(self, chat: str) -> dict[str, Any]:
         self.move(chat, "ended", "ended-here")
         return {"chat": chat, "state": "ended"}
+
+    async def relay_limits(self) -> list[dict[str, Any]]:
+        return [{"limit": "rooms", "scope": "total", "most": 500, "used": 2, "refused": 1, "slowed": 0},
+                {"limit": "join_rate", "scope": "circuit", "most": 25, "used": None, "refused": 0, "slowed": 0}]
+
+    async def relay_drain(self, stop: bool, wait: float) -> dict[str, Any]:
+        self.calls.append(("relay.drain", {"stop": stop, "wait": wait}))
+        return {"draining": True, "drained": False, "rooms": 2, "stop": stop}
+
+    async def relay_resume(self) -> dict[str, Any]:
+        return {"draining": False}
+
+    async def access_issue(self, uses: int, hours: float) -> dict[str, Any]:
+        self.calls.append(("access.issue", {"uses": uses, "hours": hours}))
+        return {"code": "K7QM-2XWP-9ABC", "id": "0badcafe", "uses": uses, "left": uses,
+                "expires_in": round(hours * 3_600), "required": True}
+
+    async def access_list(self) -> list[dict[str, Any]]:
+        return [{"id": "0badcafe", "uses": 3, "left": 2, "expires_in": 3_725}]
+
+    async def access_revoke(self, id: str) -> dict[str, Any]:
+        if id != "0badcafe":
+            raise AccessUnknown
+        return {"id": id, "revoked": True}
+
+    async def metrics(self) -> dict[str, Any]:
+        return {"text": "# TYPE whisperd_relay_connections gauge\nwhisperd_relay_connections 3\n"}
+
+    async def reload(self) -> dict[str, Any]:
+        return {"changed": ["relay.max_rooms"], "restart": ["relay.listen"]}
 
     async def plugins(self) -> list[dict[str, Any]]:
         return [{"kind": "kex", "id": "pqxdh-25519-mlkem1024", "distribution": "whisperd", "version": 1, "api": 1,

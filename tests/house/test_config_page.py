@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from tests.house import pages
-from whisperd.config import KEYS, Key, load
+from whisperd.config import AT_START, KEYS, Key, load
 
 PAGE = "whisperd.toml.5"
 
@@ -39,6 +39,13 @@ def test_the_page_has_every_key_once_and_no_other():
 def test_type_bounds_default_and_help_of_a_key_stand_in_the_page(key):
     words = " ".join(key.help.split())
     assert f"{key.name} {promise(key)} {words}" in pages.text(PAGE)
+
+
+def test_the_page_names_the_keys_of_the_relay_that_need_a_restart():
+    assert [name for name in AT_START if name not in {key.name for key in KEYS}] == []
+    assert f"but for {', '.join(AT_START[:-1])} and {AT_START[-1]};" in pages.text(PAGE)
+    assert {key.name for key in KEYS if key.live} == {
+        key.name for key in KEYS if key.section == "relay"} - set(AT_START)
 
 
 def test_every_example_loads(tmp_path):

@@ -11,6 +11,7 @@ from whisperd.cli.ctl import build
 from whisperd.control.commands import COMMANDS, Command, Param
 from whisperd.errors import catalogue
 from whisperd.peer.links.relay import REASONS
+from whisperd.relay.metrics import METRICS
 
 PAGE = "whisperctl.1"
 
@@ -68,6 +69,13 @@ def test_an_error_has_its_summary_and_remedy(code):
     error = catalogue()[code]
     summary = error.summary[0].upper() + error.summary[1:]
     assert f"{error.exit_status} {code} {summary}. {error.remedy}" in pages.text(PAGE)
+
+
+def test_the_page_has_every_metric_with_its_help():
+    assert pages.items(PAGE, "METRICS") == list(METRICS)
+    for name, metric in METRICS.items():
+        labels = f"; labels: {', '.join(metric.labels)}" if metric.labels else ""
+        assert f"{name} {metric.help} {metric.kind.capitalize()}{labels}." in pages.text(PAGE)
 
 
 def test_the_common_options_have_their_help():

@@ -128,6 +128,8 @@ def _relay(relay: Row) -> list[tuple[str, str]]:
                   f"{count(relay['connections'], 'connection')}"),
         ("listening", ", ".join(map(clean, relay["listeners"])) or "nowhere"),
     ]
+    if relay.get("draining"):
+        fields.append(("", "draining: no room is opened any more"))
     if relay["refused"]:
         fields.append(("refused", ", ".join(f"{number} {clean(code)}" for code, number in relay["refused"].items())))
     return fields

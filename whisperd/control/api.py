@@ -8,11 +8,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import ensureDeferred
+from twisted.python.failure import Failure
+
 from whisperd import __version__
-from whisperd.config import Config
+from whisperd.config import BUILT_IN, KEYS, Config, default_path, load
 from whisperd.errors import RoleDisabled
+from whisperd.logs import unexpected
 
 Row = dict[str, Any]
 
@@ -39,6 +44,8 @@ class Api:
         self._registry = registry
         self._stop = stop
         self._started = time.monotonic()
+        self._in_force = config.flat(secrets=True)
+        self._stopping = False  # when the relay is drained
 
     async def status(self) -> Row:
         """The whole daemon on one screen."""
@@ -85,6 +92,55 @@ class Api:
     async def chat_end(self, **params: Any) -> Row:
         return await self._peers().end(**params)
 
+    async def relay_limits(self) -> list[Row]:
+        """Each limit of the relay with its use and its refusals."""
+        return self._relay_role().limits()
+
+    async def relay_drain(self, stop: bool = False, wait: float = 0) -> Row:
+        """No room is opened any more; with ``stop`` the daemon stops when none is left; waits at most ``wait``
+        seconds for that."""
+        relay = self._relay_role()
+        relay.drain()
+        if stop and not self._stopping:
+            self._stopping = True
+            ensureDeferred(self._stop_when_drained(relay)).addErrback(_report)
+        drained = await relay.drained(wait)
+        return {"draining": True, "drained": drained, "rooms": relay.status()["rooms"], "stop": self._stopping}
+
+    async def relay_resume(self) -> Row:
+        """Rooms are opened again."""
+        self._relay_role().resume()
+        return {"draining": False}
+
+    async def access_issue(self, uses: int = 1, hours: float = 24) -> Row:
+        """A new access code, which is shown this once."""
+        return {**self._relay_role().issue(uses, hours), "required": self._relay_role().status()["access"] == "code"}
+
+    async def access_list(self) -> list[Row]:
+        """The access codes that are good, without the codes."""
+        return self._relay_role().codes()
+
+    async def access_revoke(self, id: str) -> Row:
+        """An access code is worth nothing from now on."""
+        self._relay_role().revoke(id)
+        return {"id": id, "revoked": True}
+
+    async def metrics(self) -> Row:
+        """What the relay counts, as one text."""
+        return {"text": self._relay_role().metrics()}
+
+    async def reload(self) -> Row:
+        """The configuration is read again; what is in force now, and what waits for the next start."""
+        source = self._config.source
+        new = load(default_path() if source == BUILT_IN else Path(source))
+        before, after = self._in_force, new.flat(secrets=True)
+        changed = [key for key in KEYS if before[key.name] != after[key.name]]
+        live = [key.name for key in changed if key.live and self._relay is not None]
+        if self._relay is not None:
+            self._relay.reload(new.relay)
+        self._in_force = {**before, **{name: after[name] for name in live}}
+        return {"changed": live, "restart": [key.name for key in changed if key.name not in live]}
+
     async def plugins(self) -> list[Row]:
         """The key exchanges and ratchets that this daemon knows."""
         return self._registry.table() if self._registry else []
@@ -93,6 +149,17 @@ class Api:
         """End every conversation, tell the relay's clients, and exit."""
         self._stop()
         return {"stopping": True}
+
+    async def _stop_when_drained(self, relay: Any) -> None:
+        """Stop at the end of a drain; a relay that resumes goes on."""
+        self._stopping = await relay.drained(None)
+        if self._stopping:
+            self._stop()
+
+    def _relay_role(self) -> Any:
+        if self._relay is None:
+            raise RoleDisabled("the relay role is switched off here")
+        return self._relay
 
     def _peers(self) -> Any:
         if self._peer is None:
@@ -107,6 +174,11 @@ class Api:
             return None
         chats = await self._peer.list()
         return {"chats": len(chats), "connected": sum(chat["state"] == "connected" for chat in chats)}
+
+
+def _report(failure: Failure) -> None:
+    if failure.value is not None:
+        unexpected(failure.value)
 
 
 def onion_url(config: Config, address: str | None) -> str | None:
@@ -124,5 +196,9 @@ def opt_ins(config: Config) -> list[str]:
         "tor.network": bool(config.tor.network),
         "peer.plugins": bool(config.peer.plugins),
         "log.level": config.log.level == "debug",
+        "relay.access": config.relay.enabled and config.relay.access == "code",
+        "relay.access_keep": config.relay.enabled and bool(config.relay.access_keep),
+        "relay.tls_listen": config.relay.enabled and bool(config.relay.tls_listen),
+        "relay.cors": config.relay.enabled and bool(config.relay.cors),
     }
     return [name for name, on in found.items() if on]

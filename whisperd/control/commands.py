@@ -144,6 +144,24 @@ COMMANDS: tuple[Command, ...] = (
         Param("after", "integer", "Only messages with a number above this.", default=0, option="--after",
               metavar="NUMBER", low=0),
     ), reads_only=True, pages=True),
+    Command("relay.limits", "relay limits", "Show each limit of the relay, its use and its refusals.", reads_only=True),
+    Command("relay.drain", "relay drain", "Let nobody open a room any more; those that are there go on to their end.", (
+        Param("stop", "boolean", "Stop the daemon as soon as no room is left.", default=False, option="--stop"),
+        _wait("Wait as long as this until no room is left.", local=False),
+    )),
+    Command("relay.resume", "relay resume", "Let rooms be opened again."),
+    Command("access.issue", "access issue", "Make an access code for the relay, which is shown this once.", (
+        Param("uses", "integer", "Joins that it is good for.", default=1, option="--uses", metavar="NUMBER", low=1,
+              high=1_000_000),
+        Param("hours", "number", "Hours until it expires.", default=24, option="--hours", metavar="HOURS", low=0.01,
+              high=8_760),
+    )),
+    Command("access.list", "access list", "List the access codes that are good, without the codes.", reads_only=True),
+    Command("access.revoke", "access revoke", "Make an access code worth nothing.", (
+        Param("id", "string", "Id of the code, as 'access list' shows it.", required=True, metavar="ID"),
+    )),
+    Command("metrics", "metrics", "Print what the relay counts, as Prometheus reads it.", reads_only=True),
+    Command("reload", "reload", "Read the configuration again, and put into force what needs no restart."),
     Command("plugins", "plugins", "List the key exchanges and ratchets that this daemon has.", reads_only=True),
     Command("", "plugins check", "Test a plug-in with the conformance kit, in whisperctl itself: no daemon is asked.", (
         Param("id", "string", "Id of the plug-in; naming it here runs its code, whatever peer.plugins says.",
@@ -160,7 +178,9 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 #: What the verbs of two words have in common, by their first word, where that is no verb itself.
-GROUPS: dict[str, str] = {"chat": "Invite, join, talk, verify, end."}
+GROUPS: dict[str, str] = {"chat": "Invite, join, talk, verify, end.",
+                          "relay": "Limits, and the end of a relay that is in use.",
+                          "access": "Codes for those who may use the relay."}
 
 #: The rows that the control socket serves, by method.
 METHODS: dict[str, Command] = {command.method: command for command in COMMANDS if command.method}

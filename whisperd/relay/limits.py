@@ -53,7 +53,7 @@ class Limits:
         self.listener = Level("listener", (), ())
         self.total = Scope(Level("total", (), ()))
         self.draining = False
-        self.sockets = 0
+        self.sockets = self.frames = self.bytes = 0
         self.refused: Counter[str] = Counter()
         self._remembered: deque[tuple[float, Scope]] = deque(maxlen=MAX_REMEMBERED)
         self.apply(bounds)
@@ -131,6 +131,8 @@ class Limits:
         Where the whole relay or a listener is beyond its rate, those are slowed down who have used up more than half
         of what is theirs, and nobody else.
         """
+        self.frames += frames
+        self.bytes += size
         burst, hold = self.bounds.burst, 0.0
         for rate, amount in ((FRAMES, frames), (BYTES, size)):
             own = source.charge(rate, amount, now, burst)

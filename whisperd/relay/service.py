@@ -16,6 +16,7 @@ from twisted.internet.task import LoopingCall
 
 from whisperd.interfaces import Random
 from whisperd.logs import note
+from whisperd.relay import metrics
 from whisperd.relay.access import Access
 from whisperd.relay.bounds import Bounds
 from whisperd.relay.descriptors import room_for
@@ -29,6 +30,8 @@ from whisperd.relay.shared import Relay
 if TYPE_CHECKING:  # a relay without TLS loads no OpenSSL
     from whisperd.relay.tls import Credentials
 
+#: Seconds between two looks at whether a relay that drains has a room left.
+DRAIN_INTERVAL = 0.5
 _LOOPBACK = "tcp:0:interface=127.0.0.1"
 #: Seconds that clients have to answer the close when the relay stops.
 STOP_TIMEOUT = 3
@@ -54,8 +57,9 @@ class RelayService(Service):
         self._listeners: list[tuple[Any, RelayFactory]] = []
         self._tls: Credentials | None = None
         self._drained: list[Deferred[bool]] = []
-        self._sweep = LoopingCall(self._expire)
-        self._sweep.clock = self._clock
+        self._sweep = LoopingCall(self._relay.expire)
+        self._drain = LoopingCall(self._look_if_drained)
+        self._sweep.clock = self._drain.clock = self._clock
 
     async def listen(self) -> None:
         """Open every listener of ``settings.listen``.
@@ -124,22 +128,24 @@ class RelayService(Service):
     def drain(self) -> None:
         """Let nobody open a room any more; those that are there go on to their end."""
         self._relay.limits.draining = True
-        self._look_if_drained()
+        if not self._drain.running:
+            self._drain.start(DRAIN_INTERVAL)
 
     def resume(self) -> None:
         """Let rooms be opened again; whoever waits for the end of a drain is told that there is none."""
         self._relay.limits.draining = False
         self._tell_drained(False)
+        self._rest(self._drain)
 
-    async def drained(self, timeout: float) -> bool:
+    async def drained(self, timeout: float | None) -> bool:
         """Return True as soon as the relay drains and has no room left, False when it does not within ``timeout``
-        seconds, or goes on to serve."""
+        seconds (None: for as long as it takes), or goes on to serve."""
         if not self._relay.limits.draining or not self._relay.rooms:
             return self._relay.limits.draining
         end: Deferred[bool] = Deferred(self._drained.remove)
         self._drained.append(end)
         try:
-            return await end.addTimeout(timeout, self._clock)
+            return await (end if timeout is None else end.addTimeout(timeout, self._clock))
         except defer.TimeoutError:
             return False
 
@@ -159,17 +165,23 @@ class RelayService(Service):
             "rooms": len(relay.rooms), "waiting": relay.rooms.waiting, "paired": len(relay.rooms) - relay.rooms.waiting,
             "connections": relay.limits.connections, "listeners": self.addresses, "refused": dict(relay.limits.refused),
             "max_connections": relay.limits.bounds.max_connections, "max_rooms": relay.limits.bounds.max_rooms,
-            "draining": relay.limits.draining,
+            "draining": relay.limits.draining, "access": "code" if relay.access.required else "open",
         }
+
+    def metrics(self) -> str:
+        """Return what Prometheus reads."""
+        limits = self._relay.limits
+        counted = {"frames": limits.frames, "bytes": limits.bytes, "codes": len(self.codes())}
+        return metrics.text(self.status(), self.limits(), counted, self.tls_groups)
 
     async def stop(self) -> None:
         """Close the listeners, tell every client ``shutting-down``, and wait until all are gone, 3 seconds at most."""
         factories = [factory for _, factory in self._listeners]
         await self._close_ports()
-        if self._sweep.running:
-            self._sweep.stop()
+        self._rest(self._sweep)
+        self._rest(self._drain)
         self._relay.rooms.clear()
-        self._tell_drained(self._relay.limits.draining)
+        self._tell_drained(False)
         leaving = [factory.go_away() for factory in factories]
         late = self._reactor.callLater(STOP_TIMEOUT, _abort, factories)
         for gone in leaving:
@@ -210,9 +222,10 @@ class RelayService(Service):
         access.required = settings.access == "code"
         access.guesses, access.circuit_guesses = settings.access_guesses, settings.circuit_access_guesses
 
-    def _expire(self) -> None:
-        self._relay.expire()
-        self._look_if_drained()
+    @staticmethod
+    def _rest(call: LoopingCall) -> None:
+        if call.running:
+            call.stop()
 
     def _look_if_drained(self) -> None:
         if self._relay.limits.draining and not self._relay.rooms:
