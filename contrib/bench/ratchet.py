@@ -1,116 +1,137 @@
-"""The ratchet's encrypt and decrypt of a 100-byte message, beside the primitives that its specification asks for."""
+"""The ratchets' encrypt and decrypt of a 100-byte message, beside the primitives that their specifications ask for, and
+beside ratchets that others wrote."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 from collections.abc import Callable
+from typing import Any
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA512
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
-from nacl import bindings
-from nacl.exceptions import CryptoError
-from whisperd_plugins.double_he import DoubleHeaderEncrypted
-
-from contrib.bench.harness import Row, interleave, per_call
+from contrib.bench import ratchet_floors as floors
+from contrib.bench import ratchet_peers as peers
+from contrib.bench.harness import Round, Row, interleave, per_call
+from contrib.bench.ratchet_floors import ASSOCIATED, PLAINTEXT
+from whisperd.errors import MessageRejected
+from whisperd.plugin.registry import Registry
 
 AGAINST = "sum of its primitives"
-PLAINTEXT, ASSOCIATED = bytes(100), bytes(32)
+ALLOWED = "allowed"
 CALLS, ROUNDS = 400, 15
+#: The largest ratio to the sum of primitives, ping-pong and one way.
+TARGETS: dict[str, tuple[float | None, float | None]] = {
+    "double": (1.15, 1.3), "double-he": (1.3, 1.3), "triple": (1.4, None), "triple-cascade": (None, None)}
+#: The largest ratio to a peer in ping-pong, by our ratchet and the peer.
+PEER_TARGETS = {("triple", "libsignal"): 0.5, ("double", "vodozemac"): 1.15, ("double", "DoubleRatchet"): 0.5}
+#: Microseconds that rejecting a forged message may take.
+MOST_FORGED = 100.0
+#: Bytes that a message of ``triple`` may be longer than its plaintext, on average.
+MOST_OVERHEAD = 150.0
+
+PLUGINS = Registry.load([], TARGETS)
 
 
-def sessions() -> tuple:
+def sessions(name: str) -> tuple[Any, Any]:
     """Return an initiator and a responder that have heard each other."""
-    plugin = DoubleHeaderEncrypted()
+    plugin = PLUGINS.ratchet(name)
     public, private = plugin.offer(os.urandom)
     secret = os.urandom(32)
     one, other = plugin.initiator(secret, public, os.urandom), plugin.responder(secret, private, os.urandom)
-    other.decrypt(one.encrypt(PLAINTEXT, ASSOCIATED), ASSOCIATED)
-    one.decrypt(other.encrypt(PLAINTEXT, ASSOCIATED), ASSOCIATED)
+    tell(one, other)
+    tell(other, one)
     return one, other
 
 
-def ping_pong() -> Callable[[], object]:
+def tell(sender: Any, receiver: Any) -> int:
+    """Carry one message; return its size."""
+    message = sender.encrypt(PLAINTEXT, ASSOCIATED)
+    receiver.decrypt(message, ASSOCIATED)
+    return len(message)
+
+
+def ping_pong(name: str) -> Callable[[], object]:
     """Return a call that carries one message, each the other way than the one before: the ratchet turns each time."""
-    one, other = sessions()
-    directions = [(one, other), (other, one)]
-
-    def message() -> None:
-        sender, receiver = directions[0]
-        receiver.decrypt(sender.encrypt(PLAINTEXT, ASSOCIATED), ASSOCIATED)
-        directions.reverse()
-
-    return message
+    one, other = sessions(name)
+    return peers.alternating(lambda: tell(one, other), lambda: tell(other, one))
 
 
-def one_way() -> Callable[[], object]:
+def one_way(name: str) -> Callable[[], object]:
     """Return a call that carries one message, always the same way: the ratchet does not turn."""
-    sender, receiver = sessions()
-
-    def message() -> None:
-        receiver.decrypt(sender.encrypt(PLAINTEXT, ASSOCIATED), ASSOCIATED)
-
-    return message
+    sender, receiver = sessions(name)
+    return lambda: tell(sender, receiver)
 
 
-def floor_one_way() -> Callable[[], object]:
-    """Return a call of what one message needs: on each side two chain steps, a key derivation, and two AEADs."""
-    chain, header_key, nonce, header = (os.urandom(size) for size in (32, 32, 24, 40))
-    algorithm = SHA512()
+def flood(name: str) -> dict[str, Callable[[], object]]:
+    """Return calls that reject forged messages, by what is forged, by a receiver with all earlier chains to try."""
+    one, other = sessions(name)
+    for _ in range(PLUGINS.ratchet(name).max_chains + 1):
+        one.encrypt(PLAINTEXT, ASSOCIATED)
+        tell(one, other)
+        tell(other, one)
+    genuine = one.encrypt(PLAINTEXT, ASSOCIATED)
+    before = other.dump()
 
-    def side() -> None:
-        hmac.digest(chain, b"\x01", "sha256")
-        hmac.digest(chain, b"\x02", "sha256")
-        HKDFExpand(algorithm, 44, b"whisperd/1 double-he message").derive(chain)
+    def reject(message: bytes) -> None:
+        try:
+            other.decrypt(message, ASSOCIATED)
+        except MessageRejected:
+            return
+        raise AssertionError("a forged message was read")
 
-    def message() -> None:
-        side()
-        body = AESGCM(header_key).encrypt(nonce[:12], PLAINTEXT, ASSOCIATED + header)
-        sealed = bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(
-            header, hashlib.sha256(body).digest(), nonce, header_key)
-        side()
-        bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(sealed, hashlib.sha256(body).digest(), nonce, header_key)
-        AESGCM(header_key).decrypt(nonce[:12], body, ASSOCIATED + header)
-
-    return message
-
-
-def floor_ping_pong() -> Callable[[], object]:
-    """Return a call of the same with a turn: a key pair, a DH and a root derivation to send, the latter two to read,
-    and one header trial that fails."""
-    private, salt = os.urandom(32), os.urandom(32)
-    public = bindings.crypto_scalarmult_base(private)
-    algorithm = SHA512()
-    carry, foreign = floor_one_way(), os.urandom(56)
-
-    def turn() -> None:
-        shared = bindings.crypto_scalarmult(private, public)
-        HKDF(algorithm, 96, salt, b"whisperd/1 double-he root").derive(shared)
-
-    def message() -> None:
-        bindings.crypto_scalarmult_base(os.urandom(32))
-        turn()
-        turn()
-        _fails(foreign, salt)
-        carry()
-
-    return message
-
-
-def _fails(sealed: bytes, key: bytes) -> None:
-    try:
-        bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(sealed, None, sealed[:24], key)
-    except CryptoError:
-        return
+    forged = {"random bytes": os.urandom(len(genuine)), "a genuine header, another body": genuine[:-1] + bytes(1)}
+    for message in forged.values():
+        reject(message)
+    if other.dump() != before:
+        raise AssertionError("a forged message changed the state")
+    return {what: lambda message=message: reject(message) for what, message in forged.items()}
 
 
 def measure() -> list[Row]:
-    """Measure both patterns."""
+    """Measure our ratchets beside their floors, then beside others', then floods of forged messages."""
+    for name, reason in peers.install().items():
+        print(f"{name} is absent: {reason}")
     rows = []
-    for name, ours, floor in (("ping-pong", ping_pong(), floor_ping_pong()), ("one way", one_way(), floor_one_way())):
+    for name, targets in TARGETS.items():
+        rows += _beside_floor(name, targets)
+    rows += _beside_peers()
+    for name in ("double", "double-he", "triple"):
+        for what, reject in flood(name).items():
+            found = interleave({"ours": per_call(reject, CALLS)}, ROUNDS)
+            rows.append(Row(f"{name}, forged: {what}", "µs", found["ours"], ALLOWED, MOST_FORGED, 1.0))
+    rows.append(Row("triple, mean overhead of a message", "B", overhead("triple"), ALLOWED, MOST_OVERHEAD, 1.0))
+    return rows
+
+
+def overhead(name: str) -> float:
+    """Return the mean of how much longer a message is than its plaintext, over two rounds of the sparse ratchet."""
+    one, other = sessions(name)
+    sizes = [tell(one, other) + tell(other, one) for _ in range(floors.ROUND)]
+    return sum(sizes) / len(sizes) / 2 - len(PLAINTEXT)
+
+
+def _beside_floor(name: str, targets: tuple[float | None, float | None]) -> list[Row]:
+    patterns = (("ping-pong", ping_pong(name), floors.TURNS[name]), ("one way", one_way(name), floors.ONE_WAY[name]))
+    rows = []
+    for (pattern, ours, floor), target in zip(patterns, targets, strict=True):
         found = interleave({"ours": per_call(ours, CALLS), "floor": per_call(floor, CALLS)}, ROUNDS)
-        rows.append(Row(f"double-he, encrypt and decrypt 100 bytes, {name}", "µs", found["ours"], AGAINST,
-                        found["floor"], target=1.3))
+        rows.append(Row(f"{name}, {pattern}", "µs", found["ours"], AGAINST, found["floor"], target))
+    return rows
+
+
+def _beside_peers() -> list[Row]:
+    with peers.libsignal() as libsignal:
+        there = peers.python_peers()
+        if libsignal is not None:
+            there["libsignal"] = (libsignal("turns"), libsignal("one-way"))
+        rows = _rows("ping-pong", ping_pong, {name: rounds[0] for name, rounds in there.items()})
+        return rows + _rows("one way", one_way, {name: rounds[1] for name, rounds in there.items()})
+
+
+def _rows(pattern: str, ours: Callable[[str], Callable[[], object]], theirs: dict[str, Round]) -> list[Row]:
+    """Measure all in turns; the post-quantum ratchets beside each other, and the classical ones."""
+    found = interleave({name: per_call(ours(name), CALLS) for name in ("double", "triple")} | theirs, ROUNDS)
+    rows = []
+    for name in theirs:
+        mine = "triple" if name == "libsignal" else "double"
+        target = PEER_TARGETS.get((mine, name)) if pattern == "ping-pong" else None
+        rows.append(Row(f"{mine}, {pattern}", "µs", found[mine], name, found[name], target))
     return rows
