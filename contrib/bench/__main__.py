@@ -10,13 +10,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from contrib.bench import handshake, invite, ratchet, relay, whisperctl
+from contrib.bench import exchanges, handshake, invite, ratchet, relay, whisperctl
 from contrib.bench.harness import Row
 
 SUBJECTS: dict[str, Callable[[], list[Row]]] = {
     "relay": relay.measure,
     "whisperctl": whisperctl.measure,
     "ratchet": ratchet.measure,
+    "exchanges": exchanges.measure,
     "handshake": handshake.measure,
     "invite": invite.measure,
 }
