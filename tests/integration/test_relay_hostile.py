@@ -10,14 +10,17 @@ import pytest_twisted
 from twisted.internet import reactor
 
 from tests.relay.kit import ANNA, BEN, CARL, HANDSHAKE, OURS, ROOM, Failures, RelayWorld, frame
+from tests.relay.wires import ThroughAutobahn
 from whisperd.relay.limits import SPARE_SOCKETS
 from whisperd.relay.websocket import RelayProtocol
 
 JOIN = json.dumps({"type": "join", "room": ROOM, "token": ANNA}).encode()
 
 
-@pytest_twisted.async_yield_fixture
-async def world():
+@pytest_twisted.async_yield_fixture(params=["short way", "autobahn alone"])
+async def world(request, monkeypatch):
+    if request.param == "autobahn alone":
+        monkeypatch.setattr(RelayProtocol, "dataReceived", ThroughAutobahn.dataReceived)
     with Failures() as failures:
         made = await RelayWorld(reactor, max_connections=3, max_frame=1_024).up()
         yield made
