@@ -192,6 +192,50 @@ async def test_a_killed_private_tor_is_launched_again_with_the_same_address(
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_private_tor_that_hangs_while_nothing_is_asked_of_it_is_killed_and_launched_again(
+        testnet: Testnet, start: Any, echo: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whisperd.tor.pulse.INTERVAL", 0.2)
+    monkeypatch.setattr("whisperd.tor.pulse.TIMEOUT", 1.0)
+    monkeypatch.setattr("whisperd.tor.launch.STOP_TIMEOUT", 0.2)
+    running = start(tor_mode="launch", tor_network=str(testnet.network_file))
+    running.service.publish(echo)
+    address = await running.service.address(60)
+    lost = running.events.next("tor-state", state="lost")
+    published = running.events.next("onion-state", timeout=60, state="up")
+    hanging = _tor_below(os.getpid())
+    os.kill(hanging, signal.SIGSTOP)
+    await lost
+    await published
+    assert await running.service.address(1) == address
+    assert not os.path.exists(f"/proc/{hanging}") and _tor_below(os.getpid()) not in (0, hanging)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_system_tor_that_hangs_is_reported_and_the_address_is_back_when_it_goes_on(
+        reactor: Any, testnet: Testnet, start: Any, echo: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whisperd.tor.pulse.INTERVAL", 0.2)
+    monkeypatch.setattr("whisperd.tor.pulse.TIMEOUT", 1.0)
+    control = f"unix:{tmp_path}/control"
+    tor = await OwnTor(reactor, tmp_path / "own", [
+        *testnet.network_file.read_text().splitlines(), f"ControlPort {control}", f"SocksPort unix:{tmp_path}/socks",
+    ]).start()
+    try:
+        running = start(tor_mode="attach", tor_control=control)
+        running.service.publish(echo)
+        address = await running.service.address(60)
+        lost = running.events.next("tor-state", state="lost")
+        published = running.events.next("onion-state", timeout=60, state="up")
+        tor.signal(signal.SIGSTOP)
+        await lost
+        assert "stopped answering" in running.service.status()["error"]["message"]
+        tor.signal(signal.SIGCONT)
+        await published
+        assert await running.service.address(1) == address
+    finally:
+        await tor.kill()
+
+
+@pytest_twisted.ensureDeferred
 async def test_what_stands_in_the_way_is_told_and_nothing_gives_up(
         start: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     running = start(tor_mode="attach", tor_control=f"unix:{tmp_path}/nothing")

@@ -92,6 +92,10 @@ class OwnTor:
         await self._process.opened.addTimeout(30, self._reactor)
         return self
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.transport.signalProcess(number)
+
     async def kill(self) -> None:
         """End it without a warning, and return when it is gone."""
         if self._process is None:

@@ -244,3 +244,13 @@ async def test_a_connection_that_the_factory_does_not_want_is_closed_again(serve
     port, _ = await serve([WELCOME, LOGGED_IN, GRANTED])
     with pytest.raises(DialFailed, match="not wanted"):
         await dialer(port).connect(ONION, 80, Unwilling())
+
+
+def test_isolation_of_any_length_fits_and_stays_apart() -> None:
+    logins = []
+    for isolation in ("x" * 255, "x" * 256, "x" * 70_000, "\u1234" * 200, ""):
+        client = SocksClient(ONION, 80, isolation)
+        login = client.receive(b"\x05\x02")
+        assert login[10] == len(login) - 11 > 0
+        logins.append(login)
+    assert len(set(logins)) == len(logins)

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from twisted.internet.threads import deferToThread
 
 from whisperd import config
 from whisperd.errors import ConfigError, TorControlUnreachable, TorNotInstalled
 from whisperd.tor.launch import launch
+from whisperd.tor.sockets import SocketsFolder
 
 
 @pytest.fixture
@@ -77,6 +79,34 @@ async def test_what_tor_complains_of_is_passed_on(reactor: Any, tmp_path: Path) 
     with pytest.raises(TorControlUnreachable, match="authority/fallback line did not parse"):
         await launch(given, reactor=reactor, runtime=tmp_path)
     assert not list(tmp_path.glob("tor-*"))
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_signal_is_named_and_what_tor_says_at_every_start_is_not(reactor: Any, tmp_path: Path) -> None:
+    tor = await launch(settings(tmp_path), reactor=reactor, runtime=tmp_path)
+    try:
+        os.kill(tor.pid, signal.SIGKILL)
+        reason = await tor.why_gone(reactor)
+        assert reason and reason.message == "the tor that was launched was ended by SIGKILL"
+    finally:
+        await tor.stop(reactor)
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_sockets_of_a_daemon_that_was_killed_are_removed_and_those_of_a_running_one_are_not(
+        reactor: Any, tmp_path: Path) -> None:
+    running = SocketsFolder(tmp_path)
+    code = f"from pathlib import Path; from whisperd.tor.sockets import SocketsFolder as F\n" \
+           f"print(F(Path({str(tmp_path)!r})).path)"
+    done = await deferToThread(subprocess.run, [sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    left = Path(done.stdout.strip())
+    foreign = tmp_path / "tor-browser"
+    foreign.mkdir()
+    assert left.is_dir() and left.parent == tmp_path
+    tor = await launch(settings(tmp_path), reactor=reactor, runtime=tmp_path)
+    await tor.stop(reactor)
+    assert not left.exists() and running.path.is_dir() and foreign.is_dir()
+    running.remove()
 
 
 def test_it_ends_when_the_daemon_is_killed(tmp_path: Path) -> None:

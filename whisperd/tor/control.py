@@ -56,7 +56,7 @@ class ControlConnection(TorControlProtocol):
         """Return a Deferred that fires when the connection has ended, in whatever way."""
         if self.gone:
             return defer.succeed(None)
-        self._waiting.append(Deferred())
+        self._waiting.append(Deferred(self._waiting.remove))
         return self._waiting[-1]
 
     def abort(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 
 from whisperd.errors import ConfigError, TorControlUnreachable, TorNotInstalled
 from whisperd.tor import torrc
+from whisperd.tor.sockets import SocketsFolder
 
 #: Seconds until tor's control socket has to be there, and that it has to end by itself.
 START_TIMEOUT = 30.0
@@ -27,15 +28,17 @@ STOP_TIMEOUT = 10.0
 
 _OPENED = "Opened Control listener"
 _COMPLAINT = re.compile(r"\[(?:warn|err)\] (.*)")
+#: What tor warns of at every start under these circumstances; no reason for any end.
+_NO_REASON = re.compile(r"TestingTorNetwork is set|You are running Tor as root")
 _NOT_INHERITED = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
 
 
 class LaunchedTor:
     """A running tor: ``control`` and ``socks`` are its sockets (``unix:/path``)."""
 
-    def __init__(self, folder: Path, process: TorProcess) -> None:
-        self.control = f"unix:{folder / 'control'}"
-        self.socks = f"unix:{folder / 'socks'}"
+    def __init__(self, folder: SocketsFolder, process: TorProcess) -> None:
+        self.control = f"unix:{folder.path / 'control'}"
+        self.socks = f"unix:{folder.path / 'socks'}"
         self.pid: int = process.transport.pid
         self._folder = folder
         self._process = process
@@ -50,16 +53,16 @@ class LaunchedTor:
 
     async def stop(self, reactor: Any) -> None:
         """End the process, wait for it, and remove its sockets."""
-        for signal in ("TERM", "KILL"):
+        for way in ("TERM", "KILL"):
             try:
-                self._process.transport.signalProcess(signal)
+                self._process.transport.signalProcess(way)
                 await self._process.when_ended().addTimeout(STOP_TIMEOUT, reactor)
             except error.ProcessExitedAlready:
                 break
             except defer.TimeoutError:
                 continue
             break
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.remove()
 
 
 async def launch(settings: Any, *, reactor: Any, runtime: Path | None = None) -> LaunchedTor:
@@ -73,8 +76,8 @@ async def launch(settings: Any, *, reactor: Any, runtime: Path | None = None) ->
         raise TorNotInstalled(f"there is no program '{settings.binary}' in PATH")
     network = torrc.network_lines(Path(settings.network)) if settings.network else []
     data = _data_directory(Path(settings.data_dir))
-    folder = _sockets_folder(runtime)
-    process = TorProcess("\n".join(_torrc(folder, data) + network) + "\n")
+    folder = SocketsFolder(runtime)
+    process = TorProcess("\n".join(_torrc(folder.path, data) + network) + "\n")
     try:
         environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         reactor.spawnProcess(process, program, [program, "-f", "-", "--defaults-torrc", "/dev/null"], environment)
@@ -87,9 +90,9 @@ async def launch(settings: Any, *, reactor: Any, runtime: Path | None = None) ->
     return LaunchedTor(folder, process)
 
 
-async def _clear_up(process: TorProcess, folder: Path, reactor: Any) -> None:
+async def _clear_up(process: TorProcess, folder: SocketsFolder, reactor: Any) -> None:
     if process.transport is None:
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.remove()
     else:
         await LaunchedTor(folder, process).stop(reactor)
 
@@ -117,18 +120,6 @@ def _data_directory(path: Path) -> Path:
         raise ConfigError(f"tor.data_dir cannot be used: {path}: {reason.strerror}",
                           remedy="Name a folder that this user can write.") from None
     return path
-
-
-def _sockets_folder(runtime: Path | None) -> Path:
-    for place in (runtime, None):
-        try:
-            folder = Path(tempfile.mkdtemp(prefix="tor-", dir=place))
-        except OSError:
-            continue
-        if len(os.fsencode(folder / "control")) <= 107:
-            return folder
-        folder.rmdir()
-    raise ConfigError("there is no folder for tor's sockets", remedy="Set TMPDIR to a folder with a short path.")
 
 
 class TorProcess(ProcessProtocol):
@@ -162,7 +153,7 @@ class TorProcess(ProcessProtocol):
         *lines, self._line = (self._line + data.decode(errors="replace")).split("\n")
         self._line = self._line[-1000:]
         for line in lines:
-            if found := _COMPLAINT.search(line):
+            if (found := _COMPLAINT.search(line)) and not _NO_REASON.match(found[1]):
                 self._complaints = [*self._complaints[-2:], found[1][:200]]
             if _OPENED in line and not self.opened.called:
                 self.opened.callback(None)
@@ -170,11 +161,18 @@ class TorProcess(ProcessProtocol):
     errReceived = outReceived
 
     def processEnded(self, reason: Failure) -> None:
-        words = "; ".join(self._complaints[-2:]) or "it gave no reason"
-        self.end = TorControlUnreachable(f"the tor that was launched ended: {words}",
-                                         remedy="Mend what tor complains of; whisperd tries again by itself.")
+        self.end = _ended(getattr(reason.value, "signal", None), self._complaints[-2:])
         if not self.opened.called:
             self.opened.errback(Failure(self.end))
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             waiter.callback(None)
+
+
+def _ended(by: int | None, complaints: list[str]) -> TorControlUnreachable:
+    if by is not None:
+        return TorControlUnreachable(f"the tor that was launched was ended by {signal.Signals(by).name}",
+                                     remedy="Nothing to do, if that was meant: whisperd launches it again by itself.")
+    words = "; ".join(complaints) or "it gave no reason"
+    return TorControlUnreachable(f"the tor that was launched ended: {words}",
+                                 remedy="Mend what tor complains of; whisperd tries again by itself.")

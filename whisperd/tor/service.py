@@ -26,6 +26,7 @@ from whisperd.tor.control import ControlConnection
 from whisperd.tor.dial import Dialer
 from whisperd.tor.launch import LaunchedTor, launch
 from whisperd.tor.publish import Publisher
+from whisperd.tor.pulse import until_gone
 
 
 class TorService(Service):
@@ -144,7 +145,7 @@ class TorService(Service):
             self._version = (control.version or "").split(" ")[0]
             socks = socks or await socks_place(control)
             await self._watch(control, socks)
-            await control.when_lost()
+            await until_gone(control, reactor=self._reactor)
             raise TorControlUnreachable("tor closed the control connection",
                                         remedy="Start tor again; whisperd comes back by itself.")
         finally:

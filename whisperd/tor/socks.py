@@ -7,6 +7,8 @@ txtorcon's client sends no user name and password; tor gives every pair of them 
 
 from __future__ import annotations
 
+import hashlib
+
 from whisperd.errors import DialFailed
 
 _USER = b"whisperd"
@@ -31,21 +33,22 @@ REASONS = {
     0xF7: "the introduction to the onion took too long",
 }
 
+#: Bytes of the longest password.
+_LONGEST = 255
+
 _BOUND_SIZES = {0x01: 4, 0x04: 16}
 
 
 class SocksClient:
-    """One request for one connection. ``isolation`` (at most 255 bytes): requests with different ones never share a
+    """One request for one connection. Requests with different words of ``isolation`` never share a
     circuit. After ``done``, ``leftover`` holds what the other end has said already."""
 
     def __init__(self, host: str, port: int, isolation: str) -> None:
         self.done = False
         self.leftover = b""
         self._buffer = b""
-        password = isolation.encode() or b"-"
+        password = _short(isolation)
         name = host.encode("ascii")
-        if len(password) > 255 or len(name) > 255:
-            raise ValueError("SOCKS5 fields have at most 255 bytes")
         self._login = bytes([1, len(_USER)]) + _USER + bytes([len(password)]) + password
         self._request = b"\x05\x01\x00\x03" + bytes([len(name)]) + name + port.to_bytes(2, "big")
         self._step = self._method_chosen
@@ -103,3 +106,9 @@ class SocksClient:
             return None
         taken, self._buffer = self._buffer[:size], self._buffer[size:]
         return taken
+
+
+def _short(isolation: str) -> bytes:
+    """Return ``isolation`` as a password that is never empty and never too long."""
+    password = isolation.encode() or b"-"
+    return password if len(password) <= _LONGEST else hashlib.sha256(password).hexdigest().encode()

@@ -1,0 +1,70 @@
+"""The folder of a launched tor's sockets, which a daemon that was killed leaves behind and the next one removes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from whisperd.errors import ConfigError
+
+#: A folder belongs to a running daemon for as long as this file in it is locked.
+_LOCK = "lock"
+_PREFIX = "tor-"
+#: Bytes of a unix socket's path.
+_LONGEST = 107
+
+
+class SocketsFolder:
+    """A new folder, mode 0700, below ``runtime`` (None or one that cannot be used: the temporary folder).
+
+    Those of daemons that run no more are removed first. Raises ConfigError when there is no place for one.
+    """
+
+    def __init__(self, runtime: Path | None) -> None:
+        for place in (runtime, Path(tempfile.gettempdir())):
+            if place is not None:
+                clear(place)
+                with suppress(OSError):
+                    if self._made(place):
+                        return
+        raise ConfigError("there is no folder for tor's sockets", remedy="Set TMPDIR to a folder with a short path.")
+
+    def remove(self) -> None:
+        """Remove the folder with what is in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        with suppress(OSError):
+            os.close(self._lock)
+
+    def _made(self, place: Path) -> bool:
+        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+        if len(os.fsencode(self.path / "control")) > _LONGEST:
+            self.path.rmdir()
+            return False
+        new = self.path / f"{_LOCK}.new"
+        self._lock = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        new.rename(self.path / _LOCK)  # never seen unlocked by another daemon
+        return True
+
+
+def clear(place: Path) -> None:
+    """Remove the folders below ``place`` that daemons of this user made and that no running daemon holds."""
+    for folder in place.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if not folder.is_symlink() and folder.stat().st_uid == os.geteuid() and _abandoned(folder / _LOCK):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _abandoned(lock: Path) -> bool:
+    descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
