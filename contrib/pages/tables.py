@@ -16,7 +16,7 @@ from whisperd.control import events
 from whisperd.control.commands import COMMANDS, METHODS, Command, Param
 from whisperd.errors import WhisperdError, catalogue
 from whisperd.logs import EVENTS
-from whisperd.plugin.conformance import KEX_CHECKS, RATCHET_CHECKS
+from whisperd.plugin.conformance import KEX_CHECKS, NEGOTIATION_CHECKS, RATCHET_CHECKS
 from whisperd.plugin.conformance.report import Checks
 from whisperd.relay.metrics import METRICS
 from whisperd.wire.codes import ERRORS
@@ -230,4 +230,5 @@ TABLES: dict[str, Callable[[], Lines]] = {
     "control events": notifications,
     "key exchange checks": partial(checks, KEX_CHECKS),
     "ratchet checks": partial(checks, RATCHET_CHECKS),
+    "negotiation checks": partial(checks, NEGOTIATION_CHECKS),
 }

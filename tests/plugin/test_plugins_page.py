@@ -10,11 +10,11 @@ import pytest
 from tests.house import pages
 from whisperd.config import KEYS
 from whisperd.interfaces import API_VERSION, ICodeKeyExchange, IIdentity, IKeyExchange, IRatchet, IRatchetSession, Level
-from whisperd.plugin.conformance import KEX_CHECKS, RATCHET_CHECKS
+from whisperd.plugin.conformance import KEX_CHECKS, NEGOTIATION_CHECKS, RATCHET_CHECKS
 from whisperd.plugin.registry import BUNDLED, IDENTITY_KINDS, Registry
 
 PAGE = "whisperd-plugins.7"
-CHECKS = [*KEX_CHECKS.by_name.items(), *RATCHET_CHECKS.by_name.items()]
+CHECKS = [*KEX_CHECKS.by_name.items(), *RATCHET_CHECKS.by_name.items(), *NEGOTIATION_CHECKS.by_name.items()]
 
 
 def words(text: str) -> str:

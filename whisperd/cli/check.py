@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
+from functools import partial
 
 from whisperd.cli.render import Paint, clean
+from whisperd.config import load
 from whisperd.errors import PluginRefused
-from whisperd.plugin.conformance import Report, Result, check_key_exchange, check_ratchet
-from whisperd.plugin.registry import KEX, Source, made, sources
+from whisperd.plugin.conformance import Report, Result, check_key_exchange, check_negotiation, check_ratchet
+from whisperd.plugin.conformance.report import Follow
+from whisperd.plugin.registry import KEX, RATCHET, Registry, Source, made, sources
 
+_HEADS = {KEX: "key exchange", RATCHET: "ratchet"}
 _STYLES = {"ok": "good", "BROKEN": "bad", "skipped": "dim"}
 _CLEAR_LINE = "\r\x1b[K"
 
@@ -24,15 +29,9 @@ def check(plugin_id: str, thorough: bool, screen: Screen | None) -> None:
     Raises PluginUnknown, and PluginRefused unless all checks passed."""
     faults: list[str] = []
     for source in sources(plugin_id):
-        started = time.perf_counter()
-        if screen is not None:
-            screen.begin(source)
-        report = _examined(source, thorough, screen)
-        if screen is not None:
-            screen.end(report, time.perf_counter() - started)
-        else:
-            print(json.dumps({"distribution": source.distribution, **report.as_dict()}), flush=True)
-        faults += report.faults
+        faults += _shown(source, screen, _HEADS[source.kind], partial(_examined, source, thorough))
+        if not faults:
+            faults += _shown(source, screen, "negotiation with", partial(_negotiated, source))
     if faults:
         raise PluginRefused(f"{plugin_id} does not keep the contract: {', '.join(faults)}",
                             remedy="Take this report to the plug-in's author, and do not use it.")
@@ -45,10 +44,9 @@ class Screen:
         self._paint = paint
         self._on_terminal = on_terminal
 
-    def begin(self, source: Source) -> None:
-        """Say which plug-in is being checked."""
-        kind = "key exchange" if source.kind == KEX else "ratchet"
-        print(self._paint(f"{kind} {clean(source.id)} of {clean(source.distribution)}", "strong"), flush=True)
+    def begin(self, head: str, source: Source) -> None:
+        """Say what is being checked of which plug-in."""
+        print(self._paint(f"{head} {clean(source.id)} of {clean(source.distribution)}", "strong"), flush=True)
 
     def follow(self, name: str, result: Result | None) -> None:
         """Say that a check begins (``result`` None), or what came of it."""
@@ -63,10 +61,35 @@ class Screen:
 
     def end(self, report: Report, seconds: float) -> None:
         """Say how it went as a whole."""
-        passed = len(report.results) - len(report.faults)
-        print(f"{passed} of {len(report.results)} checks passed, in {seconds:.1f} s", flush=True)
+        skipped = sum(result.outcome == "skipped" for result in report.results)
+        tried = len(report.results) - skipped
+        note = f", {skipped} skipped" if skipped else ""
+        print(f"{tried - len(report.faults)} of {tried} checks passed{note}, in {seconds:.1f} s", flush=True)
 
 
-def _examined(source: Source, thorough: bool, screen: Screen | None) -> Report:
-    run = check_key_exchange if source.kind == KEX else check_ratchet
-    return run(made(source), thorough=thorough, follow=screen.follow if screen else None)
+def _shown(source: Source, screen: Screen | None, head: str,
+           run: Callable[[Follow | None], Report]) -> dict[str, str]:
+    """Run a part of the kit, show what comes of it, and return the faults."""
+    started = time.perf_counter()
+    if screen is None:
+        report = run(None)
+        print(json.dumps({"distribution": source.distribution, **report.as_dict()}), flush=True)
+        return report.faults
+    screen.begin(head, source)
+    report = run(screen.follow)
+    screen.end(report, time.perf_counter() - started)
+    return report.faults
+
+
+def _examined(source: Source, thorough: bool, follow: Follow | None) -> Report:
+    examine = check_key_exchange if source.kind == KEX else check_ratchet
+    return examine(made(source), thorough=thorough, follow=follow)
+
+
+def _negotiated(source: Source, follow: Follow | None) -> Report:
+    """Offer the plug-in first, and what is offered by default after it."""
+    defaults = load().peer
+    first = {KEX: defaults.kex, RATCHET: defaults.ratchet}
+    first[source.kind] = tuple(dict.fromkeys((source.id, *first[source.kind])))
+    registry = Registry.load(first[KEX], first[RATCHET], allowed=() if source.bundled else (source.id,))
+    return check_negotiation(registry, follow=follow)

@@ -11,17 +11,21 @@ It needs no test framework, takes its randomness from a seed, and returns a Repo
 
 from whisperd.plugin.conformance.kex import CHECKS as KEX_CHECKS
 from whisperd.plugin.conformance.kex import check_key_exchange
+from whisperd.plugin.conformance.negotiation import CHECKS as NEGOTIATION_CHECKS
+from whisperd.plugin.conformance.negotiation import check_negotiation
 from whisperd.plugin.conformance.ratchet import CHECKS as RATCHET_CHECKS
 from whisperd.plugin.conformance.ratchet import check_ratchet
 from whisperd.plugin.conformance.report import Broken, Report, Result, seeded
 
 __all__ = [
     "KEX_CHECKS",
+    "NEGOTIATION_CHECKS",
     "RATCHET_CHECKS",
     "Broken",
     "Report",
     "Result",
     "check_key_exchange",
+    "check_negotiation",
     "check_ratchet",
     "seeded",
 ]
