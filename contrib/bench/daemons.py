@@ -33,18 +33,28 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+#: Every limit is in force, and beyond what one client of a benchmark can do.
+WIDE = """max_connections = 16000
+max_rooms = 8000
+connection_rate = 1000000
+join_rate = 1000000
+frame_rate = 10000000
+byte_rate = 100000000000
+circuit_frame_rate = 1000000
+circuit_byte_rate = 10000000000
+circuit_join_rate = 100000
+"""
+
+
 @contextmanager
-def whisperd_relay() -> Iterator[Started]:
-    """Run ``whisperd`` with the relay role only and without tor."""
+def whisperd_relay(bounds: str = WIDE) -> Iterator[Started]:
+    """Run ``whisperd`` with the relay role only and without tor; ``bounds`` are lines of its section [relay]."""
     with tempfile.TemporaryDirectory(prefix="whisperd-bench-") as folder:
         port, control = free_port(), f"{folder}/control.sock"
         settings = Path(folder) / "whisperd.toml"
         settings.write_text(
             f'[control]\nsocket = "{control}"\n[log]\nlevel = "error"\n[tor]\nmode = "off"\n[peer]\nenabled = false\n'
-            f'[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\nmax_connections = 16000\nmax_rooms = 8000\n'
-            # Every limit is in force, and beyond what one client of a benchmark can do.
-            "connection_rate = 1000000\njoin_rate = 1000000\nframe_rate = 10000000\nbyte_rate = 100000000000\n"
-            "circuit_frame_rate = 1000000\ncircuit_byte_rate = 10000000000\ncircuit_join_rate = 100000\n"
+            f'[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\n{bounds}'
         )
         with running([str(BIN / "whisperd"), "--config", str(settings), "run"], port) as pid:
             yield Started(pid, port, control)
