@@ -16,7 +16,7 @@ from whisperd.plugin.registry import Registry
 
 AGAINST = "sum of its primitives"
 ALLOWED = "allowed"
-CALLS, ROUNDS = 400, 15
+CALLS, ROUNDS = floors.ROUND, 41
 #: The largest ratio to the sum of primitives, ping-pong and one way.
 TARGETS: dict[str, tuple[float | None, float | None]] = {
     "double": (1.15, 1.3), "double-he": (1.3, 1.3), "triple": (1.4, None), "triple-cascade": (None, None)}

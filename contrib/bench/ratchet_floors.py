@@ -62,13 +62,15 @@ def header(size: int, body: bytes) -> None:
     sodium.unseal(_KEY, sealed[:24], sealed, hashlib.sha256(body).digest())
 
 
-def message(*, hmacs: int, material: int, header_size: int, body: Callable[[bytes], bytes]) -> Call:
+def message(*, hybrid: bool, material: int, header_size: int, body: Callable[[bytes], bytes]) -> Call:
     """Return a call of what one message needs of both sides when the ratchet does not turn."""
     ad = bytes(len(ASSOCIATED) + (header_size or 40))
 
     def carry() -> None:
         for _ in range(2):
-            steps(hmacs)
+            steps(3 if hybrid else 2)
+            if hybrid:
+                hmac.digest(_KEY, b"\x01", "sha512")
             expand(material)
         made = body(ad)
         if header_size:
@@ -136,10 +138,10 @@ def wrong_tag() -> None:
         return
 
 
-_DOUBLE = message(hmacs=2, material=44, header_size=0, body=aes)
-_HEADERS = message(hmacs=2, material=44, header_size=40, body=aes)
-_TRIPLE = message(hmacs=5, material=44, header_size=93, body=aes)
-_CASCADE = message(hmacs=5, material=132, header_size=93, body=cascade)
+_DOUBLE = message(hybrid=False, material=44, header_size=0, body=aes)
+_HEADERS = message(hybrid=False, material=44, header_size=40, body=aes)
+_TRIPLE = message(hybrid=True, material=44, header_size=93, body=aes)
+_CASCADE = message(hybrid=True, material=132, header_size=93, body=cascade)
 #: By the ids of the plug-ins: what a message costs when the ratchet does not turn, and when it turns each time.
 ONE_WAY: dict[str, Call] = {
     "double": _DOUBLE, "double-he": _HEADERS, "triple": _TRIPLE, "triple-cascade": _CASCADE}

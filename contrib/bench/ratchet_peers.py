@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from contrib.bench.harness import Round, per_call
-from contrib.bench.ratchet_floors import ASSOCIATED, PLAINTEXT
+from contrib.bench.ratchet_floors import ASSOCIATED, PLAINTEXT, ROUND
 
 HERE = Path(__file__).parent / "node/libsignal"
 PYTHON = Path("build/ratchet-peers")
 NODE = Path("build/libsignal")
 #: Packages of PyPI by the modules that they bring.
 PACKAGES = {"vodozemac": "vodozemac==0.10.0", "olm": "python-olm==3.2.16", "doubleratchet": "DoubleRatchet==1.3.0"}
-CALLS = 400
+CALLS = ROUND
 
 Carry = Callable[[], object]
 

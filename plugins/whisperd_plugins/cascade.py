@@ -85,7 +85,7 @@ class TripleCascade(Triple):
 
     id = "triple-cascade"
     envelope = CASCADE
-    known = ("triple", "de25e5b322d8d1d0948690e475088e4e")
+    known = ("triple", "93a4bd70bb2aff3e1a67c44e872a1a0c")
 
 
 def _keys(key: bytes | bytearray, info: bytes) -> list[bytearray]:

@@ -76,8 +76,9 @@ class Session(RatchetSession[PlainState]):
         state = self._live()
         sending = self._sending(state)
         header = state.header(sending, self._random)
-        body = self._envelope.close(state.message_key(sending.key), MESSAGE_INFO, plaintext, ad + header)
-        sending.advance(state.next_chain_key(sending.key), sending.number + 1)
+        key, following = state.step_chain(sending.key)
+        body = self._envelope.close(key, MESSAGE_INFO, plaintext, ad + header)
+        sending.advance(following, sending.number + 1)
         return header + body
 
     def decrypt(self, message: bytes, ad: bytes) -> bytes:

@@ -57,10 +57,11 @@ class Session(RatchetSession[RatchetState]):
         state = self._live()
         sending = self._sending(state)
         header = state.header(sending, self._random)
-        body = self._envelope.close(state.message_key(sending.key), self.INFO, plaintext, ad + header)
+        key, following = state.step_chain(sending.key)
+        body = self._envelope.close(key, self.INFO, plaintext, ad + header)
         nonce = self._random(NONCE)
         sealed = sodium.seal(sending.header, nonce, header, hashlib.sha256(body).digest())
-        sending.advance(state.next_chain_key(sending.key), sending.number + 1)
+        sending.advance(following, sending.number + 1)
         return nonce + sealed + body
 
     def decrypt(self, message: bytes, ad: bytes) -> bytes:

@@ -27,16 +27,20 @@ def expand(key: bytes | bytearray, info: bytes, size: int) -> bytearray:
     return derived
 
 
-def chain_step(key: bytes | bytearray | memoryview, constant: bytes) -> bytes:
-    """Return HMAC-SHA-256 of ``constant``, 32 bytes."""
-    return _hmac(key, constant, "sha256")
+def chain_step(chain_key: bytearray) -> tuple[bytes, bytearray]:
+    """Return the message key of a chain key, HMAC-SHA-256 of 0x01, and the chain key that follows, of 0x02; 32 bytes
+    each [Double Ratchet, 7.2, KDF_CK]."""
+    return _hmac(chain_key, b"\x01", "sha256"), bytearray(_hmac(chain_key, b"\x02", "sha256"))
 
 
-def message_key(chain_key: bytearray) -> bytes:
-    """Return the 32-byte message key of a chain key: HMAC-SHA-256 of 0x01 [Double Ratchet, 7.2, KDF_CK]."""
-    return _hmac(chain_key, b"\x01", "sha256")
+def hybrid_step(chain_keys: bytearray, info: bytes) -> tuple[bytes, bytearray]:
+    """Return the message key of two chain keys of 32 bytes, and the two that follow.
 
-
-def next_chain_key(chain_key: bytearray) -> bytearray:
-    """Return the 32-byte chain key that follows: HMAC-SHA-256 of 0x02 [Double Ratchet, 7.2, KDF_CK]."""
-    return bytearray(_hmac(chain_key, b"\x02", "sha256"))
+    The first steps as above; of the second, HKDF-Expand-SHA-512 to 64 bytes gives message key(32) ‖ chain key(32). The
+    message key of both is HMAC-SHA-256(second one's, first one's) [Double Ratchet, 5.2, KDF_SCKA_CK; 7.2, KDF_HYBRID].
+    """
+    keys = memoryview(chain_keys)
+    first = keys[:32]
+    second = _hmac(keys[32:], info + b"\x01", "sha512")
+    message_key = _hmac(second[:32], _hmac(first, b"\x01", "sha256"), "sha256")
+    return message_key, bytearray(_hmac(first, b"\x02", "sha256") + second[32:])

@@ -18,7 +18,7 @@ from typing import ClassVar
 from whisperd.errors import MessageRejected
 from whisperd.interfaces import Random
 from whisperd_plugins import sodium
-from whisperd_plugins.kdf import hkdf, message_key, next_chain_key
+from whisperd_plugins.kdf import chain_step, hkdf
 from whisperd_plugins.skipped import MAX_SKIP, Keys, SkippedKeys
 from whisperd_plugins.sodium import KEY, wipe
 
@@ -91,8 +91,8 @@ class RatchetState:
     #: Most messages of one chain that one message may overtake.
     MOST_SKIPPED: ClassVar[int] = MAX_SKIP
 
-    message_key = staticmethod(message_key)
-    next_chain_key = staticmethod(next_chain_key)
+    #: Returns the message key of a chain key, and the chain key that follows.
+    step_chain = staticmethod(chain_step)
 
     __slots__ = (
         "info", "next_receiving", "next_sending", "peer", "previous", "private", "receiving", "root", "sending",
@@ -237,9 +237,10 @@ class RatchetState:
     def _forward(self, chain_key: bytearray, number: int, missing: Keys) -> Step:
         if number > LAST_NUMBER:
             raise MessageRejected("a chain has no such number")
-        step = Step(self.message_key(chain_key), number)
+        key, following = self.step_chain(chain_key)
+        step = Step(key, number)
         step.missing = missing
-        step.following = self.next_chain_key(chain_key)
+        step.following = following
         return step
 
     def _walk(self, chain_key: bytearray, start: int, until: int) -> tuple[Keys, bytearray]:
@@ -250,8 +251,8 @@ class RatchetState:
         keys: Keys = {}
         key = bytearray(chain_key)
         for number in range(start, until):
-            keys[number] = bytearray(self.message_key(key))
-            following = self.next_chain_key(key)
+            message_key, following = self.step_chain(key)
+            keys[number] = bytearray(message_key)
             wipe(key)
             key = following
         return keys, key

@@ -14,6 +14,7 @@ NONCE = 24
 TAG = 16
 
 _FIELD = 2**255 - 19
+_ZEROS = bytes(KEY)
 _view = ffi.from_buffer
 _multiply = lib.crypto_scalarmult
 _multiply_base = lib.crypto_scalarmult_base
@@ -29,7 +30,7 @@ def wipe(*buffers: bytearray | None) -> None:
     """Overwrite each buffer with zeros."""
     for buffer in buffers:
         if buffer:
-            buffer[:] = bytes(len(buffer))
+            buffer[:] = _ZEROS if len(buffer) == KEY else bytes(len(buffer))
 
 
 def public_key(private: bytearray) -> bytes:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from whisperd.errors import MessageRejected
 from whisperd.interfaces import Level, Random
 from whisperd_plugins import double_he, ratchet_dump, selftest, sparse_dump
-from whisperd_plugins.kdf import chain_step, hkdf
+from whisperd_plugins.kdf import hkdf, hybrid_step
 from whisperd_plugins.ratchet import HEADER, Chain, RatchetState, Step, forget, joined
 from whisperd_plugins.ratchet_session import DoubleRatchet
 from whisperd_plugins.sodium import KEY, wipe
@@ -28,20 +28,14 @@ from whisperd_plugins.sparse import CHUNKS, FIELDS, FIRST, SparseRatchet
 SECRET_INFO = b"whisperd/1 triple secret"
 ROOT_INFO = b"whisperd/1 triple root"
 MESSAGE_INFO = b"whisperd/1 triple message"
+STEP_INFO = b"whisperd/1 triple step"
 #: How much longer a message is than its plaintext, in bytes.
 OVERHEAD = double_he.OVERHEAD + FIELDS.size
 
 
-def message_key(chain_key: bytearray) -> bytes:
-    """Return the 32-byte message key of a chain key(32) ‖ post-quantum chain key(32)."""
-    keys = memoryview(chain_key)
-    return chain_step(chain_step(keys[KEY:], b"\x01"), chain_step(keys[:KEY], b"\x01"))
-
-
-def next_chain_key(chain_key: bytearray) -> bytearray:
-    """Return the two chain keys (64 bytes) that follow."""
-    keys = memoryview(chain_key)
-    return bytearray(chain_step(keys[:KEY], b"\x02") + chain_step(keys[KEY:], b"\x02"))
+def step_chain(chain_key: bytearray) -> tuple[bytes, bytearray]:
+    """Return the message key of a chain key(32) ‖ post-quantum chain key(32), and those that follow."""
+    return hybrid_step(chain_key, STEP_INFO)
 
 
 class TripleState(RatchetState):
@@ -52,8 +46,7 @@ class TripleState(RatchetState):
 
     __slots__ = ("sparse",)
 
-    message_key = staticmethod(message_key)
-    next_chain_key = staticmethod(next_chain_key)
+    step_chain = staticmethod(step_chain)
 
     sparse: SparseRatchet
 
@@ -133,7 +126,7 @@ class Triple(DoubleRatchet[TripleState]):
     id = "triple"
     level = Level.QUANTUM_RESISTANT
     session = Session
-    known = ("triple", "91a0800feb027016a9acc77762be5067")
+    known = ("triple", "51e5160d0194724fcf89d5f14f4a3935")
 
     def self_test(self) -> None:
         """Compare a conversation's messages with known answers, then talk until a round is complete."""

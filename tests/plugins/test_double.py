@@ -19,7 +19,7 @@ from doubleratchet.recommended import HashFunction, kdf_hkdf, kdf_separate_hmacs
 from doubleratchet.recommended.diffie_hellman_ratchet_curve25519 import DiffieHellmanRatchet
 from whisperd_plugins.double import MAX_SKIP, OVERHEAD, Double, PlainState
 from whisperd_plugins.double_he import DoubleHeaderEncrypted
-from whisperd_plugins.kdf import next_chain_key
+from whisperd_plugins.kdf import chain_step
 from whisperd_plugins.ratchet import HEADER
 
 from whisperd.errors import MessageRejected
@@ -167,7 +167,7 @@ def test_a_forged_header_costs_at_most_twice_the_bound_and_changes_nothing(monke
     other.decrypt(one.encrypt(b"to", AD), AD)
     other.encrypt(b"fro", AD)
     walked: list[int] = []
-    monkeypatch.setattr(PlainState, "next_chain_key", staticmethod(lambda key: walked.append(1) or next_chain_key(key)))
+    monkeypatch.setattr(PlainState, "step_chain", staticmethod(lambda key: walked.append(1) or chain_step(key)))
     before = other.dump()
     public = bindings.crypto_scalarmult_base(os.urandom(32))
     for previous, number, most in ((MAX_SKIP + 1, MAX_SKIP, 2 * MAX_SKIP + 1), (3, 2**32 - 1, 2), (2**32 - 1, 0, 0)):

@@ -7,8 +7,9 @@ import hmac
 import os
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.hashes import SHA512
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 from whisperd_plugins import kdf
 
 from tests.plugins.external import cases
@@ -42,5 +43,12 @@ def test_expand_of_one_block_is_one_hmac():
 
 def test_the_two_steps_of_a_chain_are_hmacs_of_different_constants():
     key = bytearray(os.urandom(32))
-    assert kdf.message_key(key) == hmac.digest(key, b"\x01", hashlib.sha256)
-    assert kdf.next_chain_key(key) == hmac.digest(key, b"\x02", hashlib.sha256)
+    assert kdf.chain_step(key) == tuple(hmac.digest(key, constant, hashlib.sha256) for constant in (b"\x01", b"\x02"))
+
+
+def test_the_steps_of_two_chains_are_those_of_each_and_their_message_keys_in_one():
+    keys = bytearray(os.urandom(64))
+    first, following = kdf.chain_step(keys[:32])
+    second = HKDFExpand(SHA512(), 64, b"info").derive(keys[32:])
+    mixed = HKDF.extract(hashes.SHA256(), second[:32], first)
+    assert kdf.hybrid_step(keys, b"info") == (mixed, following + second[32:])

@@ -103,8 +103,9 @@ def test_the_first_message_is_what_the_papers_and_this_description_give():
     shared = bindings.crypto_scalarmult(private, header[:32])
     chain_key = HKDF(SHA512(), 96, root, b"whisperd/1 triple root").derive(shared)[32:64]
     quantum_chain_key = HKDFExpand(SHA512(), 64, b"whisperd/1 triple chain").derive(direction)[32:]
-    keys = [hmac.digest(key, b"\x01", "sha256") for key in (chain_key, quantum_chain_key)]
-    material = HKDFExpand(SHA512(), 44, b"whisperd/1 triple message").derive(hmac.digest(keys[1], keys[0], "sha256"))
+    quantum_key = HKDFExpand(SHA512(), 64, b"whisperd/1 triple step").derive(quantum_chain_key)[:32]
+    key = hmac.digest(quantum_key, hmac.digest(chain_key, b"\x01", "sha256"), "sha256")
+    material = HKDFExpand(SHA512(), 44, b"whisperd/1 triple message").derive(key)
     assert AESGCM(material[:32]).decrypt(material[32:], body, AD + header) == b"first"
 
 
@@ -313,5 +314,5 @@ def test_the_message_key_changes_with_either_half():
         changed = bytearray(keys[0])
         changed[place] ^= 1
         keys.append(changed)
-    assert len({triple.message_key(key) for key in keys}) == len(keys)
-    assert len({bytes(triple.next_chain_key(key)) for key in keys}) == len(keys)
+    steps = [triple.step_chain(key) for key in keys]
+    assert len({message_key for message_key, _ in steps}) == len({bytes(key) for _, key in steps}) == len(keys)
