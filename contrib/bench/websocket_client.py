@@ -8,7 +8,7 @@ import os
 import socket
 import struct
 
-TEXT, BINARY = 0x81, 0x82
+TEXT, BINARY, PING, PONG = 0x81, 0x82, 0x89, 0x8A
 
 
 def frame(payload: bytes, first: int = BINARY) -> bytes:
@@ -63,6 +63,14 @@ class Client:
         if length == 126:
             (length,) = struct.unpack("!H", self._stream.read(2))
         return self._stream.read(length)
+
+    def answer_pings(self) -> None:
+        """Answer the pings that have come in; whatever else has come in is lost."""
+        try:
+            while (data := self.socket.recv(65_536, socket.MSG_DONTWAIT)) and data[0] == PING:
+                self.socket.sendall(frame(data[2:2 + data[1]], PONG))
+        except BlockingIOError:
+            return
 
     def close(self) -> None:
         """Drop the connection."""

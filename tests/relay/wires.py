@@ -75,7 +75,9 @@ class Wires:
 
 
 def drop(protocol: RelayProtocol) -> None:
-    """End a connection as Twisted does."""
+    """End a connection as Twisted does, which lets go of the producer first."""
+    if protocol.transport.producer is not None:
+        protocol.transport.unregisterProducer()
     protocol.connectionLost(None)
 
 
