@@ -228,13 +228,14 @@ async def test_a_reader_that_never_reads_is_dropped_and_its_partner_told() -> No
 
 @pytest_twisted.ensureDeferred
 async def test_a_reader_that_does_not_read_even_why_it_is_closed_is_gone_after_10_seconds() -> None:
-    world = await RelayWorld(reactor, max_unsent=65_536, max_frame=1_024).up()
+    world = await RelayWorld(reactor, max_unsent=65_536, max_frame=1_024, circuit_frame_rate=0,
+                             circuit_byte_rate=0).up()
     partner = await world.peer(BEN)
     assert await partner.types(1) == ["joined"]
     deaf = await world.raw_websocket(frame(1, JOIN))
     assert await partner.types(1) == ["ready"]
     deaf.transport.pauseProducing()
-    for _ in range(4_000):
+    for _ in range(16_000):
         partner.sendMessage(bytes(1_024), isBinary=True)
     assert (await partner.next()) == {"type": "peer-left", "reason": "lost"}
     world.clock.advance(10.1)

@@ -113,24 +113,66 @@ async def test_who_sends_faster_than_the_rate_is_not_read_for_a_while_and_loses_
     await world.down()
 
 
-@pytest.mark.parametrize("flood", [
-    frame(2, b"") * 400,
-    frame(9, b"") * 400,
-    frame(2, b"x", first=0) + frame(0, b"", first=0) * 400,
+@pytest.mark.parametrize(("flood", "weight"), [
+    (frame(2, b"") * 1_000, 1),
+    (frame(9, b"") * 1_000, 4),
+    (frame(2, b"x", first=0) + frame(0, b"", first=0) * 1_000, 4),
 ])
 @pytest_twisted.ensureDeferred
-async def test_a_flood_of_frames_pings_or_empty_parts_is_closed_and_the_partner_told(flood: bytes) -> None:
+async def test_of_a_flood_no_more_is_taken_than_its_rate_although_it_was_read(flood: bytes, weight: int) -> None:
     world = await RelayWorld(reactor, circuit_frame_rate=100, burst=1).up()
     partner = await world.peer(BEN)
     assert await partner.types(1) == ["joined"]
-    loud = await world.raw_websocket(frame(1, JOIN) + flood)
+    loud = await world.raw_websocket(frame(1, JOIN))
     assert await partner.types(1) == ["ready"]
-    await loud.until(b'"code":"too-many-frames"', reactor)
-    await loud.until(b"\x88\x11" + (4011).to_bytes(2, "big") + b"too-many-frames", reactor)
-    while (told := await partner.next()) == b"":
-        pass
-    assert told == {"type": "peer-left", "reason": "lost"}
-    assert world.service.status()["refused"] == {"too-many-frames": 1}
-    world.clock.advance(10.1)
-    await loud.closed.addTimeout(5, reactor)
+    loud.transport.write(flood)
+    while not slowed(world):
+        await world.http("GET /health HTTP/1.1")
+    taken = []
+    for _ in range(5):
+        before = world.service._relay.limits.frames
+        world.clock.advance(1)
+        taken.append(world.service._relay.limits.frames - before)
+    assert all(64 <= each <= 160 for each in taken)
+    assert world.service.status()["refused"] == {}
     await world.down()
+
+
+def slowed(world: RelayWorld) -> int:
+    return sum(row["slowed"] for row in world.service.limits())
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_sends_far_too_much_at_once_is_told_and_closed_and_the_partner_told() -> None:
+    world = await RelayWorld(reactor, circuit_byte_rate=1_000, burst=1).up()
+    anna, ben = await world.pair()
+    ben.sendMessage(bytes(60_000), isBinary=True)
+    told = await ben.next()
+    assert (told["code"], told["fatal"], told["retry_after"]) == ("too-many-bytes", True, 2)
+    assert await ben.next() == ("closed", 4012)
+    assert await anna.next() == {"type": "peer-left", "reason": "lost"}
+    assert world.service.status()["refused"] == {"too-many-bytes": 1}
+    await world.down()
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_goes_on_after_the_end_is_dropped() -> None:
+    world = await RelayWorld(reactor).up()
+    client = await world.raw_websocket(frame(1, b"{") + frame(2, b"") * 3_000)
+    await client.closed.addTimeout(5, reactor)
+    assert client.received.count(b'"code":"bad-json"') == 1
+    await world.down()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_is_held_and_goes_leaves_nothing() -> None:
+    world = await RelayWorld(reactor, circuit_frame_rate=100, burst=1).up()
+    loud = await world.raw_websocket(frame(1, JOIN) + frame(9, b"") * 1_000)
+    while not slowed(world):
+        await world.http("GET /health HTTP/1.1")
+    loud.transport.abortConnection()
+    while world.service.status()["connections"]:
+        await world.http("GET /health HTTP/1.1")
+        world.clock.advance(0.5)
+    await world.down()
+    assert [call for call in world.clock.getDelayedCalls() if call.active()] == []

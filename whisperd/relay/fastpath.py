@@ -39,6 +39,7 @@ class ShortWay(WebSocketServerProtocol):
     transport: Any
     maxFramePayloadSize: int
     session: Session | None = None
+    held = False  # what was read waits here, and nothing more is read
     _waiting: ClassVar[dict[ShortWay, list[bytes]] | None] = None  # while a read is handled: what it makes us send
     _direct = False
 
@@ -114,7 +115,7 @@ class ShortWay(WebSocketServerProtocol):
     def _take_whole_frames(self, data: bytes) -> bytes:
         """Hand over the messages that ``data`` begins with; return the rest, which is for autobahn."""
         at, size = 0, len(data)
-        while self.state == self.STATE_OPEN and not self.failedByMe:
+        while self.state == self.STATE_OPEN and not self.failedByMe and not self.held:
             begin, end = _payload(data, at, self.maxFramePayloadSize)
             if end > size and end - begin <= MAX_TAIL:
                 self.data = data[at:]

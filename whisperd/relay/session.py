@@ -30,7 +30,7 @@ class Wire(Protocol):
         """Close with a WebSocket close code; nothing that still comes in is handed to the session."""
 
     def hold(self, seconds: float) -> None:
-        """Read nothing for so long; what has been read already is still handed over."""
+        """Hand over nothing for so long, and read nothing."""
 
     def probe(self, answer: Callable[[bool], None]) -> None:
         """Ask the client for a sign of life, and call ``answer``; with False after its session is lost."""
@@ -54,9 +54,10 @@ class Session:
         if (self._frames < UNCHARGED_FRAMES and self._bytes < UNCHARGED_BYTES) or self._within():
             self.handle(payload, binary)
 
-    def charge(self, size: int) -> bool:
-        """Count a frame of ``size`` bytes; False: there were too many, and the session is over."""
-        self._frames += 1
+    def charge(self, size: int, frames: int = 1) -> bool:
+        """Count a frame of ``size`` bytes, or one that counts as several; False: it was too much, and the session is
+        over."""
+        self._frames += frames
         self._bytes += size
         return (self._frames < UNCHARGED_FRAMES and self._bytes < UNCHARGED_BYTES) or self._within()
 

@@ -15,6 +15,10 @@ from whisperd.relay.opening import OpeningProtocol
 from whisperd.relay.probe import Probe
 
 CLOSE_TIMEOUT = 10
+#: Frames as many as one counts that autobahn has to take: about so many times the work of a usual one.
+SLOW_FRAME = 4
+#: Frames that a client may still send after it was told that its connection ends.
+MOST_LATE = 1_000
 
 _BROKEN = {1009: "frame-too-large", 1007: "not-text-utf8"}
 
@@ -24,7 +28,7 @@ class RelayProtocol(OpeningProtocol):
 
     _drop_call: Any = None
     _congested = False
-    _unsent = 0
+    _unsent = _late = 0
     _hold_call: Any = None
     _probe: Probe | None = None
 
@@ -69,17 +73,17 @@ class RelayProtocol(OpeningProtocol):
         self.message_data = []
 
     def onPing(self, payload: bytes) -> None:
-        if not self.failedByMe and self.session is not None and self.session.charge(len(payload)):
+        if not self.failedByMe and self.session is not None and self.session.charge(len(payload), SLOW_FRAME):
             self.sendPong(payload)
 
     def onPong(self, payload: bytes) -> None:
-        if not self.failedByMe and self.session is not None and self.session.charge(len(payload)):
+        if not self.failedByMe and self.session is not None and self.session.charge(len(payload), SLOW_FRAME):
             self._shown(True)
 
     def onMessageFrameBegin(self, length: int) -> None:
         """Count the parts of a message, of which there can be any number without a byte in them."""
         if not self.failedByMe and self.session is not None and not self.current_frame.fin:
-            self.session.charge(0)
+            self.session.charge(0, SLOW_FRAME)
         super().onMessageFrameBegin(length)
 
     def pauseProducing(self) -> None:
@@ -93,12 +97,29 @@ class RelayProtocol(OpeningProtocol):
         self._congested = False
 
     def hold(self, seconds: float) -> None:
-        """Read nothing for so long."""
-        if self._hold_call is not None and self._hold_call.active():
-            self._hold_call.reset(seconds)
-        else:
+        """Take no frame for so long, also of those that were read already."""
+        if not self.held:
+            self.held = True
             self.transport.pauseProducing()
-            self._hold_call = self.factory.call_later(seconds, self.transport.resumeProducing)
+            self._hold_call = self.factory.call_later(seconds, self._release)
+
+    def _release(self) -> None:
+        self.held = False
+        data, self.data = self.data, b""
+        if data:
+            self.dataReceived(data)
+        if not self.held:
+            self.transport.resumeProducing()
+
+    def processData(self) -> bool:
+        """Leave the rest of a read for later while the client is held; drop one that goes on and on after its end."""
+        if self.held:
+            return False
+        self._late += self.failedByMe
+        if self._late > MOST_LATE:
+            self.dropConnection(abort=True)
+            return False
+        return bool(super().processData())
 
     def probe(self, answer: Callable[[bool], None]) -> None:
         """Ask the client for a sign of life."""
