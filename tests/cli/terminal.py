@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import termios
 import time
 
@@ -122,10 +123,16 @@ class Terminal:
         deadline = time.monotonic() + seconds
         while self._read(deadline):
             pass
+        if time.monotonic() >= deadline:
+            os.kill(self._pid, signal.SIGKILL)
+            raise AssertionError(f"it did not end; the screen is:\n{self.screen.text}")
         return self._reap()
 
     def close(self) -> None:
+        """End the program, whatever it does."""
         os.close(self._pty)
+        if self.status is None:
+            os.kill(self._pid, signal.SIGKILL)
         self._reap()
 
     def _reap(self) -> int:

@@ -195,7 +195,8 @@ class _Terminal:
     async def run(self) -> None:
         from prompt_toolkit.patch_stdout import patch_stdout
 
-        with patch_stdout(raw=True):
+        # Raw from beginning to end: what is typed between two prompts waits for the next one, Ctrl-D included.
+        with patch_stdout(raw=True), self._prompt.input.raw_mode():
             await self._work(self._talk.begin)
             self._listen(asyncio.get_running_loop())
             while not self._talk.finished:
