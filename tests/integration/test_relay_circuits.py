@@ -1,0 +1,62 @@
+"""Limits for each circuit behind a real tor that names circuits: HiddenServiceExportCircuitID on the test network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
+
+from tests.relay.kit import OURS, TCP, RawClient, RelayWorld
+from whisperd.errors import DialFailed
+from whisperd.tor.connect import attach
+from whisperd.tor.control import ControlConnection
+from whisperd.tor.dial import Dialer
+from whisperd.tor.testnet import Testnet
+
+
+async def published(control: ControlConnection, folder: Path, port: int) -> str:
+    """Have tor serve ``port`` as an onion service that names circuits; return its name."""
+    folder.mkdir(mode=0o700)
+    await control.request(f'SETCONF HiddenServiceDir={folder} HiddenServicePort="80 127.0.0.1:{port}" '
+                          "HiddenServiceExportCircuitID=haproxy")
+    return (folder / "hostname").read_text().strip()
+
+
+async def dialled(dialer: Dialer, onion: str, isolation: str) -> RawClient:
+    """Return a raw connection that has asked for a WebSocket; the descriptor may take a while to be found."""
+    factory = Factory.forProtocol(RawClient)
+    factory.noisy = False
+    for _ in range(60):
+        try:
+            client = await dialer.connect(onion, 80, factory, isolation=isolation)
+        except DialFailed:
+            await deferLater(reactor, 0.5)
+            continue
+        client.transport.write(OURS)
+        return client
+    raise AssertionError("the onion service was never reached")
+
+
+@pytest_twisted.ensureDeferred
+async def test_each_circuit_has_limits_of_its_own_and_no_other_feels_them(testnet: Testnet, tmp_path: Path) -> None:
+    world = await RelayWorld(reactor, f"haproxy:{TCP}", circuit_connections=1).up()
+    control = await attach(testnet.clients[0].control, reactor=reactor)
+    onion = await published(control, tmp_path / "service", int(world.place.rsplit(":", 1)[1]))
+    dialer = Dialer(reactor, loopback=False)
+    dialer.socks = testnet.clients[1].socks
+    first = await dialled(dialer, onion, "anna")
+    await first.until(b"101 Switching", reactor)
+    second = await dialled(dialer, onion, "anna")
+    assert (await second.closed.addTimeout(20, reactor)).startswith(b"HTTP/1.1 503 ")
+    other = await dialled(dialer, onion, "ben")
+    await other.until(b"101 Switching", reactor)
+    assert world.service.status()["connections"] == 2
+    first.transport.abortConnection()
+    other.transport.abortConnection()
+    await control.request("RESETCONF HiddenServiceDir HiddenServicePort HiddenServiceExportCircuitID")
+    control.transport.loseConnection()
+    await control.when_lost()
+    await world.down()
