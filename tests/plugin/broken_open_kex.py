@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import Any
 
 from whisperd_plugins import mlkem
 
 from tests.plugin.broken_kex import BROKEN, breaks
-from tests.plugin.open_kex import HEAD, OpenKex
+from tests.plugin.open_kex import HEAD, OpenKex, waste
 from whisperd.errors import KeyExchangeRefused
 from whisperd.interfaces import Random
+from whisperd.plugin.conformance.cost import MOST_EXCHANGE
 
 __all__ = ["BROKEN"]
 
@@ -172,7 +172,7 @@ class LastsForEver(OpenKex):
 @breaks("cpu-budget")
 class Slow(OpenKex):
     def derive(self, parts: list[Any], bundle: bytes, message: bytes) -> bytes:
-        hashlib.pbkdf2_hmac("sha512", b"", b"", 400_000)
+        waste(MOST_EXCHANGE)
         return super().derive(parts, bundle, message)
 
 

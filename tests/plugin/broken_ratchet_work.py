@@ -9,7 +9,9 @@ from typing import Any
 from whisperd_plugins.double_he import Session
 
 from tests.plugin.broken_ratchet import BROKEN, SharedKey, WithSession, breaks
+from tests.plugin.open_kex import waste
 from whisperd.errors import MessageRejected
+from whisperd.plugin.conformance.cost import MOST_MESSAGE
 
 __all__ = ["BROKEN"]
 
@@ -69,7 +71,7 @@ class LargeState(WithSession):
 class SlowMessages(WithSession):
     class session(Session):
         def encrypt(self, plaintext: bytes, ad: bytes) -> bytes:
-            hashlib.pbkdf2_hmac("sha512", b"", b"", 50_000)
+            waste(2 * MOST_MESSAGE)
             return super().encrypt(plaintext, ad)
 
 
@@ -80,5 +82,5 @@ class SlowRefusals(WithSession):
             try:
                 return super().decrypt(message, ad)
             except MessageRejected:
-                hashlib.pbkdf2_hmac("sha512", b"", b"", 50_000)
+                waste(2 * MOST_MESSAGE)
                 raise

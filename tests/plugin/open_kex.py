@@ -147,3 +147,10 @@ def keys(identity: Any) -> bytes:
     """Return both public identity keys."""
     joined: bytes = identity.public("ed25519") + identity.public("x25519")
     return joined
+
+
+def waste(agreements: int) -> None:
+    """Take as much time as so many X25519 agreements."""
+    private, public = bytearray(b"\7" * 32), sodium.public_key(bytearray(b"\x09" * 32))
+    for _ in range(agreements):
+        sodium.agree(private, public)
