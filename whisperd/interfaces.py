@@ -75,7 +75,8 @@ class IKeyExchange(IPlugin):
     def initiate(bundle, identity, random):
         """Return ``(message, secret)`` for the holder of ``bundle``: ``message`` at most 16384 bytes, ``secret`` 32.
 
-        Raises KeyExchangeRefused when a signature does not verify or a key is not valid."""
+        Raises KeyExchangeRefused when a signature does not verify, a key is not valid, or the bundle is of ``identity``
+        itself."""
 
     def accept(message, private, identity):
         """Return the 32-byte secret that ``initiate`` returned on the other side. A ``private`` serves once.

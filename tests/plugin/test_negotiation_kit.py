@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.plugin.broken_handshake import BROKEN, REGISTRY
+from tests.plugin.broken_handshake import BROKEN, REGISTRY, DeafRatchet
 from whisperd.config import load
 from whisperd.plugin.conformance import NEGOTIATION_CHECKS, check_negotiation
 from whisperd.plugin.registry import Registry
@@ -34,3 +34,15 @@ def test_there_is_a_broken_one_for_every_check():
 def test_a_code_exchange_alone_is_nothing_to_negotiate():
     report = check_negotiation(Registry.load(["cpace-25519"], ["double"]), only=["every-suite"])
     assert report.results[0].skipped == "it offers no suite that works without a code"
+
+
+def test_a_plugin_that_fails_in_the_handshake_is_told_of():
+    class Failing(DeafRatchet):
+        def ratchet(self, plugin_id):
+            ratchet = super().ratchet(plugin_id)
+            if plugin_id == "double-he":
+                ratchet.offer = lambda random: 1 // 0
+            return ratchet
+
+    report = check_negotiation(Failing(), only=["strongest-suite"])
+    assert report.faults["strongest-suite"].endswith("double-he: a plug-in failed in the handshake: ZeroDivisionError")

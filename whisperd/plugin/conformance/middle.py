@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, Protocol
 
 import msgspec
@@ -71,8 +70,9 @@ class Bench:
         self.registry = registry
         self.random = random
         self.roles = inviter, joiner
-        #: How many frames the last handshake had.
+        #: How many frames the last handshake had, and what stopped it.
         self.passed = 0
+        self.error: WhisperdError | None = None
 
     def play(self, change: Change = lambda message: message, *, mend: bool = False, floors: tuple[int, int] = (1, 1),
              inviters: Suites | None = None) -> list[Established]:
@@ -88,8 +88,8 @@ class Bench:
         joiner = self.roles[1](terms(floors[1], self.registry))
         middle = Middle(InviteKeys.derive(secret), self.random, change, mend)
         done: list[Established] = []
-        self.passed = 0
-        with suppress(WhisperdError):
+        self.passed, self.error = 0, None
+        try:
             effects: Sequence[Any] = joiner.begin()
             while frames := [effect.frame for effect in effects if isinstance(effect, SendFrame)]:
                 by_inviter = bool(self.passed % 2)
@@ -97,6 +97,8 @@ class Bench:
                 self.passed += 1
                 effects = (joiner if by_inviter else inviter).receive(frame)
                 done += (effect for effect in effects if isinstance(effect, Established))
+        except WhisperdError as error:
+            self.error = error
         return done
 
 

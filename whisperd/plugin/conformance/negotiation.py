@@ -131,9 +131,10 @@ def _best(suites: Suites) -> tuple[str, str]:
 def _agreed(bench: Bench, suites: Only) -> None:
     """Raise Broken unless two sides with these suites come to the best one and understand each other."""
     best = _best(suites)
-    done = Bench.play(Bench(suites, bench.random, *bench.roles))
+    own = Bench(suites, bench.random, *bench.roles)
+    done = own.play()
     if len(done) != 2 or any((each.kex.id, each.ratchet.id) != best for each in done):
-        raise Broken(f"two sides did not come to {' and '.join(best)}")
+        raise Broken(f"two sides did not come to {' and '.join(best)}: {own.error or 'they took another suite'}")
     inviters, joiners = done
     message = joiners.session.encrypt(b"hello", joiners.keys.associated_data)
     if inviters.keys.words() != joiners.keys.words() or \
