@@ -35,7 +35,9 @@ def intermediate_key(session: bytes, private: bytearray, theirs: bytes, first: S
     that is of low order.
     """
     agreed = sodium.agree(private, theirs)
-    material = bytearray(length_value(DOMAIN + b"_ISK", session) + prepend_length(agreed))
+    material = bytearray(length_value(DOMAIN + b"_ISK", session))
+    material.append(len(agreed))
+    material += agreed
     material += length_value(*first, *second)
     key = bytearray(hashlib.sha512(material).digest())
     sodium.wipe(agreed, material)
@@ -54,7 +56,7 @@ def length_value(*parts: bytes) -> bytes:
     return b"".join(prepend_length(part) for part in parts)
 
 
-def prepend_length(part: bytes | bytearray) -> bytes:
+def prepend_length(part: bytes) -> bytes:
     """Return ``part`` with its length in LEB128 before it [Notation for string operations, prepend_len]."""
     length, encoded = len(part), bytearray()
     while length > 127:

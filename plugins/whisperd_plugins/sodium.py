@@ -65,7 +65,8 @@ def hashed_public_key(private: bytearray, uniform: bytes) -> bytes:
     scalar, point, result = bytearray(private), bytearray(KEY), bytearray(KEY)
     scalar[0] &= 248
     scalar[31] = scalar[31] & 127 | 64
-    scalar[:] = (int.from_bytes(scalar, "little") >> 3).to_bytes(KEY, "little")
+    for place in range(KEY):  # divided in place: a whole number of Python could not be wiped
+        scalar[place] = scalar[place] >> 3 | (scalar[place + 1] & 7) << 5 if place < KEY - 1 else scalar[place] >> 3
     failed = (_map_to_curve(_view(point), uniform) or _multiply_edwards(_view(result), _view(scalar), _view(point))
               or _to_montgomery(_view(point), _view(result)))
     wipe(scalar)

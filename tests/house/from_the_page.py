@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import struct
+import unicodedata
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -165,6 +166,46 @@ def key_exchange(suite: str, message: bytes, bundle: bytes, identity: bytes, pre
     info = INFOS[suite] + hashlib.sha512(bundle).digest() + hashlib.sha512(message[:-33]).digest()
     output = expand(extract(bytes(64), material), info, 64)
     assert output[32:] == parts["confirmation"]
+    return output[:32]
+
+
+def elligator(value: bytes) -> bytes:
+    """KEY EXCHANGE, cpace-25519: map_to_curve_elligator2 of RFC 9380 for curve25519, of a coordinate of RFC 7748"""
+    field, curve = 2**255 - 19, 486662
+    r = int.from_bytes(value, "little") % 2**255 % field
+    v = -curve * pow(1 + 2 * r * r, -1, field) % field
+    square = pow(v**3 + curve * v * v + v, (field - 1) // 2, field) in (0, 1)
+    return (v if square else (-v - curve) % field).to_bytes(32, "little")
+
+
+def length_value(*parts: bytes) -> bytes:
+    """KEY EXCHANGE, cpace-25519: lv_cat of the draft, for parts of less than 16384 bytes"""
+    return b"".join((bytes([len(part)]) if len(part) < 128 else bytes([len(part) % 128 + 128, len(part) // 128])) + part
+                    for part in parts)
+
+
+def normalised(code: str) -> str:
+    """KEY EXCHANGE, cpace-25519: the code as it goes in"""
+    folded = unicodedata.normalize("NFKC", code).casefold()
+    return "-".join("".join(letter if letter.isalnum() else " " for letter in folded).split())
+
+
+def cpace(message: bytes, bundle: bytes, code: str, identity: bytes, prekeys: list[bytes], private: bytes) -> bytes:
+    """KEY EXCHANGE, cpace-25519: the inviter's side; ``private`` is its private share."""
+    assert (len(bundle), bundle[:2], bundle[18], bundle[51]) == (1819, b"\x04\x53", 0x06, 0x61)
+    assert (len(message), message[:2], message[34], message[1835]) == (1868, b"\x12\x06", 0x62, 0x52)
+    sid, own_share, own = bundle[2:18], bundle[19:51], bundle[52:]
+    share, inner = message[2:34], message[35:1835]
+    secret = key_exchange("pqxdh-25519-mlkem1024", inner, own, identity, prekeys)
+    prs = normalised(code).encode()
+    padding = bytes(max(0, 128 - 1 - len(length_value(prs)) - 9))
+    generator = length_value(b"CPace255", prs, padding, b"whisperd/1 cpace-25519", sid)
+    assert dh(private, elligator(hashlib.sha512(generator).digest()[:32])) == own_share
+    isk = hashlib.sha512(length_value(b"CPace255_ISK", sid, dh(private, share))
+                         + length_value(own_share, own) + length_value(share, inner)).digest()
+    info = b"whisperd/1_CPACE-X25519-SHA512" + hashlib.sha512(bundle).digest() + hashlib.sha512(message[:1835]).digest()
+    output = expand(extract(bytes(64), secret + isk), info, 64)
+    assert output[32:] == message[1836:]
     return output[:32]
 
 

@@ -78,6 +78,15 @@ def test_p256_simple(case):
     assert made == unhex(case["secret"])
 
 
+@pytest.mark.parametrize("case", vectors("cpace.json")["cases"], ids=lambda case: case["normalised"])
+def test_cpace(case):
+    *prekeys, _, private = unhex(case["bundle"]["draws"])
+    identity = unhex(case["inviter"]["draws"])[1]
+    made = page.cpace(unhex(case["message"]), unhex(case["bundle"]["public"]), case["code"], identity, prekeys, private)
+    assert page.normalised(case["code"]) == case["normalised"]
+    assert made == unhex(case["secret"])
+
+
 def test_the_ratchet():
     case = vectors("double_he.json")
     secret, private = unhex(case["secret"]), unhex(case["offer"]["draws"])[0]

@@ -7,6 +7,7 @@ import itertools
 import pytest
 from whisperd_plugins import falcon, falcon_known_answer
 from whisperd_plugins.pqxdh_falcon1024 import PqxdhMlkem1024Falcon1024
+from whisperd_plugins.selftest import KnownAnswerWrong
 
 from whisperd.plugin.conformance import KEX_CHECKS, check_key_exchange
 
@@ -44,6 +45,13 @@ def test_a_private_key_of_another_size_does_not_sign(size: int):
 def test_no_two_signatures_are_the_same():
     _, private = falcon.keypair()
     assert falcon.sign(private, b"message") != falcon.sign(private, b"message")
+
+
+@pytest.mark.parametrize("broken", [lambda *_: False, lambda *_: True], ids=["nothing", "everything"])
+def test_the_self_test_fails_where_nothing_or_everything_verifies(monkeypatch, broken):
+    monkeypatch.setattr(falcon, "verify", broken)
+    with pytest.raises(KnownAnswerWrong):
+        PqxdhMlkem1024Falcon1024().self_test()
 
 
 def test_the_key_exchange_passes_every_check(monkeypatch):

@@ -17,6 +17,7 @@ from whisperd_plugins.pqxdh import PqxdhMlkem1024
 from whisperd_plugins.pqxdh_falcon1024 import PqxdhMlkem1024Falcon1024
 from whisperd_plugins.pqxdh_mldsa87 import PqxdhMlkem1024Mldsa87
 from whisperd_plugins.prekey_exchange import PrekeyExchange, Prekeys
+from whisperd_plugins.selftest import KnownAnswerWrong
 from whisperd_plugins.x3dh import X3dh
 
 from tests.plugins.external import cases
@@ -315,6 +316,15 @@ def test_a_bundle_of_one_exchange_is_none_of_another():
             if other is not plugin:
                 with pytest.raises(KeyExchangeRefused):
                     initiate(other, bundle)
+
+
+def test_a_self_test_fails_where_the_primitives_give_something_else(plugin, monkeypatch):
+    for known in ((plugin.known[1], plugin.known[1]), (plugin.known[0], plugin.known[0])):
+        with monkeypatch.context() as patched:
+            patched.setattr(type(plugin), "known", known)
+            with pytest.raises(KnownAnswerWrong):
+                plugin.self_test()
+    plugin.self_test()
 
 
 def test_no_two_exchanges_share_a_context_or_a_derivation():
