@@ -101,6 +101,20 @@ def turning(carry: Call, *, root: int, sealed: bool, sparse: bool) -> Call:
     return turn
 
 
+def kem_turn(carry: Call) -> Call:
+    """Return a call of a turn of ``double-he`` and an ML-KEM-1024 exchange: key pair, encapsulation, decapsulation."""
+    turn = turning(carry, root=96, sealed=True, sparse=False)
+    _, private = mlkem.keypair(os.urandom(64))
+
+    def exchange() -> None:
+        public, _ = mlkem.keypair(os.urandom(64))
+        ciphertext, _ = mlkem.encapsulate(public)
+        mlkem.decapsulate(private, ciphertext)
+        turn()
+
+    return exchange
+
+
 def sparse_round() -> Call:
     """Return a call that is a whole round each ROUND calls: key pair, encapsulation, decapsulation, derivations."""
     calls = 0
@@ -140,14 +154,16 @@ def wrong_tag() -> None:
 
 _DOUBLE = message(hybrid=False, material=44, header_size=0, body=aes)
 _HEADERS = message(hybrid=False, material=44, header_size=40, body=aes)
+_KEM = message(hybrid=False, material=44, header_size=3176, body=aes)
 _TRIPLE = message(hybrid=True, material=44, header_size=93, body=aes)
 _CASCADE = message(hybrid=True, material=132, header_size=93, body=cascade)
 #: By the ids of the plug-ins: what a message costs when the ratchet does not turn, and when it turns each time.
 ONE_WAY: dict[str, Call] = {
-    "double": _DOUBLE, "double-he": _HEADERS, "triple": _TRIPLE, "triple-cascade": _CASCADE}
+    "double": _DOUBLE, "double-he": _HEADERS, "kem-every-turn": _KEM, "triple": _TRIPLE, "triple-cascade": _CASCADE}
 TURNS: dict[str, Call] = {
     "double": turning(_DOUBLE, root=64, sealed=False, sparse=False),
     "double-he": turning(_HEADERS, root=96, sealed=True, sparse=False),
+    "kem-every-turn": kem_turn(_KEM),
     "triple": turning(_TRIPLE, root=96, sealed=True, sparse=True),
     "triple-cascade": turning(_CASCADE, root=96, sealed=True, sparse=True),
 }

@@ -24,6 +24,7 @@ from whisperd_plugins import sodium
 from whisperd_plugins.double import Double
 from whisperd_plugins.double_he import DoubleHeaderEncrypted
 from whisperd_plugins.kdf import expand
+from whisperd_plugins.kem_every_turn import KemEveryTurn
 from whisperd_plugins.sodium import KEY, NONCE, TAG, wipe
 from whisperd_plugins.triple import Triple
 
@@ -78,6 +79,13 @@ class DoubleHeaderEncryptedCascade(DoubleHeaderEncrypted):
     id = "double-he-cascade"
     envelope = CASCADE
     known = ("double-he", "3f7a566e7117dacc977b7f83d159930f")
+
+
+class KemEveryTurnCascade(KemEveryTurn):
+    """The plug-in ``kem-every-turn-cascade``."""
+
+    id = "kem-every-turn-cascade"
+    envelope = CASCADE
 
 
 class TripleCascade(Triple):

@@ -115,14 +115,15 @@ class RatchetState:
         """Return the header of the next message of ``sending``: ratchet key(32) ‖ previous(4) ‖ number(4)."""
         return sending.public + COUNTS.pack(self.previous, sending.number)
 
-    def begin_sending(self, random: Random) -> Chain:
+    def begin_sending(self, random: Random, secret: bytes = b"") -> Chain:
         """Make a new ratchet key pair (draws 32 bytes) and the sending chain of it [Double Ratchet, 4.6, DHRatchetHE].
 
-        Raises ValueError when the peer's ratchet key is not known, or of low order."""
+        ``secret`` is mixed in after the Diffie-Hellman one. Raises ValueError when the peer's ratchet key is not known,
+        or of low order."""
         if not self.peer:
             raise ValueError("the other side has to speak first")
         private = bytearray(random(KEY))
-        root, key, following = self._turn_root(private, self.peer)
+        root, key, following = self._turn_root(private, self.peer, secret)
         wipe(self.root, self.private)
         self.root, self.private = root, private
         self.sending = Chain(key, self.next_sending, public=sodium.public_key(private))
@@ -150,11 +151,11 @@ class RatchetState:
         wipe(key)
         return step
 
-    def turn_step(self, header: bytes, beside: bytearray | None = None) -> Step:
+    def turn_step(self, header: bytes, beside: bytearray | None = None, secret: bytes = b"") -> Step:
         """Return the step for a message under a new ratchet key [Double Ratchet, 4.6, DHRatchetHE].
 
-        ``beside`` is appended to the first chain key, and destroyed. Raises MessageRejected when the key is not valid,
-        came out of turn, or too much would be skipped."""
+        ``beside`` is appended to the first chain key, and destroyed; ``secret`` is mixed into the root key. Raises
+        MessageRejected when the key is not valid, came out of turn, or too much would be skipped."""
         if self.private is None:
             raise MessageRejected("the other side turned the ratchet twice")
         peer, previous, number = HEADER.unpack_from(header)
@@ -163,7 +164,7 @@ class RatchetState:
             behind, last = self._walk(self.receiving.key, self.receiving.number, previous)
             wipe(last)
         try:
-            root, first, following = self._turn_root(self.private, sodium.check_public_key(peer))
+            root, first, following = self._turn_root(self.private, sodium.check_public_key(peer), secret)
         except ValueError as error:
             wipe(*behind.values())
             raise MessageRejected(str(error)) from None
@@ -226,9 +227,10 @@ class RatchetState:
         """Return the header key of the chain that the peer has just begun."""
         return self.next_receiving
 
-    def _turn_root(self, private: bytearray, peer: bytes) -> tuple[bytearray, bytearray, bytearray]:
+    def _turn_root(self, private: bytearray, peer: bytes, secret: bytes) -> tuple[bytearray, bytearray, bytearray]:
         """Return root key, chain key and next header key [Double Ratchet, 4.2, KDF_RK_HE]."""
         shared = sodium.agree(private, peer)
+        shared += secret
         derived = hkdf(shared, self.root, self.info, 2 * KEY + self.HEADER_KEY)
         parts = derived[:KEY], derived[KEY : 2 * KEY], derived[2 * KEY :]
         wipe(shared, derived)

@@ -91,7 +91,7 @@ class DoubleRatchet(Generic[State]):
     session: ClassVar[Any]
     known: ClassVar[tuple[str, str]]
 
-    def offer(self, random: Random) -> tuple[bytes, Offer]:
+    def offer(self, random: Random) -> tuple[bytes, Any]:
         """Return the responder's first ratchet key (32 bytes) and its private half; draws 32 bytes."""
         private = Offer(random)
         return private.public, private
@@ -102,13 +102,13 @@ class DoubleRatchet(Generic[State]):
         Raises KeyExchangeRefused when the offer is not a canonical X25519 key, or of low order."""
         state = self._begin(_checked(secret), initiator=True)
         try:
-            state.peer = sodium.check_public_key(bytes(offer))
+            self._adopt(state, bytes(offer))
             state.begin_sending(random)
         except ValueError as error:
             raise KeyExchangeRefused(f"the ratchet offer is not valid: {error}") from error
         return self.session(state, random, self.envelope)
 
-    def responder(self, secret: bytes, private: Offer, random: Random) -> Any:
+    def responder(self, secret: bytes, private: Any, random: Random) -> Any:
         """Return the side that made the offer [Double Ratchet, 3.3 and 4.4, RatchetInitBob].
 
         Raises ValueError when ``private`` is spent or wiped."""
@@ -125,6 +125,10 @@ class DoubleRatchet(Generic[State]):
         """Compare a conversation's messages and end state with known answers."""
         label, known = self.known
         selftest.expect("the conversation", ratchet_selftest.conversation(self, label), known)
+
+    def _adopt(self, state: State, offer: bytes) -> None:
+        """Put what the responder offers into the initiator's state; raises ValueError when it is not valid."""
+        state.peer = sodium.check_public_key(offer)
 
     def _begin(self, secret: bytes, *, initiator: bool) -> State:
         """Return the state of one side before its first step."""

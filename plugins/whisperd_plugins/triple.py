@@ -54,17 +54,17 @@ class TripleState(RatchetState):
         """Return the header in clear (93 bytes) of the next message of ``sending``."""
         return super().header(sending, random) + self.sparse.outgoing(random)
 
-    def begin_sending(self, random: Random) -> Chain:
+    def begin_sending(self, random: Random, secret: bytes = b"") -> Chain:
         """Begin a sending chain, of the latest epoch that the other side knows."""
-        chain = super().begin_sending(random)
+        chain = super().begin_sending(random, secret)
         chain.key = joined(chain.key, self.sparse.next_chain())
         return chain
 
-    def turn_step(self, header: bytes, beside: bytearray | None = None) -> Step:
+    def turn_step(self, header: bytes, beside: bytearray | None = None, secret: bytes = b"") -> Step:
         """Return the step for a message under a new ratchet key, of a chain of the epoch that it names."""
         chain, following = self.sparse.peer_chain(header[HEADER.size])
         try:
-            step = super().turn_step(header, chain)
+            step = super().turn_step(header, chain, secret)
         except MessageRejected:
             wipe(chain, following)
             raise

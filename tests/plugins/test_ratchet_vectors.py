@@ -14,12 +14,14 @@ from whisperd_plugins import mlkem
 from whisperd_plugins.cascade import DoubleCascade, DoubleHeaderEncryptedCascade, TripleCascade
 from whisperd_plugins.double import Double
 from whisperd_plugins.double_he import DoubleHeaderEncrypted
+from whisperd_plugins.kem_every_turn import KemEveryTurn
 from whisperd_plugins.triple import Triple
 
 from tests.plugins.vectors import FOLDER, Draws, read, write
 
 PLUGINS = {plugin.id: plugin for plugin in (
-    Triple(), DoubleHeaderEncrypted(), Double(), TripleCascade(), DoubleHeaderEncryptedCascade(), DoubleCascade())}
+    Triple(), KemEveryTurn(), DoubleHeaderEncrypted(), Double(), TripleCascade(), DoubleHeaderEncryptedCascade(),
+    DoubleCascade())}
 #: Who encrypts what, and what is heard when: "i" and "r" encrypt, a number delivers that message to the other side.
 SCRIPT = ("i", "i", "i", 0, "r", 3, 2, "i", "i", 5, "r", "r", 7, 1, 6, 4)
 #: How often both sides speak in turn after that, in ``triple``: beyond the first round.
@@ -78,7 +80,8 @@ def make(plugin: Any, encapsulations: Any = None) -> dict[str, Any]:
         if plugin.id == "triple":
             vectors["turns"] = [talk.turn(sender) for _ in range(TURNS) for sender in ("i", "r")]
             vectors["dumps"] = [side.dump().hex() for side in talk.sides.values()]
-            vectors["encapsulations"] = noted
+    if noted:
+        vectors["encapsulations"] = noted
     return vectors
 
 

@@ -106,8 +106,9 @@ def test_a_session_cannot_be_used_after_wipe_and_its_keys_are_overwritten(plugin
 
 def beside(state) -> list[bytearray]:
     """Return the keys of what runs beside the Double Ratchet."""
-    sparse = getattr(state, "sparse", None)
-    return [] if sparse is None else [sparse.root, sparse.sending, *(key for _, key in sparse.receiving)]
+    sparse, seed = getattr(state, "sparse", None), getattr(state, "seed", None)
+    kept = [] if sparse is None else [sparse.root, sparse.sending, *(key for _, key in sparse.receiving)]
+    return kept if seed is None else [*kept, seed]
 
 
 @settings(max_examples=60, deadline=None)

@@ -42,6 +42,8 @@ BUNDLED: dict[str, dict[str, str]] = {
     RATCHET: {
         "triple-cascade": "whisperd_plugins.cascade:TripleCascade",
         "triple": "whisperd_plugins.triple:Triple",
+        "kem-every-turn-cascade": "whisperd_plugins.cascade:KemEveryTurnCascade",
+        "kem-every-turn": "whisperd_plugins.kem_every_turn:KemEveryTurn",
         "double-he-cascade": "whisperd_plugins.cascade:DoubleHeaderEncryptedCascade",
         "double-he": "whisperd_plugins.double_he:DoubleHeaderEncrypted",
         "double-cascade": "whisperd_plugins.cascade:DoubleCascade",
