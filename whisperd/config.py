@@ -133,6 +133,8 @@ KEYS: tuple[Key, ...] = (
     Key("onion.key_file", "", "File of the kept key, mode 0600; empty: /var/lib/whisperd/onion.key for the system "
         "daemon, $XDG_STATE_HOME/whisperd/onion.key for a user's."),
     Key("onion.port", 80, "Port of the onion address.", 1, 65_535),
+    Key("onion.probe_interval", 30, "Minutes between two probes, in which the daemon dials its own onion service "
+        "through Tor and publishes it again if it is not reached; 0: never.", 0, 1_440),
     Key("onion.publish_timeout", 120, "Seconds to wait for the first uploaded descriptor.", 5, 3_600),
     Key("peer.enabled", True, "Serve the peer role."),
     Key("peer.relay", "", "Relay that invites name, as 'http://HOST[:PORT]'; empty: this daemon's own onion."),

@@ -251,6 +251,13 @@ class TorCommandFailed(WhisperdError):
     remedy = "Update tor to 0.4.8 or later; a filtered control port must let ADD_ONION and DEL_ONION pass."
 
 
+class OnionUnreachable(WhisperdError):
+    code = "onion-unreachable"
+    exit_status = 42
+    summary = "the onion service was not reached through Tor"
+    remedy = "Nothing to do at first: it is published again. If it stays so, run 'whisperctl doctor'."
+
+
 class TestnetFailed(WhisperdError):
     __test__ = False
     code = "testnet-failed"

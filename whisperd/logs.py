@@ -38,6 +38,7 @@ EVENTS: dict[str, LogEvent] = {
     "relay-access-not-kept": LogEvent("error", "The file of access codes could not be written."),
     "tor-state": LogEvent("info", "Where the connection to tor stands.", ("state", "percent", "code")),
     "onion-state": LogEvent("info", "Where the onion service stands.", ("state", "code")),
+    "onion-probe": LogEvent("info", "Whether the onion service was reached through Tor.", ("reached", "code")),
     "link-state": LogEvent("debug", "A link of some conversation went up or down.", ("link", "state", "reason")),
     "handshake-failed": LogEvent("warning", "A handshake with a peer stopped.", ("code",)),
     "chat-state": LogEvent("debug", "Some conversation changed its state.", ("state",)),

@@ -10,7 +10,7 @@ _whisperctl() {
         case $word in
             --after|--config|--expires|--floor|--hours|--relay|--socket|--uses|--wait) skip=$word ;;
             -*) ;;
-            *) case $verb in ""|"chat"|"relay"|"access"|"plugins") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
+            *) case $verb in ""|"onion"|"tor"|"chat"|"relay"|"access"|"plugins") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
         esac
     done
     case $previous in
@@ -19,13 +19,17 @@ _whisperctl() {
         --after|--config|--expires|--hours|--relay|--uses|--wait) COMPREPLY=(); return ;;
     esac
     case $verb in
-        "") words="status address chat relay access metrics reload plugins doctor stop --socket --json --help --version" ;;
+        "") words="status address onion tor chat relay access metrics reload plugins doctor stop --socket --json --help --version" ;;
+        "onion") words="republish --socket --json --help" ;;
+        "tor") words="newnym --socket --json --help" ;;
         "chat") words="invite join list send watch open verify end history --socket --json --help" ;;
         "relay") words="limits drain resume --socket --json --help" ;;
         "access") words="issue list revoke --socket --json --help" ;;
         "plugins") words="check --socket --json --help" ;;
         "status") words="--socket --json --help" ;;
         "address") words="--wait --socket --json --help" ;;
+        "onion republish") words="--wait --socket --json --help" ;;
+        "tor newnym") words="--socket --json --help" ;;
         "chat invite") words="--relay --expires --floor --qr --no-qr --socket --json --help" ;;
         "chat join") words="--wait --socket --json --help" ;;
         "chat list") words="--socket --json --help" ;;

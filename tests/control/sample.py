@@ -39,7 +39,8 @@ class SampleApi:
             "relay": {"rooms": 2, "waiting": 1, "paired": 1, "connections": 3,
                       "listeners": ["tcp:127.0.0.1:8787"], "refused": {"room-full": 2}},
             "tor": {"mode": "launch", "state": "up", "percent": 100, "summary": "Done", "version": "0.4.9.11",
-                    "error": None, "onion": {"state": "up", "address": ADDRESS, "published_age": 61.0}},
+                    "error": None, "onion": {"state": "up", "address": ADDRESS, "published_age": 61.0,
+                                              "reached_age": 5}},
             "peer": {"chats": len(states), "connected": states.count("connected")},
             "opt_in": [], "socket": "/run/whisperd/control.sock",
         }
@@ -88,6 +89,12 @@ class SampleApi:
     async def chat_end(self, chat: str) -> dict[str, Any]:
         self.move(chat, "ended", "ended-here")
         return {"chat": chat, "state": "ended"}
+
+    async def onion_republish(self, wait: float) -> dict[str, Any]:
+        return {"address": ADDRESS, "state": "up" if wait else "adding"}
+
+    async def tor_newnym(self) -> dict[str, Any]:
+        return {"newnym": True}
 
     async def relay_limits(self) -> list[dict[str, Any]]:
         return [{"limit": "rooms", "scope": "total", "most": 500, "used": 2, "refused": 1, "slowed": 0},

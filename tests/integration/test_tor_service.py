@@ -100,7 +100,8 @@ async def test_an_attached_tor_publishes_and_another_reaches_it(testnet: Testnet
     there = start(tor_mode="attach", tor_control=testnet.clients[1].control)
     here.service.publish(echo)
     address = await here.service.address(60)
-    assert here.service.status()["onion"] == {"state": "up", "address": address, "published_age": 0}
+    assert here.service.status()["onion"] == {"state": "up", "address": address, "published_age": 0,
+                                              "reached_age": None}
     await there.events.next("tor-state", state="up") if there.service.status()["state"] != "up" else None
     caller = await there.dialer.connect(address, 80, CALLER)
     for size in (1, 100_000):
@@ -108,6 +109,80 @@ async def test_an_attached_tor_publishes_and_another_reaches_it(testnet: Testnet
     caller.transport.loseConnection()
     await caller.lost
     assert here.events.states("onion-state") == ["adding", "publishing", "up"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_own_onion_is_dialled_and_published_again_when_nobody_gets_through(
+        reactor: Any, testnet: Testnet, start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whisperd.tor.probe.SETTLE", 0.1)
+    port = reactor.listenTCP(0, Factory.forProtocol(Echo), interface="127.0.0.1")
+    number = port.getHost().port
+    running = start(tor_mode="attach", tor_control=testnet.clients[0].control)
+    reached = running.events.next("onion-probe", timeout=60, state="reached")
+    running.service.publish(number)
+    await reached
+    assert running.service.status()["onion"]["reached_age"] == 0 and running.service.status()["error"] is None
+    await port.stopListening()
+    unreachable = running.events.next("onion-probe", timeout=60, state="unreachable")
+    again = running.events.next("onion-state", timeout=60, state="adding")
+    await running.service.republish(30)
+    await again
+    await unreachable
+    assert running.service.status()["error"]["code"] == "onion-unreachable"
+    reached = running.events.next("onion-probe", timeout=60, state="reached")
+    port = reactor.listenTCP(number, Factory.forProtocol(Echo), interface="127.0.0.1")
+    await reached
+    assert running.service.status()["error"] is None
+    await running.service.stop()
+    await port.stopListening()
+
+
+@pytest_twisted.ensureDeferred
+async def test_publishing_again_keeps_the_address_and_another_port_takes_its_place(
+        reactor: Any, testnet: Testnet, start: Any, echo: int) -> None:
+    nobody = reactor.listenTCP(0, Factory.forProtocol(Echo), interface="127.0.0.1")
+    number = nobody.getHost().port
+    await nobody.stopListening()
+    running = start(tor_mode="attach", tor_control=testnet.clients[0].control)
+    running.service.publish(number)
+    address = await running.service.address(60)
+    running.service.publish(number)
+    assert running.events.states("onion-state") == ["adding", "publishing", "up"]
+    published = running.events.next("onion-state", timeout=60, state="up")
+    running.service.publish(echo)
+    running.service.publish(echo)
+    await published
+    await running.service.republish(60)
+    assert await running.service.address(1) == address
+    caller = await running.dialer.connect(address, 80, CALLER)
+    assert await caller.ask(b"here") == b"here"
+    caller.transport.abortConnection()
+
+
+@pytest_twisted.ensureDeferred
+async def test_new_circuits_are_had_on_demand(reactor: Any, testnet: Testnet, start: Any, echo: int) -> None:
+    here = start(tor_mode="attach", tor_control=testnet.clients[0].control)
+    there = start(tor_mode="attach", tor_control=testnet.clients[2].control)
+    with pytest.raises(TorUnavailable):
+        await there.service.newnym()
+    here.service.publish(echo)
+    address = await here.service.address(60)
+    callers = []
+    for _ in range(2):
+        callers.append(await there.dialer.connect(address, 80, CALLER, isolation="one"))
+        await there.service.newnym()
+    assert len(await circuits_to(address, reactor, testnet)) == 2
+    for caller in callers:
+        assert await caller.ask(b"still open") == b"still open"
+        caller.transport.abortConnection()
+
+
+async def circuits_to(address: str, reactor: Any, testnet: Testnet) -> set[str]:
+    """Return the circuits on which the third client has streams to ``address``."""
+    control = await attach(testnet.clients[2].control, reactor=reactor)
+    streams = [line.split() for line in (await control.request("GETINFO stream-status")).splitlines()]
+    control.abort()
+    return {words[2] for words in streams if len(words) > 3 and words[3].startswith(address[:56])}
 
 
 @pytest_twisted.ensureDeferred

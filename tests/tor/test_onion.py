@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from whisperd.tor.onion import STATES, TABLE, Onion, new_onion
 
-EVENTS = ("begin", "added", "refused", "uploaded", "overdue", "tor_lost", "withdraw")
+EVENTS = ("begin", "added", "refused", "uploaded", "overdue", "again", "tor_lost", "withdraw")
 
 
 class Recorder:
@@ -55,6 +55,16 @@ def test_a_refusal_is_tried_again_later_and_a_late_retry_does_no_harm() -> None:
 def test_an_upload_after_the_deadline_still_counts() -> None:
     seen = after("begin", "added", "overdue", "uploaded")
     assert seen.states[-1] == "up" and seen.did[-3:] == ["complain", "forget_timers", "rejoice"]
+
+
+@pytest.mark.parametrize("lived", [("begin", "added"), ("begin", "added", "uploaded")])
+def test_what_is_published_is_renewed_on_demand(lived: tuple[str, ...]) -> None:
+    seen = after(*lived, "again", "added", "uploaded")
+    assert seen.states[-3:] == ["adding", "publishing", "up"] and seen.did.count("renew") == 1
+
+
+def test_what_is_not_there_yet_is_not_renewed() -> None:
+    assert "renew" not in after("again", "begin", "again", "tor_lost", "again").did
 
 
 def test_a_lost_tor_leaves_no_timer_behind() -> None:

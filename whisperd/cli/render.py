@@ -119,6 +119,8 @@ def _onion(onion: Row, paint: Paint) -> str:
         words.append(clean(onion["address"]))
     if onion["published_age"] is not None:
         words.append(f"published {seconds(onion['published_age'])} ago")
+    if onion["reached_age"] is not None:
+        words.append(f"reached {seconds(onion['reached_age'])} ago")
     return ", ".join(words)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from whisperd.cli import relay, render
+from whisperd.cli import onion, relay, render
 from whisperd.cli.render import Paint
 from whisperd.config import default_socket
 from whisperd.control.client import CALL_SECONDS, Client
@@ -226,7 +226,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "doctor": doctor, "stop": stop,
     "chat invite": chat_invite, "chat join": chat_join, "chat list": chat_list, "chat send": chat_send,
     "chat watch": chat_watch, "chat open": chat_open, "chat verify": chat_verify, "chat end": chat_end,
-    "chat history": chat_history, **relay.VERBS,
+    "chat history": chat_history, **relay.VERBS, **onion.VERBS,
 }
 
 

@@ -28,7 +28,7 @@ TOR_OFF: Row = {
     "summary": "",
     "version": None,
     "error": None,
-    "onion": {"state": "absent", "address": None, "published_age": None},
+    "onion": {"state": "absent", "address": None, "published_age": None, "reached_age": None},
 }
 
 
@@ -63,13 +63,22 @@ class Api:
 
     async def address(self, wait: int = 0) -> Row:
         """The onion address of this daemon's relay; with ``wait``, at most that many seconds until it is published."""
-        if self._relay is None or self._tor is None or not self._config.onion.enabled:
-            raise RoleDisabled("this daemon publishes no onion service",
-                               remedy="Set relay.enabled and onion.enabled, and tor.mode to 'launch' or 'attach'.")
+        tor = self._onion_role()
         if wait > 0:
-            await self._tor.address(timeout=float(wait))
+            await tor.address(timeout=float(wait))
         onion = self._tor_status()["onion"]
         return {"address": onion["address"], "url": onion_url(self._config, onion["address"]), "state": onion["state"]}
+
+    async def onion_republish(self, wait: float = 0) -> Row:
+        """The onion service is published anew; with ``wait``, at most that many seconds until it is."""
+        await self._onion_role().republish(float(wait))
+        onion = self._tor_status()["onion"]
+        return {"address": onion["address"], "state": onion["state"]}
+
+    async def tor_newnym(self) -> Row:
+        """Tor uses new circuits for every connection from now on."""
+        await self._tor_role().newnym()
+        return {"newnym": True}
 
     async def chat_invite(self, **params: Any) -> Row:
         return await self._peers().invite(**params)
@@ -155,6 +164,17 @@ class Api:
         self._stopping = await relay.drained(None)
         if self._stopping:
             self._stop()
+
+    def _tor_role(self) -> Any:
+        if self._tor is None:
+            raise RoleDisabled("this daemon has no tor", remedy="Set tor.mode to 'launch' or 'attach'.")
+        return self._tor
+
+    def _onion_role(self) -> Any:
+        if self._relay is None or self._tor is None or not self._config.onion.enabled:
+            raise RoleDisabled("this daemon publishes no onion service",
+                               remedy="Set relay.enabled and onion.enabled, and tor.mode to 'launch' or 'attach'.")
+        return self._tor
 
     def _relay_role(self) -> Any:
         if self._relay is None:

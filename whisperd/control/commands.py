@@ -107,6 +107,9 @@ COMMANDS: tuple[Command, ...] = (
             reads_only=True),
     Command("address", "address", "Print the relay's onion address.",
             (_wait("Wait as long as this for the address to be published.", local=False),), reads_only=True),
+    Command("onion.republish", "onion republish", "Publish the onion service again, at the same address.",
+            (_wait("Wait as long as this until it is published.", local=False),)),
+    Command("tor.newnym", "tor newnym", "Use new circuits through Tor for every connection from now on."),
     Command("chat.invite", "chat invite", "Make an invite link, for one person to join a new conversation.", (
         Param("relay", "string", "Relay to meet at, as 'http://HOST[:PORT]', instead of the one that is configured.",
               option="--relay", metavar="URL"),
@@ -179,6 +182,8 @@ COMMANDS: tuple[Command, ...] = (
 
 #: What the verbs of two words have in common, by their first word, where that is no verb itself.
 GROUPS: dict[str, str] = {"chat": "Invite, join, talk, verify, end.",
+                          "onion": "The onion service that publishes the relay.",
+                          "tor": "The tor that this daemon goes through.",
                           "relay": "Limits, and the end of a relay that is in use.",
                           "access": "Codes for those who may use the relay."}
 

@@ -31,6 +31,7 @@ EVENTS: dict[str, Event] = {
                        ("state", "percent", "summary")),
     "onion-state": Event("Where the onion service stands: absent, adding, publishing, up or lost.",
                          ("state", "address")),
+    "onion-probe": Event("The onion service was dialled through Tor: reached or unreachable.", ("state", "address")),
     "chat-state": Event("A conversation is waiting, in handshake, connected, away or ended.",
                         ("chat", "state", "reason")),
     "chat-message": Event("A message was received ('in') or accepted for sending ('out').",

@@ -30,6 +30,9 @@ class Onion(Protocol):
     def overdue(self) -> None:
         """The time that publishing may take is over."""
 
+    def again(self) -> None:
+        """It is to be published anew: nobody gets through, or what tor was told of it has changed."""
+
     def tor_lost(self) -> None:
         """The connection to tor is gone, and with it the onion service."""
 
@@ -45,6 +48,9 @@ class Hands(Protocol):
 
     def add(self) -> None:
         """Ask tor to add the onion service; ``added`` or ``refused`` follows."""
+
+    def renew(self) -> None:
+        """Ask tor to remove the onion service and to add it again; ``added`` or ``refused`` follows."""
 
     def start_deadline(self) -> None:
         """Have ``overdue`` follow unless the descriptor is uploaded in time."""
@@ -76,14 +82,17 @@ TABLE: tuple[tuple[str, Callable[..., None], str, tuple[Callable[..., None], ...
     (ADDING, Onion.tor_lost, LOST, ()),
     (PUBLISHING, Onion.uploaded, UP, (Hands.forget_timers, Hands.rejoice)),
     (PUBLISHING, Onion.overdue, PUBLISHING, (Hands.complain,)),
+    (PUBLISHING, Onion.again, ADDING, (Hands.forget_timers, Hands.renew)),
     (PUBLISHING, Onion.tor_lost, LOST, (Hands.forget_timers,)),
+    (UP, Onion.again, ADDING, (Hands.forget_timers, Hands.renew)),
     (UP, Onion.tor_lost, LOST, ()),
     (LOST, Onion.begin, ADDING, (Hands.forget_timers, Hands.add)),
     (LOST, Onion.tor_lost, LOST, (Hands.forget_timers,)),
     *((state, Onion.withdraw, ABSENT, (Hands.forget_timers, Hands.remove)) for state in (ADDING, PUBLISHING, UP, LOST)),
 )
 
-_INPUTS = (Onion.begin, Onion.added, Onion.refused, Onion.uploaded, Onion.overdue, Onion.tor_lost, Onion.withdraw)
+_INPUTS = (Onion.begin, Onion.added, Onion.refused, Onion.uploaded, Onion.overdue, Onion.again,
+           Onion.tor_lost, Onion.withdraw)
 
 
 @dataclass

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
 
 from whisperd import logs
-from whisperd.errors import OnionNotPublished, WhisperdError
+from whisperd.errors import OnionNotPublished, TorCommandFailed, WhisperdError
 from whisperd.tor.backoff import pause
 from whisperd.tor.control import ControlConnection
 from whisperd.tor.descriptor import Uploads
@@ -27,13 +28,15 @@ class Publisher:
     """Keeps one onion service published on whatever tor there is, always with the same key.
 
     The key of an ephemeral service is made here and stays in this process's memory: tor cannot be asked to make and
-    discard it, because after a restart of tor nobody could bring the same address back.
+    discard it, because after a restart of tor nobody could bring the same address back. ``on_upload`` is called
+    whenever clients can find the service from now on.
     """
 
     def __init__(self, settings: Any, *, reactor: Any, random: Callable[[int], bytes],
                  emit: Callable[..., object]) -> None:
         self.state = "absent"
         self.error: WhisperdError | None = None
+        self.on_upload: Callable[[], object] = lambda: None
         self._settings = settings
         self._reactor = reactor
         self._random = random
@@ -45,6 +48,8 @@ class Publisher:
         self._uploads: Uploads | None = None
         self._attempts = 0
         self._published: float | None = None
+        self._again = False
+        self._heard: ControlConnection | None = None
         self._timers: list[Any] = []
         self._waiting: list[Deferred[str]] = []
 
@@ -59,9 +64,21 @@ class Publisher:
         return {"state": self.state, "address": self.address, "published_age": age if self.state == "up" else None}
 
     def want(self, port: int) -> None:
-        """Publish what listens on 127.0.0.1:``port``, now or as soon as there is a tor."""
+        """Publish what listens on 127.0.0.1:``port``, now or as soon as there is a tor.
+
+        Another port than before takes its place at the same address; the same one changes nothing."""
+        changed = self._port not in (None, port)
         self._port = port
-        self._begin()
+        self.again() if changed else self._begin()
+
+    def again(self) -> None:
+        """Have tor remove the onion service and publish it anew; without a tor, the next one does anyway."""
+        if self.state == "adding":
+            self._again = True
+        elif self.state == "lost":
+            self._begin()
+        else:
+            self._machine.again()
 
     def tor_up(self, control: ControlConnection) -> None:
         """Go on with this tor."""
@@ -72,6 +89,7 @@ class Publisher:
     def tor_lost(self) -> None:
         """The tor is gone: wait for the next one."""
         self._control = None
+        self._again = False
         self._machine.tor_lost()
 
     def when_up(self) -> Deferred[str]:
@@ -110,6 +128,10 @@ class Publisher:
         if self._control is not None:
             ensureDeferred(self._add(self._control, self._port))
 
+    def renew(self) -> None:
+        if self._control is not None:
+            ensureDeferred(self._add(self._control, self._port, remove=True))
+
     def start_deadline(self) -> None:
         self._later(self._settings.publish_timeout, self._machine.overdue)
 
@@ -121,6 +143,7 @@ class Publisher:
         self.error = None
         self._attempts = 0
         self._published = self._reactor.seconds()
+        self.on_upload()
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             if not waiter.called:
@@ -141,12 +164,14 @@ class Publisher:
 
     # -- talking to tor -----------------------------------------------------------------------------------------------
 
-    async def _add(self, control: ControlConnection, port: int | None) -> None:
+    async def _add(self, control: ControlConnection, port: int | None, remove: bool = False) -> None:
         error = None
         try:
             key = self._have_key()
             self._uploads = Uploads(key.address)
-            await control.hear_of("HS_DESC", lambda text: self._descriptor_event(control, text))
+            await self._hear_of_uploads(control)
+            if remove:
+                await self._remove_from(control, key.address)
             await control.request(f"ADD_ONION {key.text} Port={self._settings.port},127.0.0.1:{port}")
         except WhisperdError as reason:
             error = reason
@@ -159,9 +184,21 @@ class Publisher:
     def _added(self, error: WhisperdError | None) -> None:
         if error is None:
             self._machine.added()
+            if self._again:
+                self._again = False
+                self._machine.again()
         else:
             self.error = error
             self._machine.refused()
+
+    async def _hear_of_uploads(self, control: ControlConnection) -> None:
+        if self._heard is not control:
+            await control.hear_of("HS_DESC", lambda text: self._descriptor_event(control, text))
+            self._heard = control
+
+    async def _remove_from(self, control: ControlConnection, address: str) -> None:
+        with suppress(TorCommandFailed):  # tor has lost it already
+            await control.request(f"DEL_ONION {address.removesuffix('.onion')}")
 
     def _have_key(self) -> OnionKey:
         if self._key is None:

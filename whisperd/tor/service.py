@@ -25,6 +25,7 @@ from whisperd.tor.connect import attach, socks_place
 from whisperd.tor.control import ControlConnection
 from whisperd.tor.dial import Dialer
 from whisperd.tor.launch import LaunchedTor, launch
+from whisperd.tor.probe import Probe
 from whisperd.tor.publish import Publisher
 from whisperd.tor.pulse import until_gone
 
@@ -43,6 +44,11 @@ class TorService(Service):
         self._emit = emit
         self._random = random
         self._publisher = Publisher(config.onion, reactor=reactor, random=random, emit=emit)
+        self._probe = Probe(self._publisher, dialer, port=config.onion.port, reactor=reactor, random=random, emit=emit,
+                            interval=60.0 * config.onion.probe_interval)
+        if config.onion.probe_interval:
+            self._publisher.on_upload = self._probe.published
+        self._control: ControlConnection | None = None
         self._state = "off"
         self._phase = Phase(0, "", "")
         self._version = ""
@@ -78,9 +84,29 @@ class TorService(Service):
         except defer.TimeoutError:
             raise self._error or self._publisher.error or OnionNotPublished() from None
 
+    async def republish(self, wait: float = 0) -> None:
+        """Have tor publish the onion service anew, and wait at most ``wait`` seconds until it has.
+
+        Raises TorUnavailable without a tor, and as ``address`` does.
+        """
+        self._reachable_tor()
+        self._publisher.again()
+        if wait > 0:
+            await self.address(wait)
+
+    async def newnym(self) -> None:
+        """Have tor use new circuits for every connection from now on; raises TorUnavailable, TorCommandFailed."""
+        await self._reachable_tor().request("SIGNAL NEWNYM")
+
+    def _reachable_tor(self) -> ControlConnection:
+        if self._control is None:
+            raise self._error or TorUnavailable("there is no tor to ask at the moment",
+                                                remedy="Wait until 'whisperctl status' shows tor as up.")
+        return self._control
+
     def status(self) -> dict[str, Any]:
         """Return how tor and the onion service stand, ready for JSON."""
-        error = self._error or self._publisher.error
+        error = self._error or self._publisher.error or self._probe.error
         return {
             "mode": self._config.tor.mode,
             "state": self._state,
@@ -88,12 +114,13 @@ class TorService(Service):
             "summary": self._phase.summary,
             "version": self._version,
             "error": error and {"code": error.code, "message": error.message, "remedy": error.remedy},
-            "onion": self._publisher.status(),
+            "onion": {**self._publisher.status(), "reached_age": self._probe.reached_age},
         }
 
     async def stop(self) -> None:
         """Withdraw the onion service, end a launched tor and wait for it; may be called twice."""
         self._stopping = True
+        self._probe.stop()
         await self._publisher.stop()
         life, self._life = self._life, None
         if life is not None:
@@ -142,6 +169,7 @@ class TorService(Service):
             if owned:
                 # Tor ends at once when this connection does, even if this process is killed.
                 await control.request("TAKEOWNERSHIP")
+            self._control = control
             self._version = (control.version or "").split(" ")[0]
             socks = socks or await socks_place(control)
             await self._watch(control, socks)
@@ -151,6 +179,7 @@ class TorService(Service):
         finally:
             if overdue.active():
                 overdue.cancel()
+            self._control = None
             control.abort()
             self._lose()
 

@@ -1,0 +1,103 @@
+"""Whether the own onion service is reached: it is dialled through Tor, as anybody else would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.protocol import Factory, Protocol
+from twisted.python.failure import Failure
+
+from whisperd import logs
+from whisperd.errors import OnionUnreachable, WhisperdError
+from whisperd.tor.dial import Dialer
+from whisperd.tor.publish import Publisher
+
+#: Seconds from an upload to the first probe.
+SETTLE = 30.0
+#: How often it is dialled, each time over another circuit, before it counts as unreachable.
+TRIES = 2
+#: Seconds for each of these.
+TIMEOUT = 90.0
+
+
+class Probe:
+    """Dials what ``publisher`` publishes, at ``port``, every ``interval`` seconds, and has it published anew when it
+    does not answer. ``error`` is set from a probe that failed until one that did not; ``emit`` hears ``onion-probe``
+    (state, address)."""
+
+    def __init__(self, publisher: Publisher, dialer: Dialer, *, port: int, interval: float, reactor: Any,
+                 random: Callable[[int], bytes], emit: Callable[..., object]) -> None:
+        self.error: WhisperdError | None = None
+        self._publisher = publisher
+        self._dialer = dialer
+        self._port = port
+        self._interval = interval
+        self._reactor = reactor
+        self._random = random
+        self._emit = emit
+        self._reached: float | None = None
+        self._timer: Any = None
+        self._stopped = False
+
+    @property
+    def reached_age(self) -> int | None:
+        """Seconds since it was reached last, or None."""
+        return None if self._reached is None else round(self._reactor.seconds() - self._reached)
+
+    def published(self) -> None:
+        """A descriptor was uploaded: probe soon, and from then on at intervals."""
+        self._in(SETTLE)
+
+    def stop(self) -> None:
+        """Probe no more."""
+        self._stopped = True
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+    def _in(self, seconds: float) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        if not self._stopped:
+            self._timer = self._reactor.callLater(seconds, self._begin)
+
+    def _begin(self) -> None:
+        ensureDeferred(self._probe()).addErrback(_report)
+
+    async def _probe(self) -> None:
+        if await self._reaches():
+            self._in(self._interval)
+        elif self._publisher.state == "up" and not self._stopped:
+            self._tell("unreachable", OnionUnreachable.code)
+            self._publisher.again()
+
+    async def _reaches(self) -> bool:
+        for _ in range(TRIES):
+            if self._publisher.state != "up" or self._dialer.socks is None:
+                return False
+            try:
+                await self._dial(self._publisher.address or "")
+            except WhisperdError as reason:
+                self.error = OnionUnreachable(f"the onion service was not reached through Tor: {reason.message}")
+            else:
+                self.error, self._reached = None, self._reactor.seconds()
+                self._tell("reached", "none")
+                return True
+        return False
+
+    def _tell(self, state: str, code: str) -> None:
+        logs.note("onion-probe", reached=state == "reached", code=code)
+        self._emit("onion-probe", state=state, address=self._publisher.address)
+
+    async def _dial(self, address: str) -> None:
+        factory: Any = Factory.forProtocol(Protocol)
+        factory.noisy = False
+        reached = await self._dialer.connect(address, self._port, factory, isolation=self._random(16).hex(),
+                                             timeout=TIMEOUT)
+        reached.transport.abortConnection()
+
+
+def _report(failure: Failure) -> None:
+    if failure.value is not None:
+        logs.unexpected(failure.value)
