@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt, crypto_aead_xchacha20poly1305_ietf_encrypt
+from pqcrypto.sign import falcon_padded_1024
 
 
 def extract(salt: bytes, material: bytes) -> bytes:
@@ -120,7 +121,11 @@ MESSAGES = {
         ("ephemeral", 0x05, 32), ("ciphertext", 0x1A, 1568), ("signature", 0x41, 64), ("ml-dsa signature", 0x42, 4627),
         ("confirmation", 0x52, 32)),
 }
+MESSAGES["pqxdh-25519-mlkem1024-falcon1024"] = tuple(
+    {"ml-dsa": ("falcon", 0x03, 1793), "ml-dsa signature": ("falcon signature", 0x43, 1280)}.get(field[0], field)
+    for field in MESSAGES["pqxdh-25519-mlkem1024-mldsa87"])
 INFOS = {
+    "pqxdh-25519-mlkem1024-falcon1024": b"whisperd/1_CURVE25519_SHA-512_ML-KEM-1024_FALCON-1024",
     "pqxdh-25519-mlkem1024": b"whisperd/1_CURVE25519_SHA-512_ML-KEM-1024",
     "pqxdh-25519-mlkem1024-mldsa87": b"whisperd/1_CURVE25519_SHA-512_ML-KEM-1024_ML-DSA-87",
     "x3dh-25519": b"whisperd/1_X3DH_CURVE25519_SHA-512",
@@ -145,6 +150,9 @@ def check_message_signatures(suite: str, message: bytes, parts: dict[str, bytes]
         unsigned = message[:-33 - 4628 - 65]
         signed = b"whisperd/1 pqxdh mldsa87 message" + unsigned
         MLDSA87PublicKey.from_public_bytes(parts["ml-dsa"]).verify(parts["ml-dsa signature"], signed)
+    elif suite.endswith("-falcon1024"):
+        signed = b"whisperd/1 pqxdh falcon1024 message" + message[:-33 - 1281 - 65]
+        assert falcon_padded_1024.verify(parts["falcon"], signed, parts["falcon signature"])
     else:
         context = b"whisperd/1 x3dh identity" if suite == "x3dh-25519" else b"whisperd/1 pqxdh identity"
         signed = context + b"\x01" + parts["signing"] + b"\x05" + parts["identity"]

@@ -61,7 +61,8 @@ def test_words_and_numbers(case):
     assert page.number(unhex(case["number_bytes"])) == case["number"]
 
 
-@pytest.mark.parametrize("case", [{"file": file, **case} for file in ("pqxdh", "pqxdh_mldsa87", "x3dh")
+@pytest.mark.parametrize("case", [{"file": file, **case}
+                                  for file in ("pqxdh", "pqxdh_mldsa87", "pqxdh_falcon1024", "x3dh")
                                   for case in vectors(f"{file}.json")["cases"]],
                          ids=lambda case: f"{case['file']} {case['name']}")
 def test_the_key_exchange(case):
