@@ -112,14 +112,15 @@ class RelayProtocol(OpeningProtocol):
             self.transport.resumeProducing()
 
     def processData(self) -> bool:
-        """Leave the rest of a read for later while the client is held; drop one that goes on and on after its end."""
-        if self.held:
-            return False
+        """Leave the rest of a read for later while the client is held."""
+        return not self.held and bool(super().processData())
+
+    def onFrameBegin(self) -> None:
+        """Drop a client that goes on and on after its end."""
+        super().onFrameBegin()
         self._late += self.failedByMe
         if self._late > MOST_LATE:
             self.dropConnection(abort=True)
-            return False
-        return bool(super().processData())
 
     def probe(self, answer: Callable[[bool], None]) -> None:
         """Ask the client for a sign of life."""
