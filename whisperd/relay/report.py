@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from whisperd.relay.bounds import GAUGES, RATES
-from whisperd.relay.limits import Limits
+from whisperd.relay.limits import SPARE_SOCKETS, Limits
 from whisperd.relay.scopes import Level, Scope
 
 #: Limits that are no numbers at a time and no rates -> the code of their refusals.
@@ -24,8 +24,11 @@ def rows(limits: Limits, listeners: list[Scope], now: float) -> list[Row]:
     ``used`` is what there is at the moment, of the busiest listener where it is a listener's, and of a rate what is
     used up of its burst; None where it is not counted together. ``most`` is the bound, of a rate its whole burst.
     """
-    total = _level(limits, limits.total.level, [limits.total], now)
-    return [*total, *_level(limits, limits.listener, listeners, now), *_level(limits, limits.circuit, [], now),
+    total = limits.total.level
+    sockets = limits.bounds.max_connections + SPARE_SOCKETS
+    return [_row("sockets", total.name, sockets, limits.sockets, total.refused["sockets"], 0),
+            *_level(limits, total, [limits.total], now), *_level(limits, limits.listener, listeners, now),
+            *_level(limits, limits.circuit, [], now),
             *(_row(name, "connection", getattr(limits.bounds, name), None, limits.refused[code], 0)
               for name, code in _OTHERS.items())]
 
