@@ -124,9 +124,10 @@ async def test_a_cookie_that_this_user_may_not_read(tor: Any, tmp_path: Path) ->
     folder = tmp_path / "secret"
     folder.mkdir(mode=0o700)
     await tor("SocksPort 0", f"ControlPort {control}", "CookieAuthentication 1", f"CookieAuthFile {folder / 'cookie'}")
-    (folder / "cookie").chmod(0)
+    folder.chmod(0)
     done = await deferToThread(subprocess.run, [sys.executable, "-c", _AS_NOBODY, f"tcp:127.0.0.1:{control}"],
                                capture_output=True, text=True, timeout=60, check=True)
+    folder.chmod(0o700)
     found = {finding["name"]: finding for finding in json.loads(done.stdout)}
     assert found["control"]["code"] == "tor-control-forbidden" and "adduser" in found["control"]["remedy"]
 
