@@ -77,7 +77,11 @@ def running(command: list[str], port: int, **options: Any) -> Iterator[int]:
         yield process.pid
     finally:
         process.terminate()
-        process.wait(DEADLINE)
+        try:
+            process.wait(DEADLINE / 4)
+        except subprocess.TimeoutExpired:  # peerjs-server waits for its clients to go
+            process.kill()
+            process.wait(DEADLINE)
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import select
+import socket
 import time
 from statistics import quantiles
 
 from contrib.bench.daemons import Started
 from contrib.bench.dialects import Meeting, Pair
+from contrib.bench.websocket_client import PING, PONG, frame
 
 SESSIONS, RATE, SECONDS = 1000, 2000, 2.0
 SIZE = 300
@@ -21,7 +23,7 @@ class Crowd:
         self._messages = [[pair.message(sender, SIZE) for sender in (0, 1)] for pair in self._pairs]
         self._poll = select.epoll()
         self._sent: dict[int, int] = {}
-        self._sockets = {}
+        self._sockets: dict[int, socket.socket] = {}
         for pair in self._pairs:
             for client in pair.clients:
                 self._sockets[client.socket.fileno()] = client.socket
@@ -54,10 +56,19 @@ class Crowd:
             left = until - time.perf_counter_ns()
             for number, _ in self._poll.poll(max(left, 0) / 1e9):
                 now = time.perf_counter_ns()
-                self._sockets[number].recv(4096)
-                found.append((now - self._sent.pop(number)) / 1e6)
+                if self._arrived(self._sockets[number]):
+                    found.append((now - self._sent.pop(number)) / 1e6)
             if left <= 0:
                 return
+
+    def _arrived(self, client: socket.socket) -> bool:
+        """Read what is there, answer a ping, and return whether there was a message."""
+        data = client.recv(4096)
+        while data[0] == PING:
+            end = 2 + data[1]
+            client.sendall(frame(data[2:end], PONG))
+            data = data[end:] or b"-"
+        return data != b"-"
 
     def close(self) -> None:
         self._poll.close()

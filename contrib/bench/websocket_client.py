@@ -9,6 +9,7 @@ import socket
 import struct
 
 TEXT, BINARY, PING, PONG = 0x81, 0x82, 0x89, 0x8A
+TIMEOUT = 20.0
 
 
 def frame(payload: bytes, first: int = BINARY) -> bytes:
@@ -26,7 +27,7 @@ class Client:
     """One WebSocket; ``protocol`` is the subprotocol that it asks for, None for none."""
 
     def __init__(self, port: int, protocol: str | None = "whisperd.1", path: str = "/") -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._stream = self.socket.makefile("rb")
         key = base64.b64encode(os.urandom(16)).decode()
@@ -66,11 +67,14 @@ class Client:
 
     def answer_pings(self) -> None:
         """Answer the pings that have come in; whatever else has come in is lost."""
+        self.socket.setblocking(False)
         try:
-            while (data := self.socket.recv(65_536, socket.MSG_DONTWAIT)) and data[0] == PING:
+            while (data := self.socket.recv(65_536)) and data[0] == PING:
                 self.socket.sendall(frame(data[2:2 + data[1]], PONG))
         except BlockingIOError:
-            return
+            pass
+        finally:
+            self.socket.settimeout(TIMEOUT)
 
     def close(self) -> None:
         """Drop the connection."""
