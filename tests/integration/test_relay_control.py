@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -131,6 +132,19 @@ def test_a_relay_that_resumes_opens_rooms_and_does_not_stop(operated):
     assert operated.join(CARL, "Q" * 43)[1]["type"] == "joined"
     assert operated.call("relay.drain", wait=0.2)["drained"] is False
     assert operated.call("status")["relay"]["draining"] is True
+
+
+def test_sigterm_tells_every_client_in_its_dialect(operated):
+    ours, _ = operated.join(ANNA)
+    theirs = WebSocket(operated.port, None)
+    theirs.say(type="join", sessionCode="CODE", isInitiator=True)
+    theirs.say(type="offer", sessionCode="CODE", offer=1)
+    assert json.loads(theirs.receive())["code"] == "peer-absent"
+    operated.daemon.process.send_signal(signal.SIGTERM)
+    for client, fatal in ((ours, {"fatal": True}), (theirs, {})):
+        assert json.loads(client.receive()) == {
+            "type": "error", "code": "shutting-down", "message": "the relay is going away", "retry_after": 5, **fatal}
+    assert operated.daemon.ended()[0] == 0
 
 
 def test_the_metrics_are_what_prometheus_reads_and_name_no_client(operated):

@@ -112,6 +112,6 @@ async def test_limits_that_are_read_again_are_in_force_for_those_who_are_there_a
 @pytest_twisted.ensureDeferred
 async def test_limits_that_cannot_be_had_change_nothing(world) -> None:
     with pytest.raises(ConfigError, match="open files"):
-        world.service.reload(settings(max_connections=1_000_000, max_rooms=1))
+        world.service.reload(settings(max_connections=2_000_000_000, max_rooms=1))
     assert row(world, "rooms")["most"] == 10
     assert await (await world.peer(ANNA)).types(1) == ["joined"]

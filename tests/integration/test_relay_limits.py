@@ -7,6 +7,7 @@ import json
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
+from twisted.internet.defer import ensureDeferred
 
 from tests.relay.kit import ANNA, BEN, OURS, ROOM, TCP, Failures, RelayWorld, frame
 
@@ -161,6 +162,24 @@ async def test_who_goes_on_after_the_end_is_dropped() -> None:
     client = await world.raw_websocket(frame(1, b"{") + frame(2, b"") * 3_000)
     await client.closed.addTimeout(5, reactor)
     assert client.received.count(b'"code":"bad-json"') == 1
+    await world.down()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_is_held_back_is_told_and_closes_when_the_relay_stops() -> None:
+    world = await RelayWorld(reactor, circuit_frame_rate=100, burst=1).up()
+    loud = await world.peer(ANNA)
+    assert await loud.types(1) == ["joined"]
+    for _ in range(150):
+        loud.sendMessage(b"x", isBinary=True)
+    while not slowed(world):
+        await world.http("GET /health HTTP/1.1")
+    stopping = ensureDeferred(world.service.stop())
+    while await loud.types(1) != ["shutting-down"]:
+        pass
+    world.clock.advance(0)
+    await stopping.addTimeout(2, reactor)
+    assert await loud.next() == ("closed", 1001)
     await world.down()
 
 

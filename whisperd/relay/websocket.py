@@ -139,6 +139,8 @@ class RelayProtocol(OpeningProtocol):
         self.failedByMe = True
         if self.state == self.STATE_OPEN:
             self.sendCloseFrame(code, reason.encode())
+        if self.held:  # or its answer would not be read
+            self._hold_call.reset(0)
 
     def give_up(self) -> None:
         """Drop a connection whose client does not answer."""
