@@ -114,10 +114,10 @@ def _find_step(state: RatchetState, nonce: bytes, sealed: bytes, digest: bytes) 
     header = sodium.unseal(state.next_receiving, nonce, sealed, digest)
     if header is not None:
         return state.turn_step(header), header
-    for key, missing in state.skipped.earlier:
-        header = sodium.unseal(key, nonce, sealed, digest)
-        if header is not None:
-            return state.late_step(missing, _number(header)), header
+    found = sodium.unseal_by_any((key for key, _ in state.skipped.earlier), nonce, sealed, digest)
+    if found is not None:
+        place, header = found
+        return state.late_step(state.skipped.earlier[place][1], _number(header)), header
     raise MessageRejected("no header key opens this message")
 
 

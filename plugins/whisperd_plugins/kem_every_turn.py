@@ -52,7 +52,7 @@ class KemState(RatchetState):
 
     FORM = 4
 
-    __slots__ = ("announced", "peer_key", "seed")
+    __slots__ = ("announced", "key", "peer_key", "seed")
 
     def __init__(self, info: bytes, root: bytearray, next_sending: bytearray, next_receiving: bytearray) -> None:
         super().__init__(info, root, next_sending, next_receiving)
@@ -60,6 +60,8 @@ class KemState(RatchetState):
         self.announced = b""
         self.peer_key = b""
         self.seed: bytearray | None = None
+        #: The private key of that seed, once it was made.
+        self.key: mlkem.MLKEM1024PrivateKey | None = None
 
     def header(self, sending: Chain, random: Random) -> bytes:
         """Return the header in clear (3176 bytes) of the next message of ``sending``."""
@@ -73,15 +75,17 @@ class KemState(RatchetState):
         chain = super().begin_sending(random, secret)
         wipe(self.seed)
         self.seed = bytearray(random(mlkem.SEED))
-        self.announced = mlkem.keypair(bytes(self.seed))[0] + ciphertext
+        public, self.key = mlkem.keypair(bytes(self.seed))
+        self.announced = public + ciphertext
         return chain
 
     def turn_step(self, header: bytes, beside: bytearray | None = None, secret: bytes = b"") -> Step:
         """Return the step for a message under new ratchet keys."""
         if self.seed is None:
             raise MessageRejected("the other side turned the ratchet twice")
-        _, private = mlkem.keypair(bytes(self.seed))
-        return super().turn_step(header, beside, mlkem.decapsulate(private, header[_CIPHERTEXT_AT:]))
+        if self.key is None:
+            _, self.key = mlkem.keypair(bytes(self.seed))
+        return super().turn_step(header, beside, mlkem.decapsulate(self.key, header[_CIPHERTEXT_AT:]))
 
     def commit(self, step: Step, header: bytes) -> None:
         """Change the state as the step says; raises MessageRejected, and changes nothing, when the key that a turn
@@ -96,7 +100,7 @@ class KemState(RatchetState):
         super().commit(step, header)
         if step.turn is not None:
             wipe(self.seed)
-            self.peer_key, self.seed, self.announced = key, None, b""
+            self.peer_key, self.seed, self.key, self.announced = key, None, None, b""
 
     def dump_beside(self) -> bytes:
         """Return what there is of: peer's encapsulation key(1568), seed of the own one(64), ciphertext of the sending
@@ -119,6 +123,7 @@ class KemState(RatchetState):
         """Destroy every key."""
         super().wipe()
         wipe(self.seed)
+        self.key = None
 
 
 class Session(double_he.Session):

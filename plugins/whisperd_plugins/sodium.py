@@ -7,6 +7,8 @@ libsodium reads as many bytes as it expects.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from nacl._sodium import ffi, lib
 
 KEY = 32
@@ -103,3 +105,18 @@ def unseal(key: bytearray, nonce: bytes, sealed: bytes, ad: bytes) -> bytes | No
     if _open(_view(plaintext), _NULL, _NULL, sealed, len(sealed), ad, len(ad), nonce, _view(key)):
         return None
     return bytes(plaintext)
+
+
+def unseal_by_any(keys: Iterable[bytearray], nonce: bytes, sealed: bytes, ad: bytes) -> tuple[int, bytes] | None:
+    """Return the place of the first key that opens what was sealed, and the plaintext; None when no key does.
+
+    What ``unseal`` prepares for each key is prepared once."""
+    size = len(sealed)
+    if len(nonce) != NONCE or size < TAG:
+        return None
+    plaintext = bytearray(size - TAG)
+    into, length = _view(plaintext), len(ad)
+    for place, key in enumerate(keys):
+        if len(key) == KEY and not _open(into, _NULL, _NULL, sealed, size, ad, length, nonce, _view(key)):
+            return place, bytes(plaintext)
+    return None

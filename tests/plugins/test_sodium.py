@@ -96,3 +96,15 @@ def test_wiping_overwrites_the_very_buffer():
     one, other = bytearray(b"secret"), bytearray(b"more")
     sodium.wipe(one, None, other, bytearray())
     assert (one, other) == (bytearray(6), bytearray(4))
+
+
+def test_the_first_key_that_opens_is_named():
+    keys = [bytearray(os.urandom(32)) for _ in range(5)]
+    nonce = os.urandom(24)
+    for place, key in enumerate(keys):
+        sealed = sodium.seal(key, nonce, b"said", b"ad")
+        assert sodium.unseal_by_any(iter(keys), nonce, sealed, b"ad") == (place, b"said")
+        assert sodium.unseal_by_any(keys[:place], nonce, sealed, b"ad") is None
+    assert sodium.unseal_by_any(keys, nonce, sealed, b"other") is None
+    assert sodium.unseal_by_any(keys, nonce[:-1], sealed, b"ad") is None
+    assert sodium.unseal_by_any(keys, nonce, sealed[:15], b"ad") is None
