@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 PROGRAM = """
+import threading, time
 from whisperd.reactor import QuietReactor, install
 install()
 install()
@@ -28,6 +29,8 @@ class Client(protocol.Protocol):
 
     def dataReceived(self, data):
         told.append(data)
+        if planned.active():
+            planned.reset(0.01)
         self.transport.loseConnection()
 
     def connectionLost(self, reason):
@@ -44,12 +47,16 @@ def following():
     if words:
         connect(words.pop(0))
     else:
-        reactor.callLater(0, reactor.callFromThread, reactor.stop)
+        threading.Timer(0.1, reactor.callFromThread, (reactor.callLater, 0.01, reactor.stop)).start()
 
 port = reactor.listenTCP(0, protocol.Factory.forProtocol(Server), interface="127.0.0.1")
 reactor.callWhenRunning(following)
+sooner = []
+planned = reactor.callLater(30, sooner.append, 1)
+start = time.monotonic()
 reactor.callLater(20, reactor.stop)
 reactor.run()
+assert sooner and time.monotonic() - start < 15
 assert told[0] == "closed" and told[1:3] == [b"WORD", "closed"], told[:3]
 assert b"".join(told[3:-1]) == b"X" * len(b"".join(told[3:-1])) and told[-1] == "closed"
 assert failed, "the failure was not logged"

@@ -53,7 +53,10 @@ class ShortWay(WebSocketServerProtocol):
                 data, self.data = self.data + data, b""
             begin, end = _payload(data, 0, self.maxFramePayloadSize)
             if 0 < end == len(data) and not self.failedByMe:  # one read, one message, one write: nothing to collect
-                self._take(data[0], unmask(data[begin - 4:begin], data[begin:end]))
+                if data[0] == BINARY and self.autoPingTimeoutCall is None and self.session is not None:
+                    self.session.received(unmask(data[begin - 4:begin], data[begin:end]), True)
+                else:
+                    self._take(data[0], unmask(data[begin - 4:begin], data[begin:end]))
                 return
         if self.state != self.STATE_CLOSED:  # autobahn would go on collecting
             self._collect(data, short)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from whisperd.logs import note
 from whisperd.relay.access import Grant
-from whisperd.relay.effects import Effect, Paired, PartnerGone, Refuse, Seated
+from whisperd.relay.effects import Deliver, Effect, Paired, PartnerGone, Refuse, Seated
 from whisperd.relay.limits import Denial
 from whisperd.relay.scopes import Scope
 from whisperd.relay.shared import Relay
@@ -75,6 +75,13 @@ class Session:
         """Do what a message asks for."""
         raise NotImplementedError
 
+    def _forward(self, payload: bytes, binary: bool, name: Hashable = None) -> None:
+        [effect] = self.relay.rooms.forward(self, payload, binary, name)
+        if type(effect) is Deliver:
+            effect.client.wire.send(payload, binary)  # type: ignore[attr-defined]
+        else:
+            self.tell(effect)
+
     def tell(self, effect: Effect) -> None:
         """Send the client what an effect means in its dialect."""
         raise NotImplementedError
@@ -133,7 +140,7 @@ class WhisperdSession(Session):
     def handle(self, payload: bytes, binary: bool) -> None:
         relay = self.relay
         if binary:
-            relay.perform(relay.rooms.forward(self, payload, True))
+            self._forward(payload, True)
             return
         try:
             frame = frames.decode_client(payload)

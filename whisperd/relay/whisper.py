@@ -32,7 +32,7 @@ class WhisperSession(Session):
             return
         name = ("wh15p3r", frame.session_code)
         if not isinstance(frame, whisper.WhisperJoin):
-            self.relay.perform(self.relay.rooms.forward(self, payload, False, name))
+            self._forward(payload, False, name)
         elif self._wanted is not None:
             self.refuse("already-joined")
         else:
