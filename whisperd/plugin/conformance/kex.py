@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from whisperd.plugin.conformance import kex_messages, kex_people, kex_primitives, kex_work
+from whisperd.plugin.conformance import kex_messages, kex_people, kex_primitives, kex_spoken, kex_work
 from whisperd.plugin.conformance.codes import with_code
 from whisperd.plugin.conformance.kex_bench import CHECKS, Bench, ShownIdentity
 from whisperd.plugin.conformance.points import LOW_ORDER
@@ -13,7 +13,7 @@ from whisperd.plugin.conformance.report import Follow, Report, seeded
 from whisperd.plugin.registry import KEX
 
 __all__ = ["CHECKS", "LOW_ORDER", "ShownIdentity", "check_key_exchange", "kex_messages", "kex_people", "kex_primitives",
-           "kex_work"]
+           "kex_spoken", "kex_work"]
 
 
 def check_key_exchange(plugin: Any, *, seed: str = "conformance", thorough: bool = False,
