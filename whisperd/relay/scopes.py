@@ -28,21 +28,18 @@ class Scope:
     """What one circuit, one listener or the whole relay uses: ``held`` at the moment, by kind of bound, and ``until``
     when its rates are used up in advance, by kind of rate."""
 
-    __slots__ = ("__weakref__", "circuits", "held", "level", "parent", "until")
+    __slots__ = ("__weakref__", "_around", "circuits", "held", "level", "until")
 
     def __init__(self, level: Level, parent: Scope | None = None) -> None:
         self.level = level
-        self.parent = parent
+        self._around: tuple[Scope, ...] = tuple(parent) if parent is not None else ()
         self.held = [0, 0, 0]
         self.until = [0.0, 0.0, 0.0, 0.0]
         self.circuits: WeakValueDictionary[object, Scope] | None = None  # of a listener
 
     def __iter__(self) -> Iterator[Scope]:
         """Yield this scope and those around it."""
-        scope: Scope | None = self
-        while scope is not None:
-            yield scope
-            scope = scope.parent
+        return iter((self, *self._around))
 
     def add(self, rooms: int, waiting: int) -> None:
         """Count rooms in or out, here and around."""

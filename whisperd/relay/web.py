@@ -15,7 +15,8 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from whisperd.wire.frames import SUBPROTOCOL, RelayError, encode_server
 
@@ -43,8 +44,7 @@ class HttpRefused(Exception):
         self.headers = headers or {}
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(Struct, frozen=True):
     """A request's head: the path without its query, header names in lower case, and what came behind the head."""
 
     method: str
@@ -54,8 +54,7 @@ class Head:
     rest: bytes
 
 
-@dataclass(frozen=True)
-class Upgrade:
+class Upgrade(Struct, frozen=True):
     """A valid request for a WebSocket: its Sec-WebSocket-Key and the subprotocol to speak (None: WH15P3R's)."""
 
     key: str
