@@ -119,8 +119,16 @@ def test_when_all_together_are_too_fast_those_are_slowed_who_send_much_and_nobod
     loud, loud_too, modest = world.source(), world.source(), world.source()
     assert world.limits.spend(loud, 8, 0, 0) == 0
     assert world.limits.spend(loud_too, 8, 0, 0) == pytest.approx(0.6)
-    assert world.limits.spend(modest, 4, 0, 0) == 0
+    assert world.limits.spend(modest, 1, 0, 0) == 0
     assert world.limits.total.level.slowed == {"frame_rate": 1}
+
+
+def test_the_further_all_together_are_beyond_their_rate_the_less_is_fair_but_a_little_always_is() -> None:
+    world = World(frame_rate=32, circuit_frame_rate=320, burst=1)
+    flood, modest = [world.source() for _ in range(9)], world.source()
+    assert [world.limits.spend(source, 20, 0, 0) for source in flood] == [0, 0, 0, 0, 2, 2, 2, 2, 2]
+    assert world.limits.spend(modest, 10, 0, 0) == 0
+    assert world.limits.spend(modest, 1, 0, 0) == 2
 
 
 def test_without_a_rate_of_their_own_everybody_can_be_slowed() -> None:
@@ -309,8 +317,9 @@ class LimitsAgainstModel(RuleBasedStateMachine):
                 expected = Denial(CODE[rate], math.ceil(own - BURST))
                 break
             spent = [own, *(scope.rates[rate].take(amount, self.now) for scope in chain[1:])]
-            if own > BURST / 2:
-                hold = max(hold, *(seconds - BURST for seconds in spent))
+            for over in (seconds - BURST for seconds in spent):
+                if over > 0 and own > BURST * max((1 - over / BURST / 2) / 2, 1 / 32):
+                    hold = max(hold, over)
         result = self.limits.spend(self.real[source], frames, size, self.now)
         assert result == (expected or hold)
 

@@ -129,7 +129,7 @@ class Limits:
         it has to be closed: two bursts and more were sent at once.
 
         Where the whole relay or a listener is beyond its rate, those are slowed down who have used up more than half
-        of what is theirs, and nobody else.
+        of what is theirs; the further it is beyond, the less they may have used, down to a thirty-second.
         """
         self.frames += frames
         self.bytes += size
@@ -139,10 +139,10 @@ class Limits:
             if own > 2 * burst:
                 source.level.refused[RATES[rate]] += 1
                 return Denial(CODES[RATES[rate]], math.ceil(own - burst))
-            heavy = own > burst / 2 or not source.level.rates[rate]
             for scope in source:
                 over = (own if scope is source else scope.charge(rate, amount, now, burst)) - burst
-                if over > 0 and heavy:
+                fair = max(burst / 2 - over / 4, burst / 32)
+                if over > 0 and (own > fair or not source.level.rates[rate]):
                     scope.level.slowed[RATES[rate]] += 1
                     hold = max(hold, over)
         return hold
