@@ -147,6 +147,10 @@ KEYS: tuple[Key, ...] = (
     Key("peer.invite_expiry", 3_600, "Seconds that an invite lives.", 60, 604_800),
     Key("peer.max_chats", 64, "Most conversations at a time, open invites included.", 1, 4_096),
     Key("peer.max_queue", 256, "Most messages of one conversation that wait for delivery.", 1, 65_536),
+    Key("peer.downloads", "", "Folder that accepted files are written to, and nowhere else; empty: none can be "
+        "accepted."),
+    Key("peer.max_file", 4_294_967_296, "Largest file that is sent or accepted, in bytes.", 1, 9_007_199_254_740_991),
+    Key("peer.max_files", 16, "Most files of one conversation and direction that are offered or under way.", 1, 64),
     Key("peer.plugins", (), "Ids of plug-ins from other distributions that may be loaded."),
 )
 

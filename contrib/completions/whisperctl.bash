@@ -8,7 +8,7 @@ _whisperctl() {
         if [[ $skip == --socket ]]; then socket=(--socket "$word"); fi
         if [[ -n $skip ]]; then skip=""; continue; fi
         case $word in
-            --after|--config|--expires|--floor|--hours|--relay|--socket|--uses|--wait) skip=$word ;;
+            --after|--config|--expires|--floor|--hours|--name|--relay|--socket|--uses|--wait) skip=$word ;;
             -*) ;;
             *) case $verb in ""|"onion"|"tor"|"chat"|"relay"|"access"|"plugins") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
         esac
@@ -16,13 +16,13 @@ _whisperctl() {
     case $previous in
         --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --floor) mapfile -t COMPREPLY < <(compgen -W "standard enhanced quantum-resistant" -- "$current"); return ;;
-        --after|--config|--expires|--hours|--relay|--uses|--wait) COMPREPLY=(); return ;;
+        --after|--config|--expires|--hours|--name|--relay|--uses|--wait) COMPREPLY=(); return ;;
     esac
     case $verb in
         "") words="status address onion tor chat relay access metrics reload plugins doctor stop --socket --json --help --version" ;;
         "onion") words="republish --socket --json --help" ;;
         "tor") words="newnym --socket --json --help" ;;
-        "chat") words="invite join list send watch open verify end history --socket --json --help" ;;
+        "chat") words="invite join list send watch open send-file accept refuse cancel files verify end history --socket --json --help" ;;
         "relay") words="limits drain resume --socket --json --help" ;;
         "access") words="issue list revoke --socket --json --help" ;;
         "plugins") words="check --socket --json --help" ;;
@@ -36,6 +36,11 @@ _whisperctl() {
         "chat send") words="--wait --socket --json --help" ;;
         "chat watch") words="--socket --json --help" ;;
         "chat open") words="--socket --json --help" ;;
+        "chat send-file") words="--name --wait --socket --json --help" ;;
+        "chat accept") words="--wait --socket --json --help" ;;
+        "chat refuse") words="--socket --json --help" ;;
+        "chat cancel") words="--socket --json --help" ;;
+        "chat files") words="--socket --json --help" ;;
         "chat verify") words="--yes --socket --json --help" ;;
         "chat end") words="--socket --json --help" ;;
         "chat history") words="--after --socket --json --help" ;;
@@ -51,7 +56,7 @@ _whisperctl() {
         "doctor") words="--config --socket --json --help" ;;
         "stop") words="--wait --socket --json --help" ;;
     esac
-    case $verb in "chat send"|"chat watch"|"chat open"|"chat verify"|"chat end"|"chat history")
+    case $verb in "chat send"|"chat watch"|"chat open"|"chat send-file"|"chat accept"|"chat refuse"|"chat cancel"|"chat files"|"chat verify"|"chat end"|"chat history")
         if ((place == 0)) && [[ $current != -* ]]; then
             words=$(whisperctl "${socket[@]}" --json chat list 2> /dev/null | grep -o '"chat": "[^"]*"' | cut -d '"' -f 4)
         fi ;;

@@ -7,7 +7,7 @@ function __whisperctl_verb
     for word in $words
         if set -q skip[1]
             set -e skip
-        else if contains -- $word --after --config --expires --floor --hours --relay --socket --uses --wait
+        else if contains -- $word --after --config --expires --floor --hours --name --relay --socket --uses --wait
             set skip yes
         else if not string match -q -- "-*" $word
             set -a verb $word
@@ -31,7 +31,7 @@ complete -c whisperctl -n '__whisperctl_at ""' -a status -d 'Show what the daemo
 complete -c whisperctl -n '__whisperctl_at ""' -a address -d 'Print the relay\'s onion address.'
 complete -c whisperctl -n '__whisperctl_at ""' -a onion -d 'The onion service that publishes the relay.'
 complete -c whisperctl -n '__whisperctl_at ""' -a tor -d 'The tor that this daemon goes through.'
-complete -c whisperctl -n '__whisperctl_at ""' -a chat -d 'Invite, join, talk, verify, end.'
+complete -c whisperctl -n '__whisperctl_at ""' -a chat -d 'Invite, join, talk, send files, verify, end.'
 complete -c whisperctl -n '__whisperctl_at ""' -a relay -d 'Limits, and the end of a relay that is in use.'
 complete -c whisperctl -n '__whisperctl_at ""' -a access -d 'Codes for those who may use the relay.'
 complete -c whisperctl -n '__whisperctl_at ""' -a metrics -d 'Print what the relay counts, as Prometheus reads it.'
@@ -47,6 +47,11 @@ complete -c whisperctl -n '__whisperctl_at "chat"' -a list -d 'List the conversa
 complete -c whisperctl -n '__whisperctl_at "chat"' -a send -d 'Send a message; it is queued while the other side is away.'
 complete -c whisperctl -n '__whisperctl_at "chat"' -a watch -d 'Print what was said, then everything that happens, a line each.'
 complete -c whisperctl -n '__whisperctl_at "chat"' -a open -d 'Talk: an interactive conversation in this terminal.'
+complete -c whisperctl -n '__whisperctl_at "chat"' -a send-file -d 'Offer a file to the other side; it moves once it is accepted there.'
+complete -c whisperctl -n '__whisperctl_at "chat"' -a accept -d 'Accept a file that was offered, or go on with one that halted here.'
+complete -c whisperctl -n '__whisperctl_at "chat"' -a refuse -d 'Refuse a file that was offered.'
+complete -c whisperctl -n '__whisperctl_at "chat"' -a cancel -d 'Give up a file, or take back a message that is still queued.'
+complete -c whisperctl -n '__whisperctl_at "chat"' -a files -d 'List the files that were offered, either way, and how far they are.'
 complete -c whisperctl -n '__whisperctl_at "chat"' -a verify -d 'Show the words that have to be the same on both sides.'
 complete -c whisperctl -n '__whisperctl_at "chat"' -a end -d 'End a conversation, destroy its keys and tell the other side.'
 complete -c whisperctl -n '__whisperctl_at "chat"' -a history -d 'Print what was said, as far as the daemon\'s memory holds it.'
@@ -69,6 +74,14 @@ complete -c whisperctl -n '__whisperctl_in "chat send"' -l wait -x -d 'Wait as l
 complete -c whisperctl -n '__whisperctl_at "chat send"' -a '(__whisperctl_chats)'
 complete -c whisperctl -n '__whisperctl_at "chat watch"' -a '(__whisperctl_chats)'
 complete -c whisperctl -n '__whisperctl_at "chat open"' -a '(__whisperctl_chats)'
+complete -c whisperctl -n '__whisperctl_in "chat send-file"' -l name -x -d 'Name that the other side sees, instead of the file\'s own.'
+complete -c whisperctl -n '__whisperctl_in "chat send-file"' -l wait -x -d 'Wait as long as this until the other side has all of it; show how far it is.'
+complete -c whisperctl -n '__whisperctl_at "chat send-file"' -a '(__whisperctl_chats)'
+complete -c whisperctl -n '__whisperctl_in "chat accept"' -l wait -x -d 'Wait as long as this until all of it is here; show how far it is.'
+complete -c whisperctl -n '__whisperctl_at "chat accept"' -a '(__whisperctl_chats)'
+complete -c whisperctl -n '__whisperctl_at "chat refuse"' -a '(__whisperctl_chats)'
+complete -c whisperctl -n '__whisperctl_at "chat cancel"' -a '(__whisperctl_chats)'
+complete -c whisperctl -n '__whisperctl_at "chat files"' -a '(__whisperctl_chats)'
 complete -c whisperctl -n '__whisperctl_in "chat verify"' -l yes -d 'Mark the conversation as verified: the words were compared and are the same.'
 complete -c whisperctl -n '__whisperctl_at "chat verify"' -a '(__whisperctl_chats)'
 complete -c whisperctl -n '__whisperctl_at "chat end"' -a '(__whisperctl_chats)'

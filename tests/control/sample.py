@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from whisperd.control.events import EventBus
+from whisperd.control.events import EVENTS, EventBus
 from whisperd.control.server import ControlServer
 from whisperd.errors import AccessUnknown, ChatEnded, ChatUnknown, InviteExpired, OnionNotPublished, WrongSecret
+from whisperd.file_errors import FileUnknown
 
 ADDRESS = "a" * 56 + ".onion"
 LINK = f"http://{ADDRESS}/#" + "A" * 56
@@ -26,6 +28,8 @@ class SampleApi:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.chats: dict[str, dict[str, Any]] = {}
         self.said: dict[str, list[dict[str, Any]]] = {}
+        self.files: list[dict[str, Any]] = []
+        self.contents: list[bytes] = []
         self.address_now: str | None = ADDRESS
         self.waiting: list[Deferred[None]] = []
         self.cancelled = 0
@@ -73,6 +77,28 @@ class SampleApi:
         if "slow" not in text:
             self.reactor.callLater(0, self.deliver, chat, number, text)
         return {"chat": chat, "id": number, "state": "queued"}
+
+    async def chat_send_file(self, chat: str, name: str, file: int) -> dict[str, Any]:
+        self._known(chat)
+        return self.put_file(chat, "out", name, os.pread(file, 1 << 20, 0))
+
+    async def chat_accept(self, chat: str, file: str) -> dict[str, Any]:
+        self.reactor.callLater(0, self._move_file, self._file(file))
+        return self.turn_file(file, "moving")
+
+    async def chat_refuse(self, chat: str, file: str) -> dict[str, Any]:
+        return self.turn_file(file, "refused", "refused")
+
+    async def chat_cancel(self, chat: str, id: str) -> dict[str, Any]:
+        if id.startswith("f"):
+            self.turn_file(id, "cancelled", "cancelled")
+        else:
+            self.said[chat][int(id) - 1]["state"] = "cancelled"
+            self.bus.emit("message-state", chat=chat, id=int(id), state="cancelled")
+        return {"chat": chat, "id": id, "state": "cancelled"}
+
+    async def chat_files(self, chat: str) -> list[dict[str, Any]]:
+        return [row for row in self.files if chat in ("", row["chat"])]
 
     async def chat_history(self, chat: str, after: int) -> list[dict[str, Any]]:
         self._known(chat)
@@ -154,6 +180,38 @@ class SampleApi:
         self.said[chat].append({"id": number, "direction": direction, "text": text, "state": state})
         self.bus.emit("chat-message", chat=chat, id=number, direction=direction, text=text)
         return number
+
+    def put_file(self, chat: str, direction: str, name: str, content: bytes) -> dict[str, Any]:
+        self.contents.append(content)
+        self.files.append({"chat": chat, "file": f"f{len(self.files) + 1}", "direction": direction, "filename": name,
+                           "size": len(content), "state": "offered", "reason": "", "moved": 0, "rate": 0,
+                           "remaining": None})
+        return self.turn_file(self.files[-1]["file"], "offered")
+
+    def turn_file(self, file: str, state: str, reason: str = "") -> dict[str, Any]:
+        row = self._file(file)
+        row |= {"state": state, "reason": reason}
+        self.bus.emit("file-state", **{name: row[name] for name in EVENTS["file-state"].fields})
+        return row
+
+    def move_file(self, file: str, moved: int, rate: int, remaining: float | None) -> None:
+        row = self._file(file)
+        row |= {"moved": moved, "rate": rate, "remaining": remaining}
+        self.bus.emit("file-progress", **{name: row[name] for name in EVENTS["file-progress"].fields})
+
+    def _move_file(self, row: dict[str, Any]) -> None:
+        if row["filename"].startswith("slow"):
+            self.move_file(row["file"], row["size"] // 2, 1_500_000, 8.0)
+        else:
+            self.move_file(row["file"], row["size"], 0, None)
+            self.turn_file(row["file"], *(("halted", "file-failed") if row["filename"].startswith("full") else
+                                          ("done",)))
+
+    def _file(self, file: str) -> dict[str, Any]:
+        for row in self.files:
+            if row["file"] == file:
+                return row
+        raise FileUnknown
 
     def deliver(self, chat: str, number: int, text: str) -> None:
         for state in ("sent", "delivered"):

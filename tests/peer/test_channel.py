@@ -41,7 +41,7 @@ class Wire:
     def do(self, side: int, effects: list[Any]) -> None:
         self.under_way[side].extend(frames(effects))
         self.received[side] += [effect.payload for effect in effects if isinstance(effect, Received)]
-        self.confirmed[side] = max([self.confirmed[side], *(e.seq for e in effects if isinstance(e, Acknowledged))])
+        self.confirmed[side] = max([self.confirmed[side], *(e.ticket for e in effects if isinstance(e, Acknowledged))])
 
     def connect(self) -> None:
         for side in (0, 1):
@@ -295,3 +295,15 @@ def test_it_works_on_what_the_handshake_gives():
     ours, theirs = done[1], joiner.receive(frames(done)[0])[0]
     channels = [Channel(each.session, each.keys.associated_data) for each in (ours, theirs)]
     assert channels[0].receive(frames(channels[1].link_up(0))[0], 0)
+
+
+def test_what_was_not_sent_yet_can_be_taken_back_and_leaves_no_gap():
+    wire = connected()
+    for side in wire.sides:
+        side.link_down()
+    tickets = [wire.sides[0].send(1, payload, 0)[0] for payload in (b"a", b"b", b"c")]
+    assert wire.sides[0].cancel(tickets[1]) and not wire.sides[0].cancel(tickets[1])
+    wire.connect()
+    wire.settle()
+    assert wire.received[1] == [b"a", b"c"] and wire.confirmed[0] == tickets[2]
+    assert not wire.sides[0].cancel(tickets[0]), "it was sent"

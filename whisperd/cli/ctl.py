@@ -16,6 +16,7 @@ import click
 
 from whisperd import __version__
 from whisperd.cli import render
+from whisperd.cli.files import FILE_VERBS
 from whisperd.cli.render import Paint
 from whisperd.cli.verbs import VERBS, Caller
 from whisperd.control.commands import COMMANDS, GROUPS, Command, Param
@@ -70,7 +71,7 @@ def _subgroup(parent: click.Group, word: str) -> click.Group:
 
 
 def _verb(command: Command, name: str) -> click.Command:
-    look: dict[str, Any] = {"params": [*map(_parameter, command.params), *_common()], "help": _help(command),
+    look: dict[str, Any] = {"params": [*_parameters(command), *_common()], "help": _help(command),
                             "short_help": command.help, "context_settings": _HELP_NAMES}
     if any(other.verb.startswith(f"{command.verb} ") for other in COMMANDS):
         return click.Group(name, invoke_without_command=True, callback=partial(_run_alone, command), **look)
@@ -88,7 +89,7 @@ def _run(command: Command, **given: Any) -> None:
     params = {param.name: param.default if param.choices and given[param.name] is None else given[param.name]
               for param in command.params}
     try:
-        VERBS[command.verb](click.get_current_context().obj, **params)
+        (VERBS | FILE_VERBS)[command.verb](click.get_current_context().obj, **params)
     except (KeyboardInterrupt, EOFError):  # here and not in main(): click has ways of its own for these
         raise Interrupted from None
     except BrokenPipeError:
@@ -101,9 +102,15 @@ def _help(command: Command) -> str:
     return "\n\n".join([command.help, *(["\b\n" + "\n".join(lines)] if lines else [])])
 
 
-def _parameter(param: Param) -> click.Parameter:
+def _parameters(command: Command) -> list[click.Parameter]:
+    """Return what click is to read; behind a conversation that may be left out nothing positional is required."""
+    loose = any(param.implied for param in command.params)
+    return [_parameter(param, loose) for param in command.params]
+
+
+def _parameter(param: Param, loose: bool) -> click.Parameter:
     if not param.option:
-        return _positional(param)
+        return _positional(param, loose)
     if param.type == "boolean":
         default = None if "/" in param.option else param.default
         return click.Option([param.name, param.option], is_flag=True, default=default, help=param.help)
@@ -111,10 +118,10 @@ def _parameter(param: Param) -> click.Parameter:
                         default=None if param.choices else param.default)
 
 
-def _positional(param: Param) -> click.Argument:
+def _positional(param: Param, loose: bool) -> click.Argument:
     if param.many:
         return click.Argument([param.name], metavar=_placeholder(param), nargs=-1)
-    if param.required and not param.implied:
+    if param.required and not loose:
         return click.Argument([param.name], metavar=_placeholder(param), required=True)
     return click.Argument([param.name], metavar=_placeholder(param), required=False, default="")
 

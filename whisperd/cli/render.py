@@ -14,7 +14,8 @@ Row = Mapping[str, Any]
 
 _STYLES = {"good": "32", "warn": "33", "bad": "31", "dim": "2", "strong": "1", "them": "36"}
 _STATES = {"up": "good", "connected": "good", "delivered": "good", "ready": "good", "lost": "bad", "failed": "bad",
-           "ended": "dim", "queued": "warn", "away": "warn"}
+           "ended": "dim", "queued": "warn", "away": "warn", "done": "good", "halted": "warn", "offered": "strong",
+           "refused": "dim", "cancelled": "dim"}
 #: Joiners that several scripts and emoji cannot be written without.
 _JOINERS = "\u200c\u200d"
 _BREAKS = {"Zl", "Zp"}
@@ -78,6 +79,15 @@ def seconds(value: float) -> str:
 def count(number: int, thing: str) -> str:
     """Return "1 room", "2 rooms"."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def size(number: float) -> str:
+    """Return a number of bytes in the unit that suits it."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:,.1f} TB"
 
 
 # -- screens ----------------------------------------------------------------------------------------------------------
@@ -155,6 +165,41 @@ def chats(rows: Iterable[Row], paint: Paint) -> list[str]:
     ) for row in rows], paint)
 
 
+def files(rows: Iterable[Row], paint: Paint) -> list[str]:
+    """Return the table of 'whisperctl chat files'."""
+    heads = ("CHAT", "FILE", "WAY", "STATE", "DONE", "SIZE", "RATE", "LEFT", "REASON", "NAME")
+    return table(heads, [(
+        row["chat"], row["file"], row["direction"], row["state"], percent(row), size(row["size"]),
+        f"{size(row['rate'])}/s" if row["rate"] else "-",
+        "-" if row["remaining"] is None else seconds(row["remaining"]), row["reason"] or "-", row["filename"],
+    ) for row in rows], paint)
+
+
+def percent(row: Row) -> str:
+    """Return how much of a file has moved."""
+    return f"{100 * row['moved'] // row['size'] if row['size'] else 100} %"
+
+
+def progress(row: Row, width: int = 20) -> str:
+    """Return a bar for one file, with its rate and the time that remains."""
+    filled = width * row["moved"] // row["size"] if row["size"] else width
+    words = [f"[{'#' * filled}{'-' * (width - filled)}] {percent(row)} of {size(row['size'])}"]
+    if row["rate"]:
+        words.append(f"{size(row['rate'])}/s")
+    if row["remaining"] is not None:
+        words.append(f"{seconds(row['remaining'])} left")
+    state = "" if row.get("state", "moving") == "moving" else f" ({clean(row['state'])})"
+    return f"{clean(row['file'])} {', '.join(words)}{state}"
+
+
+def file_line(row: Row, paint: Paint) -> str:
+    """Return one line that says where a file stands."""
+    way = "from them" if row["direction"] == "in" else "to them"
+    reason = f" ({clean(row['reason'])})" if row["reason"] and row["reason"] != row["state"] else ""
+    head = f"{clean(row['chat'])} {paint(clean(row['file']), 'strong')} '{clean(row['filename'])}', {size(row['size'])}"
+    return f"{head}, {way}, is {paint.state(row['state'])}{reason}"
+
+
 def plugins(rows: Iterable[Row], paint: Paint) -> list[str]:
     """Return the table of 'whisperctl plugins'."""
     heads = ("KIND", "ID", "VERSION", "API", "LEVEL", "STATE", "DISTRIBUTION", "SHA-256")
@@ -197,6 +242,10 @@ def event(row: Row, paint: Paint) -> str:
     if name == "chat-error":
         return f"{subject} {paint('error', 'bad')} {clean(row['code'])}: {clean(row['message'])}. " \
                f"{clean(row['remedy'])}"
+    if name == "file-state":
+        return file_line(row, paint)
+    if name == "file-progress":
+        return f"{subject} {progress(row)}"
     if name == "daemon-stopping":
         return "the daemon stops"
     details = clean(row.get("reason") or row.get("address") or row.get("summary") or "")

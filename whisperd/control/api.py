@@ -95,6 +95,21 @@ class Api:
     async def chat_history(self, **params: Any) -> list[Row]:
         return await self._peers().history(**params)
 
+    async def chat_send_file(self, **params: Any) -> Row:
+        return await self._peers().send_file(**params)
+
+    async def chat_accept(self, **params: Any) -> Row:
+        return await self._peers().accept(**params)
+
+    async def chat_refuse(self, **params: Any) -> Row:
+        return await self._peers().refuse(**params)
+
+    async def chat_cancel(self, **params: Any) -> Row:
+        return await self._peers().cancel(**params)
+
+    async def chat_files(self, **params: Any) -> list[Row]:
+        return await self._peers().files(**params)
+
     async def chat_verify(self, **params: Any) -> Row:
         return await self._peers().verify(**params)
 
@@ -214,6 +229,7 @@ def opt_ins(config: Config) -> list[str]:
         "peer.loopback": config.peer.loopback,
         "onion.key": config.onion.enabled and config.onion.key == "persistent",
         "tor.network": bool(config.tor.network),
+        "peer.downloads": bool(config.peer.downloads),
         "peer.plugins": bool(config.peer.plugins),
         "log.level": config.log.level == "debug",
         "relay.access": config.relay.enabled and config.relay.access == "code",

@@ -42,11 +42,15 @@ class Client:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def call(self, method: str, params: dict[str, Any] | None = None, *, timeout: float = CALL_SECONDS) -> Any:
-        """Return the method's result; raises the WhisperdError that it ended with, or TimedOut."""
+    def call(self, method: str, params: dict[str, Any] | None = None, *, timeout: float = CALL_SECONDS,
+             file: int | None = None) -> Any:
+        """Return the method's result; raises the WhisperdError that it ended with, or TimedOut.
+
+        The descriptor ``file`` goes with the request.
+        """
         deadline = time.monotonic() + timeout
         self._calls += 1
-        self._write(control.encode_request(self._calls, method, params or {}), deadline)
+        self._write(control.encode_request(self._calls, method, params or {}), deadline, file)
         while True:
             heard = self._next(deadline)
             if not isinstance(heard, Answer):
@@ -92,9 +96,11 @@ class Client:
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
-    def _write(self, line: bytes, deadline: float) -> None:
+    def _write(self, line: bytes, deadline: float, file: int | None) -> None:
         try:
             self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
+            if file is not None:
+                line = line[socket.send_fds(self._socket, [line], [file]):]
             self._socket.sendall(line)
         except TimeoutError:
             raise TimedOut("the daemon does not read what it is asked") from None

@@ -65,6 +65,7 @@ class Command:
     help: str  #: one sentence; the first of the verb's --help
     params: tuple[Param, ...] = ()
     reads_only: bool = False  #: it changes nothing in the daemon
+    file: bool = False  #: a descriptor, open for reading, comes with the request
     pages: bool = False  #: the answer is a list, cut to what one line holds: ask again with ``after``
 
     @property
@@ -96,6 +97,8 @@ def _listed(names: Mapping[str, Param]) -> str:
 _DAY = 86_400
 _CHAT = Param("chat", "string", "Name of the conversation, as 'chat list' shows it.", required=True, metavar="CHAT",
               implied=True)
+_FILE = Param("file", "string", "Name of the file, as 'chat files' shows it: f1, f2 and so on.", required=True,
+              metavar="FILE")
 
 
 def _wait(help: str, *, local: bool = True) -> Param:
@@ -136,6 +139,25 @@ COMMANDS: tuple[Command, ...] = (
         Param("chat", "string", "Only this conversation.", metavar="CHAT"),
     ), reads_only=True),
     Command("", "chat open", "Talk: an interactive conversation in this terminal.", (_CHAT,)),
+    Command("chat.send-file", "chat send-file", "Offer a file to the other side; it moves once it is accepted there.", (
+        _CHAT,
+        Param("path", "string", "The file; whisperctl opens it, so that the daemon reads only what its user may.",
+              required=True, metavar="PATH", local=True),
+        Param("name", "string", "Name that the other side sees, instead of the file's own.",
+              option="--name", metavar="NAME"),
+        _wait("Wait as long as this until the other side has all of it; show how far it is."),
+    ), file=True),
+    Command("chat.accept", "chat accept", "Accept a file that was offered, or go on with one that halted here.", (
+        _CHAT, _FILE, _wait("Wait as long as this until all of it is here; show how far it is."),
+    )),
+    Command("chat.refuse", "chat refuse", "Refuse a file that was offered.", (_CHAT, _FILE)),
+    Command("chat.cancel", "chat cancel", "Give up a file, or take back a message that is still queued.", (
+        _CHAT,
+        Param("id", "string", "The file's name, as 'f2', or the message's number.", required=True, metavar="ID"),
+    )),
+    Command("chat.files", "chat files", "List the files that were offered, either way, and how far they are.", (
+        Param("chat", "string", "Only this conversation.", metavar="CHAT"),
+    ), reads_only=True),
     Command("chat.verify", "chat verify", "Show the words that have to be the same on both sides.", (
         _CHAT,
         Param("confirm", "boolean", "Mark the conversation as verified: the words were compared and are the same.",
@@ -181,7 +203,7 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 #: What the verbs of two words have in common, by their first word, where that is no verb itself.
-GROUPS: dict[str, str] = {"chat": "Invite, join, talk, verify, end.",
+GROUPS: dict[str, str] = {"chat": "Invite, join, talk, send files, verify, end.",
                           "onion": "The onion service that publishes the relay.",
                           "tor": "The tor that this daemon goes through.",
                           "relay": "Limits, and the end of a relay that is in use.",

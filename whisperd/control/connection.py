@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IFileDescriptorReceiver, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
 MAX_OUTSTANDING = 32
 #: Bytes that may wait for a client that does not read, on top of what the kernel holds.
 MAX_UNSENT = 4 << 20
+#: Most descriptors of one client that wait for their requests.
+MAX_DESCRIPTORS = 4
 #: Seconds that a client has to read its last answer before it is cut off.
 CLOSE_SECONDS = 5
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IFileDescriptorReceiver)
 class ControlConnection(Protocol):
     """Reads requests, calls the daemon, writes answers and events. As a producer it learns when its client is slow."""
 
@@ -43,6 +46,7 @@ class ControlConnection(Protocol):
         self._lines = Lines()
         self._running: dict[int, tuple[Deferred[None], Command]] = {}
         self._started = 0
+        self._descriptors: list[int] = []
         self._unsubscribe: Callable[[], None] | None = None
         self._slow = False
         self._unsent = 0
@@ -62,6 +66,7 @@ class ControlConnection(Protocol):
         if self._closing is not None and self._closing.active():
             self._closing.cancel()
         self._stop_watching()
+        self._close_descriptors()
         for running, command in list(self._running.values()):
             if command.reads_only:
                 running.cancel()
@@ -86,6 +91,17 @@ class ControlConnection(Protocol):
             self._send(control.encode_fault(fault))
             self.finish()
 
+    def fileDescriptorReceived(self, descriptor: int) -> None:
+        """Keep a descriptor for the request that it came with."""
+        if len(self._descriptors) < MAX_DESCRIPTORS:
+            self._descriptors.append(descriptor)
+        else:
+            os.close(descriptor)
+
+    def _close_descriptors(self) -> None:
+        while self._descriptors:
+            os.close(self._descriptors.pop())
+
     # -- requests ------------------------------------------------------------------------------------------------
 
     def _take(self, line: bytes) -> None:
@@ -93,6 +109,7 @@ class ControlConnection(Protocol):
             request = control.decode_request(line)
             command, params = self._understand(request)
         except Fault as fault:
+            self._close_descriptors()  # or a later request would get the file of this one
             self._send(control.encode_fault(fault))
             return
         self._started += 1
@@ -116,6 +133,12 @@ class ControlConnection(Protocol):
         if len(self._running) >= MAX_OUTSTANDING:
             raise Fault.of(UsageError(f"more than {MAX_OUTSTANDING} requests at a time on one connection",
                                       remedy="Wait for answers before asking more."), identity)
+        if command.file:
+            if not self._descriptors:
+                raise Fault(control.INVALID_PARAMS, UsageError(
+                    f"{command.method} needs the file's descriptor beside the request",
+                    remedy="Send it as SCM_RIGHTS: whisperd-protocol(7), CONTROL."), identity)
+            params["file"] = self._descriptors.pop(0)
         return command, params
 
     async def _serve(self, request: Request, command: Command, params: dict[str, Any]) -> None:
@@ -133,6 +156,9 @@ class ControlConnection(Protocol):
         except Exception as error:
             logs.unexpected(error)
             line = control.encode_fault(Fault(control.INTERNAL_ERROR, WhisperdError(), identity))
+        finally:
+            if command.file:
+                os.close(params["file"])
         if request.id is not msgspec.UNSET:
             self._send(line)
 

@@ -8,7 +8,7 @@ silent peer cannot make the ratchet skip too many keys.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,24 +35,31 @@ class Received:
 
 @dataclass(frozen=True)
 class Sent:
-    """Data frame ``seq`` was handed to a link for the first time."""
+    """The payload of ``ticket`` was handed to a link for the first time."""
 
-    seq: int
+    ticket: int
 
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """The other side has everything up to ``seq``."""
+    """The other side has everything that was sent up to ``ticket``."""
 
-    seq: int
+    ticket: int
 
 
 ChannelEffect = SendFrame | Received | Sent | Acknowledged
 
 
 @dataclass(frozen=True)
+class _Waiting:
+    stream: int
+    payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class _Outgoing:
     seq: int
+    ticket: int
     stream: int
     payload: bytes = field(repr=False)
 
@@ -64,7 +71,8 @@ class Channel:
         self._session = session
         self._associated_data = associated_data
         self._unacknowledged: deque[_Outgoing] = deque()
-        self._last_seq = 0
+        self._waiting: OrderedDict[int, _Waiting] = OrderedDict()
+        self._last_ticket = 0
         self._last_sent = 0
         self._last_received = 0
         self._up = False
@@ -90,7 +98,7 @@ class Channel:
         self.link_down()
         self._up = True
         self._patience = PATIENCE
-        self._next = self._unacknowledged[0].seq if self._unacknowledged else self._last_seq + 1
+        self._next = self._unacknowledged[0].seq if self._unacknowledged else self._last_sent + 1
         return self._greet(now)
 
     def link_down(self) -> None:
@@ -99,10 +107,17 @@ class Channel:
         self._deadline = None
 
     def send(self, stream: int, payload: bytes, now: float) -> tuple[int, list[ChannelEffect]]:
-        """Accept ``payload``, at most MAX_PAYLOAD bytes; return its number and what can be done at once."""
-        self._last_seq += 1
-        self._unacknowledged.append(_Outgoing(self._last_seq, stream, payload))
-        return self._last_seq, self._pump(now)
+        """Accept ``payload``, at most MAX_PAYLOAD bytes; return its ticket and what can be done at once.
+
+        Tickets grow; by them the channel tells what became of a payload. A number it gets when it is sent.
+        """
+        self._last_ticket += 1
+        self._waiting[self._last_ticket] = _Waiting(stream, payload)
+        return self._last_ticket, self._pump(now)
+
+    def cancel(self, ticket: int) -> bool:
+        """Take back a payload that was not handed to a link yet; return whether that was so."""
+        return self._waiting.pop(ticket, None) is not None
 
     def receive(self, frame: bytes, now: float) -> list[ChannelEffect]:
         """Take one channel frame of the other side.
@@ -131,7 +146,7 @@ class Channel:
         self._deadline = None
         if not self._heard:
             return self._greet(now)
-        if self._in_flight():
+        if self._unacknowledged:
             self._probing = True
             self._next = self._unacknowledged[0].seq
         return self._pump(now)
@@ -140,6 +155,7 @@ class Channel:
         """Destroy the keys and forget what waits."""
         self.link_down()
         self._unacknowledged.clear()
+        self._waiting.clear()
         self._session.wipe()
 
     def _greet(self, now: float) -> list[ChannelEffect]:
@@ -150,16 +166,16 @@ class Channel:
         return self._transmit(ChannelFrame(Kind.HELLO, self._last_received))
 
     def _take_ack(self, ack: int, now: float) -> list[ChannelEffect]:
-        before = len(self._unacknowledged)
+        ticket = 0
         while self._unacknowledged and self._unacknowledged[0].seq <= ack:
-            self._unacknowledged.popleft()
-        if len(self._unacknowledged) == before:
+            ticket = self._unacknowledged.popleft().ticket
+        if not ticket:
             return []
         self._probing = False
         self._patience = PATIENCE
         self._deadline = now + self._patience
         self._next = max(self._next, ack + 1)
-        return [Acknowledged(ack)]
+        return [Acknowledged(ticket)]
 
     def _take_data(self, message: ChannelFrame) -> list[ChannelEffect]:
         effects: list[ChannelEffect] = []
@@ -173,26 +189,30 @@ class Channel:
         if not self._up or not self._heard:
             return []
         effects: list[ChannelEffect] = []
-        first = self._unacknowledged[0].seq if self._unacknowledged else self._last_seq + 1
-        end = min(first + (1 if self._probing else WINDOW), self._last_seq + 1)
-        while self._next < end:
-            effects += self._send_data(self._unacknowledged[self._next - first])
-            self._next += 1
-        if not self._in_flight():
+        while self._next <= self._last_sent and self._may_send():
+            effects += self._send_data(self._unacknowledged[self._next - self._unacknowledged[0].seq])
+        while self._waiting and self._next > self._last_sent and self._may_send():
+            effects += self._send_next()
+        if not self._unacknowledged:
             self._deadline = None
         elif self._deadline is None:
             self._deadline = now + self._patience
         return effects
 
-    def _send_data(self, data: _Outgoing) -> list[ChannelEffect]:
-        effects = self._transmit(ChannelFrame(Kind.DATA, self._last_received, data.seq, data.stream, data.payload))
-        if data.seq > self._last_sent:
-            self._last_sent = data.seq
-            effects.append(Sent(data.seq))
-        return effects
+    def _may_send(self) -> bool:
+        first = self._unacknowledged[0].seq if self._unacknowledged else self._next
+        return self._next < first + (1 if self._probing else WINDOW)
 
-    def _in_flight(self) -> bool:
-        return bool(self._unacknowledged) and self._unacknowledged[0].seq <= self._last_sent
+    def _send_next(self) -> list[ChannelEffect]:
+        ticket, waiting = self._waiting.popitem(last=False)
+        self._last_sent += 1
+        data = _Outgoing(self._last_sent, ticket, waiting.stream, waiting.payload)
+        self._unacknowledged.append(data)
+        return [*self._send_data(data), Sent(ticket)]
+
+    def _send_data(self, data: _Outgoing) -> list[ChannelEffect]:
+        self._next = data.seq + 1
+        return self._transmit(ChannelFrame(Kind.DATA, self._last_received, data.seq, data.stream, data.payload))
 
     def _transmit(self, frame: ChannelFrame) -> list[ChannelEffect]:
         return [SendFrame(_HEAD + self._session.encrypt(frame.encode(), self._associated_data))]

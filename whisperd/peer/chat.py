@@ -1,8 +1,9 @@
 """Text messages of one conversation: their states, and what was said, in memory only and bounded.
 
-A message is ``queued`` here, ``sent`` when it was handed to a link, ``delivered`` when the other side has it, and
-``failed`` when the conversation ended before; an incoming one is ``received``. Texts of the other side are kept and
-passed on as they came: they may hold control characters, which whoever shows them on a terminal has to strip.
+A message is ``queued`` here, ``sent`` when it was handed to a link, ``delivered`` when the other side has it,
+``failed`` when the conversation ended before, ``cancelled`` when it was taken back while it was queued; an incoming
+one is ``received``. Texts of the other side are kept and passed on as they came: they may hold control characters,
+which whoever shows them on a terminal has to strip.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
 from whisperd.errors import MessageTooLarge, QueueFull, UsageError
+from whisperd.file_errors import FileUnknown, TooLate
 from whisperd.peer.effects import Emit
 from whisperd.wire.envelope import MAX_TEXT, Text
 
@@ -40,7 +42,7 @@ class Chat:
         self._max_queue = max_queue
         self._kept: OrderedDict[int, Message] = OrderedDict()
         self._kept_bytes = 0
-        self._undelivered: OrderedDict[int, Message] = OrderedDict()  # by number of the channel
+        self._undelivered: OrderedDict[int, Message] = OrderedDict()  # by ticket of the channel
         self._last_id = 0
         self._counts: Counter[str] = Counter()
 
@@ -65,25 +67,38 @@ class Chat:
         if len(self._undelivered) >= self._max_queue:
             raise QueueFull
 
-    def accepted(self, text: str, seq: int) -> tuple[Message, list[Emit]]:
-        """Keep an outgoing text that the channel took as number ``seq``."""
+    def accepted(self, text: str, ticket: int) -> tuple[Message, list[Emit]]:
+        """Keep an outgoing text for which the channel gave ``ticket``."""
         message = self._keep("out", text, "queued")
-        self._undelivered[seq] = message
+        self._undelivered[ticket] = message
         return message, [self._said(message), self._state_of(message)]
 
     def received(self, text: Text) -> list[Emit]:
         """Keep an incoming text."""
         return [self._said(self._keep("in", text.text, "received"))]
 
-    def sent(self, seq: int) -> list[Emit]:
-        """Number ``seq`` of the channel was handed to a link."""
-        message = self._undelivered.get(seq)
+    def waiting(self, number: int) -> int:
+        """Return the ticket of our message ``number`` if it is not delivered; raises FileUnknown or TooLate."""
+        for ticket, message in self._undelivered.items():
+            if message.id == number:
+                return ticket
+        if not 1 <= number <= self._last_id:
+            raise FileUnknown
+        raise TooLate("only a message of one's own that is queued can be cancelled")
+
+    def cancelled(self, ticket: int) -> list[Emit]:
+        """A queued message was taken back."""
+        return [self._turn(self._undelivered.pop(ticket), "cancelled")]
+
+    def sent(self, ticket: int) -> list[Emit]:
+        """What has ``ticket`` was handed to a link."""
+        message = self._undelivered.get(ticket)
         return [self._turn(message, "sent")] if message else []
 
-    def acknowledged(self, seq: int) -> list[Emit]:
-        """The other side has everything up to number ``seq`` of the channel."""
+    def acknowledged(self, ticket: int) -> list[Emit]:
+        """The other side has everything up to ``ticket``."""
         events = []
-        while self._undelivered and next(iter(self._undelivered)) <= seq:
+        while self._undelivered and next(iter(self._undelivered)) <= ticket:
             events.append(self._turn(self._undelivered.popitem(last=False)[1], "delivered"))
         return events
 

@@ -1,4 +1,4 @@
-"""One conversation from its invite to its end: handshake, channel and texts put together.
+"""One conversation from its invite to its end: handshake, channel, texts and files put together.
 
 A core: it is told of links, frames and time, and returns what is to be done (``peer.effects``). Its states are those
 that the user sees. ``away`` turns to ``connected`` only when the other side itself was heard, not when a relay says
@@ -10,21 +10,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from whisperd.errors import (
-    ChannelBroken,
-    ChatEnded,
-    ChatNotConnected,
-    InviteExpired,
-    MessageRejected,
-    WhisperdError,
-)
+from whisperd.errors import ChannelBroken, ChatEnded, ChatNotConnected, InviteExpired, MessageRejected, WhisperdError
+from whisperd.file_errors import TooLate
 from whisperd.peer.agreement import Agreement
 from whisperd.peer.channel import Acknowledged, Received, Sent
 from whisperd.peer.chat import Chat, Message
-from whisperd.peer.effects import Confirmed, Effect, Emit, Ended, Established, Rejoin, SendFrame
+from whisperd.peer.effects import (
+    Confirmed,
+    DropFile,
+    Effect,
+    Emit,
+    Ended,
+    Established,
+    KeepFile,
+    Post,
+    ReadFile,
+    Rejoin,
+    SendFrame,
+    WriteFile,
+)
+from whisperd.peer.files import Files
 from whisperd.peer.handshake import Aborted, InviterHandshake, JoinerHandshake, Terms
 from whisperd.wire import envelope
 from whisperd.wire.envelope import CHANNEL_FRAME, HANDSHAKE_FRAME, End, Stream
+from whisperd.wire.files import LARGEST, MOST_OPEN, decode_file
 from whisperd.wire.invite import CLOCK_SKEW
 
 #: Seconds after which a joiner that got no answer says hello again.
@@ -58,7 +67,8 @@ NEXT = {
 class Conversation:
     """One side of one conversation; ``expires`` is the invite's, in unix seconds, as is every ``now``."""
 
-    def __init__(self, name: str, terms: Terms, *, inviter: bool, expires: float, max_queue: int) -> None:
+    def __init__(self, name: str, terms: Terms, *, inviter: bool, expires: float, max_queue: int,
+                 max_file: int = LARGEST, max_files: int = MOST_OPEN) -> None:
         self.name = name
         self.state = WAITING
         self.reason = "invited" if inviter else "joining"
@@ -70,6 +80,7 @@ class Conversation:
         self._handshake: InviterHandshake | JoinerHandshake = (InviterHandshake if inviter else JoinerHandshake)(terms)
         self._expires = expires
         self._chat = Chat(name, max_queue)
+        self._files = Files(name, max_size=max_file, max_open=max_files)
         self._agreed: Agreement | None = None
         self._confirmed = False
         self._up = False
@@ -77,7 +88,7 @@ class Conversation:
         self._trouble = ""
         self._begin_again_at: float | None = None
         self._give_up_at: float | None = None
-        self._end_seq: int | None = None
+        self._end_ticket: int | None = None
         self._over = ""
 
     # -- what the edge tells --------------------------------------------------------------------------------------
@@ -107,6 +118,7 @@ class Conversation:
         self._begin_again_at = None
         if self._agreed is not None:
             self._agreed.channel.link_down()
+            self._files.link_down()
         if reason == PEER_LEFT and self._give_up_at is not None:
             return self._finish("ended")
         return self._turn("link-down", reason)
@@ -164,9 +176,30 @@ class Conversation:
         """
         agreed = self._need_key()
         self._chat.check(text)
-        seq, effects = agreed.channel.send(Stream.CHAT, envelope.encode_chat(envelope.Text(text)), now)
-        message, events = self._chat.accepted(text, seq)
+        ticket, effects = agreed.channel.send(Stream.CHAT, envelope.encode_chat(envelope.Text(text)), now)
+        message, events = self._chat.accepted(text, ticket)
         return message, [*events, *self._carry_out(effects, now)]
+
+    def cancel(self, number: int) -> list[Effect]:
+        """Take back a message of ours that is queued. Raises ChatEnded, ChatNotConnected, FileUnknown or TooLate."""
+        agreed = self._need_key()
+        ticket = self._chat.waiting(number)
+        if not agreed.channel.cancel(ticket):
+            raise TooLate("the message was sent already")
+        return list(self._chat.cancelled(ticket))
+
+    def open_files(self) -> Files:
+        """Return the files, to do something with them that ``enact`` carries out. ChatEnded or ChatNotConnected."""
+        self._need_key()
+        return self._files
+
+    def enact(self, effects: Iterable[Any], now: float) -> list[Effect]:
+        """Send what the files want to be sent, and return what is to be done."""
+        return self._carry_out(effects, now)
+
+    def files(self) -> list[dict[str, Any]]:
+        """Return a row for each file, the oldest first."""
+        return self._files.rows()
 
     def end(self, now: float) -> list[Effect]:
         """Tell the other side, wait at most END_PATIENCE seconds until it knows, and destroy everything.
@@ -179,14 +212,16 @@ class Conversation:
             if self.state == AWAY and self.reason == PEER_LEFT:
                 return self._finish("ended")
             self._give_up_at = now + END_PATIENCE
-            self._end_seq, effects = self._agreed.channel.send(Stream.CONTROL, envelope.encode_control(End()), now)
-            return self._carry_out(effects, now)
+            files = self._carry_out(self._files.end(), now)
+            self._end_ticket, effects = self._agreed.channel.send(Stream.CONTROL, envelope.encode_control(End()), now)
+            return [*files, *self._carry_out(effects, now)]
         farewell = [self._handshake.abort(ChatEnded.code)] if self._up else []
         return [*farewell, *self._finish("ended")]
 
     def forget(self) -> None:
         """Forget what was said, too; for a conversation that has ended."""
         self._chat.wipe()
+        self._files.wipe()
 
     def verify(self, confirm: bool) -> dict[str, Any]:
         """Return what the two people compare; with ``confirm`` mark it as compared. ChatEnded, ChatNotConnected."""
@@ -244,8 +279,8 @@ class Conversation:
         """Turn what the handshake and the channel want into what the edge does."""
         return [effect for given in effects for effect in self._reactions[type(given)](self, given, now)]
 
-    def _pass_on(self, frame: SendFrame, now: float) -> list[Effect]:
-        return [frame]
+    def _pass_on(self, effect: Effect, now: float) -> list[Effect]:
+        return [effect]
 
     def _establish(self, established: Established, now: float) -> list[Effect]:
         if self._agreed is not None:
@@ -272,6 +307,8 @@ class Conversation:
         try:
             if received.stream == Stream.CHAT:
                 return list(self._chat.received(envelope.decode_chat(received.payload)))
+            if received.stream == Stream.FILES:
+                return self._carry_out(self._files.received(decode_file(received.payload), now), now)
             if received.stream == Stream.CONTROL:
                 envelope.decode_control(received.payload)
                 self._over = self._over or "peer-ended"
@@ -280,15 +317,23 @@ class Conversation:
         return []
 
     def _sent(self, sent: Sent, now: float) -> list[Effect]:
-        return list(self._chat.sent(sent.seq))
+        return list(self._chat.sent(sent.ticket))
 
     def _acknowledged(self, acknowledged: Acknowledged, now: float) -> list[Effect]:
-        if self._end_seq is not None and acknowledged.seq >= self._end_seq:
+        if self._end_ticket is not None and acknowledged.ticket >= self._end_ticket:
             self._over = "ended"
-        return list(self._chat.acknowledged(acknowledged.seq))
+        files = self._files.acknowledged(acknowledged.ticket, now) if self._give_up_at is None else []
+        return [*self._chat.acknowledged(acknowledged.ticket), *self._carry_out(files, now)]
+
+    def _post(self, post: Post, now: float) -> list[Effect]:
+        assert self._agreed is not None
+        ticket, effects = self._agreed.channel.send(Stream.FILES, post.payload, now)
+        self._files.posted(ticket, post, now)
+        return self._carry_out(effects, now)
 
     _reactions: dict[type, Callable[..., list[Effect]]] = {  # noqa: RUF012
-        SendFrame: _pass_on,
+        **dict.fromkeys((SendFrame, Emit, ReadFile, WriteFile, KeepFile, DropFile), _pass_on),
+        Post: _post,
         Established: _establish,
         Aborted: _aborted,
         Received: _received,
@@ -297,7 +342,7 @@ class Conversation:
     }
 
     def _finish(self, reason: str) -> list[Effect]:
-        failed = self._chat.fail()
+        failed = [*self._chat.fail(), *self._carry_out(self._files.end(), 0.0)]
         over = self._turn("over", reason)
         self._handshake.forget()
         self._terms.keys.wipe()

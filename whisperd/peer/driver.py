@@ -9,11 +9,26 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from whisperd import errors
-from whisperd.errors import WhisperdError
+from whisperd.errors import ChatEnded, WhisperdError
 from whisperd.interfaces import ILinkOwner
 from whisperd.logs import note, unexpected
 from whisperd.peer.conversation import CONNECTED, ENDED, Conversation
-from whisperd.peer.effects import Confirmed, Effect, Emit, Ended, Rejoin, SendFrame
+from whisperd.peer.desk import Desk, Told
+from whisperd.peer.downloads import Downloads
+from whisperd.peer.effects import (
+    Confirmed,
+    DiskEffect,
+    DropFile,
+    Effect,
+    Emit,
+    Ended,
+    KeepFile,
+    ReadFile,
+    Rejoin,
+    SendFrame,
+    WriteFile,
+)
+from whisperd.peer.files import FileEffect
 
 _HANDSHAKE_ERRORS = range(20, 30)
 
@@ -23,11 +38,12 @@ class Driver:
     """Runs ``conversation`` on ``link``; ``confirmed`` is called once its key is, ``emit`` with every event."""
 
     def __init__(self, conversation: Conversation, link: Any, *, reactor: Any, emit: Callable[..., None],
-                 confirmed: Callable[[], None]) -> None:
+                 confirmed: Callable[[], None], downloads: Downloads | None = None) -> None:
         self.conversation = conversation
         self.created = reactor.seconds()
         #: Fires when the conversation has ended and the link is closed.
         self.closed: Deferred[None] = Deferred()
+        self.desk = Desk(downloads or Downloads(""), reactor, self._tell_files)
         self._link = link
         self._reactor = reactor
         self._emit = emit
@@ -59,6 +75,10 @@ class Driver:
             self._actions[type(effect)](self, effect)
         self._set_alarm()
 
+    def enact(self, effects: list[FileEffect]) -> None:
+        """Do what the core's files want."""
+        self.carry_out(self.conversation.enact(effects, self._now()))
+
     # -- ILinkOwner -----------------------------------------------------------------------------------------------
 
     def link_up(self, link: Any) -> None:
@@ -88,6 +108,19 @@ class Driver:
         except Exception as error:
             unexpected(error)
             self.carry_out(self.conversation.link_failed(WhisperdError()))
+
+    def _tell_files(self, told: Told) -> None:
+        self._tell(self._hear, told)
+
+    def _hear(self, told: Told) -> list[Effect]:
+        try:
+            files = self.conversation.open_files()
+        except ChatEnded:
+            return []
+        return self.conversation.enact(told(files, self._now()), self._now())
+
+    def _disk(self, effect: DiskEffect) -> None:
+        self.desk.carry_out(effect)
 
     def _send(self, effect: SendFrame) -> None:
         self._link.send(effect.frame)
@@ -130,4 +163,5 @@ class Driver:
 
     _actions: dict[type, Callable[..., None]] = {  # noqa: RUF012
         SendFrame: _send, Emit: _event, Rejoin: _rejoin, Confirmed: _confirmed, Ended: _end,
+        **dict.fromkeys((ReadFile, WriteFile, KeepFile, DropFile), _disk),
     }

@@ -21,7 +21,7 @@ class Emit:
     """Tell the user: an event of ``control.events`` with its fields."""
 
     name: str
-    fields: dict[str, str | int]
+    fields: dict[str, str | int | float | None]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,50 @@ class Ended:
     """The conversation is over and its keys are destroyed; leave the room for good."""
 
 
-Effect = SendFrame | Emit | Rejoin | Confirmed | Ended
+@dataclass(frozen=True)
+class ReadFile:
+    """Read ``size`` bytes of the outgoing file ``number``, from ``offset`` on, and hand them back."""
+
+    number: int
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class WriteFile:
+    """Append to the incoming file ``number``, and tell how far it is written."""
+
+    number: int
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class KeepFile:
+    """All of the incoming file ``number`` is written: compare its SHA-256, and give it its name."""
+
+    number: int
+    name: str
+    digest: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class DropFile:
+    """Close the file ``number``; what was written of an incoming one that was not kept is removed."""
+
+    number: int
+
+
+DiskEffect = ReadFile | WriteFile | KeepFile | DropFile
+Effect = SendFrame | Emit | Rejoin | Confirmed | Ended | DiskEffect
+
+
+@dataclass(frozen=True)
+class Post:
+    """Send a payload on the stream of files; ``number`` and ``end`` say which bytes of which file it carries."""
+
+    payload: bytes = field(repr=False)
+    number: int = 0
+    end: int = 0
 
 
 @dataclass(frozen=True)

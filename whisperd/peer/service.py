@@ -16,8 +16,10 @@ from twisted.internet.defer import DeferredList
 
 from whisperd.errors import ChatEnded, ChatUnknown, InviteMalformed, InviteUsed, NoRelay, TooManyChats, UsageError
 from whisperd.interfaces import Random
+from whisperd.peer import filing
 from whisperd.peer.agreement import level_number, level_word
 from whisperd.peer.conversation import ENDED, Conversation
+from whisperd.peer.downloads import Downloads, Source
 from whisperd.peer.driver import Driver
 from whisperd.peer.handshake import Terms
 from whisperd.peer.invitations import UsedInvites
@@ -72,6 +74,8 @@ class PeerService:
         self._new_identity = new_identity
         self._random = random
         self._used = UsedInvites(store)
+        self._downloads = Downloads(settings.downloads, random)
+        self._downloads.sweep()
         self._chats: dict[str, Driver] = {}
         self._rooms: dict[str, tuple[bytes, str]] = {}
         self._last = 0
@@ -144,11 +148,41 @@ class PeerService:
         self._forget(chat)
         return {"chat": chat, "state": ENDED}
 
+    async def send_file(self, chat: str, name: str, file: int) -> Row:
+        """Offer the file that the descriptor ``file`` has open, under ``name``; the descriptor stays the caller's.
+
+        Raises ChatUnknown, and what ``filing.send_file`` raises.
+        """
+        source = Source(file)
+        try:
+            return await filing.send_file(self._find(chat), name, source)
+        except BaseException:
+            source.close()
+            raise
+
+    async def accept(self, chat: str, file: str) -> Row:
+        """Accept a file; it is written into the folder of peer.downloads. ChatUnknown, and as ``filing.accept``."""
+        return await filing.accept(self._find(chat), file)
+
+    async def refuse(self, chat: str, file: str) -> Row:
+        """Refuse a file that was offered. Raises ChatUnknown, and what ``filing.refuse`` raises."""
+        return filing.refuse(self._find(chat), file)
+
+    async def cancel(self, chat: str, id: str) -> Row:
+        """Give up a file, or take back a queued message. Raises ChatUnknown, and what ``filing.cancel`` raises."""
+        return filing.cancel(self._find(chat), id)
+
+    async def files(self, chat: str = "") -> Rows:
+        """Return a row for each file of one conversation, or of all. Raises ChatUnknown."""
+        drivers = [self._find(chat)] if chat else self._chats.values()
+        return [row for driver in drivers for row in driver.conversation.files()]
+
     async def stop(self) -> None:
-        """End every conversation, and wait until the other sides know and the sockets are closed."""
+        """End every conversation, and wait until the other sides know and sockets and files are closed."""
         drivers = list(self._chats.values())
         await DeferredList([self._ended(driver) for driver in drivers], consumeErrors=True)
         await DeferredList([driver.closed for driver in drivers], consumeErrors=True)
+        await DeferredList([driver.desk.quiet() for driver in drivers])
         for name in list(self._chats):
             self._forget(name)
 
@@ -162,11 +196,12 @@ class PeerService:
         name = f"c{self._last}"
         terms = Terms(keys, made.floor, floor, self._registry, self._new_identity, self._random)
         conversation = Conversation(name, terms, inviter=inviter, expires=made.expires,
-                                    max_queue=self._settings.max_queue)
+                                    max_queue=self._settings.max_queue, max_file=self._settings.max_file,
+                                    max_files=self._settings.max_files)
         link = RelayLink(RelayRoom(host.host, host.port, keys.room, host.direct), reactor=self._reactor,
                          dialer=self._dialer, random=self._random)
         driver = Driver(conversation, link, reactor=self._reactor, emit=self._emit,
-                        confirmed=lambda: self._used.remember(keys.room, made.expires))
+                        confirmed=lambda: self._used.remember(keys.room, made.expires), downloads=self._downloads)
         self._chats[name] = driver
         self._rooms[name] = (keys.room, conversation.role)
         driver.ended().addCallback(lambda _: self._has_ended(name))

@@ -135,10 +135,11 @@ class Kind(IntEnum):
 
 
 class Stream(IntEnum):
-    """Whom the payload of a data frame is for; 2 is kept for files."""
+    """Whom the payload of a data frame is for."""
 
     CONTROL = 0
     CHAT = 1
+    FILES = 2
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ def encode_message(message: HandshakeMessage) -> bytes:
 
 def decode_message(data: bytes) -> HandshakeMessage:
     """Return the handshake message; raises HandshakeTampered for anything but exactly its keys and types."""
-    return _decode(_message, data, HandshakeTampered)
+    return decode_exactly(_message, data, HandshakeTampered)
 
 
 def pad_message(message: bytes) -> bytes:
@@ -223,7 +224,7 @@ def encode_control(message: End) -> bytes:
 
 def decode_control(payload: bytes) -> End:
     """Return what a payload of stream 0 says; raises ChannelBroken."""
-    return _decode(_control, payload, ChannelBroken)
+    return decode_exactly(_control, payload, ChannelBroken)
 
 
 def encode_chat(message: Text) -> bytes:
@@ -233,7 +234,7 @@ def encode_chat(message: Text) -> bytes:
 
 def decode_chat(payload: bytes) -> Text:
     """Return what a payload of stream 1 says; raises ChannelBroken."""
-    message = _decode(_chat, payload, ChannelBroken)
+    message = decode_exactly(_chat, payload, ChannelBroken)
     if len(message.text.encode()) > MAX_TEXT:
         raise ChannelBroken
     return message
@@ -258,7 +259,8 @@ def _unpad(padded: bytes, length: int, failure: _Failure) -> bytes:
     return padded[:length]
 
 
-def _decode(decoder: msgspec.msgpack.Decoder[Any], data: bytes, failure: _Failure) -> Any:
+def decode_exactly(decoder: msgspec.msgpack.Decoder[Any], data: bytes, failure: _Failure) -> Any:
+    """Return what ``decoder`` reads from a map with exactly its keys, each once; raises ``failure``."""
     try:
         value = decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,0 +1,81 @@
+"""Files that this side sends: chunks as fast as the receiver writes and the link carries, and no faster.
+
+How many chunks are under way follows the time that their acknowledgements take, so that on a slow link a text does not
+wait behind a file.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from whisperd.peer.effects import Post, ReadFile
+from whisperd.peer.transfers import MOVING, Transfer
+from whisperd.wire.files import CHUNK, Chunk, encode_file
+
+#: Chunks under way: at first, at least, and at most; a relay lets 1 MiB wait for a slow reader.
+FIRST_WINDOW, LEAST_WINDOW, MOST_WINDOW = 4, 2, 24
+#: Seconds that an acknowledgement may take before fewer chunks are sent ahead.
+TARGET_DELAY = 1.5
+#: Most chunks that are read from the disk at once.
+MOST_READ = 8
+
+
+@dataclass(frozen=True)
+class _UnderWay:
+    ticket: int
+    transfer: Transfer
+    end: int
+    since: float
+
+
+class Outgoing:
+    """The chunks of all files that one conversation sends."""
+
+    def __init__(self) -> None:
+        self._window = FIRST_WINDOW
+        self._under_way: deque[_UnderWay] = deque()
+        self._unposted = 0
+
+    def fill(self, transfers: Iterable[Transfer]) -> list[ReadFile]:
+        """Ask for what may be sent now; one read of a file at a time."""
+        moving = [transfer for transfer in transfers if transfer.state == MOVING]
+        reading = sum(-(-transfer.reading // CHUNK) for transfer in moving)
+        room = self._window - len(self._under_way) - self._unposted - reading
+        reads = []
+        for transfer in moving:
+            wanted = min(transfer.limit, transfer.size) - transfer.position
+            if room > 0 and wanted > 0 and not transfer.reading:
+                transfer.reading = min(wanted, min(room, MOST_READ) * CHUNK)
+                room -= -(-transfer.reading // CHUNK)
+                reads.append(ReadFile(transfer.number, transfer.position, transfer.reading))
+        return reads
+
+    def chunks(self, transfer: Transfer, data: bytes) -> list[Post]:
+        """Send ``data``, which was read at the transfer's position."""
+        posts = []
+        for start in range(0, len(data), CHUNK):
+            part = data[start:start + CHUNK]
+            payload = encode_file(Chunk(transfer.wire, transfer.position, part))
+            transfer.position += len(part)
+            self._unposted += 1
+            posts.append(Post(payload, transfer.number, transfer.position))
+        return posts
+
+    def posted(self, ticket: int, transfer: Transfer, end: int, now: float) -> None:
+        """The channel took a chunk, which ends at ``end``."""
+        self._unposted -= 1
+        self._under_way.append(_UnderWay(ticket, transfer, end, now))
+
+    def acknowledged(self, ticket: int, now: float) -> list[Transfer]:
+        """The other side has everything up to ``ticket``; return the files that got further."""
+        further: dict[int, Transfer] = {}
+        while self._under_way and self._under_way[0].ticket <= ticket:
+            chunk = self._under_way.popleft()
+            quick = now - chunk.since < TARGET_DELAY
+            self._window = min(self._window + 1, MOST_WINDOW) if quick else max(self._window - 1, LEAST_WINDOW)
+            if chunk.transfer.open:
+                chunk.transfer.moved = max(chunk.transfer.moved, min(chunk.end, chunk.transfer.position))
+                further[chunk.transfer.number] = chunk.transfer
+        return list(further.values())
