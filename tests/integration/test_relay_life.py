@@ -81,6 +81,7 @@ async def test_each_limit_is_shown_with_its_use_and_its_refusals(world) -> None:
     await world.pair()
     assert row(world, "connections") == {
         "limit": "connections", "scope": "total", "most": 20, "used": 2, "refused": 0, "slowed": 0}
+    assert row(world, "sockets") | {"most": 52, "used": 2} == row(world, "sockets")
     assert row(world, "rooms")["used"] == 1
     assert row(world, "join_rate") | {"used": None} == {
         "limit": "join_rate", "scope": "total", "most": 1_000, "used": None, "refused": 0, "slowed": 0}
