@@ -1,7 +1,7 @@
 """The relay beside a relay written straight onto autobahn, one of Node and ws, and peerjs-server; same run, same load.
 
-What the issue of the relay's strength asks for is the ``target`` against Node and ws. Where there is no Node, a row
-says so and the other comparisons stand alone.
+The targets are against those of Node. Where there is no Node, a line says so before the table, and the comparison with
+autobahn stands alone.
 """
 
 from __future__ import annotations
