@@ -82,7 +82,7 @@ async def test_a_relay_that_is_killed_and_started_in_the_middle_loses_and_double
     for text in texts[:10]:
         await scene.anna.service.send(chat=scene.annas, text=text)
     await scene.relay.crash()
-    await scene.anna.until_state(scene.annas, "away", "relay-lost")
+    await scene.anna.until_state(scene.annas, "away")
     for text in texts[10:20]:
         await scene.anna.service.send(chat=scene.annas, text=text)
         back = await scene.ben.service.send(chat=scene.bens, text=text)
