@@ -229,3 +229,24 @@ async def test_the_screen_of_a_real_terminal_stays_in_order(serving: Serving, tm
         assert [line for line in screen if "one half" in line] == ["you  #2 one half and the other (queued)"]
     finally:
         await deferToThread(tmux, "kill-server")
+
+
+@pytest_twisted.ensureDeferred
+async def test_files_are_offered_accepted_and_followed_in_the_view(serving: Serving, person: Person, tmp_path) -> None:
+    chat = serving.api.add("inviter", "connected")
+    (tmp_path / "mine.txt").write_bytes(b"mine")
+    serving.api.put_file(chat, "in", "slow\x1b[2J.iso", b"x" * 1_000)
+    view = person("chat", "open")
+    await shown(view, "c1 f1 'slow[2J.iso', 1.0 kB, from them, is offered")
+    view.press("/accept f1\r")
+    await shown(view, "f1 [##########----------] 50 % of 1.0 kB, 1.5 MB/s, 8 s left")
+    serving.api.turn_file("f1", "done")
+    await shown(view, "c1 f1 'slow[2J.iso', 1.0 kB, from them, is done")
+    view.press(f"/send-file {tmp_path}/mine.txt\r")
+    await shown(view, "c1 f2 'mine.txt', 4 B, to them, is offered")
+    assert serving.api.contents[-1] == b"mine"
+    view.press("/cancel f2\r")
+    await shown(view, "c1 f2 'mine.txt', 4 B, to them, is cancelled")
+    view.press("/send-file /nowhere\r")
+    await shown(view, "error /nowhere cannot be read")
+    assert "[#####" not in view.screen.text

@@ -7,6 +7,7 @@ what happens above the line that is being typed, and the state of things below i
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from whisperd.cli import render
+from whisperd.cli.files import offer
 from whisperd.cli.render import Paint
 from whisperd.cli.verbs import history
 from whisperd.control.client import Client
@@ -23,13 +25,22 @@ from whisperd.errors import DaemonUnreachable, WhisperdError
 #: What can be typed besides messages.
 ACTIONS = {
     "/verify": "show the words that have to be the same on both sides; '/verify yes' marks them as compared",
+    "/send-file": "offer a file: '/send-file PATH'",
+    "/accept": "accept a file that was offered: '/accept f1'; '/refuse f1' does not want it",
+    "/refuse": "refuse a file that was offered",
+    "/cancel": "give up a file, '/cancel f1', or take back a queued message, '/cancel 7'",
+    "/files": "list the files, and how far they are",
     "/end": "end the conversation, destroy its keys and tell the other side",
     "/quit": "leave this view; the conversation goes on (so does Ctrl-D)",
     "/help": "show this; a message that begins with '/' is typed as '//'",
 }
 
 #: States that a message of ours stays in.
-_SETTLED = ("delivered", "failed")
+_SETTLED = ("delivered", "failed", "cancelled")
+#: States of a file that can still move.
+_OPEN = ("offered", "moving", "halted")
+#: Most files whose bars are shown below.
+_MOST_BARS = 3
 
 
 class Talk:
@@ -46,13 +57,18 @@ class Talk:
         self._shown: set[tuple[str, int]] = set()
         self._under_way: set[int] = set()
         self._settled: set[int] = set()
+        self._moving: dict[str, dict[str, Any]] = {}
         self._actions: dict[str, Callable[[str], list[str]]] = {
-            "/verify": self._verify, "/end": self._end, "/quit": self._quit, "/help": self._help}
+            "/verify": self._verify, "/send-file": self._send_file, "/accept": partial(self._file, "chat.accept"),
+            "/refuse": partial(self._file, "chat.refuse"), "/cancel": self._cancel, "/files": self._files,
+            "/end": self._end, "/quit": self._quit, "/help": self._help}
 
     def begin(self) -> list[str]:
         """Return what was said before (blocking)."""
         self.refresh()
         lines = [line for row in history(self._client, self.chat) for line in self._message(row)]
+        rows = self._client.call("chat.files", {"chat": self.chat})
+        lines += [render.file_line(row, self._paint) for row in rows if row["state"] in _OPEN]
         return [*lines, self._paint("Type a message, or /help.", "dim")]
 
     def refresh(self) -> None:
@@ -90,6 +106,11 @@ class Talk:
             return self._message(event)
         if event["event"] == "message-state":
             return self._delivery(event)
+        if event["event"] == "file-progress":
+            self._moving[event["file"]] = event
+            return []
+        if event["event"] == "file-state" and event["state"] != "moving":
+            self._moving.pop(event["file"], None)
         if event["event"] == "chat-error":
             return [self._error(event["message"], event["remedy"])]
         if event["event"] == "chat-state":
@@ -104,13 +125,14 @@ class Talk:
         return []
 
     def status_line(self) -> str:
-        """Return the line below: state, link, level, verification, messages under way."""
+        """Return what stands below: state, link, level, verification, messages under way, and the files that move."""
         row = self._row
         words = [self.chat, row.get("state"), row.get("link"), row.get("level"),
                  "verified" if row.get("verified") else "not verified"]
         if self._under_way:
             words.append(f"{render.count(len(self._under_way), 'message')} under way")
-        return " | ".join(render.clean(word) for word in words if word)
+        lines = [" | ".join(render.clean(word) for word in words if word)]
+        return "\n".join(lines + [render.progress(row) for row in list(self._moving.values())[:_MOST_BARS]])
 
     # -- what lines and events do --------------------------------------------------------------------------------
 
@@ -146,6 +168,22 @@ class Talk:
                                               "are the same there, type '/verify yes'."]
         return [*render.verification(answer, self._paint), *hint]
 
+    def _send_file(self, rest: str) -> list[str]:
+        offer(self._client, self.chat, os.path.expanduser(rest))
+        return []  # the event of the offer says it
+
+    def _file(self, method: str, rest: str) -> list[str]:
+        self._client.call(method, {"chat": self.chat, "file": rest})
+        return []
+
+    def _cancel(self, rest: str) -> list[str]:
+        self._client.call("chat.cancel", {"chat": self.chat, "id": rest})
+        return []
+
+    def _files(self, rest: str) -> list[str]:
+        rows = self._client.call("chat.files", {"chat": self.chat})
+        return render.files(rows, self._paint) if rows else ["There is no file."]
+
     def _end(self, rest: str) -> list[str]:
         self._client.call("chat.end", {"chat": self.chat})
         self.finished = True
@@ -157,7 +195,7 @@ class Talk:
         return [f"The conversation goes on: 'whisperctl chat open {chat}' comes back to it."]
 
     def _help(self, rest: str) -> list[str]:
-        return [f"{name:<9}{help}" for name, help in ACTIONS.items()]
+        return [f"{name:<11}{help}" for name, help in ACTIONS.items()]
 
     def _unknown(self, rest: str) -> list[str]:
         return [self._error("there is no such command", "Type /help, or '//' to begin a message with '/'.")]
