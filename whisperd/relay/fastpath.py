@@ -53,10 +53,7 @@ class ShortWay(WebSocketServerProtocol):
                 data, self.data = self.data + data, b""
             begin, end = _payload(data, 0, self.maxFramePayloadSize)
             if 0 < end == len(data) and not self.failedByMe:  # one read, one message, one write: nothing to collect
-                if data[0] == BINARY and self.autoPingTimeoutCall is None and self.session is not None:
-                    self.session.received(unmask(data[begin - 4:begin], data[begin:end]), True)
-                else:
-                    self._take(data[0], unmask(data[begin - 4:begin], data[begin:end]))
+                self._take(data[0], unmask(data[begin - 4:begin], data[begin:end]))
                 return
         if self.state != self.STATE_CLOSED:  # autobahn would go on collecting
             self._collect(data, short)
@@ -110,22 +107,25 @@ class ShortWay(WebSocketServerProtocol):
             first, size = BINARY if binary else TEXT, len(payload)
             head = (bytes((first, size)) if size < 126 else _pack_short(first, 126, size) if size < 65_536
                     else _pack_long(first, 127, size))
-            if ShortWay._waiting is None:
+            waiting = ShortWay._waiting
+            if waiting is None:
                 self.write(head + payload)
+            elif self in waiting:
+                waiting[self].append(head + payload)
             else:
-                self.sendData(head + payload)
+                waiting[self] = [head + payload]
 
     def _take_whole_frames(self, data: bytes) -> bytes:
         """Hand over the messages that ``data`` begins with; return the rest, which is for autobahn."""
-        at, size = 0, len(data)
-        while self.state == self.STATE_OPEN and not self.failedByMe and not self.held:
-            begin, end = _payload(data, at, self.maxFramePayloadSize)
+        at, size, largest, take = 0, len(data), self.maxFramePayloadSize, self._take
+        while self.state == self.STATE_OPEN and not (self.failedByMe or self.held):
+            begin, end = _payload(data, at, largest)
             if end > size and end - begin <= MAX_TAIL:
                 self.data = data[at:]
                 return b""
             if not end or end > size:
                 break
-            self._take(data[at], unmask(data[begin - 4:begin], data[begin:end]))
+            take(data[at], unmask(data[begin - 4:begin], data[begin:end]))
             at = end
         return data[at:]
 
