@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 _SHA512 = SHA512()
 _NO_SALT = bytes(64)
-try:  # what hmac.digest calls, without its checks: a sixth of the time
+try:  # what hmac.digest calls, without its checks, which saves a sixth of the time
     from _hashlib import hmac_digest as _hmac
 except ImportError:  # a Python without OpenSSL
     _hmac = hmac.digest  # type: ignore[assignment]
