@@ -43,6 +43,6 @@ def ctl(serving: Serving) -> Ctl:
 
     def run(*words: str, stdin: str = "", **more: str) -> Any:
         return deferToThread(subprocess.run, [*COMMAND, *words], input=stdin, capture_output=True, text=True,
-                             timeout=20, env=environment(serving.path, **more))
+                             timeout=60, env=environment(serving.path, **more))
 
     return run

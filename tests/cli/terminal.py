@@ -111,14 +111,14 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self._pty, keys.encode())
 
-    def wait_for(self, what: str, seconds: float = 15) -> str:
+    def wait_for(self, what: str, seconds: float = 60) -> str:
         """Return the screen, with what scrolled out of it, as soon as ``what`` is on it; raises AssertionError."""
         deadline = time.monotonic() + seconds
         while what not in self.screen.text:
             assert self._read(deadline), f"{what!r} did not appear on:\n{self.screen.text}"
         return self.screen.text
 
-    def wait_for_end(self, seconds: float = 15) -> int:
+    def wait_for_end(self, seconds: float = 60) -> int:
         """Return the program's exit status."""
         deadline = time.monotonic() + seconds
         while self._read(deadline):

@@ -54,7 +54,7 @@ def complete_in_bash(line: str, where: dict[str, str]) -> list[str]:
     """
     words = line.split(" ")
     done = subprocess.run(["bash", "--norc", "-c", script, "-", str(FOLDER / "whisperctl.bash"), *words],
-                          capture_output=True, text=True, env=where, check=True, timeout=20)
+                          capture_output=True, text=True, env=where, check=True, timeout=60)
     assert done.stderr == ""
     return sorted(done.stdout.split())
 
@@ -62,7 +62,7 @@ def complete_in_bash(line: str, where: dict[str, str]) -> list[str]:
 def complete_in_fish(line: str, where: dict[str, str]) -> list[str]:
     script = "source $argv[1]; complete -C $argv[2]"
     done = subprocess.run(["fish", "--no-config", "-c", script, str(FOLDER / "whisperctl.fish"), line],
-                          capture_output=True, text=True, env=where, check=True, timeout=20)
+                          capture_output=True, text=True, env=where, check=True, timeout=60)
     assert done.stderr == ""
     return sorted(row.partition("\t")[0] for row in done.stdout.splitlines())
 

@@ -203,7 +203,7 @@ async def test_a_reader_that_goes_away_is_no_traceback(serving: Serving, ctl: Ct
         serving.api.say(chat, "in", "x" * 100, "received")
     done = await deferToThread(
         subprocess.run, ["bash", "-c", '"$@" | head -n 1; exit ${PIPESTATUS[0]}', "-", *COMMAND, "chat", "history"],
-        capture_output=True, text=True, env=environment(serving.path), timeout=20)
+        capture_output=True, text=True, env=environment(serving.path), timeout=60)
     assert done.returncode == 141 and done.stderr == ""
     assert done.stdout.count("\n") == 1
 

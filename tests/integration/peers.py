@@ -17,7 +17,7 @@ from whisperd.relay.service import RelayService
 from whisperd.store.memory import MemoryStore
 from whisperd.tor.dial import Dialer
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 
 
 class Relay:

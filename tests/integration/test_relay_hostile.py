@@ -34,7 +34,7 @@ def close(code: int) -> bytes:
 
 
 async def ending(client) -> bytes:
-    return await client.closed.addTimeout(5, reactor)
+    return await client.closed.addTimeout(30, reactor)
 
 
 @pytest.mark.parametrize(("sent", "code", "closed"), [

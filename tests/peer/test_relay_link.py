@@ -46,7 +46,7 @@ class Notes:
         if not holds():
             waiting: Deferred[None] = Deferred()
             self._waiting.append((holds, waiting))
-            await waiting.addTimeout(10, reactor)  # type: ignore[arg-type]
+            await waiting.addTimeout(60, reactor)  # type: ignore[arg-type]
 
     async def until_there_is(self, *note: Any) -> None:
         await self.until(lambda: note in self.all)

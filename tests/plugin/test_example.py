@@ -17,7 +17,7 @@ from whisperd.control.client import Client
 
 __all__ = ["start"]
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 SOURCE = ROOT / "plugins" / "example"
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-index", "--no-deps",
        "--no-build-isolation"]

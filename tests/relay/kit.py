@@ -97,7 +97,7 @@ class Queue:
             return self._items.pop(0)
         waiting: Deferred[Any] = Deferred()
         self._waiting.append(waiting)
-        return await waiting.addTimeout(5, reactor)
+        return await waiting.addTimeout(30, reactor)
 
     def empty(self) -> bool:
         return not self._items
@@ -153,7 +153,7 @@ class RawClient(Protocol):
         """Wait until ``part`` has come in."""
         if part not in self.received:
             self._wanted = (part, Deferred())
-            await self._wanted[1].addTimeout(5, reactor)
+            await self._wanted[1].addTimeout(30, reactor)
 
     def connectionLost(self, reason: Any = None) -> None:
         self.closed.callback(self.received)
@@ -211,7 +211,7 @@ class RelayWorld:
         factory.noisy = False
         client = await reach(self.reactor, place or self.place, self.tls).connect(factory)
         self.clients.append(client)
-        await client.is_open.addTimeout(5, self.reactor)
+        await client.is_open.addTimeout(30, self.reactor)
         return client
 
     async def peer(self, token: str, room: str = ROOM, place: str | None = None) -> Client:
@@ -248,6 +248,6 @@ class RelayWorld:
     async def http(self, request: str, place: str | None = None) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers and body of the answer to ``request`` (its first line)."""
         client = await self.socket(f"{request}\r\nHost: relay\r\n\r\n".encode(), place)
-        head, _, body = (await client.closed.addTimeout(5, self.reactor)).partition(b"\r\n\r\n")
+        head, _, body = (await client.closed.addTimeout(30, self.reactor)).partition(b"\r\n\r\n")
         status, *fields = head.decode().split("\r\n")
         return int(status.split()[1]), dict(field.split(": ", 1) for field in fields), body
