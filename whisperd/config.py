@@ -133,6 +133,12 @@ KEYS: tuple[Key, ...] = (
     Key("onion.key_file", "", "File of the kept key, mode 0600; empty: /var/lib/whisperd/onion.key for the system "
         "daemon, $XDG_STATE_HOME/whisperd/onion.key for a user's."),
     Key("onion.port", 80, "Port of the onion address.", 1, 65_535),
+    Key("onion.private", False, "Let only those find the onion service who hold a credential; 'whisperctl onion client "
+        "add' makes them."),
+    Key("onion.pow", True, "Have tor ask clients for a proof of work while the onion service is flooded; a tor that "
+        "cannot do so publishes without."),
+    Key("onion.max_streams", 32, "Most connections at a time of one circuit; tor closes a circuit that opens more; 0: "
+        "any number.", 0, 65_535),
     Key("onion.probe_interval", 30, "Minutes between two probes, in which the daemon dials its own onion service "
         "through Tor and publishes it again if it is not reached; 0: never.", 0, 1_440),
     Key("onion.publish_timeout", 120, "Seconds to wait for the first uploaded descriptor.", 5, 3_600),

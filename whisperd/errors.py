@@ -30,8 +30,6 @@ class WhisperdError(Exception):
 
 
 # -- the command line and the control socket: 2 to 9 -----------------------------------------------------------------
-
-
 class UsageError(WhisperdError):
     code = "usage"
     exit_status = 2
@@ -89,8 +87,6 @@ class Interrupted(WhisperdError):
 
 
 # -- invites: 10 to 19 ------------------------------------------------------------------------------------------------
-
-
 class InviteMalformed(WhisperdError):
     code = "invite-malformed"
     exit_status = 10
@@ -127,8 +123,6 @@ class InviteUsed(WhisperdError):
 
 
 # -- handshake: 20 to 29 ----------------------------------------------------------------------------------------------
-
-
 class WrongSecret(WhisperdError):
     code = "wrong-secret"
     exit_status = 20
@@ -172,8 +166,6 @@ class KeyExchangeRefused(WhisperdError):
 
 
 # -- Tor: 30 to 44 ----------------------------------------------------------------------------------------------------
-
-
 class TorNotInstalled(WhisperdError):
     code = "tor-not-installed"
     exit_status = 30
@@ -258,6 +250,20 @@ class OnionUnreachable(WhisperdError):
     remedy = "Nothing to do at first: it is published again. If it stays so, run 'whisperctl doctor'."
 
 
+class CredentialRefused(DialFailed):
+    code = "credential-refused"
+    exit_status = 43
+    summary = "the relay is private, and this daemon's Tor has no credential that opens it"
+    remedy = "Ask its owner for one, and run 'whisperctl tor credential add' with the line that they send."
+
+
+class CredentialMalformed(WhisperdError):
+    code = "credential-malformed"
+    exit_status = 44
+    summary = "this is not a credential for an onion service"
+    remedy = "Copy the whole line again: ADDRESS:descriptor:x25519:KEY."
+
+
 class TestnetFailed(WhisperdError):
     __test__ = False
     code = "testnet-failed"
@@ -267,8 +273,6 @@ class TestnetFailed(WhisperdError):
 
 
 # -- relay: 45 to 54 --------------------------------------------------------------------------------------------------
-
-
 class RoomFull(WhisperdError):
     code = "room-full"
     exit_status = 45
@@ -298,8 +302,6 @@ class AccessFull(WhisperdError):
 
 
 # -- conversations: 55 to 69 ------------------------------------------------------------------------------------------
-
-
 class ChatUnknown(WhisperdError):
     code = "chat-unknown"
     exit_status = 55
@@ -364,8 +366,6 @@ class TooManyChats(WhisperdError):
 
 
 # -- plug-ins: 70 to 79 -----------------------------------------------------------------------------------------------
-
-
 class PluginUnknown(WhisperdError):
     code = "plugin-unknown"
     exit_status = 70

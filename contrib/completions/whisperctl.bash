@@ -10,7 +10,7 @@ _whisperctl() {
         case $word in
             --after|--config|--expires|--floor|--hours|--name|--relay|--socket|--uses|--wait) skip=$word ;;
             -*) ;;
-            *) case $verb in ""|"onion"|"tor"|"chat"|"relay"|"access"|"plugins") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
+            *) case $verb in ""|"onion"|"onion client"|"tor"|"tor credential"|"chat"|"relay"|"access"|"plugins") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
         esac
     done
     case $previous in
@@ -20,8 +20,10 @@ _whisperctl() {
     esac
     case $verb in
         "") words="status address onion tor chat relay access metrics reload plugins doctor stop --socket --json --help --version" ;;
-        "onion") words="republish --socket --json --help" ;;
-        "tor") words="newnym --socket --json --help" ;;
+        "onion") words="republish client --socket --json --help" ;;
+        "onion client") words="add list remove --socket --json --help" ;;
+        "tor") words="newnym credential --socket --json --help" ;;
+        "tor credential") words="add list remove --socket --json --help" ;;
         "chat") words="invite join list send watch open send-file accept refuse cancel files verify end history --socket --json --help" ;;
         "relay") words="limits drain resume --socket --json --help" ;;
         "access") words="issue list revoke --socket --json --help" ;;
@@ -29,7 +31,13 @@ _whisperctl() {
         "status") words="--socket --json --help" ;;
         "address") words="--wait --socket --json --help" ;;
         "onion republish") words="--wait --socket --json --help" ;;
+        "onion client add") words="--socket --json --help" ;;
+        "onion client list") words="--socket --json --help" ;;
+        "onion client remove") words="--socket --json --help" ;;
         "tor newnym") words="--socket --json --help" ;;
+        "tor credential add") words="--socket --json --help" ;;
+        "tor credential list") words="--socket --json --help" ;;
+        "tor credential remove") words="--socket --json --help" ;;
         "chat invite") words="--relay --expires --floor --qr --no-qr --socket --json --help" ;;
         "chat join") words="--wait --socket --json --help" ;;
         "chat list") words="--socket --json --help" ;;

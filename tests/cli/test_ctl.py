@@ -94,7 +94,7 @@ async def test_status_shows_tor_s_error_with_its_remedy_and_a_daemon_without_rol
     row["tor"] |= {"state": "bootstrapping", "percent": 14, "summary": "Handshaking\x1b[2J", "version": None,
                    "error": {"code": "tor-not-bootstrapped", "message": "no network", "remedy": "Wait."},
                    "onion": {"state": "absent", "address": None, "published_age": None,
-                             "reached_age": None}}
+                             "reached_age": None, "private": False, "pow": False}}
     row |= {"relay": None, "peer": None, "opt_in": ["clearnet"]}
 
     async def status() -> dict:

@@ -44,7 +44,7 @@ class SampleApi:
                       "listeners": ["tcp:127.0.0.1:8787"], "refused": {"room-full": 2}},
             "tor": {"mode": "launch", "state": "up", "percent": 100, "summary": "Done", "version": "0.4.9.11",
                     "error": None, "onion": {"state": "up", "address": ADDRESS, "published_age": 61.0,
-                                              "reached_age": 5}},
+                                              "reached_age": 5, "private": True, "pow": False}},
             "peer": {"chats": len(states), "connected": states.count("connected")},
             "opt_in": [], "socket": "/run/whisperd/control.sock",
         }
@@ -118,6 +118,24 @@ class SampleApi:
 
     async def onion_republish(self, wait: float) -> dict[str, Any]:
         return {"address": ADDRESS, "state": "up" if wait else "adding"}
+
+    async def onion_client_add(self, name: str) -> dict[str, Any]:
+        return {"name": name, "address": ADDRESS, "line": f"{ADDRESS[:56]}:descriptor:x25519:{'A' * 52}"}
+
+    async def onion_client_list(self) -> list[dict[str, Any]]:
+        return [{"name": "anna"}]
+
+    async def onion_client_remove(self, name: str) -> dict[str, Any]:
+        return {"name": name, "removed": True}
+
+    async def tor_credential_add(self, line: str) -> dict[str, Any]:
+        return {"address": f"{line[:56]}.onion"}
+
+    async def tor_credential_list(self) -> list[dict[str, Any]]:
+        return [{"address": ADDRESS}]
+
+    async def tor_credential_remove(self, address: str) -> dict[str, Any]:
+        return {"address": address, "removed": True}
 
     async def tor_newnym(self) -> dict[str, Any]:
         return {"newnym": True}

@@ -101,7 +101,7 @@ async def test_an_attached_tor_publishes_and_another_reaches_it(testnet: Testnet
     here.service.publish(echo)
     address = await here.service.address(60)
     assert here.service.status()["onion"] == {"state": "up", "address": address, "published_age": 0,
-                                              "reached_age": None}
+                                              "reached_age": None, "private": False, "pow": True}
     await there.events.next("tor-state", state="up") if there.service.status()["state"] != "up" else None
     caller = await there.dialer.connect(address, 80, CALLER)
     for size in (1, 100_000):

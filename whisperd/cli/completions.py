@@ -37,12 +37,18 @@ def _children() -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {"": []}
     for command in COMMANDS:
         group, _, name = command.verb.rpartition(" ")
-        if group and group not in found:
-            found[group] = []
-            if group in GROUPS:
-                found[""].append((group, GROUPS[group]))
+        _enter_group(found, group)
         found[group].append((name, command.help))
     return found
+
+
+def _enter_group(found: dict[str, list[tuple[str, str]]], group: str) -> None:
+    if group not in found:
+        above, _, name = group.rpartition(" ")
+        _enter_group(found, above)
+        found[group] = []
+        if group in GROUPS:
+            found[above].append((name, GROUPS[group]))
 
 
 def _leaves() -> list[Command]:
@@ -144,7 +150,7 @@ def zsh() -> str:
 
 
 def _zsh_group(group: str, children: list[tuple[str, str]]) -> list[str]:
-    suffix = f"_{group}" if group else ""
+    suffix = f"_{group}".replace(" ", "_") if group else ""
     lines = [f"_whisperctl{suffix}() {{", "    local -a verbs", "    local state line context", "    verbs=("]
     lines += [f"        {_single(f'{name}:{help}')}" for name, help in children]
     lines += ["    )", f"    _arguments -C {_zsh_options(_COMMON if group else _ROOT)} '1: :->verb' '*:: :->rest'",
@@ -152,7 +158,7 @@ def _zsh_group(group: str, children: list[tuple[str, str]]) -> list[str]:
     for name, _ in children:
         verb = f"{group} {name}".strip()
         command = next((command for command in _leaves() if command.verb == verb), None)
-        does = f"_arguments {_zsh_arguments(command)}" if command else f"_whisperctl_{name}"
+        does = f"_arguments {_zsh_arguments(command)}" if command else f"_whisperctl_{verb}".replace(" ", "_")
         lines.append(f"            {name}) {does} ;;")
     return [*lines, "        esac ;;", "    esac", "}"]
 

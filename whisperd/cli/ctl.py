@@ -56,15 +56,15 @@ def build() -> click.Group:
     for command in COMMANDS:
         *path, name = command.verb.split()
         group = root
-        for word in path:
-            group = _subgroup(group, word)
+        for place, word in enumerate(path, 1):
+            group = _subgroup(group, word, " ".join(path[:place]))
         group.add_command(_verb(command, name))
     return root
 
 
-def _subgroup(parent: click.Group, word: str) -> click.Group:
+def _subgroup(parent: click.Group, word: str, path: str) -> click.Group:
     if word not in parent.commands:
-        parent.add_command(click.Group(word, help=GROUPS[word], params=_common(), context_settings=_HELP_NAMES))
+        parent.add_command(click.Group(word, help=GROUPS[path], params=_common(), context_settings=_HELP_NAMES))
     found = parent.commands[word]
     assert isinstance(found, click.Group)
     return found

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from whisperd.cli import render
 from whisperd.control.client import CALL_SECONDS
 
 if TYPE_CHECKING:
@@ -16,6 +18,41 @@ def republish(caller: Caller, wait: float) -> None:
     caller.show(answer, [f"the onion service is {caller.paint.state(answer['state'])}"])
 
 
+def client_add(caller: Caller, name: str) -> None:
+    answer = caller.call("onion.client.add", name=name)
+    lines = [render.clean(answer["line"])]
+    if caller.terminal:
+        lines += ["", "Whoever has this line reaches the relay: send it to nobody else. It is not shown again.",
+                  "They run: whisperctl tor credential add -"]
+    caller.show(answer, lines)
+
+
+def client_list(caller: Caller) -> None:
+    answer = caller.call("onion.client.list")
+    caller.show(answer, [render.clean(row["name"]) for row in answer] or ["Nobody may reach the onion service."])
+
+
+def client_remove(caller: Caller, name: str) -> None:
+    answer = caller.call("onion.client.remove", name=name)
+    caller.show(answer, [f"{render.clean(answer['name'])} reaches the onion service no more"])
+
+
+def credential_add(caller: Caller, line: str) -> None:
+    line = sys.stdin.readline().strip() if line == "-" else line
+    answer = caller.call("tor.credential.add", line=line)
+    caller.show(answer, [f"{render.clean(answer['address'])} is open to this daemon until it stops"])
+
+
+def credential_list(caller: Caller) -> None:
+    answer = caller.call("tor.credential.list")
+    caller.show(answer, [render.clean(row["address"]) for row in answer] or ["There is no credential."])
+
+
+def credential_remove(caller: Caller, address: str) -> None:
+    answer = caller.call("tor.credential.remove", address=address)
+    caller.show(answer, [f"the credential for {render.clean(answer['address'])} is forgotten"])
+
+
 def newnym(caller: Caller) -> None:
     caller.show(caller.call("tor.newnym"), ["new circuits from now on; connections that are open keep theirs"])
 
@@ -23,5 +60,11 @@ def newnym(caller: Caller) -> None:
 #: By the verb's words.
 VERBS: dict[str, Callable[..., None]] = {
     "onion republish": republish,
+    "onion client add": client_add,
+    "onion client list": client_list,
+    "onion client remove": client_remove,
     "tor newnym": newnym,
+    "tor credential add": credential_add,
+    "tor credential list": credential_list,
+    "tor credential remove": credential_remove,
 }

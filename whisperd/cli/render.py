@@ -98,7 +98,7 @@ def status(row: Row, paint: Paint) -> list[str]:
     head = f"whisperd {clean(row['version'])}, process {row['pid']}, up {seconds(row['uptime'])}"
     roles = ", ".join(role for role, on in row["roles"].items() if on)
     fields = [("roles", roles), ("tor", _tor(row["tor"], paint)), *_tor_error(row["tor"], paint),
-              ("onion", _onion(row["tor"]["onion"], paint))]
+              ("onion", _onion(row["tor"]["onion"], paint)), *_onion_extra(row["tor"]["onion"])]
     fields += _relay(row["relay"]) if row["relay"] else []
     if row["peer"]:
         fields.append(("peer", f"{count(row['peer']['chats'], 'conversation')}, "
@@ -129,9 +129,15 @@ def _onion(onion: Row, paint: Paint) -> str:
         words.append(clean(onion["address"]))
     if onion["published_age"] is not None:
         words.append(f"published {seconds(onion['published_age'])} ago")
-    if onion["reached_age"] is not None:
-        words.append(f"reached {seconds(onion['reached_age'])} ago")
     return ", ".join(words)
+
+
+def _onion_extra(onion: Row) -> Iterator[tuple[str, str]]:
+    words = ["private"] if onion["private"] else []
+    if onion["reached_age"] is not None:
+        words.append(f"reached through Tor {seconds(onion['reached_age'])} ago")
+    if words:
+        yield "", ", ".join(words)
 
 
 def _relay(relay: Row) -> list[tuple[str, str]]:

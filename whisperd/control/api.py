@@ -28,7 +28,8 @@ TOR_OFF: Row = {
     "summary": "",
     "version": None,
     "error": None,
-    "onion": {"state": "absent", "address": None, "published_age": None, "reached_age": None},
+    "onion": {"state": "absent", "address": None, "published_age": None, "reached_age": None, "private": False,
+              "pow": False},
 }
 
 
@@ -74,6 +75,32 @@ class Api:
         await self._onion_role().republish(float(wait))
         onion = self._tor_status()["onion"]
         return {"address": onion["address"], "state": onion["state"]}
+
+    async def onion_client_add(self, name: str) -> Row:
+        """One more may reach the private onion service; the line that they need is shown this once."""
+        return self._onion_role().private.add(name)
+
+    async def onion_client_list(self) -> list[Row]:
+        """Who may reach the private onion service."""
+        return [{"name": name} for name in self._onion_role().private.names()]
+
+    async def onion_client_remove(self, name: str) -> Row:
+        """One may reach the private onion service no more."""
+        self._onion_role().private.remove(name)
+        return {"name": name, "removed": True}
+
+    async def tor_credential_add(self, line: str) -> Row:
+        """A private onion service is opened to this daemon's tor."""
+        return {"address": await self._tor_role().add_credential(line)}
+
+    async def tor_credential_list(self) -> list[Row]:
+        """The addresses that the credentials held here open."""
+        return [{"address": address} for address in self._tor_role().credentials()]
+
+    async def tor_credential_remove(self, address: str) -> Row:
+        """A credential is forgotten."""
+        await self._tor_role().remove_credential(address)
+        return {"address": address, "removed": True}
 
     async def tor_newnym(self) -> Row:
         """Tor uses new circuits for every connection from now on."""

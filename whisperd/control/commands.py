@@ -99,6 +99,8 @@ _CHAT = Param("chat", "string", "Name of the conversation, as 'chat list' shows 
               implied=True)
 _FILE = Param("file", "string", "Name of the file, as 'chat files' shows it: f1, f2 and so on.", required=True,
               metavar="FILE")
+_CLIENT = Param("name", "string", "A name for them: 1 to 32 letters, digits, '.', '_' and '-'.", required=True,
+                metavar="NAME")
 
 
 def _wait(help: str, *, local: bool = True) -> Param:
@@ -112,7 +114,21 @@ COMMANDS: tuple[Command, ...] = (
             (_wait("Wait as long as this for the address to be published.", local=False),), reads_only=True),
     Command("onion.republish", "onion republish", "Publish the onion service again, at the same address.",
             (_wait("Wait as long as this until it is published.", local=False),)),
+    Command("onion.client.add", "onion client add", "Let one more reach the private onion service, and print what they "
+            "need.", (_CLIENT,)),
+    Command("onion.client.list", "onion client list", "List who may reach the private onion service.", reads_only=True),
+    Command("onion.client.remove", "onion client remove", "Let one reach the private onion service no more.",
+            (_CLIENT,)),
     Command("tor.newnym", "tor newnym", "Use new circuits through Tor for every connection from now on."),
+    Command("tor.credential.add", "tor credential add", "Open a private onion service to this daemon, while it runs.", (
+        Param("line", "string", "What the relay's owner sent; '-' reads it from standard input, where no process list "
+              "shows it.", required=True, metavar="LINE"),
+    )),
+    Command("tor.credential.list", "tor credential list", "List the addresses that the credentials held here open.",
+            reads_only=True),
+    Command("tor.credential.remove", "tor credential remove", "Forget the credential for an address.", (
+        Param("address", "string", "The onion address.", required=True, metavar="ADDRESS"),
+    )),
     Command("chat.invite", "chat invite", "Make an invite link, for one person to join a new conversation.", (
         Param("relay", "string", "Relay to meet at, as 'http://HOST[:PORT]', instead of the one that is configured.",
               option="--relay", metavar="URL"),
@@ -202,10 +218,12 @@ COMMANDS: tuple[Command, ...] = (
             (_wait("Wait as long as this, instead of 60 seconds."),)),
 )
 
-#: What the verbs of two words have in common, by their first word, where that is no verb itself.
+#: What the verbs of several words have in common, by all but their last word, where that is no verb itself.
 GROUPS: dict[str, str] = {"chat": "Invite, join, talk, send files, verify, end.",
                           "onion": "The onion service that publishes the relay.",
+                          "onion client": "Who may reach the private onion service.",
                           "tor": "The tor that this daemon goes through.",
+                          "tor credential": "What opens private onion services of others.",
                           "relay": "Limits, and the end of a relay that is in use.",
                           "access": "Codes for those who may use the relay."}
 

@@ -27,40 +27,50 @@ class KeyFile:
 
         Raises OnionKeyUnusable when others may read the file, or when it holds no key.
         """
-        try:
-            with self.path.open("rb") as file:
-                mode = os.fstat(file.fileno()).st_mode
-                content = file.read(4096)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise OnionKeyUnusable(f"{self.path} cannot be read: {error.strerror}") from None
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise OnionKeyUnusable(f"others than its owner may read {self.path}",
-                                   remedy=f"Whoever read it can take the address over; if nobody did: chmod 600 "
-                                          f"{self.path}")
-        return _checked(content.decode("ascii", "replace").strip(), self.path)
+        content = read_private(self.path)
+        return None if content is None else _checked(content.decode("ascii", "replace").strip(), self.path)
 
     def save(self, key: str) -> None:
         """Write the key in one step: after a crash there is the whole key or none. Makes the folder where it lacks.
 
         Raises OnionKeyUnusable when it cannot be written."""
-        part = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(f"{key}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            part.rename(self.path)
-            _sync_folder(self.path.parent)
-        except OSError as error:
-            with suppress(OSError):
-                part.unlink()
-            raise OnionKeyUnusable(f"the onion's key cannot be kept in {self.path}: {error.strerror}",
-                                   remedy="Give onion.key_file a place that the daemon may write, or set "
-                                          "onion.key = 'ephemeral'.") from None
+        write_private(self.path, f"{key}\n")
+
+
+def read_private(path: Path) -> bytes | None:
+    """Return what a file of mode 0600 holds, its first 64 KiB, or None when there is none; raises OnionKeyUnusable."""
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read(65_536)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise OnionKeyUnusable(f"{path} cannot be read: {error.strerror}") from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise OnionKeyUnusable(f"others than its owner may read {path}",
+                               remedy=f"Whoever read it can take the address over; if nobody did: chmod 600 {path}")
+    return content
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file of mode 0600 in one step, and its folder where it lacks; raises OnionKeyUnusable."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise OnionKeyUnusable(f"the onion's key cannot be kept in {path}: {error.strerror}",
+                               remedy="Give onion.key_file a place that the daemon may write, or set "
+                                      "onion.key = 'ephemeral'.") from None
 
 
 def _checked(key: str, path: Path) -> str:

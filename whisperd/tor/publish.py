@@ -11,8 +11,11 @@ from twisted.internet.defer import Deferred, ensureDeferred
 
 from whisperd import logs
 from whisperd.errors import OnionNotPublished, TorCommandFailed, WhisperdError
+from whisperd.tor.addonion import add_onion
 from whisperd.tor.backoff import pause
+from whisperd.tor.clients import ClientList
 from whisperd.tor.control import ControlConnection
+from whisperd.tor.credential import Credential, new_credential
 from whisperd.tor.descriptor import Uploads
 from whisperd.tor.keys import KeyFile
 from whisperd.tor.onion import new_onion
@@ -34,6 +37,8 @@ class Publisher:
 
     def __init__(self, settings: Any, *, reactor: Any, random: Callable[[int], bytes],
                  emit: Callable[..., object]) -> None:
+        self.clients = ClientList(_clients_file(settings))
+        self.pow = False
         self.state = "absent"
         self.error: WhisperdError | None = None
         self.on_upload: Callable[[], object] = lambda: None
@@ -48,6 +53,7 @@ class Publisher:
         self._uploads: Uploads | None = None
         self._attempts = 0
         self._published: float | None = None
+        self._own: Credential | None = None
         self._again = False
         self._heard: ControlConnection | None = None
         self._timers: list[Any] = []
@@ -58,10 +64,19 @@ class Publisher:
         """The onion name, as soon as its key is there."""
         return self._key.address if self._key else None
 
+    def credential(self) -> Credential:
+        """Return the credential with which the daemon reaches its own private service; raises OnionKeyUnusable.
+
+        It is on the list in any case: without any client on it, tor would let everybody in."""
+        if self._own is None:
+            self._own = new_credential(self._have_key().address, self._random)
+        return self._own
+
     def status(self) -> dict[str, Any]:
         """Return how the onion service stands; ``published_age`` is in seconds."""
         age = None if self._published is None else round(self._reactor.seconds() - self._published)
-        return {"state": self.state, "address": self.address, "published_age": age if self.state == "up" else None}
+        return {"state": self.state, "address": self.address, "published_age": age if self.state == "up" else None,
+                "private": self._settings.private, "pow": self.pow and self.state in ("publishing", "up")}
 
     def want(self, port: int) -> None:
         """Publish what listens on 127.0.0.1:``port``, now or as soon as there is a tor.
@@ -172,7 +187,7 @@ class Publisher:
             await self._hear_of_uploads(control)
             if remove:
                 await self._remove_from(control, key.address)
-            await control.request(f"ADD_ONION {key.text} Port={self._settings.port},127.0.0.1:{port}")
+            await self._ask_for(control, key, port or 0)
         except WhisperdError as reason:
             error = reason
         except Exception as reason:
@@ -190,6 +205,21 @@ class Publisher:
         else:
             self.error = error
             self._machine.refused()
+
+    async def _ask_for(self, control: ControlConnection, key: OnionKey, port: int) -> None:
+        """Ask with all defences, and without the proof of work where tor does not have it."""
+        clients = [self.credential().public, *self.clients.keys] if self._settings.private else []
+        for pow in (True, False) if self._settings.pow else (False,):
+            command = add_onion(key, self._settings.port, port, clients=clients, pow=pow,
+                                max_streams=self._settings.max_streams)
+            try:
+                await control.request(command)
+            except TorCommandFailed:
+                if not pow:
+                    raise
+            else:
+                self.pow = pow
+                return
 
     async def _hear_of_uploads(self, control: ControlConnection) -> None:
         if self._heard is not control:
@@ -225,3 +255,8 @@ class Publisher:
 
     def _later(self, seconds: float, what: Callable[[], object]) -> None:
         self._timers.append(self._reactor.callLater(seconds, what))
+
+
+def _clients_file(settings: Any) -> Path | None:
+    """Return where the list of clients is kept: beside the key, if that is kept."""
+    return Path(f"{settings.key_file}.clients") if settings.key == "persistent" else None

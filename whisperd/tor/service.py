@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,15 @@ from twisted.internet.task import deferLater
 from whisperd import logs
 from whisperd.config import Config
 from whisperd.errors import OnionNotPublished, TorControlUnreachable, TorNotBootstrapped, TorUnavailable, WhisperdError
+from whisperd.tor import credential
 from whisperd.tor.backoff import pause
 from whisperd.tor.bootstrap import Phase, phase_of
 from whisperd.tor.connect import attach, socks_place
 from whisperd.tor.control import ControlConnection
 from whisperd.tor.dial import Dialer
+from whisperd.tor.keyring import Keyring
 from whisperd.tor.launch import LaunchedTor, launch
+from whisperd.tor.private import Private
 from whisperd.tor.probe import Probe
 from whisperd.tor.publish import Publisher
 from whisperd.tor.pulse import until_gone
@@ -46,8 +50,9 @@ class TorService(Service):
         self._publisher = Publisher(config.onion, reactor=reactor, random=random, emit=emit)
         self._probe = Probe(self._publisher, dialer, port=config.onion.port, reactor=reactor, random=random, emit=emit,
                             interval=60.0 * config.onion.probe_interval)
-        if config.onion.probe_interval:
-            self._publisher.on_upload = self._probe.published
+        self._publisher.on_upload = self._uploaded
+        self._keyring = Keyring()
+        self.private = Private(config.onion, self._publisher, random)
         self._control: ControlConnection | None = None
         self._state = "off"
         self._phase = Phase(0, "", "")
@@ -98,6 +103,23 @@ class TorService(Service):
         """Have tor use new circuits for every connection from now on; raises TorUnavailable, TorCommandFailed."""
         await self._reachable_tor().request("SIGNAL NEWNYM")
 
+    async def add_credential(self, line: str) -> str:
+        """Hold the credential in ``line``, for this tor and every later one; returns the address that it opens.
+
+        Raises CredentialMalformed, TorCommandFailed, TorControlUnreachable.
+        """
+        held = credential.parse(line)
+        await self._keyring.add(held, self._control)
+        return held.address
+
+    async def remove_credential(self, address: str) -> None:
+        """Forget the credential for ``address``; raises UsageError, TorControlUnreachable."""
+        await self._keyring.remove(address, self._control)
+
+    def credentials(self) -> list[str]:
+        """Return the addresses that the credentials held here open."""
+        return self._keyring.addresses
+
     def _reachable_tor(self) -> ControlConnection:
         if self._control is None:
             raise self._error or TorUnavailable("there is no tor to ask at the moment",
@@ -122,6 +144,7 @@ class TorService(Service):
         self._stopping = True
         self._probe.stop()
         await self._publisher.stop()
+        await self._take_back_credentials()
         life, self._life = self._life, None
         if life is not None:
             life.cancel()
@@ -172,6 +195,7 @@ class TorService(Service):
             self._control = control
             self._version = (control.version or "").split(" ")[0]
             socks = socks or await socks_place(control)
+            await self._keyring.give(control)
             await self._watch(control, socks)
             await until_gone(control, reactor=self._reactor)
             raise TorControlUnreachable("tor closed the control connection",
@@ -200,6 +224,24 @@ class TorService(Service):
         self._dialer.socks = socks
         self._enter("up", phase)
         self._publisher.tor_up(control)
+
+    def _uploaded(self) -> None:
+        if self._config.onion.probe_interval:
+            ensureDeferred(self._prepare_probe()).addErrback(lambda failure: failure.trap(WhisperdError) and None)
+
+    async def _prepare_probe(self) -> None:
+        """Have the probe find a private service too, in a tor that nobody else uses."""
+        if self._config.onion.private:
+            if self._config.tor.mode != "launch":
+                return
+            self._keyring.own = self._publisher.credential()
+            await self._reachable_tor().request(self._keyring.own.command)
+        self._probe.published()
+
+    async def _take_back_credentials(self) -> None:
+        if self._control is not None and self._config.tor.mode == "attach":
+            with suppress(WhisperdError):  # a tor that is gone holds none
+                await self._keyring.take_back(self._control)
 
     def _lose(self) -> None:
         self._dialer.socks = None

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 
-from whisperd.errors import DialFailed
+from whisperd.errors import CredentialRefused, DialFailed
 
 _USER = b"whisperd"
+_NO_CREDENTIAL, _BAD_CREDENTIAL = 0xF4, 0xF5
 
 #: What tor means by its reply codes; those from 0xF0 on need the flag ExtendedErrors on tor's SocksPort.
 REASONS = {
@@ -93,6 +94,8 @@ class SocksClient:
         version, code, _, kind, length = self._buffer[:5]
         if version != 5:
             raise DialFailed("what listens at tor.socks is not tor's SOCKS port")
+        if code in (_NO_CREDENTIAL, _BAD_CREDENTIAL):
+            raise CredentialRefused(f"the relay could not be reached: {REASONS[code]}")
         if code != 0:
             raise DialFailed(f"the relay could not be reached: {REASONS.get(code, f'SOCKS error {code:#04x}')}")
         size = 4 + (1 + length if kind == 0x03 else _BOUND_SIZES.get(kind, 4)) + 2

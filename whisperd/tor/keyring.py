@@ -1,0 +1,57 @@
+"""The credentials for other people's private onion services, in memory only, given to every tor that there is."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from whisperd.errors import TorCommandFailed, UsageError
+from whisperd.tor.control import ControlConnection
+from whisperd.tor.credential import Credential
+
+
+class Keyring:
+    """The credentials, one for an address. ``own`` is the daemon's own, with which it dials itself."""
+
+    def __init__(self) -> None:
+        self.own: Credential | None = None
+        self._held: dict[str, Credential] = {}
+
+    @property
+    def addresses(self) -> list[str]:
+        """The addresses that they open, without the daemon's own."""
+        return list(self._held)
+
+    async def add(self, credential: Credential, control: ControlConnection | None) -> None:
+        """Hold it, for the tor behind ``control`` (None: there is none now) and every later one.
+
+        Raises TorCommandFailed when tor refuses it, and holds it not.
+        """
+        if control is not None:
+            await control.request(credential.command)
+        self._held[credential.address] = credential
+
+    async def remove(self, address: str, control: ControlConnection | None) -> None:
+        """Forget the credential for ``address``; raises UsageError when there is none."""
+        if self._held.pop(address, None) is None:
+            raise UsageError("there is no credential for this address",
+                             remedy="'whisperctl tor credential list' shows them.")
+        if control is not None:
+            await _take_back(control, address)
+
+    async def give(self, control: ControlConnection) -> None:
+        """Give all of them to a tor; raises TorCommandFailed when it refuses one."""
+        for credential in self._all():
+            await control.request(credential.command)
+
+    async def take_back(self, control: ControlConnection) -> None:
+        """Leave nothing of them in a tor that goes on after this daemon."""
+        for credential in self._all():
+            await _take_back(control, credential.address)
+
+    def _all(self) -> list[Credential]:
+        return [*self._held.values(), *([self.own] if self.own else [])]
+
+
+async def _take_back(control: ControlConnection, address: str) -> None:
+    with suppress(TorCommandFailed):  # tor has lost it already
+        await control.request(f"ONION_CLIENT_AUTH_REMOVE {address.removesuffix('.onion')}")
