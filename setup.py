@@ -67,6 +67,8 @@ setup(
         ("share/zsh/site-functions", sorted(glob("contrib/completions/_*"))),
         ("share/fish/vendor_completions.d", sorted(glob("contrib/completions/*.fish"))),
         ("lib/systemd/system", ["contrib/systemd/whisperd.service"]),
+        ("lib/sysusers.d", ["contrib/systemd/sysusers.d/whisperd.conf"]),
+        ("lib/tmpfiles.d", ["contrib/systemd/tmpfiles.d/whisperd.conf"]),
         ("lib/systemd/user", ["contrib/systemd/user/whisperd.service"]),
     ],
     zip_safe=False,

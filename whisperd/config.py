@@ -66,6 +66,10 @@ AT_START = ("relay.enabled", "relay.listen", "relay.tls_listen", "relay.access_k
 _TYPE_NAMES = {bool: "true or false", int: "a whole number", str: "a string"}
 
 KEYS: tuple[Key, ...] = (
+    Key("daemon.sandbox", "prefer", "Confinement by Landlock: 'require' it, or do not start; 'prefer' it, and start on "
+        "a kernel without it all the same; or 'off'.", choices=("require", "prefer", "off")),
+    Key("daemon.ready", "onion", "When a service manager is told that the daemon is ready: once the onion service is "
+        "published, where there is one, or as soon as the listeners are open.", choices=("onion", "listeners")),
     Key("control.socket", "", "Path of the control socket; empty: /run/whisperd/control.sock for the system daemon, "
         "$XDG_RUNTIME_DIR/whisperd/control.sock for a user's."),
     Key("control.group", "", "Group that owns the control socket and may administer; empty: the daemon's own user and "
@@ -180,6 +184,7 @@ class Section:
 class Config:
     """Every key with its value in force, by section: ``config.relay.max_frame``."""
 
+    daemon: Section
     control: Section
     log: Section
     relay: Section

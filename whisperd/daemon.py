@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 
 from whisperd import __version__, logs
 from whisperd.config import Config
+from whisperd.confine import Confinement
 from whisperd.control.api import Api, onion_url
 from whisperd.control.events import EventBus
 from whisperd.control.server import ControlServer
@@ -22,7 +23,7 @@ from whisperd.control.server import ControlServer
 class Daemon:
     """Both roles, tor and the control socket of one process. ``bus`` carries every event that users can see."""
 
-    def __init__(self, config: Config, *, reactor: Any) -> None:
+    def __init__(self, config: Config, *, reactor: Any, confinement: Confinement | None = None) -> None:
         self.config = config
         self.bus = EventBus()
         self._reactor = reactor
@@ -34,7 +35,7 @@ class Daemon:
         self.peer = self._make_peer() if config.peer.enabled else None
         self._onion_port: int | None = None
         self.api = Api(config, relay=self.relay, tor=self.tor, peer=self.peer, registry=self.registry,
-                       stop=self._stop_soon)
+                       stop=self._stop_soon, confinement=confinement or Confinement())
         self.control = ControlServer(self.api, config.control.socket, config.control.group, self.bus, reactor)
 
     async def start(self) -> None:

@@ -46,6 +46,9 @@ class SampleApi:
                     "error": None, "onion": {"state": "up", "address": ADDRESS, "published_age": 61.0,
                                               "reached_age": 5, "private": True, "pow": False}},
             "peer": {"chats": len(states), "connected": states.count("connected")},
+            "confinement": {"sandbox": "prefer", "landlock": 7, "why": "", "writable": ["/run/whisperd"],
+                            "programs": ["/usr/bin/tor"], "no_new_privileges": True, "no_core_dump": True,
+                            "no_tracing": True},
             "opt_in": [], "socket": "/run/whisperd/control.sock",
         }
 

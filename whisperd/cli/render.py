@@ -103,8 +103,24 @@ def status(row: Row, paint: Paint) -> list[str]:
     if row["peer"]:
         fields.append(("peer", f"{count(row['peer']['chats'], 'conversation')}, "
                                f"{row['peer']['connected']} connected"))
+    fields += _confinement(row["confinement"], paint)
     fields += [("opt-in", ", ".join(map(clean, row["opt_in"])) or "nothing"), ("socket", clean(row["socket"]))]
     return [paint(head, "strong"), *(f"  {name:<10}{value}" for name, value in fields)]
+
+
+def _confinement(found: Row, paint: Paint) -> list[tuple[str, str]]:
+    """Return what the process cannot do, and in red what it should not be able to do and can."""
+    names = {"no_core_dump": "core dump", "no_tracing": "tracing", "no_new_privileges": "new privileges"}
+    held = [name for key, name in names.items() if found[key]]
+    missing = [name for key, name in names.items() if not found[key]]
+    fields = [("confined", "no " + ", no ".join(held) if held else paint("no", "bad"))]
+    if missing:
+        fields.append(("", paint(f"not against {', '.join(missing)}", "bad")))
+    if not found["landlock"]:
+        return [*fields, ("", paint(f"files and programs: not, {clean(found['why'])}", "warn"))]
+    fields.append(("", f"writes below {', '.join(map(clean, found['writable']))} only"))
+    fields.append(("", f"runs {', '.join(map(clean, found['programs'])) or 'no program'}"))
+    return [*fields, ("", paint(clean(found["why"]), "warn"))] if found["why"] else fields
 
 
 def _tor(tor: Row, paint: Paint) -> str:

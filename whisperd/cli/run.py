@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -11,20 +12,22 @@ from twisted.internet.interfaces import IReactorCore
 from whisperd import logs
 from whisperd.cli.welcome import Welcome
 from whisperd.config import Config
-from whisperd.confine import confine
+from whisperd.confine import Confinement, confine
 from whisperd.daemon import Daemon
 from whisperd.errors import WhisperdError
+from whisperd.notify import ServiceManager
 from whisperd.reactor import install
 
 
 class Runner:
     """One run of one daemon under one reactor; ``status`` is what the process exits with."""
 
-    def __init__(self, config: Config, reactor: Any, welcome: bool) -> None:
+    def __init__(self, config: Config, reactor: Any, confinement: Confinement, welcome: bool) -> None:
         self.status = 0
         self._reactor = reactor
-        self._daemon = Daemon(config, reactor=reactor)
+        self._daemon = Daemon(config, reactor=reactor, confinement=confinement)
         self._welcome = Welcome(self._daemon, reactor) if welcome else None
+        self._manager = ServiceManager(self._daemon, os.environ)
 
     def run(self) -> int:
         """Run until a signal or ``whisperctl stop``; return the exit status."""
@@ -36,6 +39,7 @@ class Runner:
     async def _start(self) -> None:
         try:
             await self._daemon.start()
+            self._manager.started()
             if self._welcome is not None:
                 self._welcome.start()
         except WhisperdError as error:
@@ -55,6 +59,7 @@ class Runner:
         if self._welcome is not None:
             self._welcome.stop()
         logs.note("daemon-stopping")
+        self._manager.stopping()
         return ensureDeferred(self._daemon.stop())
 
 
@@ -65,11 +70,11 @@ def _log_level(config: Config, show_invite: bool) -> str:
 
 def run_daemon(config: Config, *, show_invite: bool) -> int:
     """Run a daemon with this configuration until it is told to stop; return the exit status."""
-    confine()
+    confinement = confine(config)
     logs.configure(level=_log_level(config, show_invite), journal=config.log.journal)
     logs.adopt_twisted()
     install()
     from twisted.internet import reactor
 
     assert IReactorCore.providedBy(reactor)
-    return Runner(config, reactor, show_invite).run()
+    return Runner(config, reactor, confinement, show_invite).run()

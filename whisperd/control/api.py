@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from whisperd import __version__
 from whisperd.config import BUILT_IN, KEYS, Config, default_path, load
+from whisperd.confine import Confinement
 from whisperd.errors import RoleDisabled
 from whisperd.logs import unexpected
 
@@ -37,13 +38,14 @@ class Api:
     """The daemon as its control socket sees it. ``relay``, ``tor`` and ``peer`` are None where the role is off."""
 
     def __init__(self, config: Config, *, relay: Any, tor: Any, peer: Any, registry: Any,
-                 stop: Callable[[], None]) -> None:
+                 stop: Callable[[], None], confinement: Confinement) -> None:
         self._config = config
         self._relay = relay
         self._tor = tor
         self._peer = peer
         self._registry = registry
         self._stop = stop
+        self._confinement = confinement
         self._started = time.monotonic()
         self._in_force = config.flat(secrets=True)
         self._stopping = False  # when the relay is drained
@@ -58,6 +60,7 @@ class Api:
             "relay": self._relay.status() if self._relay else None,
             "tor": self._tor_status(),
             "peer": await self._peer_status(),
+            "confinement": self._confinement.status(),
             "opt_in": opt_ins(self._config),
             "socket": self._config.control.socket,
         }

@@ -45,7 +45,7 @@ class SocketPlace:
         Raises DaemonRunning when another daemon has it, ConfigError when the place cannot be used.
         """
         try:
-            self._make_folder()
+            self.make_folder()
             self._take_lock()
         except OSError as error:
             raise _unusable(self.path, error) from None
@@ -73,25 +73,32 @@ class SocketPlace:
             os.close(self._lock)
             self._lock = None
 
-    @property
-    def _lock_path(self) -> Path:
-        return self.path.with_name(self.path.name + ".lock")
-
-    def _make_folder(self) -> None:
+    def make_folder(self) -> None:
+        """Make the folder where it is missing; raises ConfigError when it cannot be made or is open to everybody."""
         folder = self.path.parent
-        if not folder.exists():
-            before = os.umask(0o077)
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            finally:
-                os.umask(before)
-            if self.group is not None:
-                os.chown(folder, -1, self.group)
-                os.chmod(folder, _FOLDER_MODE)
-        mode = folder.stat().st_mode
+        try:
+            if not folder.exists():
+                self._make(folder)
+            mode = folder.stat().st_mode
+        except OSError as error:
+            raise _unusable(self.path, error) from None
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
             raise ConfigError(f"anybody could replace the control socket: {folder} is open to all for writing",
                               remedy="Take the write permission for others away, or choose another control.socket.")
+
+    def _make(self, folder: Path) -> None:
+        before = os.umask(0o077)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        finally:
+            os.umask(before)
+        if self.group is not None:
+            os.chown(folder, -1, self.group)
+            os.chmod(folder, _FOLDER_MODE)
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.path.with_name(self.path.name + ".lock")
 
     def _take_lock(self) -> None:
         while self._lock is None:

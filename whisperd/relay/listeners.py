@@ -34,7 +34,7 @@ def endpoint(reactor: Any, description: str) -> Any:
     if kind == "unix":
         # Twisted's lock file names a process id, which another process may have by the next start.
         description += "" if "lockfile=" in rest else ":lockfile=0"
-        path = re.split(r"(?<!\\):", rest)[0].removeprefix("address=").replace("\\:", ":")
+        path = socket_path(description)
         if not path:
             raise not_a_listener(given)
         _remove_stale(path)
@@ -42,6 +42,12 @@ def endpoint(reactor: Any, description: str) -> Any:
         return serverFromString(reactor, _PROXIED + description if proxied else description)
     except (ValueError, TypeError, LookupError, AttributeError):
         raise not_a_listener(given) from None
+
+
+def socket_path(description: str) -> str:
+    """Return the path of a ``unix:`` listener; empty for any other."""
+    kind, _, rest = description.removeprefix(_PROXIED).partition(":")
+    return re.split(r"(?<!\\):", rest)[0].removeprefix("address=").replace("\\:", ":") if kind == "unix" else ""
 
 
 def tells_circuits(description: str) -> bool:

@@ -1,0 +1,127 @@
+"""The parts of the confinement: what a program needs to run, what a configuration writes, what is refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from whisperd import confine as package
+from whisperd.config import load
+from whisperd.confine import Confinement, confine, landlock
+from whisperd.confine.programs import needed_to_run
+from whisperd.confine.rules import rules_for
+from whisperd.errors import ConfigError
+
+
+def rules(tmp_path: Path, **keys: object):
+    given = {name.replace("__", "."): value for name, value in keys.items()}
+    socket = str(tmp_path / "run" / "control.sock")
+    return rules_for(load(None, {"control.socket": socket, "tor.data_dir": str(tmp_path / "tor"), **given}))
+
+
+def test_a_relay_without_tor_writes_beside_its_socket_only_and_runs_nothing(tmp_path):
+    found = rules(tmp_path, tor__mode="off")
+    assert found.writable == {tmp_path / "run", Path("/dev/null")} and found.programs == frozenset()
+
+
+def test_a_launched_tor_may_be_run_and_may_write_its_data(tmp_path):
+    found = rules(tmp_path, tor__binary=sys.executable)
+    assert tmp_path / "tor" in found.writable and Path(sys.executable).resolve() in found.programs
+    assert (tmp_path / "tor").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(("mode", "key", "there"), [("attach", "persistent", True), ("attach", "ephemeral", False),
+                                                    ("off", "persistent", False)])
+def test_the_folder_of_the_onion_key_is_writable_only_where_a_key_is_kept(tmp_path, mode, key, there):
+    found = rules(tmp_path, tor__mode=mode, onion__key=key, onion__key_file=str(tmp_path / "keys" / "onion.key"))
+    assert (tmp_path / "keys" in found.writable) is there
+
+
+def test_kept_access_codes_and_unix_listeners_have_their_folders(tmp_path):
+    found = rules(tmp_path, tor__mode="off", relay__access_keep=str(tmp_path / "codes" / "kept"),
+                  relay__listen=(f"unix:{tmp_path}/front/relay.sock:mode=660", f"haproxy:unix:{tmp_path}/tor-side/r"))
+    assert found.writable >= {tmp_path / "codes", tmp_path / "front", tmp_path / "tor-side"}
+
+
+def test_sockets_of_a_tor_go_to_the_temporary_folder_where_the_path_is_too_long(tmp_path):
+    deep = tmp_path / ("x" * (107 - len(str(tmp_path)) - 12))
+    found = rules(tmp_path, control__socket=str(deep / "c.sock"))
+    assert Path(tempfile.gettempdir()) in found.writable
+
+
+def test_no_temporary_folder_is_no_reason_to_fail(tmp_path):
+    """As under 'ulimit -f 0', where not even Python finds one."""
+    script = ("import tempfile\nfrom whisperd.config import load\nfrom whisperd.confine.rules import rules_for\n"
+              f"rules_for(load(None, {{'control.socket': '{tmp_path}/c', 'tor.mode': 'off'}}))\nprint('fine')\n")
+    done = subprocess.run(["/bin/sh", "-c", 'ulimit -f 0 && exec "$@"', "sh", sys.executable, "-c", script],
+                          stdout=subprocess.PIPE, text=True)
+    assert done.stdout == "fine\n"
+
+
+def test_a_program_needs_itself_and_its_loader(tmp_path):
+    program, loader = needed_to_run("sh")
+    assert program == Path("/bin/sh").resolve()
+    assert subprocess.run([loader, "/bin/true"]).returncode == 0
+
+
+def test_a_script_needs_its_interpreter(tmp_path):
+    script = tmp_path / "tor"
+    script.write_text("#!/bin/sh -e\ntrue\n")
+    script.chmod(0o700)
+    assert needed_to_run(str(script)) == [script, *needed_to_run("/bin/sh")]
+
+
+@pytest.mark.parametrize("content", [b"", b"#!", b"\x7fELF", b"\x7fELF\x02\x01" + b"\xff" * 60, b"text"],
+                         ids=["empty", "no interpreter", "short", "nonsense", "text"])
+def test_a_program_that_is_none_needs_nothing_else(tmp_path, content):
+    path = tmp_path / "tor"
+    path.write_bytes(content)
+    path.chmod(0o700)
+    assert needed_to_run(str(path)) == [path]
+
+
+def test_a_program_that_is_missing_needs_nothing():
+    assert needed_to_run("tor-that-is-not-there") == []
+
+
+def test_require_refuses_a_kernel_without_landlock(monkeypatch):
+    monkeypatch.setattr(landlock, "abi", lambda: 0)
+    monkeypatch.setattr(package.process, "harden", lambda: None)
+    with pytest.raises(ConfigError, match="no Landlock"):
+        confine(load(None, {"daemon.sandbox": "require"}))
+    assert confine(load(None, {"daemon.sandbox": "prefer"})) == Confinement("prefer", 0, "this kernel has no Landlock")
+
+
+def test_a_kernel_that_refuses_stops_the_daemon_where_it_is_required():
+    """Without no_new_privs the kernel refuses; a real refusal, in a process of its own."""
+    script = (
+        "from whisperd import confine as package\nfrom whisperd.config import load\n"
+        "package.process.harden = lambda: None\n"
+        "config = {'control.socket': '/tmp/whisperd-refused.sock', 'tor.mode': 'off', 'daemon.sandbox': '%s'}\n"
+        "import os\nos.getuid() or os.setuid(65534)\nprint(package.confine(load(None, config)).why)\n")
+    done = {word: subprocess.run([sys.executable, "-c", script % word], capture_output=True, text=True)
+            for word in ("require", "prefer")}
+    assert "daemon.sandbox is 'require'" in done["require"].stderr and done["require"].returncode
+    assert "the kernel refused" in done["prefer"].stdout
+
+
+def test_nobody_of_the_same_user_reads_its_memory_or_environment():
+    """As an ordinary user, because root may do anything."""
+    script = (
+        "import ctypes, os, sys\nfrom whisperd.confine import process\nos.getuid() or os.setuid(65534)\n"
+        "ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)\n"
+        "def readable():\n"
+        "    child = os.fork()\n"
+        "    if child:\n        return os.waitpid(child, 0)[1] == 0\n"
+        "    try:\n        open(f'/proc/{os.getppid()}/environ').read()\n"
+        "    except OSError:\n        os._exit(1)\n"
+        "    os._exit(0)\n"
+        "before = readable()\nprocess.harden()\nprint(before, readable(), process.facts())\n")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=dict(os.environ))
+    assert done.stdout.startswith("True False "), done
+    assert "False" not in done.stdout.partition("{")[2]
