@@ -14,7 +14,7 @@ from twisted.internet.protocol import Factory
 
 from tests.tor.kit import CALLER, Echo, Events
 from whisperd import config
-from whisperd.errors import CredentialMalformed, CredentialRefused, RoleDisabled, UsageError
+from whisperd.errors import CredentialMalformed, CredentialRefused, DialFailed, RoleDisabled, UsageError
 from whisperd.tor.credential import new_credential
 from whisperd.tor.dial import Dialer
 from whisperd.tor.service import TorService
@@ -25,6 +25,7 @@ class Running:
     """A TorService with its dialer and its events."""
 
     def __init__(self, reactor: Any, values: dict[str, Any]) -> None:
+        self.reactor = reactor
         self.events = Events(reactor)
         self.dialer = Dialer(reactor, loopback=False)
         self.service = TorService(config.load(None, values), reactor=reactor, dialer=self.dialer,
@@ -123,6 +124,22 @@ async def test_clients_are_kept_with_a_kept_key_and_who_is_removed_is_out(
         await friend.dialer.connect(address, 80, CALLER)
     await friend.service.add_credential(lines["anna"])
     await friend.says(address, b"let in")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_circuit_that_opens_too_many_connections_is_closed_and_no_other(start: Any, echo: int) -> None:
+    relay = await start(onion_max_streams=5, onion_probe_interval=0)
+    relay.service.publish(echo)
+    address = await relay.service.address(60)
+    stranger = await start()
+    flood = [await stranger.dialer.connect(address, 80, CALLER, isolation="flood") for _ in range(5)]
+    other = await stranger.dialer.connect(address, 80, CALLER, isolation="another")
+    with pytest.raises(DialFailed):
+        await stranger.dialer.connect(address, 80, CALLER, isolation="flood", timeout=20)
+    for caller in flood:
+        await caller.lost.addTimeout(20, stranger.reactor)
+    assert await other.ask(b"still here") == b"still here"
+    other.transport.abortConnection()
 
 
 @pytest_twisted.ensureDeferred
