@@ -8,7 +8,7 @@ _whisperctl() {
         if [[ $skip == --socket ]]; then socket=(--socket "$word"); fi
         if [[ -n $skip ]]; then skip=""; continue; fi
         case $word in
-            --after|--config|--expires|--floor|--hours|--name|--relay|--socket|--uses|--wait) skip=$word ;;
+            --access|--after|--config|--expires|--floor|--hours|--name|--relay|--socket|--uses|--wait) skip=$word ;;
             -*) ;;
             *) case $verb in ""|"onion"|"onion client"|"tor"|"tor credential"|"chat"|"relay"|"access"|"plugins") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
         esac
@@ -16,7 +16,7 @@ _whisperctl() {
     case $previous in
         --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --floor) mapfile -t COMPREPLY < <(compgen -W "standard enhanced quantum-resistant" -- "$current"); return ;;
-        --after|--config|--expires|--hours|--name|--relay|--uses|--wait) COMPREPLY=(); return ;;
+        --access|--after|--config|--expires|--hours|--name|--relay|--uses|--wait) COMPREPLY=(); return ;;
     esac
     case $verb in
         "") words="status address onion tor chat relay access metrics reload plugins doctor stop --socket --json --help --version" ;;
@@ -38,8 +38,8 @@ _whisperctl() {
         "tor credential add") words="--socket --json --help" ;;
         "tor credential list") words="--socket --json --help" ;;
         "tor credential remove") words="--socket --json --help" ;;
-        "chat invite") words="--relay --expires --floor --qr --no-qr --socket --json --help" ;;
-        "chat join") words="--wait --socket --json --help" ;;
+        "chat invite") words="--relay --expires --floor --access --qr --no-qr --socket --json --help" ;;
+        "chat join") words="--access --wait --socket --json --help" ;;
         "chat list") words="--socket --json --help" ;;
         "chat send") words="--wait --socket --json --help" ;;
         "chat watch") words="--socket --json --help" ;;

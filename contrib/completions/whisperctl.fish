@@ -7,7 +7,7 @@ function __whisperctl_verb
     for word in $words
         if set -q skip[1]
             set -e skip
-        else if contains -- $word --after --config --expires --floor --hours --name --relay --socket --uses --wait
+        else if contains -- $word --access --after --config --expires --floor --hours --name --relay --socket --uses --wait
             set skip yes
         else if not string match -q -- "-*" $word
             set -a verb $word
@@ -75,8 +75,10 @@ complete -c whisperctl -n '__whisperctl_in "onion republish"' -l wait -x -d 'Wai
 complete -c whisperctl -n '__whisperctl_in "chat invite"' -l relay -x -d 'Relay to meet at, as \'http://HOST[:PORT]\', instead of the one that is configured.'
 complete -c whisperctl -n '__whisperctl_in "chat invite"' -l expires -x -d 'Seconds that the invite lives, instead of what is configured.'
 complete -c whisperctl -n '__whisperctl_in "chat invite"' -l floor -x -a 'standard enhanced quantum-resistant' -d 'Lowest security level that this conversation may have.'
+complete -c whisperctl -n '__whisperctl_in "chat invite"' -l access -x -d 'Access code, for a relay that wants one.'
 complete -c whisperctl -n '__whisperctl_in "chat invite"' -l qr -d 'Draw the link as a QR code; it is drawn on a terminal unless told otherwise.'
 complete -c whisperctl -n '__whisperctl_in "chat invite"' -l no-qr -d 'Draw the link as a QR code; it is drawn on a terminal unless told otherwise.'
+complete -c whisperctl -n '__whisperctl_in "chat join"' -l access -x -d 'Access code, for a relay that wants one.'
 complete -c whisperctl -n '__whisperctl_in "chat join"' -l wait -x -d 'Wait as long as this until the two sides are connected.'
 complete -c whisperctl -n '__whisperctl_in "chat send"' -l wait -x -d 'Wait as long as this until the other side has the message.'
 complete -c whisperctl -n '__whisperctl_at "chat send"' -a '(__whisperctl_chats)'

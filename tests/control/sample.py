@@ -62,7 +62,7 @@ class SampleApi:
         self.calls.append(("chat.invite", params))
         return {"chat": self.add("inviter", "waiting"), "link": LINK, "expires_at": 1_800_000_000}
 
-    async def chat_join(self, link: str) -> dict[str, Any]:
+    async def chat_join(self, link: str, access: str = "") -> dict[str, Any]:
         if link == EXPIRED:
             raise InviteExpired
         chat = self.add("joiner", "handshake")

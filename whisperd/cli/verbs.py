@@ -122,8 +122,8 @@ def stop(caller: Caller, wait: float) -> None:
 # -- conversations ----------------------------------------------------------------------------------------------------
 
 
-def chat_invite(caller: Caller, relay: str, expiry: int, floor: str, qr: bool | None) -> None:
-    answer = caller.call("chat.invite", relay=relay, expiry=expiry, floor=floor)
+def chat_invite(caller: Caller, relay: str, expiry: int, floor: str, access: str, qr: bool | None) -> None:
+    answer = caller.call("chat.invite", relay=relay, expiry=expiry, floor=floor, access=access)
     lines = [render.clean(answer["link"])]
     if qr or (qr is None and caller.terminal):
         lines += ["", render.qr_text(answer["link"], caller.paint)]
@@ -133,12 +133,12 @@ def chat_invite(caller: Caller, relay: str, expiry: int, floor: str, qr: bool | 
     caller.show(answer, lines)
 
 
-def chat_join(caller: Caller, link: str, wait: float) -> None:
+def chat_join(caller: Caller, link: str, access: str, wait: float) -> None:
     link = sys.stdin.readline().strip() if link == "-" else link
     with caller.client() as client:
         if wait:
             client.subscribe()
-        answer = client.call("chat.join", {"link": link})
+        answer = client.call("chat.join", {"link": link, "access": access})
         if wait:
             answer["state"] = _until_connected(client, answer, time.monotonic() + wait)
     words = render.clean(answer["chat"]), caller.paint.state(answer["state"])

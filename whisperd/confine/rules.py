@@ -59,6 +59,8 @@ def _folders(config: Config) -> Iterator[Path]:
             yield from _temporary_folder()
     if config.tor.mode != "off" and config.onion.enabled and config.onion.key == "persistent":
         yield Path(config.onion.key_file).absolute().parent
+    if config.peer.enabled and config.peer.downloads:
+        yield Path(config.peer.downloads).absolute()
     if config.relay.enabled:
         listened = map(socket_path, (*config.relay.listen, *config.relay.tls_listen))
         yield from (Path(path).absolute().parent for path in (config.relay.access_keep, *listened) if path)

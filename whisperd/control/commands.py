@@ -95,6 +95,7 @@ def _listed(names: Mapping[str, Param]) -> str:
 
 
 _DAY = 86_400
+_ACCESS = Param("access", "string", "Access code, for a relay that wants one.", option="--access", metavar="CODE")
 _CHAT = Param("chat", "string", "Name of the conversation, as 'chat list' shows it.", required=True, metavar="CHAT",
               implied=True)
 _FILE = Param("file", "string", "Name of the file, as 'chat files' shows it: f1, f2 and so on.", required=True,
@@ -136,12 +137,14 @@ COMMANDS: tuple[Command, ...] = (
               option="--expires", metavar="SECONDS", low=0, high=7 * _DAY),
         Param("floor", "string", "Lowest security level that this conversation may have.", option="--floor",
               metavar="LEVEL", choices=LEVELS),
+        _ACCESS,
         Param("qr", "boolean", "Draw the link as a QR code; it is drawn on a terminal unless told otherwise.",
               default=False, option="--qr/--no-qr", local=True),
     )),
     Command("chat.join", "chat join", "Join a conversation by its invite link.", (
         Param("link", "string", "The invite link; '-' reads it from standard input, where no process list shows it.",
               required=True, metavar="LINK"),
+        _ACCESS,
         _wait("Wait as long as this until the two sides are connected."),
     )),
     Command("chat.list", "chat list", "List the conversations and their states.", reads_only=True),

@@ -29,6 +29,8 @@ from whisperd.peer.secrets import InviteKeys
 from whisperd.wire import invite as invites
 from whisperd.wire.invite import Invite, RelayAddress
 
+#: Most characters of a relay's access code.
+LONGEST_ACCESS = 64
 #: Bounds of an invite's life, in seconds.
 LEAST_EXPIRY, MOST_EXPIRY = 60, 604_800
 #: Most conversations that others ended, or that failed, which are kept for the user to see.
@@ -80,11 +82,14 @@ class PeerService:
         self._rooms: dict[str, tuple[bytes, str]] = {}
         self._last = 0
 
-    async def invite(self, relay: str = "", expiry: int = 0, floor: str = "") -> Row:
+    async def invite(self, relay: str = "", expiry: int = 0, floor: str = "", access: str = "") -> Row:
         """Open a conversation and return its name, its link, and when that expires, in unix seconds.
+
+        ``access`` is the access code of a relay that wants one; the link does not hold it.
 
         Raises NoRelay, UsageError, FloorNotMet, TooManyChats or DialRefused.
         """
+        _check_access(access)
         host = self._host(relay)
         seconds = expiry or self._settings.invite_expiry
         if not LEAST_EXPIRY <= seconds <= MOST_EXPIRY:
@@ -92,15 +97,17 @@ class PeerService:
         level = self._floor(floor)
         self._check_room_for_one_more()
         made = Invite(host.named, level, int(self._reactor.seconds()) + seconds, self._random(invites.SECRET_SIZE))
-        name = self._open(made, host, InviteKeys.derive(made.secret), floor=level, inviter=True)
+        name = self._open(made, host, InviteKeys.derive(made.secret), floor=level, inviter=True,
+                          access=access)
         return {"chat": name, "link": made.link(), "expires_at": made.expires}
 
-    async def join(self, link: str) -> Row:
-        """Join the conversation that ``link`` invites to; it connects in the background.
+    async def join(self, link: str, access: str = "") -> Row:
+        """Join the conversation that ``link`` invites to; it connects in the background. ``access`` as for ``invite``.
 
         Raises, before any connection is made, the errors of ``wire.invite.parse``, InviteUsed, FloorNotMet,
         TooManyChats or DialRefused.
         """
+        _check_access(access)
         now = self._reactor.seconds()
         made = invites.parse(link, now)
         keys = InviteKeys.derive(made.secret)
@@ -110,7 +117,7 @@ class PeerService:
         floor = level_number(self._settings.floor)
         check_floor(self._registry, max(floor, made.floor))
         self._check_room_for_one_more()
-        name = self._open(made, _Host.of(made.relay), keys, floor=floor, inviter=False)
+        name = self._open(made, _Host.of(made.relay), keys, floor=floor, inviter=False, access=access)
         return {"chat": name, "state": self._chats[name].conversation.state}
 
     async def list(self) -> Rows:
@@ -191,14 +198,14 @@ class PeerService:
             driver.carry_out(driver.conversation.end(self._reactor.seconds()))
         return driver.ended()
 
-    def _open(self, made: Invite, host: _Host, keys: InviteKeys, *, floor: int, inviter: bool) -> str:
+    def _open(self, made: Invite, host: _Host, keys: InviteKeys, *, floor: int, inviter: bool, access: str) -> str:
         self._last += 1
         name = f"c{self._last}"
         terms = Terms(keys, made.floor, floor, self._registry, self._new_identity, self._random)
         conversation = Conversation(name, terms, inviter=inviter, expires=made.expires,
                                     max_queue=self._settings.max_queue, max_file=self._settings.max_file,
                                     max_files=self._settings.max_files)
-        link = RelayLink(RelayRoom(host.host, host.port, keys.room, host.direct), reactor=self._reactor,
+        link = RelayLink(RelayRoom(host.host, host.port, keys.room, host.direct, access), reactor=self._reactor,
                          dialer=self._dialer, random=self._random)
         driver = Driver(conversation, link, reactor=self._reactor, emit=self._emit,
                         confirmed=lambda: self._used.remember(keys.room, made.expires), downloads=self._downloads)
@@ -267,3 +274,8 @@ def _address(url: str) -> RelayAddress:
     except InviteMalformed:
         pass
     raise UsageError("a relay is named as 'http://HOST[:PORT]', where HOST is an onion address or this machine")
+
+
+def _check_access(code: str) -> None:
+    if len(code) > LONGEST_ACCESS:
+        raise UsageError(f"an access code has at most {LONGEST_ACCESS} characters")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -36,16 +36,23 @@ NEEDED_FRAME = 36_864
 REASONS = {"replaced": "replaced", "expired": "room-expired", "shutting-down": "relay-stopped"}
 #: The relay's codes that are no trouble: the next attempt mends them.
 _PASSING = frozenset(REASONS)
+#: Those that no further attempt mends, for whoever had no seat yet.
+_FINAL = frozenset({"room-full", "code-needed", "code-refused"})
+_ASK_FOR_CODE = "Ask the relay's operator for an access code, and give it with --access."
 
 
 @dataclass(frozen=True)
 class RelayRoom:
-    """Where two peers meet: how the relay is dialled, and the 32-byte id of the room."""
+    """Where two peers meet: how the relay is dialled, and the 32-byte id of the room.
+
+    ``access`` is the code that admits to the relay, where it wants one: the relay that this peer chose, and no other,
+    gets to see it."""
 
     host: str
     port: int
     room: bytes
     direct: bool = False
+    access: str = field(default="", repr=False)
 
     @property
     def url(self) -> str:
@@ -64,7 +71,7 @@ class RelayLink:
         self._reactor = reactor
         self._dialer = dialer
         self._random = random
-        self._join = frames.encode_client(Join(room=_b64(room.room), token=_b64(random(32))))
+        self._join = frames.encode_client(Join(room=_b64(room.room), token=_b64(random(32)), code=room.access))
         self._isolation = random(16).hex()
         self._factory = RelaySocketFactory(room.url, self, reactor=reactor, random=random)
         self._owner: Any = None
@@ -214,8 +221,8 @@ class RelayLink:
     def _relay_error(self, socket: RelaySocket, frame: RelayError) -> None:
         if frame.code == "peer-absent":
             self._peer_left(socket, PeerLeft("lost"))
-        elif frame.code == "room-full" and not self._was_seated:
-            self._give_up(RoomFull())
+        elif frame.code in _FINAL and not self._was_seated:
+            self._give_up(_refusal(frame.code))
         else:
             self._reason = REASONS.get(frame.code, self._reason)
             if frame.retry_after is not None:
@@ -250,7 +257,8 @@ def _refusal(code: str) -> WhisperdError:
     if code == "room-full":
         return RoomFull()
     known = ERRORS.get(code)
-    return RelayRefused(f"the relay refused: {known.message}" if known else None)
+    return RelayRefused(f"the relay refused: {known.message}" if known else None,
+                        remedy=_ASK_FOR_CODE if code in _FINAL else None)
 
 
 def _b64(data: bytes) -> str:
