@@ -334,7 +334,7 @@ async def test_watch_says_when_the_daemon_stops(serving: Serving) -> None:
     serving.api.say(chat, "in", "again", "received")
     assert await deferToThread(watching.stdout.readline) == "c1 < #2 again\n"
     await serving.api.stop()
-    out, err = await deferToThread(watching.communicate)
+    out, err = await deferToThread(watching.communicate, timeout=60)
     assert (watching.returncode, out) == (3, "the daemon stops\n")
     assert err.startswith("whisperctl: the daemon stopped\n")
 
@@ -347,5 +347,5 @@ async def test_an_interrupt_is_its_own_status_and_no_traceback(serving: Serving)
     assert watching.stdout is not None
     await deferToThread(watching.stdout.readline)
     watching.send_signal(2)
-    _, err = await deferToThread(watching.communicate)
+    _, err = await deferToThread(watching.communicate, timeout=60)
     assert watching.returncode == 9 and err.startswith("whisperctl: it was interrupted\n") and err.count("\n") == 2

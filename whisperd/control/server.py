@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import tcp, unix
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import gatherResults, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
@@ -62,7 +62,7 @@ class ControlServer:
         port, self._port = self._port, None
         if port is None:
             return
-        await port.stopListening()
+        await maybeDeferred(port.stopListening)  # None from a port that the reactor has dropped already
         connections = list(self._connections)
         for connection in connections:
             connection.finish()
