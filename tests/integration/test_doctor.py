@@ -100,6 +100,16 @@ async def test_a_tor_that_has_not_bootstrapped(reactor: Any, tor: Any) -> None:
     assert found["bootstrap"].code == "tor-not-bootstrapped"
 
 
+@pytest_twisted.ensureDeferred
+async def test_a_private_service_is_not_dialled_without_a_credential(reactor: Any) -> None:
+    status = {"version": "1", "pid": 1, "roles": {"relay": True, "peer": True},
+              "tor": {"state": "up", "percent": 100, "summary": "Done", "version": "0.4.9", "error": None,
+                      "onion": {"state": "up", "address": "x" * 56 + ".onion", "published_age": 5.0}}}
+    settings = config.load(None, {"tor.mode": "attach", "tor.control": "unix:/nowhere", "onion.private": True})
+    found = [finding async for finding in examine(settings, status, reactor=reactor)]
+    assert found[-1].state == "skipped" and "credential" in found[-1].detail
+
+
 _AS_NOBODY = """
 import json, os, sys
 from twisted.internet import reactor

@@ -180,6 +180,8 @@ async def _reachable(config: Config, status: dict[str, Any] | None, findings: li
         return Finding("reachable", "skipped", "there is no published onion service to dial")
     if config.tor.mode == "launch":
         return Finding("reachable", "skipped", "only the daemon can go through the tor that it launched")
+    if config.onion.private:
+        return Finding("reachable", "skipped", "a private onion service answers only to those who have a credential")
     dialer = Dialer(reactor)
     dialer.socks = socks or None
     began = reactor.seconds()
