@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,10 @@ import pytest_twisted
 from twisted.internet.defer import ensureDeferred
 
 from whisperd.tor.testnet import Testnet
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # Whoever started this in the background had it ignored, and every process of the tests would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -53,10 +53,10 @@ def serve() -> None:
     """Run a relay with bounds that no test comes near to, until standard input ends."""
     from whisperd import logs
     from whisperd.config import KEYS
-    from whisperd.confine import confine
+    from whisperd.confine import process
     from whisperd.reactor import install
 
-    confine()
+    process.harden()
     logs.configure(level="debug")
     logs.adopt_twisted()
     install()

@@ -114,7 +114,7 @@ def test_what_was_written_went_to_the_log_and_to_the_reactors_own_pipe_and_has_n
 
 
 def test_the_relay_dumps_no_core() -> None:
-    found = subprocess.run([sys.executable, "-c", "import resource, whisperd.confine as c; c.confine(); "
-                            "print(resource.getrlimit(resource.RLIMIT_CORE))"], capture_output=True, text=True,
-                           check=True)
+    program = ("import resource; from whisperd.confine import process; process.harden(); "
+               "print(resource.getrlimit(resource.RLIMIT_CORE))")
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "(0, 0)"

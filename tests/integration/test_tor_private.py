@@ -12,7 +12,7 @@ import pytest
 import pytest_twisted
 from twisted.internet.protocol import Factory
 
-from tests.tor.kit import CALLER, Echo, Events
+from tests.tor.kit import CALLER, Echo, Events, reach
 from whisperd import config
 from whisperd.errors import CredentialMalformed, CredentialRefused, DialFailed, RoleDisabled, UsageError
 from whisperd.tor.credential import new_credential
@@ -39,7 +39,7 @@ class Running:
 
     async def says(self, address: str, text: bytes) -> None:
         """Check that what listens behind ``address`` answers."""
-        caller = await self.dialer.connect(address, 80, CALLER, isolation=os.urandom(8).hex())
+        caller = await reach(self.dialer, address, self.reactor, isolation=os.urandom(8).hex())
         assert await caller.ask(text) == text
         caller.transport.abortConnection()
 
@@ -90,11 +90,11 @@ async def test_only_who_has_a_credential_gets_in_and_a_restart_of_tor_changes_no
     await reached
     friend = await start()
     with pytest.raises(CredentialRefused, match="does not have"):
-        await friend.dialer.connect(address, 80, CALLER)
+        await reach(friend.dialer, address, friend.reactor)
     wrong = new_credential(address, os.urandom)
     assert await friend.service.add_credential(wrong.line) == address
     with pytest.raises(CredentialRefused, match="did not take"):
-        await friend.dialer.connect(address, 80, CALLER, isolation="wrong")
+        await reach(friend.dialer, address, friend.reactor, isolation="wrong")
     assert await friend.service.add_credential(line) == address
     assert friend.service.credentials() == [address]
     await friend.says(address, b"let in")
@@ -121,7 +121,7 @@ async def test_clients_are_kept_with_a_kept_key_and_who_is_removed_is_out(
     friend = await start()
     await friend.service.add_credential(lines["bert"])
     with pytest.raises(CredentialRefused):
-        await friend.dialer.connect(address, 80, CALLER)
+        await reach(friend.dialer, address, friend.reactor)
     await friend.service.add_credential(lines["anna"])
     await friend.says(address, b"let in")
 
@@ -132,8 +132,8 @@ async def test_a_circuit_that_opens_too_many_connections_is_closed_and_no_other(
     relay.service.publish(echo)
     address = await relay.service.address(60)
     stranger = await start()
-    flood = [await stranger.dialer.connect(address, 80, CALLER, isolation="flood") for _ in range(5)]
-    other = await stranger.dialer.connect(address, 80, CALLER, isolation="another")
+    flood = [await reach(stranger.dialer, address, stranger.reactor, isolation="flood") for _ in range(5)]
+    other = await reach(stranger.dialer, address, stranger.reactor, isolation="another")
     with pytest.raises(DialFailed):
         await stranger.dialer.connect(address, 80, CALLER, isolation="flood", timeout=20)
     for caller in flood:

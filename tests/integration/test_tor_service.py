@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IHostnameResolver, IHostResolution
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
-from tests.tor.kit import CALLER, Echo, Events, OwnTor
+from tests.tor.kit import CALLER, Echo, Events, OwnTor, reach
 from whisperd import config
 from whisperd.errors import (
     DialFailed,
@@ -95,7 +95,8 @@ async def start(reactor: Any, tmp_path: Path) -> AsyncIterator[Callable[..., Run
 
 
 @pytest_twisted.ensureDeferred
-async def test_an_attached_tor_publishes_and_another_reaches_it(testnet: Testnet, start: Any, echo: int) -> None:
+async def test_an_attached_tor_publishes_and_another_reaches_it(
+        reactor: Any, testnet: Testnet, start: Any, echo: int) -> None:
     here = start(tor_mode="attach", tor_control=testnet.clients[0].control)
     there = start(tor_mode="attach", tor_control=testnet.clients[1].control)
     here.service.publish(echo)
@@ -103,7 +104,7 @@ async def test_an_attached_tor_publishes_and_another_reaches_it(testnet: Testnet
     assert here.service.status()["onion"] == {"state": "up", "address": address, "published_age": 0,
                                               "reached_age": None, "private": False, "pow": True}
     await there.events.next("tor-state", state="up") if there.service.status()["state"] != "up" else None
-    caller = await there.dialer.connect(address, 80, CALLER)
+    caller = await reach(there.dialer, address, reactor)
     for size in (1, 100_000):
         assert await caller.ask(os.urandom(1) * size)
     caller.transport.loseConnection()
@@ -154,7 +155,7 @@ async def test_publishing_again_keeps_the_address_and_another_port_takes_its_pla
     await published
     await running.service.republish(60)
     assert await running.service.address(1) == address
-    caller = await running.dialer.connect(address, 80, CALLER)
+    caller = await reach(running.dialer, address, reactor)
     assert await caller.ask(b"here") == b"here"
     caller.transport.abortConnection()
 
@@ -169,7 +170,7 @@ async def test_new_circuits_are_had_on_demand(reactor: Any, testnet: Testnet, st
     address = await here.service.address(60)
     callers = []
     for _ in range(2):
-        callers.append(await there.dialer.connect(address, 80, CALLER, isolation="one"))
+        callers.append(await reach(there.dialer, address, reactor, isolation="one"))
         await there.service.newnym()
     assert len(await circuits_to(address, reactor, testnet)) == 2
     for caller in callers:
@@ -193,7 +194,7 @@ async def test_conversations_do_not_share_a_circuit(
     address = await here.service.address(60)
     dialer = Dialer(reactor, loopback=False)
     dialer.socks = testnet.clients[2].socks
-    callers = [await dialer.connect(address, 80, CALLER, isolation=name) for name in ("first", "second", "second")]
+    callers = [await reach(dialer, address, reactor, isolation=name) for name in ("first", "second", "second")]
     control = await attach(testnet.clients[2].control, reactor=reactor)
     streams = [line.split() for line in (await control.request("GETINFO stream-status")).splitlines()]
     circuits = [words[2] for words in streams if len(words) > 3 and words[3].startswith(address[:56])]
@@ -244,7 +245,7 @@ async def test_a_killed_system_tor_is_reported_and_the_address_comes_back_with_i
         await published
         assert await running.service.address(1) == address
         assert running.service.status()["error"] is None
-        caller = await running.dialer.connect(address, 80, CALLER)
+        caller = await reach(running.dialer, address, reactor)
         assert await caller.ask(b"still there") == b"still there"
         caller.transport.abortConnection()
     finally:

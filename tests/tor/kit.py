@@ -10,7 +10,9 @@ from typing import Any
 from twisted.internet import error
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import deferLater
 
+from whisperd.errors import CredentialRefused, DialFailed
 from whisperd.tor.launch import TorProcess
 
 
@@ -105,3 +107,15 @@ class OwnTor:
         except error.ProcessExitedAlready:
             return
         await self._process.when_ended()
+
+
+async def reach(dialer: Any, address: str, reactor: Any, *, isolation: str = "") -> Any:
+    """Dial the onion as a link does: again after a second while a directory of the busy machine is still behind."""
+    for _ in range(20):
+        try:
+            return await dialer.connect(address, 80, CALLER, isolation=isolation)
+        except CredentialRefused:
+            raise
+        except DialFailed:
+            await deferLater(reactor, 1.0)
+    return await dialer.connect(address, 80, CALLER, isolation=isolation)
