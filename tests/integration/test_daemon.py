@@ -16,6 +16,7 @@ import pytest
 
 from whisperd.control.client import Client
 from whisperd.errors import DaemonUnreachable
+from whisperd.tor.testnet.ports import free_ports
 
 COMMAND = [sys.executable, "-m", "whisperd"]
 
@@ -61,18 +62,12 @@ def start(tmp_path):
         each.process.communicate()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def relay_only(port: int) -> str:
     return f'[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\n[tor]\nmode = "off"\n'
 
 
 def test_a_relay_without_tor_serves_and_stops_on_request(start, tmp_path):
-    port = free_port()
+    port = free_ports(1)[0]
     daemon = start(relay_only(port))
     status = daemon.serving()
     assert status["roles"] == {"relay": True, "peer": True} and status["tor"]["state"] == "off"
@@ -87,7 +82,7 @@ def test_a_relay_without_tor_serves_and_stops_on_request(start, tmp_path):
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_a_signal_ends_it_in_order(start, name):
-    daemon = start(relay_only(free_port()))
+    daemon = start(relay_only(free_ports(1)[0]))
     daemon.serving()
     daemon.process.send_signal(getattr(signal, name))
     status, _, err = daemon.ended()
@@ -96,9 +91,9 @@ def test_a_signal_ends_it_in_order(start, name):
 
 
 def test_a_second_daemon_on_the_same_socket_is_refused_and_the_first_goes_on(start):
-    first = start(relay_only(free_port()))
+    first = start(relay_only(free_ports(1)[0]))
     first.serving()
-    second = start(relay_only(free_port()))
+    second = start(relay_only(free_ports(1)[0]))
     status, _, err = second.ended()
     assert status == 7 and "another daemon" in err
     assert first.serving()["pid"] == first.process.pid
@@ -138,7 +133,7 @@ def test_the_configuration_is_checked_and_shown_without_starting(tmp_path):
 
 
 def test_no_core_is_dumped_and_nobody_of_the_same_user_attaches(start):
-    daemon = start(relay_only(free_port()))
+    daemon = start(relay_only(free_ports(1)[0]))
     daemon.serving()
     limits = Path(f"/proc/{daemon.process.pid}/limits").read_text()
     core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
@@ -148,7 +143,7 @@ def test_no_core_is_dumped_and_nobody_of_the_same_user_attaches(start):
 
 
 def test_without_tor_on_the_machine_it_says_what_to_install_and_goes_on_serving(start):
-    port = free_port()
+    port = free_ports(1)[0]
     daemon = start(f'[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\n[tor]\nbinary = "tor-that-is-not-there"\n')
     while (error := daemon.serving()["tor"]["error"]) is None:
         time.sleep(0.02)

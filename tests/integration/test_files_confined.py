@@ -8,15 +8,15 @@ import sys
 
 import pytest
 
-from tests.integration.test_three_daemons import free_port
 from whisperd.demo.processes import DaemonProcess
+from whisperd.tor.testnet.ports import free_ports
 
 CTL = [sys.executable, "-c", "from whisperd.cli.ctl import main; raise SystemExit(main())"]
 
 
 @pytest.fixture
 def people(tmp_path_factory):
-    folder, port = tmp_path_factory.mktemp("f"), free_port()
+    folder, port = tmp_path_factory.mktemp("f"), free_ports(1)[0]
     off = '[tor]\nmode = "off"\n[daemon]\nsandbox = "require"\n'
     peer = f'[peer]\nloopback = true\nrelay = "http://127.0.0.1:{port}"\n'
     anna = DaemonProcess("anna", folder, f'{off}[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\n{peer}')

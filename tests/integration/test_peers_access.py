@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.test_three_daemons import free_port
 from whisperd.demo.processes import DaemonProcess
 from whisperd.errors import UsageError
+from whisperd.tor.testnet.ports import free_ports
 
 
 @pytest.fixture
 def daemons(tmp_path_factory):
-    folder, port = tmp_path_factory.mktemp("a"), free_port()
+    folder, port = tmp_path_factory.mktemp("a"), free_ports(1)[0]
     off = '[tor]\nmode = "off"\n'
     person = f'{off}[relay]\nenabled = false\n[peer]\nloopback = true\nrelay = "http://127.0.0.1:{port}"\n'
     relay = DaemonProcess("relay", folder, f'{off}[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\n'

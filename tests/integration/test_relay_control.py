@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from contrib.bench.websocket_client import Client as WebSocket
-from tests.integration.test_daemon import Process, free_port, start
+from tests.integration.test_daemon import Process, start
 from tests.relay.kit import ANNA, BEN, CARL, ROOM
 from whisperd.control.client import Client
 from whisperd.errors import AccessUnknown, ConfigError, RoleDisabled
 from whisperd.relay.metrics import METRICS
+from whisperd.tor.testnet.ports import free_ports
 
 __all__ = ["start"]
 
@@ -25,7 +26,7 @@ class Operated:
     """A relay's daemon, its port, and its configuration file."""
 
     def __init__(self, start, folder: Path, **keys: object) -> None:
-        self.port = free_port()
+        self.port = free_ports(1)[0]
         self.sockets: list[WebSocket] = []
         self.path = folder / "whisperd.toml"
         self.daemon: Process = start(self.config(**keys))
@@ -68,7 +69,7 @@ def test_limits_are_shown_with_their_use_and_max_connections_comes_from_the_open
 
 def test_limits_are_read_again_while_the_relay_serves_and_the_rest_waits_for_a_restart(operated):
     seated, _ = operated.join(ANNA)
-    operated.rewrite(free_port(), max_rooms=1, access="code")
+    operated.rewrite(free_ports(1)[0], max_rooms=1, access="code")
     answer = operated.call("reload")
     assert (answer["changed"], answer["restart"]) == (["relay.max_rooms", "relay.access"], ["relay.listen"])
     assert operated.join(CARL, "Q" * 43)[1]["code"] == "too-many-rooms"

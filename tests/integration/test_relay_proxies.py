@@ -13,9 +13,9 @@ from twisted.internet import reactor
 from twisted.internet.error import ConnectError
 from twisted.internet.task import deferLater
 
-from tests.integration.test_daemon import free_port
 from tests.integration.test_relay_tls import write_certificate
 from tests.relay.kit import ANNA, BEN, RelayWorld, Tls
+from whisperd.tor.testnet.ports import free_ports
 
 CONTRIB = Path(__file__).parents[2] / "contrib/proxies"
 
@@ -63,7 +63,7 @@ async def reached(world: RelayWorld, place: str, wanted: bool) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_two_peers_meet_behind_nginx(folder: Path, run) -> None:
-    port = free_port()
+    port = free_ports(1)[0]
     (folder / "nginx.conf").write_text(
         f"daemon off; user root; pid {folder}/pid; error_log stderr crit; events {{}}\n"
         f"http {{ client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f; "
@@ -87,7 +87,7 @@ async def test_two_peers_meet_behind_nginx(folder: Path, run) -> None:
 @pytest_twisted.ensureDeferred
 async def test_two_peers_meet_behind_haproxy_by_the_relay_s_own_tls_and_a_drain_turns_newcomers_away(
         folder: Path, run) -> None:
-    port = free_port()
+    port = free_ports(1)[0]
     (folder / "haproxy.cfg").write_text(adapted("haproxy.cfg", folder, port))
     world = RelayWorld(reactor, f"haproxy:unix:{folder}/health.sock:mode=666", tls=Tls(),
                        tls_listen=(f"haproxy:unix:{folder}/relay.sock:mode=666",),

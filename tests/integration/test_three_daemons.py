@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 
 from whisperd.demo.processes import DaemonProcess
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from whisperd.tor.testnet.ports import free_ports
 
 
 class Conversation:
     """Alice invited Bob, and both are connected; the peers may write nothing to any file."""
 
     def __init__(self, folder) -> None:
-        port = free_port()
+        port = free_ports(1)[0]
         off = '[tor]\nmode = "off"\n'
         person = f'{off}[relay]\nenabled = false\n[peer]\nloopback = true\nrelay = "http://127.0.0.1:{port}"\n'
         self.relay = DaemonProcess(

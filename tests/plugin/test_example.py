@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.house.pages import ROOT
-from tests.integration.test_daemon import Process, free_port, start
+from tests.integration.test_daemon import Process, start
 from whisperd.control.client import Client
+from whisperd.tor.testnet.ports import free_ports
 
 __all__ = ["start"]
 
@@ -124,7 +125,8 @@ def test_two_daemons_talk_over_it(installed: Path, start, tmp_path, monkeypatch)
     peer = f'[tor]\nmode = "off"\n[peer]\nloopback = true\n{NAMED}'
     for name in ("anna", "ben"):
         (tmp_path / name).mkdir()
-    anna = start(f'{peer}[relay]\nlisten = ["tcp:{free_port()}:interface=127.0.0.1"]\n', folder=tmp_path / "anna")
+    [port] = free_ports(1)
+    anna = start(f'{peer}[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\n', folder=tmp_path / "anna")
     ben = start(f"{peer}[relay]\nenabled = false\n", folder=tmp_path / "ben")
     with serving(anna) as at_anna, serving(ben) as at_ben:
         invited = at_anna.call("chat.invite", {"floor": "standard"})
