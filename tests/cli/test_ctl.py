@@ -17,7 +17,6 @@ from twisted.internet.threads import deferToThread
 from tests.cli.conftest import COMMAND, ROOT, Ctl, environment
 from tests.control.sample import ADDRESS, EXPIRED, LINK, SILENT, WRONG, Serving
 from whisperd.cli import ctl as whisperctl
-from whisperd.cli.files import FILE_VERBS
 from whisperd.cli.verbs import VERBS
 from whisperd.control.commands import COMMANDS, GROUPS, Command
 
@@ -38,7 +37,7 @@ def leaves(group: click.Group, path: str = "") -> dict[str, click.Command]:
 
 def test_every_row_of_the_table_is_a_verb_and_nothing_else_is() -> None:
     verbs = {command.verb for command in COMMANDS}
-    assert set(leaves(whisperctl.build())) == verbs == set(VERBS | FILE_VERBS)
+    assert set(leaves(whisperctl.build())) == verbs == set(VERBS)
     assert {verb.rpartition(" ")[0] for verb in verbs} - {"", *verbs} == set(GROUPS)
 
 

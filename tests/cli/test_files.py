@@ -17,8 +17,7 @@ from tests.cli.terminal import Terminal
 from tests.control.hands import call, exchange, in_thread, line
 from tests.control.sample import Serving
 from whisperd.control.client import Client
-from whisperd.errors import TimedOut, UsageError
-from whisperd.file_errors import FileFailed, FileUnknown
+from whisperd.errors import FileFailed, FileUnknown, TimedOut, UsageError
 
 in_the_reactor = pytest_twisted.ensureDeferred
 

@@ -9,8 +9,15 @@ from twisted.internet.defer import Deferred
 
 from whisperd.control.events import EVENTS, EventBus
 from whisperd.control.server import ControlServer
-from whisperd.errors import AccessUnknown, ChatEnded, ChatUnknown, InviteExpired, OnionNotPublished, WrongSecret
-from whisperd.file_errors import FileUnknown
+from whisperd.errors import (
+    AccessUnknown,
+    ChatEnded,
+    ChatUnknown,
+    FileUnknown,
+    InviteExpired,
+    OnionNotPublished,
+    WrongSecret,
+)
 
 ADDRESS = "a" * 56 + ".onion"
 LINK = f"http://{ADDRESS}/#" + "A" * 56

@@ -12,7 +12,7 @@ import pytest
 import pytest_twisted
 
 from tests.integration.peers import Person, Relay, Scene
-from whisperd.file_errors import FileFailed, FileTooLarge, FileUnknown, NoDownloads, TooLate, TooManyFiles
+from whisperd.errors import FileFailed, FileTooLarge, FileUnknown, NoDownloads, TooLate, TooManyFiles
 
 in_the_reactor = pytest_twisted.ensureDeferred
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from tests.peer.support import events
-from whisperd.file_errors import FileFailed, FileTooLarge, FileUnknown, TooLate, TooManyFiles
+from whisperd.errors import FileFailed, FileTooLarge, FileUnknown, TooLate, TooManyFiles
 from whisperd.peer.effects import DropFile, KeepFile, Post, ReadFile, WriteFile
 from whisperd.peer.files import MOST_ANSWERS, MOST_CLOSED, Files
 from whisperd.peer.outgoing import FIRST_WINDOW, LEAST_WINDOW, MOST_WINDOW

@@ -16,9 +16,9 @@ import click
 
 from whisperd import __version__
 from whisperd.cli import render
-from whisperd.cli.files import FILE_VERBS
+from whisperd.cli.caller import Caller
 from whisperd.cli.render import Paint
-from whisperd.cli.verbs import VERBS, Caller
+from whisperd.cli.verbs import VERBS
 from whisperd.control.commands import COMMANDS, GROUPS, Command, Param
 from whisperd.errors import Interrupted, UsageError, WhisperdError
 
@@ -89,7 +89,7 @@ def _run(command: Command, **given: Any) -> None:
     params = {param.name: param.default if param.choices and given[param.name] is None else given[param.name]
               for param in command.params}
     try:
-        (VERBS | FILE_VERBS)[command.verb](click.get_current_context().obj, **params)
+        VERBS[command.verb](click.get_current_context().obj, **params)
     except (KeyboardInterrupt, EOFError):  # here and not in main(): click has ways of its own for these
         raise Interrupted from None
     except BrokenPipeError:

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from whisperd.cli import render
-from whisperd.cli.verbs import Caller, named
+from whisperd.cli.caller import Caller, named
 from whisperd.control.client import Client
-from whisperd.errors import TimedOut, UsageError, WhisperdError, catalogue
-from whisperd.file_errors import FileFailed
+from whisperd.errors import FileFailed, TimedOut, UsageError, WhisperdError, catalogue
 
 #: Seconds that the daemon may take to read a whole file before it is offered.
 READ_SECONDS = 3_600.0
@@ -59,7 +58,7 @@ def chat_files(caller: Caller, chat: str) -> None:
 
 
 #: The function of each verb.
-FILE_VERBS: dict[str, Callable[..., None]] = {
+VERBS: dict[str, Callable[..., None]] = {
     "chat send-file": chat_send_file, "chat accept": chat_accept, "chat refuse": chat_refuse,
     "chat cancel": chat_cancel, "chat files": chat_files,
 }

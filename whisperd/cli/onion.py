@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from whisperd.cli import render
+from whisperd.cli.caller import Caller
 from whisperd.control.client import CALL_SECONDS
-
-if TYPE_CHECKING:
-    from whisperd.cli.verbs import Caller
 
 
 def republish(caller: Caller, wait: float) -> None:

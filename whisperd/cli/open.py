@@ -16,9 +16,9 @@ from functools import partial
 from typing import Any
 
 from whisperd.cli import render
+from whisperd.cli.caller import history
 from whisperd.cli.files import offer
 from whisperd.cli.render import Paint
-from whisperd.cli.verbs import history
 from whisperd.control.client import Client
 from whisperd.errors import DaemonUnreachable, WhisperdError
 

@@ -4,15 +4,12 @@ again."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from whisperd.cli import render
+from whisperd.cli.caller import Caller
 from whisperd.cli.render import Paint, Row
 from whisperd.control.client import CALL_SECONDS
 from whisperd.errors import TimedOut
-
-if TYPE_CHECKING:
-    from whisperd.cli.verbs import Caller
 
 
 def drain(caller: Caller, stop: bool, wait: float) -> None:

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
-from whisperd.errors import MessageTooLarge, QueueFull, UsageError
-from whisperd.file_errors import FileUnknown, TooLate
+from whisperd.errors import FileUnknown, MessageTooLarge, QueueFull, TooLate, UsageError
 from whisperd.peer.effects import Emit
 from whisperd.wire.envelope import MAX_TEXT, Text
 

@@ -10,8 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from whisperd.errors import ChannelBroken, ChatEnded, ChatNotConnected, InviteExpired, MessageRejected, WhisperdError
-from whisperd.file_errors import TooLate
+from whisperd.errors import (
+    ChannelBroken,
+    ChatEnded,
+    ChatNotConnected,
+    InviteExpired,
+    MessageRejected,
+    TooLate,
+    WhisperdError,
+)
 from whisperd.peer.agreement import Agreement
 from whisperd.peer.channel import Acknowledged, Received, Sent
 from whisperd.peer.chat import Chat, Message

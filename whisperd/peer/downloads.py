@@ -13,7 +13,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from whisperd.file_errors import FileFailed, HashMismatch, NoDownloads
+from whisperd.errors import FileFailed, HashMismatch, NoDownloads
 from whisperd.interfaces import Random
 from whisperd.peer.filenames import alternatives
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from whisperd.errors import WhisperdError
-from whisperd.file_errors import FileFailed, FileTooLarge, FileUnknown, TooLate, TooManyFiles
+from whisperd.errors import FileFailed, FileTooLarge, FileUnknown, TooLate, TooManyFiles, WhisperdError
 from whisperd.peer.effects import DropFile, Emit, KeepFile, Post, ReadFile, WriteFile
 from whisperd.peer.filenames import safe_name
 from whisperd.peer.outgoing import Outgoing

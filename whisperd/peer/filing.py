@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from whisperd.file_errors import FileUnknown
+from whisperd.errors import FileUnknown
 from whisperd.peer.downloads import Source
 from whisperd.peer.driver import Driver
 

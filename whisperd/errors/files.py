@@ -1,8 +1,8 @@
-"""Every failure of files that a user can see; the rest of ``whisperd.errors``, with exit statuses 64 to 69 and 75."""
+"""Failures of files and of single messages: exit statuses 64 to 69 and 75."""
 
 from __future__ import annotations
 
-from whisperd.errors import WhisperdError
+from whisperd.errors.base import WhisperdError
 
 
 class FileUnknown(WhisperdError):

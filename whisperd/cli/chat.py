@@ -1,0 +1,168 @@
+"""The verbs of conversations."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from whisperd.cli import render
+from whisperd.cli.caller import Caller, error_of, event_of, history, named
+from whisperd.control.client import Client
+from whisperd.errors import ChatEnded, DaemonUnreachable, UsageError
+
+#: Exit statuses of the errors that end a handshake.
+_HANDSHAKE = range(20, 30)
+
+
+def chat_invite(caller: Caller, relay: str, expiry: int, floor: str, access: str, qr: bool | None) -> None:
+    answer = caller.call("chat.invite", relay=relay, expiry=expiry, floor=floor, access=access)
+    lines = [render.clean(answer["link"])]
+    if qr or (qr is None and caller.terminal):
+        lines += ["", render.qr_text(answer["link"], caller.paint)]
+    if caller.terminal:
+        left = render.seconds(max(0, answer["expires_at"] - time.time()))
+        lines += ["", f"This is conversation {render.clean(answer['chat'])}. The link works once, for {left}."]
+    caller.show(answer, lines)
+
+
+def chat_join(caller: Caller, link: str, access: str, wait: float) -> None:
+    link = sys.stdin.readline().strip() if link == "-" else link
+    with caller.client() as client:
+        if wait:
+            client.subscribe()
+        answer = client.call("chat.join", {"link": link, "access": access})
+        if wait:
+            answer["state"] = _until_connected(client, answer, time.monotonic() + wait)
+    words = render.clean(answer["chat"]), caller.paint.state(answer["state"])
+    caller.show(answer, ["{} is {}".format(*words)])
+
+
+def chat_list(caller: Caller) -> None:
+    answer = caller.call("chat.list")
+    caller.show(answer, render.chats(answer, caller.paint) if answer else ["There is no conversation."])
+
+
+def chat_send(caller: Caller, chat: str, text: tuple[str, ...], wait: float) -> None:
+    if chat and not _looks_like_chat(chat):
+        chat, text = "", (chat, *text)
+    if not text:
+        raise UsageError("there is no message", remedy="Write it behind the conversation's name, or '-'.")
+    with caller.client() as client:
+        chat = named(client, chat)
+        if wait:
+            client.subscribe(chat)
+        for words in _lines_of_input() if text == ("-",) else [" ".join(text)]:
+            answer = client.call("chat.send", {"chat": chat, "text": words})
+            if wait:
+                answer["state"] = _until_delivered(client, answer, time.monotonic() + wait)
+            number, state = answer["id"], caller.paint.state(answer["state"])
+            caller.show(answer, [f"{render.clean(answer['chat'])} #{number} is {state}"])
+
+
+def chat_watch(caller: Caller, chat: str) -> None:
+    with caller.client() as client:
+        events = client.events(chat)
+        rows = [chat] if chat else [row["chat"] for row in client.call("chat.list")]
+        seen = set()
+        for row in (row for one in rows for row in history(client, one)):
+            seen.add(_message_key(row))
+            caller.show(row, [render.event(row, caller.paint)])
+        for event in events:
+            if event["event"] == "chat-message" and _message_key(event) in seen:
+                continue
+            caller.show(event, [render.event(event, caller.paint)])
+            if event["event"] == "daemon-stopping":
+                raise DaemonUnreachable("the daemon stopped", remedy="Start it again with 'whisperd'.")
+            if chat and event["event"] == "chat-state" and event["state"] == "ended":
+                return
+
+
+def chat_open(caller: Caller, chat: str) -> None:
+    if not caller.person:
+        raise UsageError("'chat open' needs a terminal",
+                         remedy="In scripts use 'chat watch --json' and 'chat send'.")
+    from whisperd.cli.open import converse
+
+    with caller.client() as client:
+        chat = named(client, chat)
+    converse(caller.client, chat, caller.paint)
+
+
+def chat_verify(caller: Caller, chat: str, confirm: bool) -> None:
+    with caller.client() as client:
+        chat = named(client, chat)
+        answer = client.call("chat.verify", {"chat": chat, "confirm": confirm})
+        caller.show(answer, render.verification(answer, caller.paint))
+        if caller.person and not answer["verified"]:
+            question = "\nCompare them over a way on which you know each other. Are they the same there? [y/N] "
+            if input(question).strip().lower() in ("y", "yes"):
+                client.call("chat.verify", {"chat": chat, "confirm": True})
+                caller.show(None, [f"{render.clean(chat)} is {caller.paint('verified', 'good')}"])
+
+
+def chat_end(caller: Caller, chat: str) -> None:
+    with caller.client() as client:
+        answer = client.call("chat.end", {"chat": named(client, chat)})
+    caller.show(answer, [f"{render.clean(answer['chat'])} is {caller.paint.state(answer['state'])}"])
+
+
+def chat_history(caller: Caller, chat: str, after: int) -> None:
+    with caller.client() as client:
+        for row in history(client, named(client, chat), after):
+            caller.show(row, [render.event(row, caller.paint)])
+
+
+def _message_key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["chat"], row["direction"], row["id"]
+
+
+def _looks_like_chat(word: str) -> bool:
+    return word[:1] == "c" and word[1:].isdecimal()
+
+
+def _lines_of_input() -> Iterator[str]:
+    for line in sys.stdin:
+        if line.strip():
+            yield line.rstrip("\r\n")
+
+
+def _until_connected(client: Client, answer: dict[str, Any], deadline: float) -> str:
+    """Return "connected" as soon as it is so; raises the error that ended it, or TimedOut."""
+    state, problem = answer["state"], None
+    while state != "connected":
+        if state == "ended":
+            raise problem or ChatEnded()
+        event = event_of(client, answer["chat"], deadline,
+                          problem.message if problem else f"{answer['chat']} is not connected yet")
+        if event["event"] == "chat-error":
+            problem = error_of(event)
+            if problem.exit_status in _HANDSHAKE:
+                raise problem
+        elif event["event"] == "chat-state":
+            state = event["state"]
+    return "connected"
+
+
+def _until_delivered(client: Client, answer: dict[str, Any], deadline: float) -> str:
+    """Return "delivered" as soon as it is so; raises ChatEnded when it will never be, or TimedOut."""
+    state = answer["state"]
+    while state != "delivered":
+        if state in ("failed", "ended"):
+            raise ChatEnded("the conversation ended before the message was delivered")
+        event = event_of(client, answer["chat"], deadline,
+                          f"message #{answer['id']} is not delivered yet; it stays queued")
+        if event["event"] == "chat-state" and event["state"] == "ended":
+            state = "ended"
+        elif event["event"] == "message-state" and event["id"] == answer["id"]:
+            state = event["state"]
+    return "delivered"
+
+
+#: By the verb's words.
+VERBS: dict[str, Callable[..., None]] = {
+    "chat invite": chat_invite, "chat join": chat_join, "chat list": chat_list, "chat send": chat_send,
+    "chat watch": chat_watch, "chat open": chat_open, "chat verify": chat_verify, "chat end": chat_end,
+    "chat history": chat_history,
+}

@@ -1,0 +1,154 @@
+"""Every failure that a user can see, one class each.
+
+A class has a stable ``code`` (a word on the wire, in ``--json`` output and in logs), the ``exit_status`` that
+``whisperd`` and ``whisperctl`` end with, and a ``remedy``: one sentence that says what to do. The message says what
+happened. ``whisperctl(1)``, EXIT STATUS, lists them all, and a test compares.
+Each family stands in a file of its own; all are imported from here.
+"""
+
+from __future__ import annotations
+
+from whisperd.errors.base import WhisperdError
+from whisperd.errors.control import (
+    AddressInUse,
+    ConfigError,
+    DaemonRunning,
+    DaemonUnreachable,
+    Interrupted,
+    PermissionRefused,
+    TimedOut,
+    UsageError,
+)
+from whisperd.errors.conversations import (
+    ChannelBroken,
+    ChatEnded,
+    ChatNotConnected,
+    ChatUnknown,
+    MessageTooLarge,
+    NoRelay,
+    QueueFull,
+    RoleDisabled,
+    TooManyChats,
+)
+from whisperd.errors.files import (
+    FileFailed,
+    FileTooLarge,
+    FileUnknown,
+    HashMismatch,
+    NoDownloads,
+    TooLate,
+    TooManyFiles,
+)
+from whisperd.errors.handshake import (
+    ConfirmationFailed,
+    FloorNotMet,
+    HandshakeTampered,
+    KeyExchangeRefused,
+    OffersStripped,
+    WrongSecret,
+)
+from whisperd.errors.invites import (
+    InviteExpired,
+    InviteMalformed,
+    InviteTruncated,
+    InviteUsed,
+    InviteVersionUnknown,
+)
+from whisperd.errors.plugins import (
+    MessageRejected,
+    PluginRefused,
+    PluginUnknown,
+)
+from whisperd.errors.relay import (
+    AccessFull,
+    AccessUnknown,
+    RelayRefused,
+    RoomFull,
+)
+from whisperd.errors.tor import (
+    CredentialMalformed,
+    CredentialRefused,
+    DialFailed,
+    DialRefused,
+    OnionKeyUnusable,
+    OnionNotPublished,
+    OnionUnreachable,
+    TestnetFailed,
+    TorAuthRefused,
+    TorCommandFailed,
+    TorControlForbidden,
+    TorControlUnreachable,
+    TorNotBootstrapped,
+    TorNotInstalled,
+    TorUnavailable,
+)
+
+__all__ = [
+    "AccessFull",
+    "AccessUnknown",
+    "AddressInUse",
+    "ChannelBroken",
+    "ChatEnded",
+    "ChatNotConnected",
+    "ChatUnknown",
+    "ConfigError",
+    "ConfirmationFailed",
+    "CredentialMalformed",
+    "CredentialRefused",
+    "DaemonRunning",
+    "DaemonUnreachable",
+    "DialFailed",
+    "DialRefused",
+    "FileFailed",
+    "FileTooLarge",
+    "FileUnknown",
+    "FloorNotMet",
+    "HandshakeTampered",
+    "HashMismatch",
+    "Interrupted",
+    "InviteExpired",
+    "InviteMalformed",
+    "InviteTruncated",
+    "InviteUsed",
+    "InviteVersionUnknown",
+    "KeyExchangeRefused",
+    "MessageRejected",
+    "MessageTooLarge",
+    "NoDownloads",
+    "NoRelay",
+    "OffersStripped",
+    "OnionKeyUnusable",
+    "OnionNotPublished",
+    "OnionUnreachable",
+    "PermissionRefused",
+    "PluginRefused",
+    "PluginUnknown",
+    "QueueFull",
+    "RelayRefused",
+    "RoleDisabled",
+    "RoomFull",
+    "TestnetFailed",
+    "TimedOut",
+    "TooLate",
+    "TooManyChats",
+    "TooManyFiles",
+    "TorAuthRefused",
+    "TorCommandFailed",
+    "TorControlForbidden",
+    "TorControlUnreachable",
+    "TorNotBootstrapped",
+    "TorNotInstalled",
+    "TorUnavailable",
+    "UsageError",
+    "WhisperdError",
+    "WrongSecret",
+    "catalogue",
+]
+
+
+def catalogue() -> dict[str, type[WhisperdError]]:
+    """Return every error class by its code."""
+    found: list[type[WhisperdError]] = [WhisperdError]
+    for error in found:  # it grows meanwhile
+        found.extend(error.__subclasses__())
+    return {error.code: error for error in found}

@@ -1,0 +1,61 @@
+"""Failures of the command line, the configuration and the control socket: exit statuses 2 to 9."""
+
+from __future__ import annotations
+
+from whisperd.errors.base import WhisperdError
+
+
+class UsageError(WhisperdError):
+    code = "usage"
+    exit_status = 2
+    summary = "the command was not understood"
+    remedy = "Run it again with --help."
+
+
+class DaemonUnreachable(WhisperdError):
+    code = "daemon-unreachable"
+    exit_status = 3
+    summary = "no daemon answers on the control socket"
+    remedy = "Start it with 'whisperd', or name its socket with --socket or WHISPERD_SOCKET."
+
+
+class PermissionRefused(WhisperdError):
+    code = "permission-refused"
+    exit_status = 4
+    summary = "the daemon does not serve this user"
+    remedy = "Run as the daemon's user, or join the group that owns the control socket."
+
+
+class TimedOut(WhisperdError):
+    code = "timed-out"
+    exit_status = 5
+    summary = "it took longer than was allowed"
+    remedy = "Try again with a longer --wait, and look at 'whisperctl status'."
+
+
+class ConfigError(WhisperdError):
+    code = "config-invalid"
+    exit_status = 6
+    summary = "the configuration cannot be used"
+    remedy = "Mend the key that is named; whisperd.toml(5) lists them all."
+
+
+class DaemonRunning(WhisperdError):
+    code = "daemon-running"
+    exit_status = 7
+    summary = "another daemon already serves this control socket"
+    remedy = "Stop it with 'whisperctl stop', or give this one another control.socket."
+
+
+class AddressInUse(WhisperdError):
+    code = "address-in-use"
+    exit_status = 8
+    summary = "another program already listens on this address"
+    remedy = "Choose another port in relay.listen, or stop the other program."
+
+
+class Interrupted(WhisperdError):
+    code = "interrupted"
+    exit_status = 9
+    summary = "it was interrupted"
+    remedy = "Run it again when it suits."

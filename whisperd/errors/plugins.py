@@ -1,0 +1,28 @@
+"""Failures of plug-ins: exit statuses 70 to 74."""
+
+from __future__ import annotations
+
+from whisperd.errors.base import WhisperdError
+
+
+class PluginUnknown(WhisperdError):
+    code = "plugin-unknown"
+    exit_status = 70
+    summary = "there is no plug-in of this name"
+    remedy = "'whisperctl plugins' shows what is there; install the distribution that has it."
+
+
+class PluginRefused(WhisperdError):
+    code = "plugin-refused"
+    exit_status = 71
+    summary = "the plug-in does not keep the contract"
+    remedy = "Run 'whisperctl plugins check ID' and take it to its author."
+
+
+class MessageRejected(WhisperdError):
+    """A ratchet message failed to decrypt; the ratchet's state is as before."""
+
+    code = "message-rejected"
+    exit_status = 72
+    summary = "a message could not be decrypted"
+    remedy = "Nothing to do: it was dropped and nothing changed."

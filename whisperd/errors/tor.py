@@ -1,0 +1,111 @@
+"""Failures of Tor and of the onion service: exit statuses 30 to 44 and 80 to 84."""
+
+from __future__ import annotations
+
+from whisperd.errors.base import WhisperdError
+
+
+class TorNotInstalled(WhisperdError):
+    code = "tor-not-installed"
+    exit_status = 30
+    summary = "there is no tor program on this machine"
+    remedy = "Install it ('apt install tor'), or name it in tor.binary."
+
+
+class TorControlUnreachable(WhisperdError):
+    code = "tor-control-unreachable"
+    exit_status = 31
+    summary = "nothing answers on tor's control port"
+    remedy = "Start tor with 'ControlSocket' or 'ControlPort' set, and name it in tor.control."
+
+
+class TorControlForbidden(WhisperdError):
+    code = "tor-control-forbidden"
+    exit_status = 32
+    summary = "this user may not open tor's control socket or cookie file"
+    remedy = "Join the group that owns it, on Debian: 'adduser USER debian-tor', and log in again."
+
+
+class TorAuthRefused(WhisperdError):
+    code = "tor-auth-refused"
+    exit_status = 33
+    summary = "tor refused the authentication"
+    remedy = "Check tor.password, or use CookieAuthentication in torrc."
+
+
+class TorNotBootstrapped(WhisperdError):
+    code = "tor-not-bootstrapped"
+    exit_status = 34
+    summary = "tor has not reached its network yet"
+    remedy = "Wait, check the network and the clock, or rehearse without internet by 'whisperd demo'."
+
+
+class TorUnavailable(WhisperdError):
+    code = "tor-unavailable"
+    exit_status = 35
+    summary = "this daemon has no tor to go through"
+    remedy = "Set tor.mode to 'launch' or 'attach'."
+
+
+class OnionNotPublished(WhisperdError):
+    code = "onion-not-published"
+    exit_status = 36
+    summary = "the onion service's descriptor was not uploaded in time"
+    remedy = "Wait for 'whisperctl address --wait 120', and look at 'whisperctl status'."
+
+
+class OnionKeyUnusable(WhisperdError):
+    code = "onion-key-unusable"
+    exit_status = 37
+    summary = "the key file of the onion service cannot be used"
+    remedy = "Restore it from a backup with mode 0600, or move it away to get a new address."
+
+
+class DialRefused(WhisperdError):
+    code = "dial-refused"
+    exit_status = 38
+    summary = "this address may not be dialled: onion names go through Tor only, and nothing goes around it"
+    remedy = "Use an onion address, or set peer.loopback for a relay on this machine."
+
+
+class DialFailed(WhisperdError):
+    code = "dial-failed"
+    exit_status = 39
+    summary = "the relay could not be reached through Tor"
+    remedy = "Check the address; the relay may be down, or its descriptor not yet published."
+
+
+class TorCommandFailed(WhisperdError):
+    code = "tor-command-failed"
+    exit_status = 40
+    summary = "tor refused a control command"
+    remedy = "Update tor to 0.4.8 or later; a filtered control port must let ADD_ONION and DEL_ONION pass."
+
+
+class OnionUnreachable(WhisperdError):
+    code = "onion-unreachable"
+    exit_status = 42
+    summary = "the onion service was not reached through Tor"
+    remedy = "Nothing to do at first: it is published again. If it stays so, run 'whisperctl doctor'."
+
+
+class CredentialRefused(DialFailed):
+    code = "credential-refused"
+    exit_status = 43
+    summary = "the relay is private, and this daemon's Tor has no credential that opens it"
+    remedy = "Ask its owner for one, and run 'whisperctl tor credential add' with the line that they send."
+
+
+class CredentialMalformed(WhisperdError):
+    code = "credential-malformed"
+    exit_status = 44
+    summary = "this is not a credential for an onion service"
+    remedy = "Copy the whole line again: ADDRESS:descriptor:x25519:KEY."
+
+
+class TestnetFailed(WhisperdError):
+    __test__ = False
+    code = "testnet-failed"
+    exit_status = 41
+    summary = "the private Tor network did not come up"
+    remedy = "Look at the tor logs in its folder, and try again on a machine that is less busy."
