@@ -7,9 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 import pytest_twisted
+from hypothesis import HealthCheck, settings
 from twisted.internet.defer import ensureDeferred
 
 from whisperd.tor.testnet import Testnet
+
+# A machine that does other things at the same time is no fault of a test.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # Whoever started this in the background had it ignored, and every process of the tests would inherit that.

@@ -10,7 +10,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ class Key:
     @property
     def live(self) -> bool:
         """Whether 'whisperctl reload' puts a change of it into force."""
-        return self.section == "relay" and self.name not in AT_START
+        return (self.section == "relay" and self.name not in AT_START) or self.name in LIVE
 
     def check(self, given: object) -> Value:
         """Return ``given`` as this key's type; raises ConfigError that says what would be right."""
@@ -47,7 +47,8 @@ class Key:
                 raise ConfigError(f"{self.name} has to be a list of strings")
             return tuple(given)
         if type(given) is not type(self.default):
-            raise ConfigError(f"{self.name} has to be {_TYPE_NAMES[type(self.default)]}, not {given!r}")
+            found = "" if self.secret else f", not {given!r}"
+            raise ConfigError(f"{self.name} has to be {_TYPE_NAMES[type(self.default)]}{found}")
         if self.choices and given not in self.choices:
             raise ConfigError(f"{self.name} has to be one of {', '.join(self.choices)}, not {given!r}")
         if isinstance(given, int) and not isinstance(given, bool):
@@ -60,8 +61,13 @@ class Key:
 
 #: What is named as the source where no file was read.
 BUILT_IN = "built-in defaults"
+#: Where a value comes from that is not the default.
+FILE, ENVIRONMENT, CALLER = "file", "environment", "caller"
 #: Keys of the relay that need a restart.
 AT_START = ("relay.enabled", "relay.listen", "relay.tls_listen", "relay.access_keep")
+#: Keys of other sections that need none.
+LIVE = ("log.level", "peer.relay", "peer.floor", "peer.invite_expiry", "peer.max_chats", "peer.max_queue",
+        "peer.max_file", "peer.max_files")
 
 _TYPE_NAMES = {bool: "true or false", int: "a whole number", str: "a string"}
 
@@ -192,6 +198,14 @@ class Config:
     onion: Section
     peer: Section
     source: str = field(default=BUILT_IN)
+    origins: Mapping[str, str] = field(default_factory=dict)  #: key -> FILE, ENVIRONMENT or CALLER; others: default
+
+    def with_values(self, values: Mapping[str, Value], origins: Mapping[str, str]) -> Config:
+        """Return this with other values of some keys, by their full names."""
+        changed: dict[str, Any] = {}
+        for section in {name.partition(".")[0] for name in values}:
+            changed[section] = Section({**getattr(self, section).values, **_of_section(values, section)})
+        return replace(self, **changed, origins=origins)
 
     def flat(self, *, secrets: bool = False) -> dict[str, Value]:
         """Return every key's value by its full name; secrets are shown as ``"(set)"`` unless asked for."""
@@ -210,20 +224,23 @@ def load(path: Path | None = None, overrides: Mapping[str, object] | None = None
     given: dict[str, object] = {}
     if path is not None:
         given.update(_read(path))
+    origins = dict.fromkeys(given, FILE) | dict.fromkeys(overrides or {}, CALLER)
     given.update(overrides or {})
     for name in given:
         if name not in _BY_NAME:
             raise ConfigError(_unknown(name), remedy="Remove it or spell it right; whisperd.toml(5) lists every key.")
     values = {key.name: key.check(given[key.name]) if key.name in given else key.default for key in KEYS}
+    if not values["control.socket"] and os.environ.get("WHISPERD_SOCKET"):
+        origins["control.socket"] = ENVIRONMENT
     _fill_places(values)
-    sections = {
-        section: Section({name.partition(".")[2]: value for name, value in values.items()
-                          if name.partition(".")[0] == section})
-        for section in {key.section for key in KEYS}
-    }
-    config = Config(**sections, source=str(path) if path else BUILT_IN)
+    sections = {section: Section(_of_section(values, section)) for section in {key.section for key in KEYS}}
+    config = Config(**sections, source=str(path) if path else BUILT_IN, origins=origins)
     _check_together(config)
     return config
+
+
+def _of_section(values: Mapping[str, Value], section: str) -> dict[str, Value]:
+    return {name.partition(".")[2]: value for name, value in values.items() if name.partition(".")[0] == section}
 
 
 def default_path() -> Path | None:

@@ -58,6 +58,12 @@ def configure(*, level: str = "info", stream: TextIO | None = None, journal: boo
     _journal = journal
 
 
+def set_level(level: str) -> None:
+    """Set the least level that is written, and leave the rest as it is."""
+    global _threshold
+    _threshold = LEVELS.index(level)
+
+
 def note(event: str, **fields: int | bool | str) -> None:
     """Write one line; raises KeyError or ValueError when the event or a field is not in the closed set."""
     kind = EVENTS[event]

@@ -10,7 +10,7 @@ _whisperctl() {
         case $word in
             --access|--after|--config|--expires|--floor|--hours|--name|--relay|--socket|--uses|--wait) skip=$word ;;
             -*) ;;
-            *) case $verb in ""|"onion"|"onion client"|"tor"|"tor credential"|"chat"|"relay"|"access"|"plugins") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
+            *) case $verb in ""|"onion"|"onion client"|"tor"|"tor credential"|"chat"|"relay"|"access"|"config"|"plugins") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
         esac
     done
     case $previous in
@@ -19,7 +19,7 @@ _whisperctl() {
         --access|--after|--config|--expires|--hours|--name|--relay|--uses|--wait) COMPREPLY=(); return ;;
     esac
     case $verb in
-        "") words="status address onion tor chat relay access metrics reload plugins doctor stop --socket --json --help --version" ;;
+        "") words="status address onion tor chat relay access metrics reload config plugins doctor stop --socket --json --help --version" ;;
         "onion") words="republish client --socket --json --help" ;;
         "onion client") words="add list remove --socket --json --help" ;;
         "tor") words="newnym credential --socket --json --help" ;;
@@ -27,6 +27,7 @@ _whisperctl() {
         "chat") words="invite join list send watch open send-file accept refuse cancel files verify end history --socket --json --help" ;;
         "relay") words="limits drain resume --socket --json --help" ;;
         "access") words="issue list revoke --socket --json --help" ;;
+        "config") words="show diff check --socket --json --help" ;;
         "plugins") words="check --socket --json --help" ;;
         "status") words="--socket --json --help" ;;
         "address") words="--wait --socket --json --help" ;;
@@ -60,6 +61,9 @@ _whisperctl() {
         "access revoke") words="--socket --json --help" ;;
         "metrics") words="--socket --json --help" ;;
         "reload") words="--socket --json --help" ;;
+        "config show") words="--socket --json --help" ;;
+        "config diff") words="--socket --json --help" ;;
+        "config check") words="--socket --json --help" ;;
         "plugins check") words="--thorough --socket --json --help" ;;
         "doctor") words="--config --socket --json --help" ;;
         "stop") words="--wait --socket --json --help" ;;

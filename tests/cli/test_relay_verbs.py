@@ -23,6 +23,14 @@ from tests.control.sample import Serving
     ("access revoke 0badcafe", "0badcafe is worth nothing any more\n"),
     ("metrics", "# TYPE whisperd_relay_connections gauge\nwhisperd_relay_connections 3\n"),
     ("reload", "in force: relay.max_rooms\nat the next start: relay.listen\n"),
+    ("config show", "source: /etc/whisperd/whisperd.toml\n"
+                    "KEY              VALUE     FROM\n"
+                    "relay.max_rooms  5         file\n"
+                    'tor.password     "(set)"   file\n'
+                    'tor.mode         "launch"  default\n'),
+    ("config diff", "KEY              RUNNING    FILE       NEEDS\n"
+                    "relay.max_rooms  5          6          reload\n"
+                    'relay.listen     ["tcp:1"]  ["tcp:2"]  restart\n'),
 ])
 async def test_a_verb_prints_what_the_daemon_answers(serving: Serving, ctl: Ctl, words: str, shown: str) -> None:
     done = await ctl(*words.split())
@@ -47,3 +55,14 @@ async def test_options_reach_the_daemon_and_answers_can_be_had_as_json(serving: 
 async def test_what_fails_has_its_status(serving: Serving, ctl: Ctl, words: str, status: int, code: str) -> None:
     done = await ctl(*words.split(), "--json")
     assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (status, code)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_file_is_checked_without_a_daemon(ctl: Ctl, tmp_path) -> None:
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    good.write_text('[relay]\nmax_rooms = 5\n')
+    bad.write_text('[relay]\nmax_room = 5\n')
+    done = await ctl("--socket", "/nowhere", "config", "check", str(good))
+    assert (done.returncode, done.stdout) == (0, f"{good}: ok\n")
+    done = await ctl("--socket", "/nowhere", "config", "check", str(bad))
+    assert done.returncode == 6 and "did you mean relay.max_rooms?" in done.stderr

@@ -180,6 +180,17 @@ class SampleApi:
     async def reload(self) -> dict[str, Any]:
         return {"changed": ["relay.max_rooms"], "restart": ["relay.listen"]}
 
+    async def config_show(self) -> dict[str, Any]:
+        return {"source": "/etc/whisperd/whisperd.toml", "keys": [
+            {"key": "relay.max_rooms", "value": 5, "origin": "file"},
+            {"key": "tor.password", "value": "(set)", "origin": "file"},
+            {"key": "tor.mode", "value": "launch", "origin": "default"}]}
+
+    async def config_diff(self) -> dict[str, Any]:
+        return {"source": "/etc/whisperd/whisperd.toml", "changes": [
+            {"key": "relay.max_rooms", "running": 5, "file": 6, "needs": "reload"},
+            {"key": "relay.listen", "running": ["tcp:1"], "file": ["tcp:2"], "needs": "restart"}]}
+
     async def plugins(self) -> list[dict[str, Any]]:
         return [{"kind": "kex", "id": "pqxdh-25519-mlkem1024", "distribution": "whisperd", "version": 1, "api": 1,
                  "level": "enhanced", "state": "ready", "sha256": "ab" * 32}]

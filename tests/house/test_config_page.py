@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from tests.house import pages
-from whisperd.config import AT_START, KEYS, Key, load
+from whisperd.config import AT_START, KEYS, LIVE, Key, load
 
 PAGE = "whisperd.toml.5"
 
@@ -45,7 +45,13 @@ def test_the_page_names_the_keys_of_the_relay_that_need_a_restart():
     assert [name for name in AT_START if name not in {key.name for key in KEYS}] == []
     assert f"but for {', '.join(AT_START[:-1])} and {AT_START[-1]};" in pages.text(PAGE)
     assert {key.name for key in KEYS if key.live} == {
-        key.name for key in KEYS if key.section == "relay"} - set(AT_START)
+        key.name for key in KEYS if key.section == "relay"} - set(AT_START) | set(LIVE)
+
+
+def test_the_page_names_the_other_keys_that_need_none():
+    first, *others = LIVE
+    assert f"So do {first}, and, for conversations" in pages.text(PAGE)
+    assert f"{', '.join(others[:-1])} and {others[-1]}." in pages.text(PAGE)
 
 
 def test_every_example_loads(tmp_path):

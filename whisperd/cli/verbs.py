@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from whisperd.cli import chat, files, onion, relay, render
+from whisperd.cli import chat, files, onion, relay, render, settings
 from whisperd.cli.caller import Caller
 from whisperd.control.client import CALL_SECONDS
 from whisperd.errors import DaemonUnreachable, OnionNotPublished, TimedOut, WhisperdError
@@ -40,13 +40,13 @@ def doctor(caller: Caller, config: str) -> None:
     from whisperd.cli import doctor as examinations
     from whisperd.config import default_path, load
 
-    settings = load(Path(config) if config else default_path())
+    daemons = load(Path(config) if config else default_path())
     try:
-        found = Caller(socket=caller.socket or settings.control.socket).call("status")
+        found = Caller(socket=caller.socket or daemons.control.socket).call("status")
     except DaemonUnreachable:
         found = None
     findings = examinations.examine_all(
-        settings, found, lambda finding: None if caller.json else print(examinations.lines(finding, caller.paint)))
+        daemons, found, lambda finding: None if caller.json else print(examinations.lines(finding, caller.paint)))
     if caller.json:
         print(examinations.as_json(findings))
     if not examinations.healthy(findings):
@@ -67,5 +67,5 @@ def stop(caller: Caller, wait: float) -> None:
 VERBS: dict[str, Callable[..., None]] = {
     "status": status, "address": address, "plugins": plugins, "plugins check": plugins_check,
     "doctor": doctor, "stop": stop,
-    **chat.VERBS, **files.VERBS, **relay.VERBS, **onion.VERBS,
+    **chat.VERBS, **files.VERBS, **relay.VERBS, **onion.VERBS, **settings.VERBS,
 }

@@ -8,15 +8,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import ensureDeferred
 from twisted.python.failure import Failure
 
 from whisperd import __version__
-from whisperd.config import BUILT_IN, KEYS, Config, default_path, load
+from whisperd.config import Config
 from whisperd.confine import Confinement
+from whisperd.control.settings import Settings
 from whisperd.errors import RoleDisabled
 from whisperd.logs import unexpected
 
@@ -47,7 +47,7 @@ class Api:
         self._stop = stop
         self._confinement = confinement
         self._started = time.monotonic()
-        self._in_force = config.flat(secrets=True)
+        self._settings = Settings(config, relay=relay, peer=peer)
         self._stopping = False  # when the relay is drained
 
     async def status(self) -> Row:
@@ -61,7 +61,7 @@ class Api:
             "tor": self._tor_status(),
             "peer": await self._peer_status(),
             "confinement": self._confinement.status(),
-            "opt_in": opt_ins(self._config),
+            "opt_in": opt_ins(self._settings.config),
             "socket": self._config.control.socket,
         }
 
@@ -185,15 +185,15 @@ class Api:
 
     async def reload(self) -> Row:
         """The configuration is read again; what is in force now, and what waits for the next start."""
-        source = self._config.source
-        new = load(default_path() if source == BUILT_IN else Path(source))
-        before, after = self._in_force, new.flat(secrets=True)
-        changed = [key for key in KEYS if before[key.name] != after[key.name]]
-        live = [key.name for key in changed if key.live and self._relay is not None]
-        if self._relay is not None:
-            self._relay.reload(new.relay)
-        self._in_force = {**before, **{name: after[name] for name in live}}
-        return {"changed": live, "restart": [key.name for key in changed if key.name not in live]}
+        return self._settings.reload()
+
+    async def config_show(self) -> Row:
+        """Every key with its value in force and where that comes from."""
+        return self._settings.show()
+
+    async def config_diff(self) -> Row:
+        """What is in the file and not in force, and what would put it into force."""
+        return self._settings.diff()
 
     async def plugins(self) -> list[Row]:
         """The key exchanges and ratchets that this daemon knows."""

@@ -206,6 +206,13 @@ COMMANDS: tuple[Command, ...] = (
     )),
     Command("metrics", "metrics", "Print what the relay counts, as Prometheus reads it.", reads_only=True),
     Command("reload", "reload", "Read the configuration again, and put into force what needs no restart."),
+    Command("config.show", "config show", "Show the configuration in force, and where each value comes from; secrets "
+            "are not shown.", reads_only=True),
+    Command("config.diff", "config diff", "Show what is in the file and not in force, and whether 'reload' or a "
+            "restart puts it into force.", reads_only=True),
+    Command("", "config check", "Read a configuration file without a daemon, and name the first mistake in it.", (
+        Param("file", "string", "The file, instead of the usual place.", metavar="FILE"),
+    )),
     Command("plugins", "plugins", "List the key exchanges and ratchets that this daemon has.", reads_only=True),
     Command("", "plugins check", "Test a plug-in with the conformance kit, in whisperctl itself: no daemon is asked.", (
         Param("id", "string", "Id of the plug-in; naming it here runs its code, whatever peer.plugins says.",
@@ -228,6 +235,7 @@ GROUPS: dict[str, str] = {"chat": "Invite, join, talk, send files, verify, end."
                           "tor": "The tor that this daemon goes through.",
                           "tor credential": "What opens private onion services of others.",
                           "relay": "Limits, and the end of a relay that is in use.",
+                          "config": "The configuration in force, and the one in the file.",
                           "access": "Codes for those who may use the relay."}
 
 #: The rows that the control socket serves, by method.

@@ -82,6 +82,10 @@ class PeerService:
         self._rooms: dict[str, tuple[bytes, str]] = {}
         self._last = 0
 
+    def reload(self, settings: Any) -> None:
+        """Take other settings; they hold for conversations that are opened from now on."""
+        self._settings = settings
+
     async def invite(self, relay: str = "", expiry: int = 0, floor: str = "", access: str = "") -> Row:
         """Open a conversation and return its name, its link, and when that expires, in unix seconds.
 
