@@ -8,7 +8,7 @@ _whisperctl() {
         if [[ $skip == --socket ]]; then socket=(--socket "$word"); fi
         if [[ -n $skip ]]; then skip=""; continue; fi
         case $word in
-            --access|--after|--config|--expires|--floor|--hours|--name|--relay|--socket|--uses|--wait) skip=$word ;;
+            --access|--after|--config|--every|--expires|--floor|--hours|--name|--relay|--socket|--uses|--wait) skip=$word ;;
             -*) ;;
             *) case $verb in ""|"onion"|"onion client"|"tor"|"tor credential"|"chat"|"relay"|"access"|"config"|"plugins") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
         esac
@@ -16,7 +16,7 @@ _whisperctl() {
     case $previous in
         --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --floor) mapfile -t COMPREPLY < <(compgen -W "standard enhanced quantum-resistant" -- "$current"); return ;;
-        --access|--after|--config|--expires|--hours|--name|--relay|--uses|--wait) COMPREPLY=(); return ;;
+        --access|--after|--config|--every|--expires|--hours|--name|--relay|--uses|--wait) COMPREPLY=(); return ;;
     esac
     case $verb in
         "") words="status address onion tor chat relay access metrics reload config plugins doctor stop --socket --json --help --version" ;;
@@ -29,7 +29,7 @@ _whisperctl() {
         "access") words="issue list revoke --socket --json --help" ;;
         "config") words="show diff check --socket --json --help" ;;
         "plugins") words="check --socket --json --help" ;;
-        "status") words="--socket --json --help" ;;
+        "status") words="--watch --every --check --socket --json --help" ;;
         "address") words="--wait --socket --json --help" ;;
         "onion republish") words="--wait --socket --json --help" ;;
         "onion client add") words="--socket --json --help" ;;

@@ -7,7 +7,7 @@ function __whisperctl_verb
     for word in $words
         if set -q skip[1]
             set -e skip
-        else if contains -- $word --access --after --config --expires --floor --hours --name --relay --socket --uses --wait
+        else if contains -- $word --access --after --config --every --expires --floor --hours --name --relay --socket --uses --wait
             set skip yes
         else if not string match -q -- "-*" $word
             set -a verb $word
@@ -74,6 +74,9 @@ complete -c whisperctl -n '__whisperctl_at "config"' -a show -d 'Show the config
 complete -c whisperctl -n '__whisperctl_at "config"' -a diff -d 'Show what is in the file and not in force, and whether \'reload\' or a restart puts it into force.'
 complete -c whisperctl -n '__whisperctl_at "config"' -a check -d 'Read a configuration file without a daemon, and name the first mistake in it.'
 complete -c whisperctl -n '__whisperctl_at "plugins"' -a check -d 'Test a plug-in with the conformance kit, in whisperctl itself: no daemon is asked.'
+complete -c whisperctl -n '__whisperctl_in "status"' -l watch -d 'Show it again and again: a screen on a terminal, otherwise one after the other.'
+complete -c whisperctl -n '__whisperctl_in "status"' -l every -x -d 'Seconds between two looks of --watch.'
+complete -c whisperctl -n '__whisperctl_in "status"' -l check -d 'Print one line for monitoring, and exit with 0, 1, 2 or 3.'
 complete -c whisperctl -n '__whisperctl_in "address"' -l wait -x -d 'Wait as long as this for the address to be published.'
 complete -c whisperctl -n '__whisperctl_in "onion republish"' -l wait -x -d 'Wait as long as this until it is published.'
 complete -c whisperctl -n '__whisperctl_in "chat invite"' -l relay -x -d 'Relay to meet at, as \'http://HOST[:PORT]\', instead of the one that is configured.'

@@ -10,6 +10,7 @@ from functools import partial
 
 import click
 
+from whisperd.cli import health
 from whisperd.cli.daemon import cli
 from whisperd.config import KEYS, Key
 from whisperd.control import events
@@ -93,6 +94,12 @@ def _bounds(param: Param) -> str:
     if param.low is not None and param.high is not None:
         return f" From {param.low:g} to {param.high:g}."
     return ""
+
+
+def conditions() -> Lines:
+    """Return every condition of 'status --check' with its level."""
+    return tagged((f"Ic {name}", prose(f"{health.WORDS[condition.level]}. {condition.help}"))
+                  for name, condition in health.CONDITIONS.items())
 
 
 def statuses() -> Lines:
@@ -221,6 +228,7 @@ TABLES: dict[str, Callable[[], Lines]] = {
     **{f"keys {section}": partial(keys, section) for section in _sections()},
     "commands": verbs,
     "exit statuses": statuses,
+    "status checks": conditions,
     "daemon options": daemon_options,
     "daemon commands": daemon,
     "log events": log,

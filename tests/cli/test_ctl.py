@@ -80,7 +80,8 @@ async def test_status_is_one_screen_or_one_object(serving: Serving, ctl: Ctl) ->
     screen, line = await gatherResults([ctl("status"), ctl("status", "--json")])
     assert (screen.returncode, screen.stderr, line.returncode) == (0, "", 0)
     for part in ("whisperd 0.1.0, process 4242, up 1 h 2 min", "relay, peer", ADDRESS, "published 1 min 1 s ago",
-                 "2 rooms (1 paired, 1 waiting), 3 connections", "tcp:127.0.0.1:8787", "2 room-full", "opt-in"):
+                 "2 rooms (1 paired, 1 waiting), 3 connections", "tcp:127.0.0.1:8787", "2 room-full", "opt-in",
+                 "rooms (total): 1 refused"):
         assert part in screen.stdout
     assert max(map(len, screen.stdout.splitlines())) <= 120 and len(screen.stdout.splitlines()) < 24
     assert json.loads(line.stdout) == await serving.api.status()
@@ -93,7 +94,8 @@ async def test_status_shows_tor_s_error_with_its_remedy_and_a_daemon_without_rol
     row["tor"] |= {"state": "bootstrapping", "percent": 14, "summary": "Handshaking\x1b[2J", "version": None,
                    "error": {"code": "tor-not-bootstrapped", "message": "no network", "remedy": "Wait."},
                    "onion": {"state": "absent", "address": None, "published_age": None,
-                             "reached_age": None, "private": False, "pow": False}}
+                             "reached_age": None, "private": False, "pow": False, "wanted": False,
+                             "probe_interval": 1800}}
     row |= {"relay": None, "peer": None, "opt_in": ["clearnet"]}
 
     async def status() -> dict:

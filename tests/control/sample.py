@@ -48,10 +48,13 @@ class SampleApi:
         return {
             "version": "0.1.0", "pid": 4242, "uptime": 3725.0, "roles": {"relay": True, "peer": True},
             "relay": {"rooms": 2, "waiting": 1, "paired": 1, "connections": 3,
-                      "listeners": ["tcp:127.0.0.1:8787"], "refused": {"room-full": 2}},
+                      "listeners": ["tcp:127.0.0.1:8787"], "refused": {"room-full": 2}, "draining": False,
+                      "max_connections": 1000, "max_rooms": 500, "access": "open", "limits_hit": [
+                          {"limit": "rooms", "scope": "total", "refused": 1, "slowed": 0}]},
             "tor": {"mode": "launch", "state": "up", "percent": 100, "summary": "Done", "version": "0.4.9.11",
                     "error": None, "onion": {"state": "up", "address": ADDRESS, "published_age": 61.0,
-                                              "reached_age": 5, "private": True, "pow": False}},
+                                              "reached_age": 5, "private": True, "pow": False,
+                                              "wanted": True, "probe_interval": 1800}},
             "peer": {"chats": len(states), "connected": states.count("connected")},
             "confinement": {"sandbox": "prefer", "landlock": 7, "why": "", "writable": ["/run/whisperd"],
                             "programs": ["/usr/bin/tor"], "no_new_privileges": True, "no_core_dump": True,

@@ -8,6 +8,8 @@ import pytest
 
 from tests.house import pages
 from whisperd.cli.ctl import build
+from whisperd.cli.health import CONDITIONS, WORDS
+from whisperd.cli.status import CHECK_SECONDS
 from whisperd.control.commands import COMMANDS, Command, Param
 from whisperd.errors import catalogue
 from whisperd.peer.links.relay import REASONS
@@ -99,3 +101,10 @@ def test_the_reasons_of_states_are_those_of_the_code():
     source = "".join(path.read_text() for path in (pages.ROOT / "whisperd/peer").rglob("*.py"))
     assert set(REASONS.values()) <= shown
     assert {reason for reason in shown if f'"{reason}"' not in source} == set()
+
+
+def test_the_page_has_every_condition_of_the_check_with_its_level():
+    assert pages.items(PAGE, "MONITORING") == list(CONDITIONS)
+    for name, condition in CONDITIONS.items():
+        assert f"{name} {WORDS[condition.level]}. {condition.help}" in pages.text(PAGE)
+    assert f"waits {CHECK_SECONDS:g} seconds" in pages.text(PAGE)

@@ -152,6 +152,8 @@ def _onion_extra(onion: Row) -> Iterator[tuple[str, str]]:
     words = ["private"] if onion["private"] else []
     if onion["reached_age"] is not None:
         words.append(f"reached through Tor {seconds(onion['reached_age'])} ago")
+    elif onion["wanted"]:
+        words.append("not yet reached through Tor" if onion["probe_interval"] else "never tried: onion.probe_interval")
     if words:
         yield "", ", ".join(words)
 
@@ -166,7 +168,13 @@ def _relay(relay: Row) -> list[tuple[str, str]]:
         fields.append(("", "draining: no room is opened any more"))
     if relay["refused"]:
         fields.append(("refused", ", ".join(f"{number} {clean(code)}" for code, number in relay["refused"].items())))
-    return fields
+    return [*fields, ("limits", ", ".join(map(_hit, relay["limits_hit"])) or "none was hit")]
+
+
+def _hit(row: Row) -> str:
+    """Return how often one limit was hit."""
+    words = [f"{number} {what}" for what in ("refused", "slowed") if (number := row[what])]
+    return f"{clean(row['limit'])} ({clean(row['scope'])}): {', '.join(words)}"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], paint: Paint) -> list[str]:

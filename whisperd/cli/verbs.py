@@ -7,15 +7,11 @@ from pathlib import Path
 
 from whisperd.cli import chat, files, onion, relay, render, settings
 from whisperd.cli.caller import Caller
+from whisperd.cli.status import status
 from whisperd.control.client import CALL_SECONDS
 from whisperd.errors import DaemonUnreachable, OnionNotPublished, TimedOut, WhisperdError
 
 STOP_SECONDS = 60.0
-
-
-def status(caller: Caller) -> None:
-    answer = caller.call("status")
-    caller.show(answer, render.status(answer, caller.paint))
 
 
 def address(caller: Caller, wait: float) -> None:

@@ -57,7 +57,7 @@ class Api:
             "pid": os.getpid(),
             "uptime": round(time.monotonic() - self._started, 1),
             "roles": {"relay": self._relay is not None, "peer": self._peer is not None},
-            "relay": self._relay.status() if self._relay else None,
+            "relay": {**self._relay.status(), "limits_hit": self._limits_hit()} if self._relay else None,
             "tor": self._tor_status(),
             "peer": await self._peer_status(),
             "confinement": self._confinement.status(),
@@ -232,7 +232,15 @@ class Api:
         return self._peer
 
     def _tor_status(self) -> Row:
-        return self._tor.status() if self._tor else TOR_OFF
+        tor = self._tor.status() if self._tor else TOR_OFF
+        onion = self._settings.config.onion
+        wanted = self._relay is not None and self._tor is not None and onion.enabled
+        return {**tor, "onion": {**tor["onion"], "wanted": wanted, "probe_interval": 60 * onion.probe_interval}}
+
+    def _limits_hit(self) -> list[Row]:
+        """Return the limits that refused or slowed down somebody, and how often."""
+        return [{name: row[name] for name in ("limit", "scope", "refused", "slowed")}
+                for row in self._relay.limits() if row["refused"] or row["slowed"]]
 
     async def _peer_status(self) -> Row | None:
         if self._peer is None:

@@ -109,8 +109,14 @@ def _wait(help: str, *, local: bool = True) -> Param:
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("status", "status", "Show what the daemon does: roles, tor, onion address, rooms, conversations.",
-            reads_only=True),
+    Command("status", "status", "Show what the daemon does: roles, tor, onion address, rooms, conversations.", (
+        Param("watch", "boolean", "Show it again and again: a screen on a terminal, otherwise one after the other.",
+              default=False, option="--watch", local=True),
+        Param("every", "number", "Seconds between two looks of --watch.", default=2, option="--every",
+              metavar="SECONDS", low=0.1, high=3_600, local=True),
+        Param("check", "boolean", "Print one line for monitoring, and exit with 0, 1, 2 or 3.", default=False,
+              option="--check", local=True),
+    ), reads_only=True),
     Command("address", "address", "Print the relay's onion address.",
             (_wait("Wait as long as this for the address to be published.", local=False),), reads_only=True),
     Command("onion.republish", "onion republish", "Publish the onion service again, at the same address.",
