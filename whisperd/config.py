@@ -135,8 +135,11 @@ KEYS: tuple[Key, ...] = (
         "places are tried."),
     Key("tor.password", "", "Password for tor's control port, where it has no cookie.", secret=True),
     Key("tor.socks", "", "SOCKS port of a tor to attach to: 'unix:/path' or 'tcp:host:port'; empty: tor is asked."),
+    Key("tor.bridges", (), "Bridges through which a launched tor enters the network, and in no other way: lines as "
+        "their operators hand them out, with the transport obfs4, snowflake or none.", secret=True),
+    Key("tor.options", (), "Further options of a launched tor, as 'NAME VALUE', out of those that TOR OPTIONS lists."),
     Key("tor.bootstrap_timeout", 180, "Seconds after which a bootstrap is reported as failed (it goes on all the "
-        "same).", 5, 3_600),
+        "same); with bridges one and a half times as many, twice with obfs4, four times with snowflake.", 5, 3_600),
     Key("onion.enabled", True, "Publish the relay as an onion service."),
     Key("onion.key", "ephemeral", "A new address at each start, or one that is kept.",
         choices=("ephemeral", "persistent")),
@@ -315,6 +318,19 @@ def _check_together(config: Config) -> None:
     if config.relay.tls_listen and not (config.relay.tls_certificate and config.relay.tls_key):
         raise ConfigError("relay.tls_listen needs relay.tls_certificate and relay.tls_key",
                           remedy="Name the PEM files of a certificate chain and its key.")
+    if config.tor.bridges or config.tor.options:
+        _check_launch(config.tor)
     if len(config.control.socket.encode()) > 107:
         raise ConfigError("control.socket is longer than the 107 bytes that a unix socket's path may have",
                           remedy="Choose a shorter path.")
+
+
+def _check_launch(tor: Section) -> None:
+    from whisperd.wire import bridge, toroptions
+
+    for line in tor.bridges:
+        bridge.parse(line)
+    toroptions.check_all(tor.options)
+    if tor.mode not in ("launch", "off"):
+        raise ConfigError(f"tor.bridges and tor.options are for a launched tor, and tor.mode is '{tor.mode}'",
+                          remedy="Put them into the torrc of the tor that runs, or set tor.mode = 'launch'.")

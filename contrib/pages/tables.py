@@ -21,6 +21,7 @@ from whisperd.plugin.conformance import KEX_CHECKS, NEGOTIATION_CHECKS, RATCHET_
 from whisperd.plugin.conformance.report import Checks
 from whisperd.relay.metrics import METRICS
 from whisperd.wire.codes import ERRORS
+from whisperd.wire.toroptions import OPTIONS
 
 Lines = list[str]
 
@@ -56,6 +57,12 @@ def _kind(key: Key) -> str:
     if key.low is not None or key.high is not None:
         kind += f" from {key.low} to {key.high}"
     return f"{kind}; default {json.dumps(key.default)}"
+
+
+def tor_options() -> Lines:
+    """Return every option that tor.options may have, with what it may be."""
+    return tagged((f"Ic {option.name}", prose(f"{option.help} {option.shape[0].upper()}{option.shape[1:]}."))
+                  for option in OPTIONS.values())
 
 
 # -- whisperctl(1) ----------------------------------------------------------------------------------------------------
@@ -226,6 +233,7 @@ def metrics() -> Lines:
 #: What may stand behind ``.\" BEGIN``.
 TABLES: dict[str, Callable[[], Lines]] = {
     **{f"keys {section}": partial(keys, section) for section in _sections()},
+    "tor options": tor_options,
     "commands": verbs,
     "exit statuses": statuses,
     "status checks": conditions,

@@ -8,6 +8,7 @@ import pytest
 
 from tests.house import pages
 from whisperd.config import AT_START, KEYS, LIVE, Key, load
+from whisperd.wire.toroptions import OPTIONS
 
 PAGE = "whisperd.toml.5"
 
@@ -62,3 +63,9 @@ def test_every_example_loads(tmp_path):
         path.write_text(document)
         assert load(path).flat().keys() == {key.name for key in KEYS}
         assert tomllib.loads(document)
+
+
+def test_every_option_of_a_launched_tor_is_listed_and_no_other():
+    assert pages.items(PAGE, "TOR OPTIONS") == list(OPTIONS)
+    for option in OPTIONS.values():
+        assert f"{option.name} {option.help} {option.shape[0].upper()}{option.shape[1:]}." in pages.text(PAGE)

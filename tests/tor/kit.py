@@ -80,7 +80,7 @@ class OwnTor:
     """A tor with a torrc of the test's own, whose process can be killed and started again."""
 
     def __init__(self, reactor: Any, folder: Path, lines: list[str]) -> None:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         self._reactor = reactor
         self._text = "\n".join([f"DataDirectory {folder / 'data'}", "Log notice stdout", *lines]) + "\n"
         self._process: Any = None

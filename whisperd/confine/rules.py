@@ -13,6 +13,7 @@ from whisperd.config import Config
 from whisperd.confine.programs import needed_to_run
 from whisperd.control.place import SocketPlace
 from whisperd.relay.listeners import socket_path
+from whisperd.wire import bridge
 
 #: Most bytes of a unix socket's path, and the longest name that a launched tor's socket has below its folder's parent.
 _LONGEST = 107
@@ -38,8 +39,16 @@ def rules_for(config: Config) -> Rules:
     for folder in folders:
         with suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    programs = needed_to_run(config.tor.binary) if config.tor.mode == "launch" else []
+    programs = [path for name in _programs(config) for path in needed_to_run(name)]
     return Rules(frozenset(folders | {Path(os.devnull)}), frozenset(programs))
+
+
+def _programs(config: Config) -> Iterator[str]:
+    """Yield what is run: a tor, and what that tor runs for its bridges."""
+    if config.tor.mode == "launch":
+        yield config.tor.binary
+        for transport in {bridge.parse(line).transport for line in config.tor.bridges} - {None}:
+            yield from transport.programs if transport else ()
 
 
 def _temporary_folder() -> list[Path]:

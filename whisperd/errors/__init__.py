@@ -81,6 +81,7 @@ from whisperd.errors.tor import (
     TorNotBootstrapped,
     TorNotInstalled,
     TorUnavailable,
+    TransportNotInstalled,
 )
 
 __all__ = [
@@ -139,6 +140,7 @@ __all__ = [
     "TorNotBootstrapped",
     "TorNotInstalled",
     "TorUnavailable",
+    "TransportNotInstalled",
     "UsageError",
     "WhisperdError",
     "WrongSecret",

@@ -103,6 +103,13 @@ class CredentialMalformed(WhisperdError):
     remedy = "Copy the whole line again: ADDRESS:descriptor:x25519:KEY."
 
 
+class TransportNotInstalled(WhisperdError):
+    code = "transport-not-installed"
+    exit_status = 84
+    summary = "the program that disguises the traffic to a bridge is not on this machine"
+    remedy = "Install it ('apt install obfs4proxy' or 'apt install snowflake-client')."
+
+
 class TestnetFailed(WhisperdError):
     __test__ = False
     code = "testnet-failed"

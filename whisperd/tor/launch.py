@@ -21,6 +21,8 @@ from twisted.python.failure import Failure
 from whisperd.errors import ConfigError, TorControlUnreachable, TorNotInstalled
 from whisperd.tor import torrc
 from whisperd.tor.sockets import SocketsFolder
+from whisperd.tor.transports import bridge_lines
+from whisperd.wire import toroptions
 
 #: Seconds until tor's control socket has to be there, and that it has to end by itself.
 START_TIMEOUT = 30.0
@@ -42,6 +44,11 @@ class LaunchedTor:
         self.pid: int = process.transport.pid
         self._folder = folder
         self._process = process
+
+    @property
+    def complaint(self) -> str:
+        """What it warned of last, or nothing."""
+        return self._process.complaint
 
     async def why_gone(self, reactor: Any) -> TorControlUnreachable | None:
         """Return why the process has ended, in tor's own words, or None when it runs on for another second."""
@@ -69,12 +76,13 @@ async def launch(settings: Any, *, reactor: Any, runtime: Path | None = None) ->
     """Start the tor that ``settings`` (the section ``tor``) describes, and return it when its control socket is open.
 
     ``runtime`` is the folder below which its sockets are put, None or one that cannot be used: the temporary folder.
-    Raises TorNotInstalled, ConfigError, TorControlUnreachable with tor's own complaint.
+    Raises TorNotInstalled, TransportNotInstalled, ConfigError, TorControlUnreachable with tor's own complaint.
     """
     program = shutil.which(settings.binary)
     if not program:
         raise TorNotInstalled(f"there is no program '{settings.binary}' in PATH")
     network = torrc.network_lines(Path(settings.network)) if settings.network else []
+    network += bridge_lines(settings.bridges) + toroptions.check_all(settings.options)
     data = _data_directory(Path(settings.data_dir))
     folder = SocketsFolder(runtime)
     process = TorProcess("\n".join(_torrc(folder.path, data) + network) + "\n")
@@ -137,6 +145,11 @@ class TorProcess(ProcessProtocol):
         self._complaints: list[str] = []
         self.end: TorControlUnreachable | None = None
         self._waiting: list[Deferred[None]] = []
+
+    @property
+    def complaint(self) -> str:
+        """The last of tor's warnings, or nothing."""
+        return self._complaints[-1] if self._complaints else ""
 
     def when_ended(self) -> Deferred[None]:
         """Return a Deferred that fires when the process is gone."""

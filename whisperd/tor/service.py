@@ -32,6 +32,7 @@ from whisperd.tor.private import Private
 from whisperd.tor.probe import Probe
 from whisperd.tor.publish import Publisher
 from whisperd.tor.pulse import until_gone
+from whisperd.tor.transports import patience
 
 
 class TorService(Service):
@@ -187,7 +188,8 @@ class TorService(Service):
 
     async def _hold(self, place: str, socks: str, owned: LaunchedTor | None = None) -> None:
         control = await attach(place, reactor=self._reactor, password=self._config.tor.password)
-        overdue = self._reactor.callLater(self._config.tor.bootstrap_timeout, self._bootstrap_overdue)
+        overdue = self._reactor.callLater(patience(self._config.tor.bootstrap_timeout, self._config.tor.bridges),
+                                          self._bootstrap_overdue, owned)
         try:
             if owned:
                 # Tor ends at once when this connection does, even if this process is killed.
@@ -248,9 +250,10 @@ class TorService(Service):
         self._publisher.tor_lost()
         self._enter("lost", Phase(0, "", ""))
 
-    def _bootstrap_overdue(self) -> None:
+    def _bootstrap_overdue(self, owned: LaunchedTor | None) -> None:
         if self._state != "up":
-            words = self._phase.warning or self._phase.summary
+            known = (self._phase.summary, owned.complaint if owned else "")
+            words = self._phase.warning or "; ".join(filter(None, known))
             self._note_error(TorNotBootstrapped(f"tor has not reached its network yet: {self._phase.percent} percent"
                                                 + (f", {words}" if words else "")))
 
