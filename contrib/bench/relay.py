@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -19,6 +18,7 @@ from contrib.bench.daemons import Started, autobahn_relay, whisperd_relay
 from contrib.bench.dialects import Meeting, PeerJs, Whisper, Whisperd
 from contrib.bench.harness import Round, Row, interleave
 from contrib.bench.relay_crowd import Crowd
+from contrib.setup.pgo import with_pgo
 
 ROUNDS = 9
 WARM_UP = 5
@@ -32,7 +32,7 @@ DIALECTS: dict[str, tuple[Meeting, str | None]] = {"WH15P3R": (Whisper, None), "
 
 def measure() -> list[Row]:
     """Load all relays in turns."""
-    print(f"    Python {sys.version.split()[0]}, {_kind()}: {sys.executable}")
+    print(f"    Python {sys.version.split()[0]}, built with{'' if with_pgo() else 'out'} PGO: {sys.executable}")
     missing = node_peers.install()
     print(f"    Node: {missing or node_peers.version()}")
     with _one_core():
@@ -68,11 +68,6 @@ def _warm_up(relays: dict[str, Started]) -> None:
             load = relay_loads.ping_pong(relay, meet, 300, 1)
             for _ in range(WARM_UP):
                 load()
-
-
-def _kind() -> str:
-    options = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    return "built with PGO" if "--enable-optimizations" in options else "built without PGO"
 
 
 def _processor(relays: dict[str, Started], dialect: str) -> list[Row]:
