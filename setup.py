@@ -26,6 +26,7 @@ REQUIRES = [
     "prompt_toolkit>=3.0.50,<4",
     "segno>=1.6,<2",
     "mnemonic>=0.21,<0.22",
+    "argon2-cffi>=23.1,<26",
 ]
 
 EXTRAS = {

@@ -189,6 +189,8 @@ class IStore(Interface):
 
     name = Attribute("str: 'memory' or 'sealed'")
 
+    durable = Attribute("bool: whether what is put outlives the process")
+
     def get(collection, key):
         """Return the bytes kept under ``key`` in ``collection``, or None."""
 
@@ -203,3 +205,6 @@ class IStore(Interface):
 
     def wipe():
         """Forget everything."""
+
+    def together():
+        """Return a context manager: what is put and deleted inside is kept as one, or not at all."""

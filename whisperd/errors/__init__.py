@@ -65,6 +65,18 @@ from whisperd.errors.relay import (
     RelayRefused,
     RoomFull,
 )
+from whisperd.errors.store import (
+    StateRolledBack,
+    StoreAbsent,
+    StoreBusy,
+    StoreDamaged,
+    StoreFailed,
+    StoreKeyMissing,
+    StoreLocked,
+    StoreNotEmpty,
+    StoreUnusable,
+    WrongPassphrase,
+)
 from whisperd.errors.tor import (
     CredentialMalformed,
     CredentialRefused,
@@ -128,6 +140,15 @@ __all__ = [
     "RelayRefused",
     "RoleDisabled",
     "RoomFull",
+    "StateRolledBack",
+    "StoreAbsent",
+    "StoreBusy",
+    "StoreDamaged",
+    "StoreFailed",
+    "StoreKeyMissing",
+    "StoreLocked",
+    "StoreNotEmpty",
+    "StoreUnusable",
     "TestnetFailed",
     "TimedOut",
     "TooLate",
@@ -143,6 +164,7 @@ __all__ = [
     "TransportNotInstalled",
     "UsageError",
     "WhisperdError",
+    "WrongPassphrase",
     "WrongSecret",
     "catalogue",
 ]

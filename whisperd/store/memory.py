@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from zope.interface import implementer
 
 from whisperd.interfaces import IStore
@@ -12,6 +15,7 @@ class MemoryStore:
     """Keeps bytes by collection and key in memory, and overwrites what it forgets."""
 
     name = "memory"
+    durable = False
 
     def __init__(self) -> None:
         self._collections: dict[str, dict[str, bytearray]] = {}
@@ -42,3 +46,8 @@ class MemoryStore:
             for key in self.keys(collection):
                 self.delete(collection, key)
         self._collections.clear()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Nothing can come in between: what is put in memory is kept at once."""
+        yield
