@@ -26,7 +26,7 @@ test: test-setup ## run all tests, those on the private Tor network included
 	@$(BIN)/pytest
 
 test-setup: $(VENV)/.stamp-test ## bring in what the tests need, and stop there
-	@$(NEEDS) tor mandoc shellcheck systemd-analyze strace unshare zsh fish tmux obfs4proxy snowflake-client
+	@$(NEEDS) tor mandoc shellcheck systemd-analyze strace unshare zsh fish tmux nginx haproxy obfs4proxy snowflake-client
 
 lint: $(VENV)/.stamp-test ## check style, types, shell scripts and man pages
 	@$(NEEDS) mandoc shellcheck

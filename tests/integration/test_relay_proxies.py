@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,8 +31,6 @@ def run() -> Iterator:
     running: list[subprocess.Popen[bytes]] = []
 
     def begin(*command: str) -> None:
-        if shutil.which(command[0]) is None:
-            pytest.skip(f"{command[0]} is not installed")
         running.append(subprocess.Popen(command))
 
     yield begin
