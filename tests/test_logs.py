@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 
@@ -27,7 +28,25 @@ def test_a_line_has_time_level_event_and_fields(stream):
 def test_the_journal_adds_the_time_itself(stream):
     logs.configure(level="info", stream=stream, journal=True)
     logs.note("relay-listening", listeners=1)
-    assert stream.getvalue() == "info relay-listening listeners=1\n"
+    assert stream.getvalue() == "<6>info relay-listening listeners=1\n"
+
+
+@pytest.mark.parametrize(("event", "priority"), [("control-refused", 4), ("daemon-failed", 3), ("chat-state", 7)])
+def test_the_journal_is_told_the_priority(stream, event, priority):
+    logs.configure(level="debug", stream=stream, journal=True)
+    logs.note(event)
+    assert stream.getvalue().startswith(f"<{priority}>{logs.EVENTS[event].level} {event}")
+
+
+def test_the_journal_is_recognised_by_what_the_service_manager_names():
+    reading, writing = os.pipe()
+    status = os.fstat(writing)
+    assert logs.goes_to_journal({"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}, writing)
+    assert not logs.goes_to_journal({"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino + 1}"}, writing)
+    assert not logs.goes_to_journal({}, writing)
+    os.close(reading)
+    os.close(writing)
+    assert not logs.goes_to_journal({"JOURNAL_STREAM": "8:9"}, writing)
 
 
 def test_an_unknown_event_cannot_be_logged(stream):

@@ -81,7 +81,8 @@ KEYS: tuple[Key, ...] = (
     Key("control.group", "", "Group that owns the control socket and may administer; empty: the daemon's own user and "
         "root only."),
     Key("log.level", "info", "Least severity that is logged.", choices=("debug", "info", "warning", "error")),
-    Key("log.journal", False, "Log one line of key=value pairs without time stamps, for a service manager's journal."),
+    Key("log.journal", False, "Log without time stamps and with the priority before each line, as the journal wants "
+        "it; on by itself where standard error is the journal."),
     Key("relay.enabled", True, "Serve the relay role."),
     Key("relay.listen", ("tcp:8787:interface=127.0.0.1",), "Listeners, as Twisted endpoint strings."),
     Key("relay.max_connections", 0, "Most connections at a time, over all listeners; 0: as many as the limit on open "

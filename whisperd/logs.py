@@ -3,17 +3,26 @@
 Anything else cannot be logged: no code, room, address, payload or key has a field to go into. Values are whole
 numbers, booleans, or words of at most 40 characters out of a-z, 0-9 and '-'. Free text that comes from Twisted,
 autobahn or txtorcon never reaches the log; of a failure only the exception's type and place are kept.
+
+Lines go to a stream, and to those who follow the log; the last RECENT of them are kept in memory for these.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
 import traceback
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+#: Most lines that are kept for those who follow the log.
+RECENT = 1_000
+#: The priorities by which the journal sorts lines that begin with them. [sd-daemon(3)]
+PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3}
 LEVELS = ("debug", "info", "warning", "error")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
@@ -27,11 +36,31 @@ class LogEvent:
     fields: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Line:
+    """One line that was written: unix seconds, severity, event, and the fields as they may be shown."""
+
+    time: float
+    level: str
+    event: str
+    fields: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join([self.level, self.event, *(f"{name}={value}" for name, value in self.fields)])
+
+    @property
+    def stamp(self) -> str:
+        """The time in UTC, to the second."""
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.time))
+
+
 EVENTS: dict[str, LogEvent] = {
     "daemon-started": LogEvent("info", "The daemon serves its control socket.", ("version", "relay", "peer")),
     "daemon-stopping": LogEvent("info", "The daemon was asked to stop.", ("signal",)),
     "daemon-failed": LogEvent("error", "The daemon could not start or go on.", ("code",)),
     "control-refused": LogEvent("warning", "A local user without the right used the control socket.", ("uid",)),
+    "control-dropped": LogEvent("warning", "A local user followed the log, did not read it, and was cut off.",
+                                ("uid",)),
     "relay-listening": LogEvent("info", "The relay accepts connections.", ("listeners",)),
     "relay-refused": LogEvent("debug", "The relay refused a connection or a frame.", ("code",)),
     "relay-room-expired": LogEvent("debug", "A room that was not paired expired."),
@@ -48,12 +77,14 @@ EVENTS: dict[str, LogEvent] = {
 _threshold = LEVELS.index("info")
 _stream: TextIO = sys.stderr
 _journal = False
+_recent: deque[Line] = deque(maxlen=RECENT)
+_followers: dict[object, Callable[[Line], None]] = {}
 
 
 def configure(*, level: str = "info", stream: TextIO | None = None, journal: bool = False) -> None:
     """Set the least level that is written, where to, and whether the journal adds the time itself."""
-    global _threshold, _stream, _journal
-    _threshold = LEVELS.index(level)
+    global _stream, _journal
+    set_level(level)
     _stream = stream if stream is not None else sys.stderr
     _journal = journal
 
@@ -64,17 +95,45 @@ def set_level(level: str) -> None:
     _threshold = LEVELS.index(level)
 
 
+def goes_to_journal(environment: Mapping[str, str], descriptor: int = 2) -> bool:
+    """Return whether a descriptor is the journal's stream that the service manager names. [systemd.exec(5)]"""
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return False
+    return environment.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
 def note(event: str, **fields: int | bool | str) -> None:
     """Write one line; raises KeyError or ValueError when the event or a field is not in the closed set."""
     kind = EVENTS[event]
     unknown = set(fields) - set(kind.fields)
     if unknown:
         raise KeyError(f"log event {event} has no field {', '.join(sorted(unknown))}")
-    line = " ".join([event, *(f"{name}={_safe(value)}" for name, value in fields.items())])
+    line = Line(time.time(), kind.level, event, tuple((name, _safe(value)) for name, value in fields.items()))
     if LEVELS.index(kind.level) < _threshold:
         return
-    stamp = "" if _journal else time.strftime("%Y-%m-%dT%H:%M:%SZ ", time.gmtime())
-    print(f"{stamp}{kind.level} {line}", file=_stream, flush=True)
+    lead = f"<{PRIORITIES[kind.level]}>" if _journal else f"{line.stamp} "
+    print(f"{lead}{line}", file=_stream, flush=True)
+    _recent.append(line)
+    for tell in list(_followers.values()):
+        tell(line)
+
+
+def recent(level: str, most: int) -> list[Line]:
+    """Return the last lines of at least this severity, ``most`` at most, the oldest first."""
+    wanted = [line for line in _recent if LEVELS.index(line.level) >= LEVELS.index(level)]
+    return wanted[len(wanted) - min(most, len(wanted)):]
+
+
+def follow(tell: Callable[[Line], None]) -> Callable[[], None]:
+    """Call ``tell`` with each line that is written from now on, in whatever thread; return what ends it.
+
+    It must return at once, must not raise, and has to bound what it keeps.
+    """
+    key = object()
+    _followers[key] = tell
+    return lambda: _followers.pop(key, None) and None
 
 
 def unexpected(error: BaseException) -> None:

@@ -8,18 +8,19 @@ _whisperctl() {
         if [[ $skip == --socket ]]; then socket=(--socket "$word"); fi
         if [[ -n $skip ]]; then skip=""; continue; fi
         case $word in
-            --access|--after|--config|--every|--expires|--floor|--hours|--name|--relay|--socket|--uses|--wait) skip=$word ;;
+            --access|--after|--config|--every|--expires|--floor|--hours|--level|--lines|--name|--relay|--socket|--uses|--wait) skip=$word ;;
             -*) ;;
-            *) case $verb in ""|"onion"|"onion client"|"tor"|"tor credential"|"chat"|"relay"|"access"|"config"|"plugins") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
+            *) case $verb in ""|"onion"|"onion client"|"tor"|"tor credential"|"chat"|"relay"|"access"|"log"|"config"|"plugins") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
         esac
     done
     case $previous in
         --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --floor) mapfile -t COMPREPLY < <(compgen -W "standard enhanced quantum-resistant" -- "$current"); return ;;
-        --access|--after|--config|--every|--expires|--hours|--name|--relay|--uses|--wait) COMPREPLY=(); return ;;
+        --level) mapfile -t COMPREPLY < <(compgen -W "debug info warning error" -- "$current"); return ;;
+        --access|--after|--config|--every|--expires|--hours|--lines|--name|--relay|--uses|--wait) COMPREPLY=(); return ;;
     esac
     case $verb in
-        "") words="status address onion tor chat relay access metrics reload config plugins doctor stop --socket --json --help --version" ;;
+        "") words="status address onion tor chat relay access metrics reload log config plugins doctor stop --socket --json --help --version" ;;
         "onion") words="republish client --socket --json --help" ;;
         "onion client") words="add list remove --socket --json --help" ;;
         "tor") words="newnym credential --socket --json --help" ;;
@@ -27,6 +28,7 @@ _whisperctl() {
         "chat") words="invite join list send watch open send-file accept refuse cancel files verify end history --socket --json --help" ;;
         "relay") words="limits drain resume --socket --json --help" ;;
         "access") words="issue list revoke --socket --json --help" ;;
+        "log") words="follow --socket --json --help" ;;
         "config") words="show diff check --socket --json --help" ;;
         "plugins") words="check --socket --json --help" ;;
         "status") words="--watch --every --check --socket --json --help" ;;
@@ -61,6 +63,7 @@ _whisperctl() {
         "access revoke") words="--socket --json --help" ;;
         "metrics") words="--socket --json --help" ;;
         "reload") words="--socket --json --help" ;;
+        "log follow") words="--level --lines --socket --json --help" ;;
         "config show") words="--socket --json --help" ;;
         "config diff") words="--socket --json --help" ;;
         "config check") words="--socket --json --help" ;;

@@ -7,7 +7,7 @@ function __whisperctl_verb
     for word in $words
         if set -q skip[1]
             set -e skip
-        else if contains -- $word --access --after --config --every --expires --floor --hours --name --relay --socket --uses --wait
+        else if contains -- $word --access --after --config --every --expires --floor --hours --level --lines --name --relay --socket --uses --wait
             set skip yes
         else if not string match -q -- "-*" $word
             set -a verb $word
@@ -36,6 +36,7 @@ complete -c whisperctl -n '__whisperctl_at ""' -a relay -d 'Limits, and the end 
 complete -c whisperctl -n '__whisperctl_at ""' -a access -d 'Codes for those who may use the relay.'
 complete -c whisperctl -n '__whisperctl_at ""' -a metrics -d 'Print what the relay counts, as Prometheus reads it.'
 complete -c whisperctl -n '__whisperctl_at ""' -a reload -d 'Read the configuration again, and put into force what needs no restart.'
+complete -c whisperctl -n '__whisperctl_at ""' -a log -d 'What the daemon logs.'
 complete -c whisperctl -n '__whisperctl_at ""' -a config -d 'The configuration in force, and the one in the file.'
 complete -c whisperctl -n '__whisperctl_at ""' -a plugins -d 'List the key exchanges and ratchets that this daemon has.'
 complete -c whisperctl -n '__whisperctl_at ""' -a doctor -d 'Examine tor, the clock and the onion service, and say what mends each fault.'
@@ -70,6 +71,7 @@ complete -c whisperctl -n '__whisperctl_at "relay"' -a resume -d 'Let rooms be o
 complete -c whisperctl -n '__whisperctl_at "access"' -a issue -d 'Make an access code for the relay, which is shown this once.'
 complete -c whisperctl -n '__whisperctl_at "access"' -a list -d 'List the access codes that are good, without the codes.'
 complete -c whisperctl -n '__whisperctl_at "access"' -a revoke -d 'Make an access code worth nothing.'
+complete -c whisperctl -n '__whisperctl_at "log"' -a follow -d 'Print the last lines of the daemon\'s log, then each as it is written.'
 complete -c whisperctl -n '__whisperctl_at "config"' -a show -d 'Show the configuration in force, and where each value comes from; secrets are not shown.'
 complete -c whisperctl -n '__whisperctl_at "config"' -a diff -d 'Show what is in the file and not in force, and whether \'reload\' or a restart puts it into force.'
 complete -c whisperctl -n '__whisperctl_at "config"' -a check -d 'Read a configuration file without a daemon, and name the first mistake in it.'
@@ -108,6 +110,8 @@ complete -c whisperctl -n '__whisperctl_in "relay drain"' -l stop -d 'Stop the d
 complete -c whisperctl -n '__whisperctl_in "relay drain"' -l wait -x -d 'Wait as long as this until no room is left.'
 complete -c whisperctl -n '__whisperctl_in "access issue"' -l uses -x -d 'Joins that it is good for.'
 complete -c whisperctl -n '__whisperctl_in "access issue"' -l hours -x -d 'Hours until it expires.'
+complete -c whisperctl -n '__whisperctl_in "log follow"' -l level -x -a 'debug info warning error' -d 'Least severity that is shown; nothing below log.level is.'
+complete -c whisperctl -n '__whisperctl_in "log follow"' -l lines -x -d 'Lines from before that are shown first.'
 complete -c whisperctl -n '__whisperctl_in "plugins check"' -l thorough -d 'Change every byte of each value instead of some 128, and walk longer; minutes.'
 complete -c whisperctl -n '__whisperctl_in "doctor"' -l config -x -d 'Configuration file of the daemon, instead of the usual place.'
 complete -c whisperctl -n '__whisperctl_in "stop"' -l wait -x -d 'Wait as long as this, instead of 60 seconds.'

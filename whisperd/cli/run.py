@@ -71,7 +71,8 @@ def _log_level(config: Config, show_invite: bool) -> str:
 def run_daemon(config: Config, *, show_invite: bool) -> int:
     """Run a daemon with this configuration until it is told to stop; return the exit status."""
     confinement = confine(config)
-    logs.configure(level=_log_level(config, show_invite), journal=config.log.journal)
+    journal = config.log.journal or logs.goes_to_journal(os.environ)
+    logs.configure(level=_log_level(config, show_invite), journal=journal)
     logs.adopt_twisted()
     install()
     from twisted.internet import reactor

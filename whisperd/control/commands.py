@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from whisperd.errors import UsageError
+from whisperd.logs import LEVELS as LOG_LEVELS
+from whisperd.logs import RECENT
 
 Scalar = bool | int | float | str
 
@@ -212,6 +214,12 @@ COMMANDS: tuple[Command, ...] = (
     )),
     Command("metrics", "metrics", "Print what the relay counts, as Prometheus reads it.", reads_only=True),
     Command("reload", "reload", "Read the configuration again, and put into force what needs no restart."),
+    Command("log.follow", "log follow", "Print the last lines of the daemon's log, then each as it is written.", (
+        Param("level", "string", "Least severity that is shown; nothing below log.level is.", option="--level",
+              metavar="LEVEL", choices=LOG_LEVELS, default="debug"),
+        Param("lines", "integer", "Lines from before that are shown first.", default=10, option="--lines",
+              metavar="NUMBER", low=0, high=RECENT),
+    ), reads_only=True),
     Command("config.show", "config show", "Show the configuration in force, and where each value comes from; secrets "
             "are not shown.", reads_only=True),
     Command("config.diff", "config diff", "Show what is in the file and not in force, and whether 'reload' or a "
@@ -242,10 +250,11 @@ GROUPS: dict[str, str] = {"chat": "Invite, join, talk, send files, verify, end."
                           "tor credential": "What opens private onion services of others.",
                           "relay": "Limits, and the end of a relay that is in use.",
                           "config": "The configuration in force, and the one in the file.",
+                          "log": "What the daemon logs.",
                           "access": "Codes for those who may use the relay."}
 
 #: The rows that the control socket serves, by method.
 METHODS: dict[str, Command] = {command.method: command for command in COMMANDS if command.method}
 
-#: The one method that the control server answers itself; all others are the daemon's.
-SUBSCRIBE = "events.subscribe"
+#: The methods that the control server answers itself; all others are the daemon's.
+SUBSCRIBE, FOLLOW = "events.subscribe", "log.follow"

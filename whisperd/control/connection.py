@@ -15,7 +15,8 @@ from zope.interface import implementer
 
 from whisperd import logs
 from whisperd.control.access import Peer
-from whisperd.control.commands import METHODS, SUBSCRIBE, Command
+from whisperd.control.commands import FOLLOW, METHODS, SUBSCRIBE, Command
+from whisperd.control.following import Following
 from whisperd.errors import PermissionRefused, UsageError, WhisperdError
 from whisperd.wire import control
 from whisperd.wire.control import Fault, Lines, LineTooLong, Request
@@ -48,6 +49,7 @@ class ControlConnection(Protocol):
         self._started = 0
         self._descriptors: list[int] = []
         self._unsubscribe: Callable[[], None] | None = None
+        self._following: Following | None = None
         self._slow = False
         self._unsent = 0
         self._closing: Any = None
@@ -146,6 +148,8 @@ class ControlConnection(Protocol):
         try:
             if command.method == SUBSCRIBE:
                 result = self._watch(**params)
+            elif command.method == FOLLOW:
+                result = self._follow(**params)
             else:
                 result = await getattr(self.server.api, command.attribute)(**params)
             line = _result_line(identity, result, pages=command.pages)
@@ -167,15 +171,31 @@ class ControlConnection(Protocol):
     def _watch(self, chat: str) -> dict[str, bool]:
         self._stop_watching()
         try:
-            self._unsubscribe = self.server.bus.subscribe(self._tell, chat)
+            self._unsubscribe = self.server.bus.subscribe(self.tell, chat)
         except OverflowError:
             raise UsageError("too many clients watch already", remedy="Close some of them.") from None
         return {"subscribed": True}
 
-    def _tell(self, event: control.Event) -> None:
+    def _follow(self, level: str, lines: int) -> dict[str, bool]:
+        if self._following is not None:
+            self._following.stop()
+        self._following = Following(self, level, lines)
+        self.server.reactor.callLater(0, self._following.start)  # behind the answer
+        return {"following": True}
+
+    @property
+    def slow(self) -> bool:
+        """Whether what was written waits for the client."""
+        return self._slow
+
+    def tell(self, event: control.Event) -> None:
+        """Write one notification."""
         self._send(control.encode_event(event))
 
     def _stop_watching(self) -> None:
+        if self._following is not None:
+            self._following.stop()
+            self._following = None
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
@@ -197,6 +217,8 @@ class ControlConnection(Protocol):
     def resumeProducing(self) -> None:
         self._slow = False
         self._unsent = 0
+        if self._following is not None:
+            self._following.caught_up()
 
     def stopProducing(self) -> None:
         self._slow = True

@@ -44,6 +44,10 @@ EVENTS: dict[str, Event] = {
                            ("chat", "file", "size", "moved", "rate", "remaining")),
     "chat-error": Event("Something failed in a conversation: an error's code, message and remedy.",
                         ("chat", "code", "message", "remedy")),
+    "log-line": Event("A line of the log, for those only who asked by log.follow; 'fields' is an object of words.",
+                      ("time", "level", "kind", "fields")),
+    "log-dropped": Event("This client did not read the log that it follows; 'lines' were not sent, and it is closed.",
+                         ("lines",)),
     "daemon-stopping": Event("The daemon stops; nothing comes after this."),
 }
 

@@ -8,6 +8,7 @@ Each family stands in a file of its own; all are imported from here.
 
 from __future__ import annotations
 
+from whisperd.errors.administration import LogDropped
 from whisperd.errors.base import WhisperdError
 from whisperd.errors.control import (
     AddressInUse,
@@ -125,6 +126,7 @@ __all__ = [
     "InviteUsed",
     "InviteVersionUnknown",
     "KeyExchangeRefused",
+    "LogDropped",
     "MessageRejected",
     "MessageTooLarge",
     "NoDownloads",
