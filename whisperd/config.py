@@ -162,7 +162,8 @@ KEYS: tuple[Key, ...] = (
         "that something listens there: for tests and rehearsals."),
     Key("peer.floor", "enhanced", "Lowest security level that is accepted.",
         choices=("standard", "enhanced", "quantum-resistant")),
-    Key("peer.kex", ("pqxdh-25519-mlkem1024-mldsa87", "pqxdh-25519-mlkem1024"), "Key exchanges to offer, best first."),
+    Key("peer.kex", ("pqxdh-25519-mlkem1024-mldsa87", "pqxdh-25519-mlkem1024", "cpace-25519"), "Key exchanges to "
+        "offer, best first; one that needs a spoken code is offered where there is one, and then alone."),
     Key("peer.ratchet", ("triple-cascade", "triple", "double-he"), "Ratchets to offer, best first."),
     Key("peer.invite_expiry", 3_600, "Seconds that an invite lives.", 60, 604_800),
     Key("peer.max_chats", 64, "Most conversations at a time, open invites included.", 1, 4_096),

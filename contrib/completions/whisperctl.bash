@@ -8,7 +8,7 @@ _whisperctl() {
         if [[ $skip == --socket ]]; then socket=(--socket "$word"); fi
         if [[ -n $skip ]]; then skip=""; continue; fi
         case $word in
-            --access|--after|--config|--every|--expires|--floor|--hours|--level|--lines|--name|--relay|--socket|--uses|--wait) skip=$word ;;
+            --access|--after|--code|--config|--every|--expires|--floor|--hours|--level|--lines|--name|--relay|--socket|--uses|--wait) skip=$word ;;
             -*) ;;
             *) case $verb in ""|"onion"|"onion client"|"tor"|"tor credential"|"chat"|"relay"|"access"|"log"|"config"|"plugins") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
         esac
@@ -17,7 +17,7 @@ _whisperctl() {
         --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --floor) mapfile -t COMPREPLY < <(compgen -W "standard enhanced quantum-resistant" -- "$current"); return ;;
         --level) mapfile -t COMPREPLY < <(compgen -W "debug info warning error" -- "$current"); return ;;
-        --access|--after|--config|--every|--expires|--hours|--lines|--name|--relay|--uses|--wait) COMPREPLY=(); return ;;
+        --access|--after|--code|--config|--every|--expires|--hours|--lines|--name|--relay|--uses|--wait) COMPREPLY=(); return ;;
     esac
     case $verb in
         "") words="status address onion tor chat relay access metrics reload log config plugins doctor stop --socket --json --help --version" ;;
@@ -41,8 +41,8 @@ _whisperctl() {
         "tor credential add") words="--socket --json --help" ;;
         "tor credential list") words="--socket --json --help" ;;
         "tor credential remove") words="--socket --json --help" ;;
-        "chat invite") words="--relay --expires --floor --access --qr --no-qr --socket --json --help" ;;
-        "chat join") words="--access --wait --socket --json --help" ;;
+        "chat invite") words="--relay --expires --floor --access --code --qr --no-qr --socket --json --help" ;;
+        "chat join") words="--access --code --relay --wait --socket --json --help" ;;
         "chat list") words="--socket --json --help" ;;
         "chat send") words="--wait --socket --json --help" ;;
         "chat watch") words="--socket --json --help" ;;

@@ -7,7 +7,7 @@ function __whisperctl_verb
     for word in $words
         if set -q skip[1]
             set -e skip
-        else if contains -- $word --access --after --config --every --expires --floor --hours --level --lines --name --relay --socket --uses --wait
+        else if contains -- $word --access --after --code --config --every --expires --floor --hours --level --lines --name --relay --socket --uses --wait
             set skip yes
         else if not string match -q -- "-*" $word
             set -a verb $word
@@ -52,7 +52,7 @@ complete -c whisperctl -n '__whisperctl_at "tor credential"' -a add -d 'Open a p
 complete -c whisperctl -n '__whisperctl_at "tor credential"' -a list -d 'List the addresses that the credentials held here open.'
 complete -c whisperctl -n '__whisperctl_at "tor credential"' -a remove -d 'Forget the credential for an address.'
 complete -c whisperctl -n '__whisperctl_at "chat"' -a invite -d 'Make an invite link, for one person to join a new conversation.'
-complete -c whisperctl -n '__whisperctl_at "chat"' -a join -d 'Join a conversation by its invite link.'
+complete -c whisperctl -n '__whisperctl_at "chat"' -a join -d 'Join a conversation by its invite link, or by its spoken code.'
 complete -c whisperctl -n '__whisperctl_at "chat"' -a list -d 'List the conversations and their states.'
 complete -c whisperctl -n '__whisperctl_at "chat"' -a send -d 'Send a message; it is queued while the other side is away.'
 complete -c whisperctl -n '__whisperctl_at "chat"' -a watch -d 'Print what was said, then everything that happens, a line each.'
@@ -85,9 +85,12 @@ complete -c whisperctl -n '__whisperctl_in "chat invite"' -l relay -x -d 'Relay 
 complete -c whisperctl -n '__whisperctl_in "chat invite"' -l expires -x -d 'Seconds that the invite lives, instead of what is configured.'
 complete -c whisperctl -n '__whisperctl_in "chat invite"' -l floor -x -a 'standard enhanced quantum-resistant' -d 'Lowest security level that this conversation may have.'
 complete -c whisperctl -n '__whisperctl_in "chat invite"' -l access -x -d 'Access code, for a relay that wants one.'
+complete -c whisperctl -n '__whisperctl_in "chat invite"' -l code -d 'Make a code of a number and three words instead, to be told by voice; both sides have to name the same relay.'
 complete -c whisperctl -n '__whisperctl_in "chat invite"' -l qr -d 'Draw the link as a QR code; it is drawn on a terminal unless told otherwise.'
 complete -c whisperctl -n '__whisperctl_in "chat invite"' -l no-qr -d 'Draw the link as a QR code; it is drawn on a terminal unless told otherwise.'
 complete -c whisperctl -n '__whisperctl_in "chat join"' -l access -x -d 'Access code, for a relay that wants one.'
+complete -c whisperctl -n '__whisperctl_in "chat join"' -l code -x -d 'The spoken code, instead of a link; \'-\' reads it from standard input.'
+complete -c whisperctl -n '__whisperctl_in "chat join"' -l relay -x -d 'Relay to meet at with a code, as \'http://HOST[:PORT]\', instead of the one that is configured.'
 complete -c whisperctl -n '__whisperctl_in "chat join"' -l wait -x -d 'Wait as long as this until the two sides are connected.'
 complete -c whisperctl -n '__whisperctl_in "chat send"' -l wait -x -d 'Wait as long as this until the other side has the message.'
 complete -c whisperctl -n '__whisperctl_at "chat send"' -a '(__whisperctl_chats)'

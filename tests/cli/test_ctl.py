@@ -15,7 +15,7 @@ from twisted.internet.defer import gatherResults
 from twisted.internet.threads import deferToThread
 
 from tests.cli.conftest import COMMAND, ROOT, Ctl, environment
-from tests.control.sample import ADDRESS, EXPIRED, LINK, SILENT, WRONG, Serving
+from tests.control.sample import ADDRESS, CODE, EXPIRED, LINK, SILENT, WRONG, Serving
 from whisperd.cli import ctl as whisperctl
 from whisperd.cli.verbs import VERBS
 from whisperd.control.commands import COMMANDS, GROUPS, Command
@@ -216,11 +216,24 @@ async def test_a_reader_that_goes_away_is_no_traceback(serving: Serving, ctl: Ct
 async def test_an_invite_prints_the_link_alone_when_no_terminal_reads_it(serving: Serving, ctl: Ctl) -> None:
     done = await ctl("chat", "invite", "--relay", "http://r.onion", "--expires", "60", "--floor", "enhanced")
     assert (done.returncode, done.stdout) == (0, LINK + "\n")
-    asked = {"relay": "http://r.onion", "expiry": 60, "floor": "enhanced", "access": ""}
+    asked = {"relay": "http://r.onion", "expiry": 60, "floor": "enhanced", "access": "", "code": False}
     assert serving.api.calls == [("chat.invite", asked)]
     drawn = await ctl("chat", "invite", "--qr")
     assert drawn.stdout.startswith(LINK + "\n") and "█▀" in drawn.stdout and "\x1b" not in drawn.stdout
     assert json.loads((await ctl("chat", "invite", "--json")).stdout)["link"] == LINK
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_spoken_code_is_printed_alone_and_joined_from_a_word_or_from_standard_input(serving: Serving,
+                                                                                           ctl: Ctl) -> None:
+    done = await ctl("chat", "invite", "--code")
+    assert (done.returncode, done.stdout) == (0, CODE + "\n")
+    assert (await ctl("chat", "invite", "--code", "--qr")).stdout == CODE + "\n", "a code is no link to be drawn"
+    serving.api.calls.clear()
+    await ctl("chat", "join", "--code", CODE, "--relay", "http://r.onion")
+    await ctl("chat", "join", "--code", "-", stdin=f"{CODE}\n")
+    assert serving.api.calls == [("chat.join", {"link": "", "code": CODE, "relay": "http://r.onion"}),
+                                 ("chat.join", {"link": "", "code": CODE, "relay": ""})]
 
 
 @pytest_twisted.ensureDeferred

@@ -21,6 +21,7 @@ from whisperd.errors import (
 
 ADDRESS = "a" * 56 + ".onion"
 LINK = f"http://{ADDRESS}/#" + "A" * 56
+CODE = "7-abandon-ability-able"
 EXPIRED = LINK[:-1] + "E"
 WRONG = LINK[:-1] + "W"
 SILENT = LINK[:-1] + "S"
@@ -70,9 +71,13 @@ class SampleApi:
 
     async def chat_invite(self, **params: Any) -> dict[str, Any]:
         self.calls.append(("chat.invite", params))
-        return {"chat": self.add("inviter", "waiting"), "link": LINK, "expires_at": 1_800_000_000}
+        chat = self.add("inviter", "waiting")
+        if params.get("code"):
+            return {"chat": chat, "code": CODE, "relay": f"http://{ADDRESS}", "expires_at": 1_800_000_000}
+        return {"chat": chat, "link": LINK, "expires_at": 1_800_000_000}
 
-    async def chat_join(self, link: str, access: str = "") -> dict[str, Any]:
+    async def chat_join(self, link: str = "", access: str = "", code: str = "", relay: str = "") -> dict[str, Any]:
+        self.calls.append(("chat.join", {"link": link, "code": code, "relay": relay}))
         if link == EXPIRED:
             raise InviteExpired
         chat = self.add("joiner", "handshake")

@@ -27,7 +27,7 @@ def test_every_row_says_what_it_is(command: Command) -> None:
 
 def test_what_is_left_out_gets_its_default() -> None:
     assert METHODS["chat.invite"].bind({"expiry": 60}) == {
-        "relay": "", "expiry": 60, "floor": "", "access": ""}
+        "relay": "", "expiry": 60, "floor": "", "access": "", "code": False}
 
 
 def test_local_parameters_are_not_sent() -> None:

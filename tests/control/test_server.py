@@ -38,7 +38,8 @@ def test_the_sample_daemon_serves_every_row_of_the_table(serving: Serving) -> No
 async def test_a_call_is_answered_with_defaults_filled_in(serving: Serving) -> None:
     answer = await in_thread(call, serving.path, "chat.invite", floor="enhanced")
     assert answer["chat"] == "c1"
-    assert serving.api.calls == [("chat.invite", {"relay": "", "expiry": 0, "floor": "enhanced", "access": ""})]
+    assert serving.api.calls == [("chat.invite", {"relay": "", "expiry": 0, "floor": "enhanced", "access": "",
+                                                      "code": False})]
 
 
 @pytest_twisted.ensureDeferred

@@ -45,11 +45,22 @@ def link(authority: str, floor: int, expires: int, secret: bytes) -> str:
     return f"http://{authority}/#{base64.urlsafe_b64encode(head + check).decode().rstrip('=')}"
 
 
-def derived(secret: bytes) -> dict[str, bytes]:
+def derived(secret: bytes, salt: bytes = b"whisperd/1 invite") -> dict[str, bytes]:
     """DERIVED"""
-    key = extract(b"whisperd/1 invite", secret)
+    key = extract(salt, secret)
     sizes = {"room": 32, "psk": 32, "seal inviter": 32, "seal joiner": 32, "commitment": 16}
     return {name: expand(key, name.encode(), size) for name, size in sizes.items()}
+
+
+def spoken(nameplate: int, value: bytes, listed: list[str]) -> str:
+    """CODE: the code that 5 random bytes make"""
+    bits = "".join(f"{byte:08b}" for byte in value)
+    return "-".join([str(nameplate), *(listed[int(bits[start:start + 11], 2)] for start in (0, 11, 22))])
+
+
+def of_nameplate(nameplate: int) -> dict[str, bytes]:
+    """CODE: the keys of a nameplate"""
+    return derived(str(nameplate).encode(), b"whisperd/1 nameplate")
 
 
 def open_sealed(frame: bytes, commitment: bytes, key: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from mnemonic import Mnemonic
 
@@ -86,6 +87,31 @@ def test_cpace(case):
     made = page.cpace(unhex(case["message"]), unhex(case["bundle"]["public"]), case["code"], identity, prekeys, private)
     assert page.normalised(case["code"]) == case["normalised"]
     assert made == unhex(case["secret"])
+
+
+@pytest.mark.parametrize("case", vectors("code.json")["codes"], ids=lambda case: case["code"])
+def test_spoken_codes(case):
+    listed = Mnemonic("english").wordlist
+    assert page.spoken(case["nameplate"], unhex(case["bytes"]), listed) == case["code"]
+    for name, value in page.of_nameplate(case["nameplate"]).items():
+        assert value == unhex(case[name.replace(" ", "_")])
+
+
+def test_the_handshake_over_a_spoken_code():
+    case = vectors("code.json")["handshake"]
+    keys = page.of_nameplate(int(case["code"].partition("-")[0]))
+    senders = ["joiner", "inviter", "joiner", "inviter"]
+    opened = [page.open_sealed(frame, keys["commitment"], keys[f"seal {sender}"])
+              for frame, sender in zip(unhex(case["frames"]), senders, strict=True)]
+    m1, m2, m3, m4 = map(msgspec.msgpack.decode, opened)
+    assert m2["choice"] == ["cpace-25519", "double-he"] and m1["kex"] == m2["kex"] == [["cpace-25519", 1, 2]]
+    _, identity, *prekeys, _, private = unhex(case["inviter_drew"])[:7]
+    secret = page.cpace(m3["message"], m2["bundle"], case["code"], identity, prekeys, private)
+    th = page.transcript(1, 1, opened[0], opened[1], m3["message"])
+    session = page.session(th, secret, keys["psk"])
+    assert (m3["confirm"], m4["confirm"]) == (session["confirm joiner"], session["confirm inviter"])
+    assert session["verification"] == unhex(case["verification"])
+    assert session["associated data"] == unhex(case["associated_data"])
 
 
 def test_the_ratchet():

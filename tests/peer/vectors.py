@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tests.peer.support import ManyPlugins, frames, seeded, terms
 from whisperd.peer.channel import Channel
-from whisperd.peer.handshake import InviterHandshake, JoinerHandshake
+from whisperd.peer.codes import CodePlugins
+from whisperd.peer.handshake import InviterHandshake, JoinerHandshake, Terms
 from whisperd.peer.secrets import InviteKeys, Seal, transcript
+from whisperd.plugin.identity import MemoryIdentity
+from whisperd.plugin.registry import Registry
 from whisperd.wire import envelope, sas
 from whisperd.wire.envelope import ChannelFrame, End, Kind, Stream, Text
 from whisperd.wire.invite import Invite, RelayAddress
+from whisperd.wire.spoken import SpokenCode
 
 FOLDER = Path(__file__).parent.parent / "vectors"
 SECRET = bytes(range(32))
@@ -28,11 +33,13 @@ def invite() -> list[dict[str, Any]]:
 
 
 def _invite(made: Invite) -> dict[str, Any]:
-    keys = InviteKeys.derive(made.secret)
-    derived = {name: bytes(getattr(keys, name)).hex()
-               for name in ("room", "psk", "seal_inviter", "seal_joiner", "commitment")}
     return {"link": made.link(), "host": str(made.relay), "floor": made.floor, "expires": made.expires,
-            "secret": made.secret.hex(), **derived}
+            "secret": made.secret.hex(), **_keys(InviteKeys.derive(made.secret))}
+
+
+def _keys(keys: InviteKeys) -> dict[str, str]:
+    return {name: bytes(getattr(keys, name)).hex()
+            for name in ("room", "psk", "seal_inviter", "seal_joiner", "commitment")}
 
 
 def sas_values() -> list[dict[str, Any]]:
@@ -108,7 +115,60 @@ def _channel(inviter: Any, joiner: Any) -> list[dict[str, str]]:
             for side, frame in (("joiner", first), ("inviter", second), ("joiner", third))]
 
 
-MAKERS = {"invite": invite, "sas": sas_values, "envelope": envelopes, "handshake": handshake}
+def code() -> dict[str, Any]:
+    """Codes, the keys of nameplates, and a whole handshake over a code, with every byte that the inviter drew."""
+    random = seeded("code vectors")
+    values = [bytes(5), b"\xff" * 5, random(5), random(5)]
+    numbers = (7, 999_999, 42, 1)
+    spoken = [(value, SpokenCode.make(number, value)) for number, value in zip(numbers, values, strict=True)]
+    return {
+        "codes": [{"bytes": value.hex(), "nameplate": made.nameplate, "code": str(made),
+                   **_keys(InviteKeys.of_nameplate(made.nameplate))} for value, made in spoken],
+        "handshake": _code_handshake(spoken[2][1]),
+    }
+
+
+def _code_handshake(spoken: SpokenCode) -> dict[str, Any]:
+    registry = Registry.load(["cpace-25519"], ["double-he"])
+    drawn: list[bytes] = []
+    source = seeded("code inviter")
+
+    def noted(size: int) -> bytes:
+        drawn.append(source(size))
+        return drawn[-1]
+
+    terms = Terms(InviteKeys.of_nameplate(spoken.nameplate), 1, 1, CodePlugins(registry, spoken), MemoryIdentity, noted)
+    inviter, joiner = InviterHandshake(terms), _Joiner(replace(terms, random=seeded("code joiner")))
+    sent = [joiner.begin()]
+    sent.append(frames(inviter.receive(sent[0]))[0])
+    sent.append(joiner.exchange(sent[1]))
+    confirm, done = inviter.receive(sent[2])
+    return {
+        "code": str(spoken), "inviter_drew": [value.hex() for value in drawn],
+        "frames": [frame.hex() for frame in [*sent, confirm.frame]],
+        "verification": bytes(done.keys.verification).hex(), "associated_data": done.keys.associated_data.hex(),
+        "words": done.keys.words(), "number": done.keys.number(),
+    }
+
+
+class _Joiner:
+    """The joiner of the file that is there, as the ciphertext of ML-KEM is different each time, or else a new one."""
+
+    def __init__(self, terms: Terms) -> None:
+        kept = FOLDER / "code.json"
+        self._kept = json.loads(kept.read_text())["handshake"]["frames"] if kept.exists() else []
+        self._handshake = JoinerHandshake(terms)
+
+    def begin(self) -> bytes:
+        made = frames(self._handshake.begin())[0]
+        return bytes.fromhex(self._kept[0]) if self._kept else made
+
+    def exchange(self, answer: bytes) -> bytes:
+        made = frames(self._handshake.receive(answer))[0]
+        return bytes.fromhex(self._kept[2]) if self._kept else made
+
+
+MAKERS = {"invite": invite, "sas": sas_values, "envelope": envelopes, "handshake": handshake, "code": code}
 
 
 def render(name: str) -> str:

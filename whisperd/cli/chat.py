@@ -9,30 +9,38 @@ from typing import Any
 
 from whisperd.cli import render
 from whisperd.cli.caller import Caller, error_of, event_of, history, named
-from whisperd.control.client import Client
+from whisperd.control.client import CALL_SECONDS, Client
 from whisperd.errors import ChatEnded, DaemonUnreachable, UsageError
 
 #: Exit statuses of the errors that end a handshake.
 _HANDSHAKE = range(20, 30)
+#: Seconds that it may take until a relay gave a room for a code.
+_CLAIM_SECONDS = 300.0
 
 
-def chat_invite(caller: Caller, relay: str, expiry: int, floor: str, access: str, qr: bool | None) -> None:
-    answer = caller.call("chat.invite", relay=relay, expiry=expiry, floor=floor, access=access)
-    lines = [render.clean(answer["link"])]
-    if qr or (qr is None and caller.terminal):
+def chat_invite(caller: Caller, relay: str, expiry: int, floor: str, access: str, code: bool, qr: bool | None) -> None:
+    answer = caller.call("chat.invite", _CLAIM_SECONDS if code else CALL_SECONDS, relay=relay, expiry=expiry,
+                         floor=floor, access=access, code=code)
+    lines = [render.clean(answer["code" if code else "link"])]
+    if not code and (qr or (qr is None and caller.terminal)):
         lines += ["", render.qr_text(answer["link"], caller.paint)]
     if caller.terminal:
         left = render.seconds(max(0, answer["expires_at"] - time.time()))
-        lines += ["", f"This is conversation {render.clean(answer['chat'])}. The link works once, for {left}."]
+        where = f" at {render.clean(answer['relay'])}" if code else ""
+        lines += ["", f"This is conversation {render.clean(answer['chat'])}. The {'code' if code else 'link'} works "
+                      f"once{where}, for {left}."]
     caller.show(answer, lines)
 
 
-def chat_join(caller: Caller, link: str, access: str, wait: float) -> None:
-    link = sys.stdin.readline().strip() if link == "-" else link
+def chat_join(caller: Caller, link: str, access: str, code: str, relay: str, wait: float) -> None:
+    if not link and not code:
+        raise UsageError("there is neither a link nor a code",
+                         remedy="Write the link behind 'chat join', or '--code CODE'.")
+    link, code = (sys.stdin.readline().strip() if given == "-" else given for given in (link, code))
     with caller.client() as client:
         if wait:
             client.subscribe()
-        answer = client.call("chat.join", {"link": link, "access": access})
+        answer = client.call("chat.join", {"link": link, "access": access, "code": code, "relay": relay})
         if wait:
             answer["state"] = _until_connected(client, answer, time.monotonic() + wait)
     words = render.clean(answer["chat"]), caller.paint.state(answer["state"])

@@ -146,13 +146,19 @@ COMMANDS: tuple[Command, ...] = (
         Param("floor", "string", "Lowest security level that this conversation may have.", option="--floor",
               metavar="LEVEL", choices=LEVELS),
         _ACCESS,
+        Param("code", "boolean", "Make a code of a number and three words instead, to be told by voice; both sides "
+              "have to name the same relay.", default=False, option="--code"),
         Param("qr", "boolean", "Draw the link as a QR code; it is drawn on a terminal unless told otherwise.",
               default=False, option="--qr/--no-qr", local=True),
     )),
-    Command("chat.join", "chat join", "Join a conversation by its invite link.", (
+    Command("chat.join", "chat join", "Join a conversation by its invite link, or by its spoken code.", (
         Param("link", "string", "The invite link; '-' reads it from standard input, where no process list shows it.",
-              required=True, metavar="LINK"),
+              metavar="LINK"),
         _ACCESS,
+        Param("code", "string", "The spoken code, instead of a link; '-' reads it from standard input.",
+              option="--code", metavar="CODE"),
+        Param("relay", "string", "Relay to meet at with a code, as 'http://HOST[:PORT]', instead of the one that is "
+              "configured.", option="--relay", metavar="URL"),
         _wait("Wait as long as this until the two sides are connected."),
     )),
     Command("chat.list", "chat list", "List the conversations and their states.", reads_only=True),

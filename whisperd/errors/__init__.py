@@ -41,6 +41,8 @@ from whisperd.errors.files import (
     TooManyFiles,
 )
 from whisperd.errors.handshake import (
+    CodeSpent,
+    CodeWrong,
     ConfirmationFailed,
     FloorNotMet,
     HandshakeTampered,
@@ -49,11 +51,13 @@ from whisperd.errors.handshake import (
     WrongSecret,
 )
 from whisperd.errors.invites import (
+    CodeMalformed,
     InviteExpired,
     InviteMalformed,
     InviteTruncated,
     InviteUsed,
     InviteVersionUnknown,
+    NameplatesTaken,
 )
 from whisperd.errors.plugins import (
     MessageRejected,
@@ -105,6 +109,9 @@ __all__ = [
     "ChatEnded",
     "ChatNotConnected",
     "ChatUnknown",
+    "CodeMalformed",
+    "CodeSpent",
+    "CodeWrong",
     "ConfigError",
     "ConfirmationFailed",
     "CredentialMalformed",
@@ -129,6 +136,7 @@ __all__ = [
     "LogDropped",
     "MessageRejected",
     "MessageTooLarge",
+    "NameplatesTaken",
     "NoDownloads",
     "NoRelay",
     "OffersStripped",

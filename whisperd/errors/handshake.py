@@ -45,3 +45,17 @@ class KeyExchangeRefused(WhisperdError):
     exit_status = 25
     summary = "a key or signature of the key exchange is not valid"
     remedy = "Make a new invite; if it happens again, the other side's software is broken or hostile."
+
+
+class CodeWrong(WhisperdError):
+    code = "code-wrong"
+    exit_status = 26
+    summary = "the codes of the two sides are not the same"
+    remedy = "Say the code again; if it was right, somebody is trying to guess it."
+
+
+class CodeSpent(WhisperdError):
+    code = "code-spent"
+    exit_status = 27
+    summary = "the code was tried too often and is worth nothing now"
+    remedy = "Make another one, and tell it over a way on which nobody listens."

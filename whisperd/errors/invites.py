@@ -38,3 +38,17 @@ class InviteUsed(WhisperdError):
     exit_status = 14
     summary = "the invite link has been used already"
     remedy = "Ask for a new one: a link works once."
+
+
+class CodeMalformed(WhisperdError):
+    code = "code-malformed"
+    exit_status = 15
+    summary = "this is not a spoken code"
+    remedy = "A code is a number and three words, as in '7-word-word-word'; ask for it again."
+
+
+class NameplatesTaken(WhisperdError):
+    code = "nameplates-taken"
+    exit_status = 16
+    summary = "every number that was tried for a code is taken at this relay"
+    remedy = "Try again, send an invite link, or meet at another relay."

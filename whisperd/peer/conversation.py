@@ -14,6 +14,7 @@ from whisperd.errors import (
     ChannelBroken,
     ChatEnded,
     ChatNotConnected,
+    CodeSpent,
     InviteExpired,
     MessageRejected,
     TooLate,
@@ -302,7 +303,8 @@ class Conversation:
     def _handshake_failed(self, error: WhisperdError, now: float, *, rejoin: bool) -> list[Effect]:
         self._failures += 1
         effects: list[Effect] = [self._error_event(error)]
-        if self.role == "joiner" or self._failures >= MOST_FAILURES:
+        spent = rejoin and isinstance(error, CodeSpent)
+        if self.role == "joiner" or spent or self._failures >= MOST_FAILURES:
             return [*effects, *self._finish(error.code)]
         if not rejoin:
             return effects

@@ -23,6 +23,7 @@ from whisperd.wire.envelope import COMMITMENT_SIZE, NONCE_SIZE, SealedFrame, pad
 
 _HASH_SIZE = 64
 _INVITE_SALT = b"whisperd/1 invite"
+_NAMEPLATE_SALT = b"whisperd/1 nameplate"
 _TRANSCRIPT_DOMAIN = b"whisperd/1 transcript"
 _NUMBER_INFO = b"whisperd/1 number"
 _WORDS_INFO = b"whisperd/1 words"
@@ -61,7 +62,7 @@ class _Wipeable:
 
 @dataclass
 class InviteKeys(_Wipeable):
-    """What the 32-byte secret of an invite gives. ``room`` (32) and ``commitment`` (16) may be seen by anybody."""
+    """What two sides share before they meet. ``room`` (32) and ``commitment`` (16) may be seen by anybody."""
 
     room: bytes
     commitment: bytes
@@ -71,7 +72,16 @@ class InviteKeys(_Wipeable):
 
     @classmethod
     def derive(cls, secret: bytes) -> InviteKeys:
-        key = extract(_INVITE_SALT, secret)
+        """Return the keys that the secret of an invite gives."""
+        return cls._expanded(extract(_INVITE_SALT, secret))
+
+    @classmethod
+    def of_nameplate(cls, nameplate: int) -> InviteKeys:
+        """Return the keys of everybody who knows the nameplate of a spoken code: they hide nothing."""
+        return cls._expanded(extract(_NAMEPLATE_SALT, str(nameplate).encode()))
+
+    @classmethod
+    def _expanded(cls, key: bytes) -> InviteKeys:
         return cls(
             room=expand(key, b"room", 32),
             commitment=expand(key, b"commitment", COMMITMENT_SIZE),

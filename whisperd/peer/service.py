@@ -15,9 +15,10 @@ from typing import Any
 from twisted.internet.defer import DeferredList
 
 from whisperd.errors import ChatEnded, ChatUnknown, InviteMalformed, InviteUsed, NoRelay, TooManyChats, UsageError
-from whisperd.interfaces import Random
+from whisperd.interfaces import Level, Random
 from whisperd.peer import filing
 from whisperd.peer.agreement import level_number, level_word
+from whisperd.peer.codes import CodePlugins, claimed
 from whisperd.peer.conversation import ENDED, Conversation
 from whisperd.peer.downloads import Downloads, Source
 from whisperd.peer.driver import Driver
@@ -27,7 +28,9 @@ from whisperd.peer.links.relay import RelayLink, RelayRoom
 from whisperd.peer.negotiation import Plugins, check_floor
 from whisperd.peer.secrets import InviteKeys
 from whisperd.wire import invite as invites
+from whisperd.wire import spoken
 from whisperd.wire.invite import Invite, RelayAddress
+from whisperd.wire.spoken import SpokenCode
 
 #: Most characters of a relay's access code.
 LONGEST_ACCESS = 64
@@ -86,37 +89,49 @@ class PeerService:
         """Take other settings; they hold for conversations that are opened from now on."""
         self._settings = settings
 
-    async def invite(self, relay: str = "", expiry: int = 0, floor: str = "", access: str = "") -> Row:
+    async def invite(self, relay: str = "", expiry: int = 0, floor: str = "", access: str = "",
+                     code: bool = False) -> Row:
         """Open a conversation and return its name, its link, and when that expires, in unix seconds.
 
-        ``access`` is the access code of a relay that wants one; the link does not hold it.
+        ``access`` is the access code of a relay that wants one; the link does not hold it. With ``code`` there is a
+        spoken code instead of a link, which is returned once the relay gave a seat.
 
-        Raises NoRelay, UsageError, FloorNotMet, TooManyChats or DialRefused.
+        Raises NoRelay, UsageError, FloorNotMet, TooManyChats or DialRefused; with ``code`` PluginUnknown, and what
+        ``codes.claimed`` raises.
         """
         _check_access(access)
         host = self._host(relay)
         seconds = expiry or self._settings.invite_expiry
         if not LEAST_EXPIRY <= seconds <= MOST_EXPIRY:
             raise UsageError(f"an invite lives {LEAST_EXPIRY} to {MOST_EXPIRY} seconds")
+        if code:
+            return await self._invite_by_code(host, self._floor(floor), seconds, access)
         level = self._floor(floor)
+        check_floor(self._registry, level)
         self._check_room_for_one_more()
         made = Invite(host.named, level, int(self._reactor.seconds()) + seconds, self._random(invites.SECRET_SIZE))
         name = self._open(made, host, InviteKeys.derive(made.secret), floor=level, inviter=True,
                           access=access)
         return {"chat": name, "link": made.link(), "expires_at": made.expires}
 
-    async def join(self, link: str, access: str = "") -> Row:
+    async def join(self, link: str = "", access: str = "", code: str = "", relay: str = "") -> Row:
         """Join the conversation that ``link`` invites to; it connects in the background. ``access`` as for ``invite``.
 
-        Raises, before any connection is made, the errors of ``wire.invite.parse``, InviteUsed, FloorNotMet,
-        TooManyChats or DialRefused.
+        A spoken ``code`` takes the place of the link; the relay is then named as for ``invite``.
+
+        Raises, before any connection is made, the errors of ``wire.invite.parse`` or ``wire.spoken.parse``, InviteUsed,
+        FloorNotMet, TooManyChats, DialRefused, UsageError, NoRelay or PluginUnknown.
         """
         _check_access(access)
+        if bool(link) == bool(code) or (relay and not code):
+            raise UsageError("a conversation is joined by its link, or by its code and, where needed, a relay")
+        if code:
+            return self._join_by_code(spoken.parse(code), self._host(relay), access)
         now = self._reactor.seconds()
         made = invites.parse(link, now)
         keys = InviteKeys.derive(made.secret)
         self._used.check(keys.room, now)
-        if (keys.room, "joiner") in self._rooms.values():
+        if self._joins(keys.room):
             raise InviteUsed("this invite link is being joined already")
         floor = level_number(self._settings.floor)
         check_floor(self._registry, max(floor, made.floor))
@@ -202,25 +217,72 @@ class PeerService:
             driver.carry_out(driver.conversation.end(self._reactor.seconds()))
         return driver.ended()
 
+    async def _invite_by_code(self, host: _Host, floor: int, seconds: int, access: str) -> Row:
+        check_floor(CodePlugins(self._registry, SpokenCode.make(1, bytes(5))), floor)  # as with any other code
+        self._check_room_for_one_more()
+
+        def make_link(code: SpokenCode, done: Callable[[], None]) -> RelayLink:
+            room = InviteKeys.of_nameplate(code.nameplate).room
+            return RelayLink(RelayRoom(host.host, host.port, room, host.direct, access), reactor=self._reactor,
+                             dialer=self._dialer, random=self._random, claimed=done)
+
+        code, link = await claimed(self._random, self._reactor, make_link)
+        expires = int(self._reactor.seconds()) + seconds
+        try:
+            self._check_room_for_one_more()
+            name = self._begin(self._code_terms(code, floor), link, inviter=True, expires=expires)
+        except BaseException:
+            link.stop()
+            raise
+        return {"chat": name, "code": str(code), "relay": host.named.url, "expires_at": expires}
+
+    def _join_by_code(self, code: SpokenCode, host: _Host, access: str) -> Row:
+        terms = self._code_terms(code, level_number(self._settings.floor))
+        check_floor(terms.plugins, terms.floor)
+        label = str(host.named).encode() + terms.keys.room
+        if self._joins(label):
+            raise InviteUsed("this code is being joined already")
+        self._check_room_for_one_more()
+        room = RelayRoom(host.host, host.port, terms.keys.room, host.direct, access)
+        name = self._begin(terms, self._relay_link(room), inviter=False, label=label,
+                           expires=int(self._reactor.seconds()) + self._settings.invite_expiry)
+        return {"chat": name, "state": self._chats[name].conversation.state}
+
+    def _code_terms(self, code: SpokenCode, floor: int) -> Terms:
+        return Terms(InviteKeys.of_nameplate(code.nameplate), Level.STANDARD, floor,
+                     CodePlugins(self._registry, code), self._new_identity, self._random)
+
     def _open(self, made: Invite, host: _Host, keys: InviteKeys, *, floor: int, inviter: bool, access: str) -> str:
+        terms = Terms(keys, made.floor, floor, self._registry, self._new_identity, self._random)
+        link = self._relay_link(RelayRoom(host.host, host.port, keys.room, host.direct, access))
+        return self._begin(terms, link, inviter=inviter, expires=made.expires, label=keys.room,
+                           confirmed=lambda: self._used.remember(keys.room, made.expires))
+
+    def _relay_link(self, room: RelayRoom) -> RelayLink:
+        return RelayLink(room, reactor=self._reactor, dialer=self._dialer, random=self._random)
+
+    def _begin(self, terms: Terms, link: Any, *, inviter: bool, expires: float, label: bytes = b"",
+               confirmed: Callable[[], None] = lambda: None) -> str:
+        """Start a conversation on ``link``; ``label`` is what it must not be joined by a second time."""
         self._last += 1
         name = f"c{self._last}"
-        terms = Terms(keys, made.floor, floor, self._registry, self._new_identity, self._random)
-        conversation = Conversation(name, terms, inviter=inviter, expires=made.expires,
+        conversation = Conversation(name, terms, inviter=inviter, expires=expires,
                                     max_queue=self._settings.max_queue, max_file=self._settings.max_file,
                                     max_files=self._settings.max_files)
-        link = RelayLink(RelayRoom(host.host, host.port, keys.room, host.direct, access), reactor=self._reactor,
-                         dialer=self._dialer, random=self._random)
-        driver = Driver(conversation, link, reactor=self._reactor, emit=self._emit,
-                        confirmed=lambda: self._used.remember(keys.room, made.expires), downloads=self._downloads)
+        driver = Driver(conversation, link, reactor=self._reactor, emit=self._emit, confirmed=confirmed,
+                        downloads=self._downloads)
         self._chats[name] = driver
-        self._rooms[name] = (keys.room, conversation.role)
+        self._rooms[name] = (label, conversation.role)
         driver.ended().addCallback(lambda _: self._has_ended(name))
         driver.start()
         if conversation.error is not None:  # the dialler refuses this address, so it would never connect
             self._forget(name)
             raise conversation.error
         return name
+
+    def _joins(self, label: bytes) -> bool:
+        return any(room == (label, "joiner") and self._chats[name].conversation.state != ENDED
+                   for name, room in self._rooms.items())
 
     def _has_ended(self, name: str) -> None:
         self._rooms.pop(name, None)
@@ -256,7 +318,6 @@ class PeerService:
             raise UsageError(f"there is no security level {word!r}") from None
         if level < least:
             raise UsageError(f"peer.floor does not let this daemon go below {level_word(least)}")
-        check_floor(self._registry, level)
         return level
 
     def _host(self, relay: str) -> _Host:

@@ -136,6 +136,10 @@ class Registry:
         """Return the key exchanges that may be used, best first; one that needs a code is not offered without one."""
         return [offer for offer in self._offers(KEX) if not ICodeKeyExchange.providedBy(self.kex(offer.id))]
 
+    def offers_code_kex(self) -> list[Offer]:
+        """Return the key exchanges over a code that may be used, best first."""
+        return [offer for offer in self._offers(KEX) if ICodeKeyExchange.providedBy(self.kex(offer.id))]
+
     def offers_ratchet(self) -> list[Offer]:
         """Return the ratchets that may be used, best first."""
         return self._offers(RATCHET)

@@ -24,7 +24,7 @@ def words(value: bytes) -> list[str]:
     if len(value) != WORDS_SIZE:
         raise ValueError(f"words are made from {WORDS_SIZE} bytes")
     number = int.from_bytes(value) >> (8 * WORDS_SIZE - _WORDS * _BITS)
-    return [_word_list()[number >> _BITS * place & (1 << _BITS) - 1] for place in reversed(range(_WORDS))]
+    return [word_list()[number >> _BITS * place & (1 << _BITS) - 1] for place in reversed(range(_WORDS))]
 
 
 def number(value: bytes) -> str:
@@ -36,5 +36,6 @@ def number(value: bytes) -> str:
 
 
 @cache
-def _word_list() -> list[str]:
+def word_list() -> list[str]:
+    """Return the 2048 words of the BIP-39 English list."""
     return Mnemonic("english").wordlist

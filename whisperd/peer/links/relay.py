@@ -62,11 +62,16 @@ class RelayRoom:
 
 @implementer(ILink)
 class RelayLink:
-    """One conversation's seat in a room. ``dialer`` has the ``connect`` of ``whisperd.tor.dial``."""
+    """One conversation's seat in a room. ``dialer`` has the ``connect`` of ``whisperd.tor.dial``.
+
+    With ``claimed`` the room has to be empty at first, or the link fails with RoomFull; it is called when the first
+    seat is taken.
+    """
 
     name = "relay"
 
-    def __init__(self, room: RelayRoom, *, reactor: Any, dialer: Any, random: Random) -> None:
+    def __init__(self, room: RelayRoom, *, reactor: Any, dialer: Any, random: Random,
+                 claimed: Callable[[], None] | None = None) -> None:
         self._room = room
         self._reactor = reactor
         self._dialer = dialer
@@ -81,6 +86,7 @@ class RelayLink:
         self._waiting: Deferred[Any] | None = None
         self._up = False
         self._was_seated = False
+        self._claimed = claimed
         self._reason = "relay-lost"
         self._delay = FIRST_DELAY
         self._pause: float | None = None
@@ -206,7 +212,15 @@ class RelayLink:
         if frame.limits.frame < NEEDED_FRAME and not self._was_seated:
             self._give_up(RelayRefused(
                 f"the relay forwards frames of {frame.limits.frame} bytes at most; {NEEDED_FRAME} are needed"))
+        elif self._claimed is not None and not self._was_seated:
+            self._claim(self._claimed, frame.peer)
         self._was_seated = True
+
+    def _claim(self, claimed: Callable[[], None], peer: bool) -> None:
+        if peer:
+            self._give_up(RoomFull())
+        else:
+            claimed()
 
     def _ready(self, socket: RelaySocket, frame: Ready) -> None:
         self._delay = FIRST_DELAY
