@@ -5,22 +5,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
-
-from whisperd_plugins.ratchet import HEADER
-from whisperd_plugins.sodium import public_key
 
 from contrib.bench import ratchet_floors as floors
 from contrib.bench import ratchet_peers as peers
 from contrib.bench.harness import Round, Row, interleave, per_call
 from contrib.bench.ratchet_floors import ASSOCIATED, PLAINTEXT
 from whisperd.errors import MessageRejected
-from whisperd.plugin.registry import Registry
+from whisperd.plugin.conformance.ratchet_work import forgeries
+from whisperd.plugin.registry import BUNDLED, RATCHET, Registry
 
 AGAINST = "sum of its primitives"
 ALLOWED = "allowed"
 CALLS, ROUNDS = floors.ROUND, 41
-FORGED = 20
+FORGED = 64
 #: The largest ratio to the sum of primitives, ping-pong and one way.
 TARGETS: dict[str, tuple[float | None, float | None]] = {
     "double": (1.15, 1.3), "double-he": (1.3, 1.3), "triple": (1.4, None), "triple-cascade": (None, None),
@@ -32,7 +31,7 @@ MOST_FORGED = 100.0
 #: Bytes that a message of ``triple`` may be longer than its plaintext, on average.
 MOST_OVERHEAD = 150.0
 
-PLUGINS = Registry.load([], TARGETS)
+PLUGINS = Registry.load([], BUNDLED[RATCHET])
 
 
 def sessions(name: str) -> tuple[Any, Any]:
@@ -67,12 +66,15 @@ def one_way(name: str) -> Callable[[], object]:
 
 def flood(name: str) -> dict[str, Callable[[], object]]:
     """Return calls that reject forged messages, by what is forged, by a receiver with all earlier chains to try."""
+    plugin = PLUGINS.ratchet(name)
     one, other = sessions(name)
-    for _ in range(PLUGINS.ratchet(name).max_chains + 1):
+    for _ in range(plugin.max_chains + 1):
         one.encrypt(PLAINTEXT, ASSOCIATED)
         tell(one, other)
         tell(other, one)
-    genuine = one.encrypt(PLAINTEXT, ASSOCIATED)
+    forged = {"random bytes": os.urandom(len(one.encrypt(PLAINTEXT, ASSOCIATED)))}
+    forged |= {f"a good header {ahead} ahead": message
+               for ahead, message in forgeries(plugin, one, os.urandom).items()}
     before = other.dump()
 
     def reject(message: bytes) -> None:
@@ -82,16 +84,11 @@ def flood(name: str) -> dict[str, Callable[[], object]]:
             return
         raise AssertionError("a forged message was read")
 
-    forged = {"random bytes": os.urandom(len(genuine)), "a genuine header, another body": genuine[:-1] + bytes(1)}
-    if name == "double":  # nothing seals its headers
-        most = PLUGINS.ratchet(name).max_skip
-        far = HEADER.pack(public_key(bytearray(os.urandom(32))), most, most)
-        forged["a header that claims that all before it is missing"] = far + genuine[len(far):]
     for message in forged.values():
         reject(message)
     if other.dump() != before:
         raise AssertionError("a forged message changed the state")
-    return {what: lambda message=message: reject(message) for what, message in forged.items()}
+    return {what: partial(reject, message) for what, message in forged.items()}
 
 
 def measure() -> list[Row]:
@@ -102,10 +99,8 @@ def measure() -> list[Row]:
     for name, targets in TARGETS.items():
         rows += _beside_floor(name, targets)
     rows += _beside_peers()
-    for name in ("double", "double-he", "triple"):
-        for what, reject in flood(name).items():
-            found = interleave({"ours": per_call(reject, FORGED)}, ROUNDS)
-            rows.append(Row(f"{name}, forged: {what}", "µs", found["ours"], ALLOWED, MOST_FORGED, 1.0))
+    for name in BUNDLED[RATCHET]:
+        rows += _flooded(name)
     rows.append(Row("triple, mean overhead of a message", "B", overhead("triple"), ALLOWED, MOST_OVERHEAD, 1.0))
     return rows
 
@@ -115,6 +110,16 @@ def overhead(name: str) -> float:
     one, other = sessions(name)
     sizes = [tell(one, other) + tell(other, one) for _ in range(floors.ROUND)]
     return sum(sizes) / len(sizes) / 2 - len(PLAINTEXT)
+
+
+def _flooded(name: str) -> list[Row]:
+    """Measure all forgeries beside the floor, and show the dearest."""
+    forged = {what: per_call(reject, FORGED) for what, reject in flood(name).items()}
+    found = interleave({**forged, "floor": per_call(floors.rejected, FORGED)}, ROUNDS)
+    floor = found.pop("floor")
+    what, cost = max(found.items(), key=lambda one: one[1])
+    title = f"{name}, dearest forged message: {what}"
+    return [Row(title, "µs", cost, ALLOWED, MOST_FORGED, 1.0), Row(title, "µs", cost, "a DH, a few HMACs", floor)]
 
 
 def _beside_floor(name: str, targets: tuple[float | None, float | None]) -> list[Row]:

@@ -21,6 +21,7 @@ ROUND = 126
 _KEY, _NONCE = bytearray(os.urandom(32)), os.urandom(24)
 _POINT = sodium.public_key(bytearray(os.urandom(32)))
 _SHA512 = SHA512()
+_FORGED = bytes(116)
 Call = Callable[[], object]
 
 
@@ -132,22 +133,14 @@ def sparse_round() -> Call:
     return share
 
 
-def rejected(header_size: int, trials: int) -> Call:
-    """Return a call of what rejecting a forged message with a sealed header needs: one hash and so many trials."""
-    sealed, body = os.urandom(header_size + 16), os.urandom(116)
-
-    def reject() -> None:
-        digest = hashlib.sha256(body).digest()
-        for _ in range(trials):
-            sodium.unseal(_KEY, _NONCE, sealed, digest)
-
-    return reject
-
-
-def wrong_tag() -> None:
-    """Fail to decrypt a body."""
+def rejected() -> None:
+    """Find a message of a turn to be forged, by the steps of the Double Ratchet that lead to its key."""
+    sodium.agree(_KEY, _POINT)
+    derive(64)
+    steps(1)
+    expand(44)
     try:
-        AESGCM(_KEY).decrypt(_NONCE[:12], bytes(116), ASSOCIATED)
+        AESGCM(_KEY).decrypt(_NONCE[:12], _FORGED, ASSOCIATED)
     except InvalidTag:
         return
 

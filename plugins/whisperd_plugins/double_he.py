@@ -2,10 +2,11 @@
 
 A message is nonce(24) ‖ sealed header(56) ‖ body, 96 bytes more than its plaintext:
 
-- The body is AES-256-GCM under a key(32) and nonce(12) that HKDF-Expand-SHA-512 makes of the message key; its
-  associated data is the caller's followed by the header in clear(40) [Double Ratchet, 3.4, CONCAT].
+- The body is AES-256-GCM under a key(32) and iv(12) that HKDF-Expand-SHA-512 makes of the message key and the random
+  nonce, see ``ratchet_body``; its associated data is the caller's followed by the header in clear(40)
+  [Double Ratchet, 3.4, CONCAT].
 - The header, ratchet key(32) ‖ previous(4) ‖ number(4), is sealed by XChaCha20-Poly1305 under the header key with the
-  random nonce; its associated data is SHA-256 of the body. The paper binds the body to the sealed header; we bind the
+  same nonce; its associated data is SHA-256 of the body. The paper binds the body to the sealed header; we bind the
   body to the header in clear and the sealed header to the body, so that a forged message fails at its header: it costs
   one hash and at most 34 header trials, whatever number it claims.
 
@@ -58,8 +59,8 @@ class Session(RatchetSession[RatchetState]):
         sending = self._sending(state)
         header = state.header(sending, self._random)
         key, following = state.step_chain(sending.key)
-        body = self._envelope.close(key, self.INFO, plaintext, ad + header)
         nonce = self._random(NONCE)
+        body = self._envelope.close(key, self.INFO + nonce, plaintext, ad + header)
         sealed = sodium.seal(sending.header, nonce, header, hashlib.sha256(body).digest())
         sending.advance(following, sending.number + 1)
         return nonce + sealed + body
@@ -72,8 +73,9 @@ class Session(RatchetSession[RatchetState]):
         if len(message) < start + self._envelope.overhead:
             raise MessageRejected("shorter than a message can be")
         body = message[start:]
-        step, header = _find_step(state, message[:NONCE], message[NONCE:start], hashlib.sha256(body).digest())
-        plaintext = self._envelope.open(step.key, self.INFO, body, ad + header)
+        nonce = message[:NONCE]
+        step, header = _find_step(state, nonce, message[NONCE:start], hashlib.sha256(body).digest())
+        plaintext = self._envelope.open(step.key, self.INFO + nonce, body, ad + header)
         if plaintext is None:
             forget(step)
             raise MessageRejected("the message was changed, or belongs to other associated data")
@@ -87,7 +89,7 @@ class DoubleHeaderEncrypted(DoubleRatchet[RatchetState]):
     id = "double-he"
     level = Level.ENHANCED
     session = Session
-    known = ("double-he", "2fe12d7bb36f2daf93a3e64637dbbec0")
+    known = ("double-he", "99e1dd2e1cff1f6c61aacbc219cdce23")
 
     def _begin(self, secret: bytes, *, initiator: bool) -> RatchetState:
         """Split the secret into the root key, the initiator's first header key and the responder's next one

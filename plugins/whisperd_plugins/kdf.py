@@ -36,6 +36,16 @@ def chain_step(chain_key: bytearray) -> tuple[bytes, bytearray]:
     return _hmac(chain_key, b"\x01", "sha256"), bytearray(_hmac(chain_key, b"\x02", "sha256"))
 
 
+def message_key(chain_key: bytearray) -> bytes:
+    """Return the message key of a chain key only."""
+    return _hmac(chain_key, b"\x01", "sha256")
+
+
+def next_chain_key(chain_key: bytearray) -> bytearray:
+    """Return the chain key that follows only."""
+    return bytearray(_hmac(chain_key, b"\x02", "sha256"))
+
+
 def hybrid_step(chain_keys: bytearray, info: bytes) -> tuple[bytes, bytearray]:
     """Return the message key of two chain keys of 32 bytes, and the two that follow.
 

@@ -159,10 +159,7 @@ class RatchetState:
         if self.private is None:
             raise MessageRejected("the other side turned the ratchet twice")
         peer, previous, number = HEADER.unpack_from(header)
-        behind: Keys = {}
-        if self.receiving is not None and previous > self.receiving.number:
-            behind, last = self._walk(self.receiving.key, self.receiving.number, previous)
-            wipe(last)
+        behind = self._behind(previous)
         try:
             root, first, following = self._turn_root(self.private, sodium.check_public_key(peer), secret)
         except ValueError as error:
@@ -222,6 +219,16 @@ class RatchetState:
         self.peer, self.root, self.private, self.sending = turn.peer, turn.root, None, None
         self.receiving = Chain(step.following, self._receiving_header(), step.number + 1)
         self.next_receiving = turn.next_receiving
+
+    def _behind(self, previous: int) -> Keys:
+        """Return the keys of the messages that are missing at the end of the chain that was received so far, when it
+        had ``previous`` messages; raises MessageRejected."""
+        receiving = self.receiving
+        if receiving is None or previous <= receiving.number:
+            return {}
+        keys, last = self._walk(receiving.key, receiving.number, previous)
+        wipe(last)
+        return keys
 
     def _receiving_header(self) -> bytearray:
         """Return the header key of the chain that the peer has just begun."""

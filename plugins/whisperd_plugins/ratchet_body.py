@@ -3,8 +3,9 @@
 A body is what an ``Envelope`` makes of a plaintext, a message key(32, used once) and the associated data: that of the
 caller, followed by the header in clear. ``AesGcm`` is the plain one, ``cascade`` has another.
 
-The paper recommends AEADs that withstand the repeated use of a key; a message key here is used once, and the nonce
-comes from it.
+``info`` ends in bytes that the sender draws anew for each message and sends along. A message key is used once, unless
+a state that was set back is used again: then two plaintexts have the same message key and still no key or nonce of a
+cipher in common, which is what the paper asks AEADs for that withstand it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Envelope(Protocol):
 
 
 class AesGcm:
-    """key(32) ‖ nonce(12) = HKDF-Expand-SHA-512(message key, info); the body is AES-256-GCM under them."""
+    """key(32) ‖ iv(12) = HKDF-Expand-SHA-512(message key, info); the body is AES-256-GCM under them."""
 
     overhead = 16
 

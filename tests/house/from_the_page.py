@@ -274,7 +274,7 @@ class Ratchet:
     def encrypt(self, plaintext: bytes, ad: bytes, nonce: bytes) -> bytes:
         chain, header_key, number = self.sending
         header = public_of(self.private) + struct.pack(">II", self.previous, number)
-        material = expand(hmac.digest(chain, b"\x01", "sha256"), b"whisperd/1 double-he message", 44)
+        material = expand(hmac.digest(chain, b"\x01", "sha256"), b"whisperd/1 double-he message" + nonce, 44)
         body = AESGCM(material[:32]).encrypt(material[32:], plaintext, ad + header)
         digest = hashlib.sha256(body).digest()
         self.sending = [hmac.digest(chain, b"\x02", "sha256"), header_key, number + 1]
@@ -293,7 +293,7 @@ class Ratchet:
             self.receiving = [chain, header_key, 0]
         if (header_key, number) not in self.kept:
             self._skip(number + 1)
-        material = expand(self.kept.pop((header_key, number)), b"whisperd/1 double-he message", 44)
+        material = expand(self.kept.pop((header_key, number)), b"whisperd/1 double-he message" + nonce, 44)
         return AESGCM(material[:32]).decrypt(material[32:], body, ad + header)
 
     def _skip(self, until: int) -> None:

@@ -97,7 +97,7 @@ class Triple(Ratchet):
         latest = header_key == self.receiving[1]
         if (header_key, number) not in self.kept:
             self._skip(number + 1)
-        material = expand(self.kept.pop((header_key, number)), b"whisperd/1 triple message", 44)
+        material = expand(self.kept.pop((header_key, number)), b"whisperd/1 triple message" + nonce, 44)
         plaintext = AESGCM(material[:32]).decrypt(material[32:], body, ad + header)
         if latest:
             self.sparse.hear(fields)
@@ -123,7 +123,7 @@ def cascade(key: bytes, info: bytes, body: bytes, ad: bytes) -> bytes:
 
 def first_double(secret: bytes, private: bytes, offer: bytes, message: bytes, ad: bytes, *, cascaded: bool) -> bytes:
     """RATCHET, double and cascade: the plaintext of message 0 of the initiator's first chain."""
-    header, body, info = message[:40], message[40:], b"whisperd/1 double message"
+    header, body, info = message[:40], message[56:], b"whisperd/1 double message" + message[40:56]
     assert header[32:] == bytes(8)
     chain = expand(extract(secret, dh(private, offer)), b"whisperd/1 double root", 64)[32:]
     key = hmac.digest(chain, b"\x01", "sha256")
@@ -140,5 +140,5 @@ def first_kem(secret: bytes, private: bytes, seed: bytes, message: bytes, ad: by
     header = crypto_aead_xchacha20poly1305_ietf_decrypt(sealed, hashlib.sha256(body).digest(), nonce, split[32:64])
     shared = MLKEM1024PrivateKey.from_seed_bytes(seed).decapsulate(header[1608:])
     output = expand(extract(split[:32], dh(private, header[:32]) + shared), b"whisperd/1 kem-every-turn root", 96)
-    material = expand(hmac.digest(output[32:64], b"\x01", "sha256"), b"whisperd/1 kem-every-turn message", 44)
+    material = expand(hmac.digest(output[32:64], b"\x01", "sha256"), b"whisperd/1 kem-every-turn message" + nonce, 44)
     return AESGCM(material[:32]).decrypt(material[32:], body, ad + header)

@@ -6,12 +6,16 @@ import hashlib
 import os
 from typing import Any
 
+from whisperd_plugins import double, ratchet_dump
+from whisperd_plugins.double import Double, PlainState
 from whisperd_plugins.double_he import Session
+from whisperd_plugins.ratchet_body import AesGcm
+from whisperd_plugins.sodium import NONCE
 
-from tests.plugin.broken_ratchet import BROKEN, SharedKey, WithSession, breaks
+from tests.plugin.broken_ratchet import BROKEN, ChangesBeforeItBelieves, SharedKey, WithSession, breaks
 from tests.plugin.open_kex import waste
 from whisperd.errors import MessageRejected
-from whisperd.plugin.conformance.cost import MOST_MESSAGE
+from whisperd.plugin.conformance.cost import MOST_FORGED, MOST_MESSAGE
 
 __all__ = ["BROKEN"]
 
@@ -75,12 +79,49 @@ class SlowMessages(WithSession):
             return super().encrypt(plaintext, ad)
 
 
-@breaks("cpu-budget")
+@breaks("keystream-after-rollback")
+class NothingDrawn(WithSession):
+    """Makes the key of a body of the message key only."""
+
+    class session(Session):
+        def __init__(self, state: Any, random: Any) -> None:
+            super().__init__(state, random, MessageKeyOnly())
+
+
+class MessageKeyOnly(AesGcm):
+    def close(self, key: Any, info: bytes, plaintext: bytes, ad: bytes) -> bytes:
+        return super().close(key, info[:-NONCE], plaintext, ad)
+
+    def open(self, key: Any, info: bytes, body: bytes, ad: bytes) -> bytes | None:
+        return super().open(key, info[:-NONCE], body, ad)
+
+
+@breaks("flood")
+class StepsForEverybody(Double):
+    """Takes every step that a header in clear asks for, up to max_skip, before its body is authentic."""
+
+    def _begin(self, secret: bytes, *, initiator: bool) -> Any:
+        return Unrationed(double.ROOT_INFO, bytearray(secret), bytearray(), bytearray())
+
+    def _restore(self, dump: bytes) -> Any:
+        return ratchet_dump.load(dump, double.ROOT_INFO, Unrationed)
+
+
+class Unrationed(PlainState):
+    def _take(self, steps: int) -> None:
+        if steps > double.MAX_SKIP:
+            raise MessageRejected
+
+
+breaks("flood")(ChangesBeforeItBelieves)
+
+
+@breaks("flood")
 class SlowRefusals(WithSession):
     class session(Session):
         def decrypt(self, message: bytes, ad: bytes) -> bytes:
             try:
                 return super().decrypt(message, ad)
             except MessageRejected:
-                waste(2 * MOST_MESSAGE)
+                waste(2 * MOST_FORGED)
                 raise

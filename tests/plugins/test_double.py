@@ -17,9 +17,9 @@ from doubleratchet import AuthenticationFailedException, DoubleRatchet, Encrypte
 from doubleratchet import aead as foreign_aead
 from doubleratchet.recommended import HashFunction, kdf_hkdf, kdf_separate_hmacs
 from doubleratchet.recommended.diffie_hellman_ratchet_curve25519 import DiffieHellmanRatchet
-from whisperd_plugins.double import MAX_SKIP, OVERHEAD, Double, PlainState
+from whisperd_plugins import double
+from whisperd_plugins.double import MAX_SKIP, OVERHEAD, SALT, STEPS, Double
 from whisperd_plugins.double_he import DoubleHeaderEncrypted
-from whisperd_plugins.kdf import chain_step
 from whisperd_plugins.ratchet import HEADER
 
 from whisperd.errors import MessageRejected
@@ -46,19 +46,20 @@ class MessageChain(kdf_separate_hmacs.KDF):
 
 class Body(foreign_aead.AEAD):
     @staticmethod
-    def _material(key: bytes) -> bytes:
-        return HKDFExpand(SHA512(), 44, b"whisperd/1 double message").derive(key)
+    def _material(key: bytes, salt: bytes) -> bytes:
+        return HKDFExpand(SHA512(), 44, b"whisperd/1 double message" + salt).derive(key)
 
     @staticmethod
     async def encrypt(plaintext: bytes, key: bytes, associated_data: bytes) -> bytes:
-        material = Body._material(key)
-        return AESGCM(material[:32]).encrypt(material[32:], plaintext, associated_data)
+        salt = os.urandom(SALT)
+        material = Body._material(key, salt)
+        return salt + AESGCM(material[:32]).encrypt(material[32:], plaintext, associated_data)
 
     @staticmethod
     async def decrypt(ciphertext: bytes, key: bytes, associated_data: bytes) -> bytes:
-        material = Body._material(key)
+        material = Body._material(key, ciphertext[:SALT])
         try:
-            return AESGCM(material[:32]).decrypt(material[32:], ciphertext, associated_data)
+            return AESGCM(material[:32]).decrypt(material[32:], ciphertext[SALT:], associated_data)
         except InvalidTag:
             raise AuthenticationFailedException from None
 
@@ -156,26 +157,100 @@ def pair() -> tuple[Any, Any]:
     return PLUGIN.initiator(secret, offer, os.urandom), PLUGIN.responder(secret, private, os.urandom)
 
 
-def test_a_message_is_56_bytes_longer_than_its_plaintext():
+def test_a_message_is_72_bytes_longer_than_its_plaintext():
     one, _ = pair()
     for size in (0, 1, 100, 32_768):
-        assert len(one.encrypt(bytes(size), AD)) == size + OVERHEAD == size + 56
+        assert len(one.encrypt(bytes(size), AD)) == size + OVERHEAD == size + 72
 
 
-def test_a_forged_header_costs_at_most_twice_the_bound_and_changes_nothing(monkeypatch):
+@pytest.fixture
+def walked(monkeypatch) -> list[int]:
+    """Gets an entry for each step of a chain that was taken for a message further on."""
+    steps: list[int] = []
+    taken = double.next_chain_key
+    monkeypatch.setattr(double, "next_chain_key", lambda key: steps.append(1) or taken(key))
+    return steps
+
+
+def forged(peer: bytes, previous: int, number: int) -> bytes:
+    return HEADER.pack(peer, previous, number) + bytes(96)
+
+
+def reject(receiver: Any, message: bytes) -> None:
+    before = receiver.dump()
+    with pytest.raises(MessageRejected):
+        receiver.decrypt(message, AD)
+    assert receiver.dump() == before
+
+
+@pytest.mark.parametrize("turning", [True, False])
+@pytest.mark.parametrize("number", [STEPS, STEPS + 1, 100, MAX_SKIP, MAX_SKIP + 2, 2**32 - 2, 2**32 - 1])
+def test_forged_headers_cost_a_few_steps_each_whatever_they_claim(walked, turning: bool, number: int):
     one, other = pair()
     other.decrypt(one.encrypt(b"to", AD), AD)
     other.encrypt(b"fro", AD)
-    walked: list[int] = []
-    monkeypatch.setattr(PlainState, "step_chain", staticmethod(lambda key: walked.append(1) or chain_step(key)))
-    before = other.dump()
-    public = bindings.crypto_scalarmult_base(os.urandom(32))
-    for previous, number, most in ((MAX_SKIP + 1, MAX_SKIP, 2 * MAX_SKIP + 1), (3, 2**32 - 1, 2), (2**32 - 1, 0, 0)):
-        walked.clear()
-        with pytest.raises(MessageRejected):
-            other.decrypt(HEADER.pack(public, previous, number) + bytes(80), AD)
-        assert len(walked) == most
-        assert other.dump() == before
+    for count in range(1, 400):
+        peer = bindings.crypto_scalarmult_base(os.urandom(32)) if turning else other._state.peer
+        reject(other, forged(peer, count % MAX_SKIP, number))
+        assert len(walked) <= MAX_SKIP + count * STEPS
+    other.decrypt(one.encrypt(b"the next", AD), AD)
+
+
+def test_a_chain_that_ended_too_far_ahead_is_rejected_before_anything_is_computed(walked):
+    one, other = pair()
+    other.decrypt(one.encrypt(b"to", AD), AD)
+    other.encrypt(b"fro", AD)
+    reject(other, forged(bindings.crypto_scalarmult_base(os.urandom(32)), MAX_SKIP + 2, MAX_SKIP))
+    reject(other, forged(bindings.crypto_scalarmult_base(os.urandom(32)), 2**32 - 1, 0))
+    assert not walked
+
+
+def flooded() -> tuple[Any, Any]:
+    """Return two sides, the second without an allowance."""
+    one, other = pair()
+    other.decrypt(one.encrypt(b"to", AD), AD)
+    one.decrypt(other.encrypt(b"fro", AD), AD)
+    reject(other, forged(bindings.crypto_scalarmult_base(os.urandom(32)), 0, MAX_SKIP))
+    return one, other
+
+
+def test_after_a_flood_messages_that_overtake_a_few_are_read_as_ever():
+    one, other = flooded()
+    sent = [one.encrypt(b"%d" % number, AD) for number in range(STEPS + 1)]
+    assert [other.decrypt(message, AD) for message in reversed(sent)] == [b"%d" % n for n in reversed(range(STEPS + 1))]
+
+
+def test_after_a_flood_a_message_that_overtakes_many_is_read_once_enough_messages_came():
+    one, other = flooded()
+    missing = [one.encrypt(b"%d" % number, AD) for number in range(100)]
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            assert other.decrypt(one.encrypt(b"greeting", AD), AD) == b"greeting"
+        except MessageRejected:
+            continue
+        break
+    assert 1 < tries <= -(-110 // STEPS)
+    assert [other.decrypt(message, AD) for message in missing] == [b"%d" % number for number in range(100)]
+
+
+def test_what_authentic_messages_skip_is_given_back(walked):
+    one, other = pair()
+    other.decrypt(one.encrypt(b"to", AD), AD)
+    for _ in range(4):
+        missing = [one.encrypt(b"%d" % number, AD) for number in range(MAX_SKIP)]
+        other.decrypt(one.encrypt(b"far", AD), AD)
+        assert other.decrypt(missing[0], AD) == b"0"
+        one.decrypt(other.encrypt(b"turn", AD), AD)
+    assert len(walked) == 4 * MAX_SKIP
+
+
+def test_a_side_that_was_turned_to_twice_keeps_its_allowance():
+    one, other = pair()
+    other.decrypt(one.encrypt(b"to", AD), AD)
+    reject(other, forged(bindings.crypto_scalarmult_base(os.urandom(32)), 0, MAX_SKIP))
+    assert other._state.allowance == MAX_SKIP
 
 
 def test_a_dump_of_another_ratchet_does_not_load():

@@ -60,7 +60,7 @@ def test_the_first_message_is_what_the_paper_and_this_description_give():
     shared = bindings.crypto_scalarmult(private, header[:32])
     chain_key = HKDF(SHA512(), 96, root, b"whisperd/1 double-he root").derive(shared)[32:64]
     message_key = hmac.digest(chain_key, b"\x01", "sha256")
-    material = HKDFExpand(SHA512(), 44, b"whisperd/1 double-he message").derive(message_key)
+    material = HKDFExpand(SHA512(), 44, b"whisperd/1 double-he message" + nonce).derive(message_key)
     assert AESGCM(material[:32]).decrypt(material[32:], body, AD + header) == b"first"
     assert PLUGIN.responder(secret, kept, os.urandom).decrypt(message, AD) == b"first"
 

@@ -64,7 +64,7 @@ def test_the_first_message_is_what_the_paper_and_this_description_give():
     shared += MLKEM1024PrivateKey.from_seed_bytes(seed).decapsulate(header[1608:])
     chain_key = HKDF(SHA512(), 96, split[:32], b"whisperd/1 kem-every-turn root").derive(shared)[32:64]
     key = chain_step(bytearray(chain_key))[0]
-    material = HKDFExpand(SHA512(), 44, b"whisperd/1 kem-every-turn message").derive(key)
+    material = HKDFExpand(SHA512(), 44, b"whisperd/1 kem-every-turn message" + nonce).derive(key)
     assert AESGCM(material[:32]).decrypt(material[32:], body, AD + header) == b"first"
 
 

@@ -105,7 +105,7 @@ def test_the_first_message_is_what_the_papers_and_this_description_give():
     quantum_chain_key = HKDFExpand(SHA512(), 64, b"whisperd/1 triple chain").derive(direction)[32:]
     quantum_key = HKDFExpand(SHA512(), 64, b"whisperd/1 triple step").derive(quantum_chain_key)[:32]
     key = hmac.digest(quantum_key, hmac.digest(chain_key, b"\x01", "sha256"), "sha256")
-    material = HKDFExpand(SHA512(), 44, b"whisperd/1 triple message").derive(key)
+    material = HKDFExpand(SHA512(), 44, b"whisperd/1 triple message" + nonce).derive(key)
     assert AESGCM(material[:32]).decrypt(material[32:], body, AD + header) == b"first"
 
 
