@@ -146,6 +146,8 @@ KEYS: tuple[Key, ...] = (
         choices=("ephemeral", "persistent")),
     Key("onion.key_file", "", "File of the kept key, mode 0600; empty: /var/lib/whisperd/onion.key for the system "
         "daemon, $XDG_STATE_HOME/whisperd/onion.key for a user's."),
+    Key("onion.overlap", 12, "Hours that the address before a rotation still answers; 'whisperctl onion rotate' has an "
+        "option for it.", 1, 720),
     Key("onion.port", 80, "Port of the onion address.", 1, 65_535),
     Key("onion.private", False, "Let only those find the onion service who hold a credential; 'whisperctl onion client "
         "add' makes them."),

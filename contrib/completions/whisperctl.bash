@@ -8,7 +8,7 @@ _whisperctl() {
         if [[ $skip == --socket ]]; then socket=(--socket "$word"); fi
         if [[ -n $skip ]]; then skip=""; continue; fi
         case $word in
-            --access|--after|--code|--config|--every|--expires|--floor|--hours|--level|--lines|--name|--relay|--socket|--uses|--wait) skip=$word ;;
+            --access|--after|--code|--config|--every|--expires|--floor|--hours|--level|--lines|--name|--overlap|--relay|--socket|--uses|--wait) skip=$word ;;
             -*) ;;
             *) case $verb in ""|"onion"|"onion client"|"tor"|"tor credential"|"chat"|"relay"|"access"|"log"|"config"|"plugins") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
         esac
@@ -17,11 +17,11 @@ _whisperctl() {
         --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --floor) mapfile -t COMPREPLY < <(compgen -W "standard enhanced quantum-resistant" -- "$current"); return ;;
         --level) mapfile -t COMPREPLY < <(compgen -W "debug info warning error" -- "$current"); return ;;
-        --access|--after|--code|--config|--every|--expires|--hours|--lines|--name|--relay|--uses|--wait) COMPREPLY=(); return ;;
+        --access|--after|--code|--config|--every|--expires|--hours|--lines|--name|--overlap|--relay|--uses|--wait) COMPREPLY=(); return ;;
     esac
     case $verb in
         "") words="status address onion tor chat relay access metrics reload log config plugins doctor stop --socket --json --help --version" ;;
-        "onion") words="republish client --socket --json --help" ;;
+        "onion") words="republish rotate retire client --socket --json --help" ;;
         "onion client") words="add list remove --socket --json --help" ;;
         "tor") words="newnym credential --socket --json --help" ;;
         "tor credential") words="add list remove --socket --json --help" ;;
@@ -34,6 +34,8 @@ _whisperctl() {
         "status") words="--watch --every --check --socket --json --help" ;;
         "address") words="--wait --socket --json --help" ;;
         "onion republish") words="--wait --socket --json --help" ;;
+        "onion rotate") words="--overlap --now --wait --socket --json --help" ;;
+        "onion retire") words="--socket --json --help" ;;
         "onion client add") words="--socket --json --help" ;;
         "onion client list") words="--socket --json --help" ;;
         "onion client remove") words="--socket --json --help" ;;

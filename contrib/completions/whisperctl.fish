@@ -7,7 +7,7 @@ function __whisperctl_verb
     for word in $words
         if set -q skip[1]
             set -e skip
-        else if contains -- $word --access --after --code --config --every --expires --floor --hours --level --lines --name --relay --socket --uses --wait
+        else if contains -- $word --access --after --code --config --every --expires --floor --hours --level --lines --name --overlap --relay --socket --uses --wait
             set skip yes
         else if not string match -q -- "-*" $word
             set -a verb $word
@@ -42,6 +42,8 @@ complete -c whisperctl -n '__whisperctl_at ""' -a plugins -d 'List the key excha
 complete -c whisperctl -n '__whisperctl_at ""' -a doctor -d 'Examine tor, the clock and the onion service, and say what mends each fault.'
 complete -c whisperctl -n '__whisperctl_at ""' -a stop -d 'Stop the daemon, and wait until it has.'
 complete -c whisperctl -n '__whisperctl_at "onion"' -a republish -d 'Publish the onion service again, at the same address.'
+complete -c whisperctl -n '__whisperctl_at "onion"' -a rotate -d 'Give the relay a new onion address; the one before still answers for some hours.'
+complete -c whisperctl -n '__whisperctl_at "onion"' -a retire -d 'Let the onion address before the last rotation go at once.'
 complete -c whisperctl -n '__whisperctl_at "onion"' -a client -d 'Who may reach the private onion service.'
 complete -c whisperctl -n '__whisperctl_at "onion client"' -a add -d 'Let one more reach the private onion service, and print what they need.'
 complete -c whisperctl -n '__whisperctl_at "onion client"' -a list -d 'List who may reach the private onion service.'
@@ -81,6 +83,9 @@ complete -c whisperctl -n '__whisperctl_in "status"' -l every -x -d 'Seconds bet
 complete -c whisperctl -n '__whisperctl_in "status"' -l check -d 'Print one line for monitoring, and exit with 0, 1, 2 or 3.'
 complete -c whisperctl -n '__whisperctl_in "address"' -l wait -x -d 'Wait as long as this for the address to be published.'
 complete -c whisperctl -n '__whisperctl_in "onion republish"' -l wait -x -d 'Wait as long as this until it is published.'
+complete -c whisperctl -n '__whisperctl_in "onion rotate"' -l overlap -x -d 'Hours that the one before still answers, instead of what is configured.'
+complete -c whisperctl -n '__whisperctl_in "onion rotate"' -l now -d 'Let every address before this one go at once.'
+complete -c whisperctl -n '__whisperctl_in "onion rotate"' -l wait -x -d 'Wait as long as this until the new address is published.'
 complete -c whisperctl -n '__whisperctl_in "chat invite"' -l relay -x -d 'Relay to meet at, as \'http://HOST[:PORT]\', instead of the one that is configured.'
 complete -c whisperctl -n '__whisperctl_in "chat invite"' -l expires -x -d 'Seconds that the invite lives, instead of what is configured.'
 complete -c whisperctl -n '__whisperctl_in "chat invite"' -l floor -x -a 'standard enhanced quantum-resistant' -d 'Lowest security level that this conversation may have.'

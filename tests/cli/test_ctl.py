@@ -15,7 +15,7 @@ from twisted.internet.defer import gatherResults
 from twisted.internet.threads import deferToThread
 
 from tests.cli.conftest import COMMAND, ROOT, Ctl, environment
-from tests.control.sample import ADDRESS, CODE, EXPIRED, LINK, SILENT, WRONG, Serving
+from tests.control.sample import ADDRESS, CODE, EXPIRED, LINK, NEXT, SILENT, WRONG, Serving
 from whisperd.cli import ctl as whisperctl
 from whisperd.cli.verbs import VERBS
 from whisperd.control.commands import COMMANDS, GROUPS, Command
@@ -95,7 +95,8 @@ async def test_status_shows_tor_s_error_with_its_remedy_and_a_daemon_without_rol
                    "error": {"code": "tor-not-bootstrapped", "message": "no network", "remedy": "Wait."},
                    "onion": {"state": "absent", "address": None, "published_age": None,
                              "reached_age": None, "private": False, "pow": False, "wanted": False,
-                             "probe_interval": 1800}}
+                             "probe_interval": 1800, "circuits": False,
+                             "retiring": {"address": NEXT, "state": "up\x1b", "seconds": 3700}}}
     row |= {"relay": None, "peer": None, "opt_in": ["clearnet"]}
 
     async def status() -> dict:
@@ -104,7 +105,8 @@ async def test_status_shows_tor_s_error_with_its_remedy_and_a_daemon_without_rol
     serving.api.status = status
     screen = await ctl("status")
     assert screen.returncode == 0 and "\x1b" not in screen.stdout
-    for part in ("bootstrapping, 14 % Handshaking[2J", "no network", "Wait.", "absent", "clearnet"):
+    for part in ("bootstrapping, 14 % Handshaking[2J", "no network", "Wait.", "absent", "clearnet",
+                 f"{NEXT} still answers for 1 h 1 min (up)"):
         assert part in screen.stdout
     assert "rooms" not in screen.stdout and "conversations" not in screen.stdout
 

@@ -59,6 +59,8 @@ def test_everything_that_the_other_side_can_write_is_cleaned() -> None:
         render.event({"event": "message-state", "chat": evil, "id": 1, "state": evil}, PLAIN),
         render.event({"event": "tor-state", "state": evil, "percent": 3, "summary": evil}, PLAIN),
         render.event({"event": "onion-state", "state": evil, "address": evil}, PLAIN),
+        render.event({"event": "onion-rotated", "address": evil, "old": evil, "seconds": 1}, PLAIN),
+        render.event({"event": "onion-retired", "address": evil}, PLAIN),
         *render.verification({"chat": evil, "words": [evil], "number": evil, "verified": False, "level": evil}, PLAIN),
     ]
     assert not [line for line in lines if "\x1b" in line or "\u202e" in line]

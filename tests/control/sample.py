@@ -16,10 +16,12 @@ from whisperd.errors import (
     FileUnknown,
     InviteExpired,
     OnionNotPublished,
+    RotationRefused,
     WrongSecret,
 )
 
 ADDRESS = "a" * 56 + ".onion"
+NEXT = "b" * 56 + ".onion"
 LINK = f"http://{ADDRESS}/#" + "A" * 56
 CODE = "7-abandon-ability-able"
 EXPIRED = LINK[:-1] + "E"
@@ -55,7 +57,7 @@ class SampleApi:
             "tor": {"mode": "launch", "state": "up", "percent": 100, "summary": "Done", "version": "0.4.9.11",
                     "error": None, "onion": {"state": "up", "address": ADDRESS, "published_age": 61.0,
                                               "reached_age": 5, "private": True, "pow": False,
-                                              "wanted": True, "probe_interval": 1800}},
+                                              "wanted": True, "probe_interval": 1800, "circuits": False, "retiring": None}},
             "peer": {"chats": len(states), "connected": states.count("connected")},
             "confinement": {"sandbox": "prefer", "landlock": 7, "why": "", "writable": ["/run/whisperd"],
                             "programs": ["/usr/bin/tor"], "no_new_privileges": True, "no_core_dump": True,
@@ -67,7 +69,7 @@ class SampleApi:
         if wait and self.address_now is None:
             raise OnionNotPublished
         url = f"http://{self.address_now}" if self.address_now else None
-        return {"address": self.address_now, "url": url, "state": "up" if url else "publishing"}
+        return {"address": self.address_now, "url": url, "state": "up" if url else "publishing", "retiring": None}
 
     async def chat_invite(self, **params: Any) -> dict[str, Any]:
         self.calls.append(("chat.invite", params))
@@ -136,6 +138,14 @@ class SampleApi:
 
     async def onion_republish(self, wait: float) -> dict[str, Any]:
         return {"address": ADDRESS, "state": "up" if wait else "adding"}
+
+    async def onion_rotate(self, overlap: float, now: bool, wait: float) -> dict[str, Any]:
+        self.calls.append(("onion.rotate", {"overlap": overlap, "now": now, "wait": wait}))
+        return {"address": NEXT, "old": ADDRESS, "seconds": 0 if now else round(3600 * (overlap or 12)),
+                "url": f"http://{NEXT}", "state": "publishing"}
+
+    async def onion_retire(self) -> dict[str, Any]:
+        raise RotationRefused("no address is on its way out")
 
     async def onion_client_add(self, name: str) -> dict[str, Any]:
         return {"name": name, "address": ADDRESS, "line": f"{ADDRESS[:56]}:descriptor:x25519:{'A' * 52}"}

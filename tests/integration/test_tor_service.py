@@ -102,7 +102,8 @@ async def test_an_attached_tor_publishes_and_another_reaches_it(
     here.service.publish(echo)
     address = await here.service.address(60)
     assert here.service.status()["onion"] == {"state": "up", "address": address, "published_age": 0,
-                                              "reached_age": None, "private": False, "pow": True}
+                                              "reached_age": None, "private": False, "pow": True,
+                                              "circuits": False, "retiring": None}
     await there.events.next("tor-state", state="up") if there.service.status()["state"] != "up" else None
     caller = await reach(there.dialer, address, reactor)
     for size in (1, 100_000):

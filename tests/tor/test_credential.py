@@ -13,6 +13,7 @@ from whisperd.tor.addonion import add_onion
 from whisperd.tor.clients import MOST, ClientList
 from whisperd.tor.credential import base32, new_credential, parse
 from whisperd.tor.names import onion_name
+from whisperd.tor.offer import Offer
 from whisperd.tor.onionkey import new_key
 
 ADDRESS = onion_name(bytes(32))
@@ -89,7 +90,7 @@ def test_a_file_that_others_read_or_that_is_damaged_lets_nobody_in(tmp_path, con
 
 def test_what_tor_is_asked_for() -> None:
     key = new_key(os.urandom)
-    assert add_onion(key, 80, 1234) == f"ADD_ONION {key.text} Port=80,127.0.0.1:1234"
-    assert add_onion(key, 80, 1234, clients=["A", "B"], max_streams=9, pow=True) == (
+    assert add_onion(Offer(key, 80, 1234)) == f"ADD_ONION {key.text} Port=80,127.0.0.1:1234"
+    assert add_onion(Offer(key, 80, 1234, clients=["A", "B"], max_streams=9, pow=True)) == (
         f"ADD_ONION {key.text} Flags=V3Auth,MaxStreamsCloseCircuit MaxStreams=9 PoWDefensesEnabled=1 "
         "Port=80,127.0.0.1:1234 ClientAuthV3=A ClientAuthV3=B")

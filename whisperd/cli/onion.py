@@ -15,6 +15,20 @@ def republish(caller: Caller, wait: float) -> None:
     caller.show(answer, [f"the onion service is {caller.paint.state(answer['state'])}"])
 
 
+def rotate(caller: Caller, overlap: float, now: bool, wait: float) -> None:
+    answer = caller.call("onion.rotate", CALL_SECONDS + wait, overlap=overlap, now=now, wait=wait)
+    lines = [render.clean(answer["address"])]
+    if caller.terminal:
+        fate = f"still answers for {render.seconds(answer['seconds'])}" if answer["seconds"] else "answers no more"
+        lines += ["", f"{render.clean(answer['old'])} {fate}."]
+    caller.show(answer, lines)
+
+
+def retire(caller: Caller) -> None:
+    answer = caller.call("onion.retire")
+    caller.show(answer, [f"{render.clean(answer['address'])} answers no more"])
+
+
 def client_add(caller: Caller, name: str) -> None:
     answer = caller.call("onion.client.add", name=name)
     lines = [render.clean(answer["line"])]
@@ -57,6 +71,8 @@ def newnym(caller: Caller) -> None:
 #: By the verb's words.
 VERBS: dict[str, Callable[..., None]] = {
     "onion republish": republish,
+    "onion rotate": rotate,
+    "onion retire": retire,
     "onion client add": client_add,
     "onion client list": client_list,
     "onion client remove": client_remove,

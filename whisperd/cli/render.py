@@ -148,8 +148,16 @@ def _onion(onion: Row, paint: Paint) -> str:
     return ", ".join(words)
 
 
+def retiring(old: Row) -> str:
+    """Return what becomes of the address before a rotation."""
+    return f"{clean(old['address'])} still answers for {seconds(old['seconds'])} ({clean(old['state'])})"
+
+
 def _onion_extra(onion: Row) -> Iterator[tuple[str, str]]:
+    if onion["retiring"]:
+        yield "", retiring(onion["retiring"])
     words = ["private"] if onion["private"] else []
+    words += ["circuits told apart"] if onion["circuits"] else []
     if onion["reached_age"] is not None:
         words.append(f"reached through Tor {seconds(onion['reached_age'])} ago")
     elif onion["wanted"]:
@@ -276,6 +284,10 @@ def event(row: Row, paint: Paint) -> str:
         return file_line(row, paint)
     if name == "file-progress":
         return f"{subject} {progress(row)}"
+    if name == "onion-rotated":
+        return f"onion is {clean(row['address'])} now; {clean(row['old'])} answers for {seconds(row['seconds'])} more"
+    if name == "onion-retired":
+        return f"{clean(row['address'])} answers no more"
     if name == "daemon-stopping":
         return "the daemon stops"
     details = clean(row.get("reason") or row.get("address") or row.get("summary") or "")

@@ -18,7 +18,8 @@ def address(caller: Caller, wait: float) -> None:
     answer = caller.call("address", CALL_SECONDS + wait, wait=wait)
     if not answer["address"]:
         raise OnionNotPublished(f"the relay has no onion address yet; its onion service is {answer['state']}")
-    caller.show(answer, [render.clean(answer["address"])])
+    old = [render.retiring(answer["retiring"])] if answer["retiring"] and caller.terminal else []
+    caller.show(answer, [render.clean(answer["address"]), *old])
 
 
 def plugins(caller: Caller) -> None:

@@ -30,7 +30,7 @@ TOR_OFF: Row = {
     "version": None,
     "error": None,
     "onion": {"state": "absent", "address": None, "published_age": None, "reached_age": None, "private": False,
-              "pow": False},
+              "pow": False, "circuits": False, "retiring": None},
 }
 
 
@@ -71,13 +71,25 @@ class Api:
         if wait > 0:
             await tor.address(timeout=float(wait))
         onion = self._tor_status()["onion"]
-        return {"address": onion["address"], "url": onion_url(self._config, onion["address"]), "state": onion["state"]}
+        return {"address": onion["address"], "url": onion_url(self._config, onion["address"]), "state": onion["state"],
+                "retiring": onion["retiring"]}
 
     async def onion_republish(self, wait: float = 0) -> Row:
         """The onion service is published anew; with ``wait``, at most that many seconds until it is."""
         await self._onion_role().republish(float(wait))
         onion = self._tor_status()["onion"]
         return {"address": onion["address"], "state": onion["state"]}
+
+    async def onion_rotate(self, overlap: float = 0, now: bool = False, wait: float = 0) -> Row:
+        """The relay has a new onion address; the one before still answers for some hours, or no longer."""
+        hours = 0 if now else overlap or self._config.onion.overlap
+        rotated = await self._onion_role().rotate(3600.0 * hours, float(wait))
+        return {**rotated, "url": onion_url(self._config, rotated["address"]),
+                "state": self._tor_status()["onion"]["state"]}
+
+    async def onion_retire(self) -> Row:
+        """The address before the last rotation answers no more."""
+        return {"address": self._onion_role().retire(), "retired": True}
 
     async def onion_client_add(self, name: str) -> Row:
         """One more may reach the private onion service; the line that they need is shown this once."""

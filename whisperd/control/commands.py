@@ -123,6 +123,14 @@ COMMANDS: tuple[Command, ...] = (
             (_wait("Wait as long as this for the address to be published.", local=False),), reads_only=True),
     Command("onion.republish", "onion republish", "Publish the onion service again, at the same address.",
             (_wait("Wait as long as this until it is published.", local=False),)),
+    Command("onion.rotate", "onion rotate", "Give the relay a new onion address; the one before still answers for some "
+            "hours.", (
+        Param("overlap", "number", "Hours that the one before still answers, instead of what is configured.",
+              default=0, option="--overlap", metavar="HOURS", low=0, high=720),
+        Param("now", "boolean", "Let every address before this one go at once.", default=False, option="--now"),
+        _wait("Wait as long as this until the new address is published.", local=False),
+    )),
+    Command("onion.retire", "onion retire", "Let the onion address before the last rotation go at once."),
     Command("onion.client.add", "onion client add", "Let one more reach the private onion service, and print what they "
             "need.", (_CLIENT,)),
     Command("onion.client.list", "onion client list", "List who may reach the private onion service.", reads_only=True),

@@ -110,6 +110,13 @@ class TransportNotInstalled(WhisperdError):
     remedy = "Install it ('apt install obfs4proxy' or 'apt install snowflake-client')."
 
 
+class RotationRefused(WhisperdError):
+    code = "rotation-refused"
+    exit_status = 80
+    summary = "the onion address cannot be rotated now"
+    remedy = "Wait until it is retired, or let it go at once by 'whisperctl onion retire'."
+
+
 class TestnetFailed(WhisperdError):
     __test__ = False
     code = "testnet-failed"

@@ -28,7 +28,7 @@ class KeyFile:
         Raises OnionKeyUnusable when others may read the file, or when it holds no key.
         """
         content = read_private(self.path)
-        return None if content is None else _checked(content.decode("ascii", "replace").strip(), self.path)
+        return None if content is None else checked_key(content.decode("ascii", "replace").strip(), self.path)
 
     def save(self, key: str) -> None:
         """Write the key in one step: after a crash there is the whole key or none. Makes the folder where it lacks.
@@ -73,7 +73,18 @@ def write_private(path: Path, text: str) -> None:
                                       "onion.key = 'ephemeral'.") from None
 
 
-def _checked(key: str, path: Path) -> str:
+def remove_private(path: Path) -> None:
+    """Remove a file for good, if it is there; raises OnionKeyUnusable."""
+    try:
+        path.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            _sync_folder(path.parent)
+    except OSError as error:
+        raise OnionKeyUnusable(f"{path} cannot be removed: {error.strerror}", remedy="Remove it by hand.") from None
+
+
+def checked_key(key: str, path: Path) -> str:
+    """Return ``key``, which was read from ``path``, if it is one; raises OnionKeyUnusable."""
     kind, _, encoded = key.partition(":")
     try:
         valid = kind == _TYPE and len(base64.b64decode(encoded, validate=True)) == _SIZE

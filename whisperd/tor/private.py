@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from whisperd.errors import RoleDisabled
+from whisperd.tor.addresses import Addresses
 from whisperd.tor.credential import new_credential
-from whisperd.tor.publish import Publisher
 
 
 class Private:
-    """The clients of what ``publisher`` publishes. Each change publishes it anew, which breaks what is connected."""
+    """The clients of what ``addresses`` publishes. Each change publishes it anew, which breaks what is connected."""
 
-    def __init__(self, settings: Any, publisher: Publisher, random: Callable[[int], bytes]) -> None:
+    def __init__(self, settings: Any, addresses: Addresses, random: Callable[[int], bytes]) -> None:
         self._settings = settings
-        self._publisher = publisher
+        self._addresses = addresses
         self._random = random
 
     def add(self, name: str) -> dict[str, str]:
@@ -24,21 +24,21 @@ class Private:
         Raises RoleDisabled, UsageError, OnionKeyUnusable.
         """
         self._check()
-        credential = new_credential(self._publisher.credential().address, self._random)
-        self._publisher.clients.add(name, credential.public)
-        self._publisher.again()
+        credential = new_credential(self._addresses.credential().address, self._random)
+        self._addresses.clients.add(name, credential.public)
+        self._addresses.again()
         return {"name": name, "address": credential.address, "line": credential.line}
 
     def names(self) -> list[str]:
         """Return who may reach it; raises RoleDisabled, OnionKeyUnusable."""
         self._check()
-        return self._publisher.clients.names
+        return self._addresses.clients.names
 
     def remove(self, name: str) -> None:
         """Let one in no more; raises RoleDisabled, UsageError, OnionKeyUnusable."""
         self._check()
-        self._publisher.clients.remove(name)
-        self._publisher.again()
+        self._addresses.clients.remove(name)
+        self._addresses.again()
 
     def _check(self) -> None:
         if not self._settings.private:

@@ -11,8 +11,8 @@ from twisted.python.failure import Failure
 
 from whisperd import logs
 from whisperd.errors import OnionUnreachable, WhisperdError
+from whisperd.tor.addresses import Addresses
 from whisperd.tor.dial import Dialer
-from whisperd.tor.publish import Publisher
 
 #: Seconds from an upload to the first probe.
 SETTLE = 30.0
@@ -23,14 +23,14 @@ TIMEOUT = 90.0
 
 
 class Probe:
-    """Dials what ``publisher`` publishes, at ``port``, every ``interval`` seconds, and has it published anew when it
+    """Dials what ``addresses`` publishes, at ``port``, every ``interval`` seconds, and has it published anew when it
     does not answer. ``error`` is set from a probe that failed until one that did not; ``emit`` hears ``onion-probe``
     (state, address)."""
 
-    def __init__(self, publisher: Publisher, dialer: Dialer, *, port: int, interval: float, reactor: Any,
+    def __init__(self, addresses: Addresses, dialer: Dialer, *, port: int, interval: float, reactor: Any,
                  random: Callable[[int], bytes], emit: Callable[..., object]) -> None:
         self.error: WhisperdError | None = None
-        self._publisher = publisher
+        self._addresses = addresses
         self._dialer = dialer
         self._port = port
         self._interval = interval
@@ -68,16 +68,16 @@ class Probe:
     async def _probe(self) -> None:
         if await self._reaches():
             self._in(self._interval)
-        elif self._publisher.state == "up" and not self._stopped:
+        elif self._addresses.state == "up" and not self._stopped:
             self._tell("unreachable", OnionUnreachable.code)
-            self._publisher.again()
+            self._addresses.again()
 
     async def _reaches(self) -> bool:
         for _ in range(TRIES):
-            if self._publisher.state != "up" or self._dialer.socks is None:
+            if self._addresses.state != "up" or self._dialer.socks is None:
                 return False
             try:
-                await self._dial(self._publisher.address or "")
+                await self._dial(self._addresses.address or "")
             except WhisperdError as reason:
                 self.error = OnionUnreachable(f"the onion service was not reached through Tor: {reason.message}")
             else:
@@ -88,7 +88,7 @@ class Probe:
 
     def _tell(self, state: str, code: str) -> None:
         logs.note("onion-probe", reached=state == "reached", code=code)
-        self._emit("onion-probe", state=state, address=self._publisher.address)
+        self._emit("onion-probe", state=state, address=self._addresses.address)
 
     async def _dial(self, address: str) -> None:
         factory: Any = Factory.forProtocol(Protocol)

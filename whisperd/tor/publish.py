@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
 
 from whisperd import logs
 from whisperd.errors import OnionNotPublished, TorCommandFailed, WhisperdError
-from whisperd.tor.addonion import add_onion
 from whisperd.tor.backoff import pause
 from whisperd.tor.clients import ClientList
-from whisperd.tor.control import ControlConnection
+from whisperd.tor.control import COMMAND_TIMEOUT, ControlConnection
 from whisperd.tor.credential import Credential, new_credential
 from whisperd.tor.descriptor import Uploads
-from whisperd.tor.keys import KeyFile
+from whisperd.tor.offer import Offer, Way
 from whisperd.tor.onion import new_onion
-from whisperd.tor.onionkey import OnionKey, new_key
+from whisperd.tor.onionkey import OnionKey
 
 #: Seconds that tor has to remove the onion service while the daemon stops.
 _REMOVE_TIMEOUT = 3.0
@@ -27,18 +26,28 @@ _REMOVE_TIMEOUT = 3.0
 _OTHER_UPLOADS = 3.0
 
 
+@dataclass(frozen=True)
+class Ports:
+    """Where the relay listens on 127.0.0.1: ``plain``, and ``circuits`` for connections that name their circuit in the
+    PROXY protocol (0: nowhere)."""
+
+    plain: int
+    circuits: int = 0
+
+
 class Publisher:
     """Keeps one onion service published on whatever tor there is, always with the same key.
 
-    The key of an ephemeral service is made here and stays in this process's memory: tor cannot be asked to make and
-    discard it, because after a restart of tor nobody could bring the same address back. ``on_upload`` is called
-    whenever clients can find the service from now on.
+    ``key`` returns it, or raises OnionKeyUnusable for as long as it cannot be had. ``clients`` may reach a private
+    service. ``on_upload`` is called whenever clients can find the service from now on; while it is ``quiet``, nobody
+    is told of its states.
     """
 
-    def __init__(self, settings: Any, *, reactor: Any, random: Callable[[int], bytes],
-                 emit: Callable[..., object]) -> None:
-        self.clients = ClientList(_clients_file(settings))
-        self.pow = False
+    def __init__(self, settings: Any, key: Callable[[], OnionKey], clients: ClientList, *, reactor: Any,
+                 random: Callable[[int], bytes], emit: Callable[..., object]) -> None:
+        self.clients = clients
+        self.quiet = False
+        self.pow = self.circuits = False
         self.state = "absent"
         self.error: WhisperdError | None = None
         self.on_upload: Callable[[], object] = lambda: None
@@ -48,7 +57,9 @@ class Publisher:
         self._emit = emit
         self._machine = new_onion(self)
         self._control: ControlConnection | None = None
-        self._port: int | None = None
+        self._way: Way | None = None
+        self._ports: Ports | None = None
+        self._read_key = key
         self._key: OnionKey | None = None
         self._uploads: Uploads | None = None
         self._attempts = 0
@@ -69,21 +80,27 @@ class Publisher:
 
         It is on the list in any case: without any client on it, tor would let everybody in."""
         if self._own is None:
-            self._own = new_credential(self._have_key().address, self._random)
+            self._own = new_credential(self.key().address, self._random)
         return self._own
+
+    def key(self) -> OnionKey:
+        """Return its key; raises OnionKeyUnusable."""
+        self._key = self._key or self._read_key()
+        return self._key
 
     def status(self) -> dict[str, Any]:
         """Return how the onion service stands; ``published_age`` is in seconds."""
         age = None if self._published is None else round(self._reactor.seconds() - self._published)
+        held = self.state in ("publishing", "up")
         return {"state": self.state, "address": self.address, "published_age": age if self.state == "up" else None,
-                "private": self._settings.private, "pow": self.pow and self.state in ("publishing", "up")}
+                "private": self._settings.private, "pow": self.pow and held, "circuits": self.circuits and held}
 
-    def want(self, port: int) -> None:
-        """Publish what listens on 127.0.0.1:``port``, now or as soon as there is a tor.
+    def want(self, ports: Ports) -> None:
+        """Publish what listens on ``ports``, now or as soon as there is a tor.
 
-        Another port than before takes its place at the same address; the same one changes nothing."""
-        changed = self._port not in (None, port)
-        self._port = port
+        Others than before take their place at the same address; the same ones change nothing."""
+        changed = self._ports not in (None, ports)
+        self._ports = ports
         self.again() if changed else self._begin()
 
     def again(self) -> None:
@@ -95,9 +112,9 @@ class Publisher:
         else:
             self._machine.again()
 
-    def tor_up(self, control: ControlConnection) -> None:
-        """Go on with this tor."""
-        self._control = control
+    def tor_up(self, control: ControlConnection, way: Way) -> None:
+        """Go on with this tor, asked in this way."""
+        self._control, self._way = control, way
         self._attempts = 0
         self._begin()
 
@@ -116,43 +133,55 @@ class Publisher:
             self._waiting.append(waiter)
         return waiter
 
+    def hand_over_to(self, successor: Publisher) -> None:
+        """Have ``successor``, which has another key, publish what this one does, and say when it is up."""
+        self.quiet = True
+        self.on_upload, successor.on_upload = lambda: None, self.on_upload
+        successor._waiting, self._waiting = self._waiting, []
+        if self._ports is not None:
+            successor.want(self._ports)
+        if self._control is not None and self._way is not None:
+            successor.tor_up(self._control, self._way)
+
     async def stop(self) -> None:
         """Withdraw the onion service from tor, so that no descriptor of it goes out any more."""
         control, address, held = self._control, self.address, self.state in ("adding", "publishing", "up")
-        self._port = None
+        self._ports = None
         self._machine.withdraw()
-        if held and control and address and not control.gone:
+        if held and control and self._way and address and not control.gone:
             try:
-                await control.request(f"DEL_ONION {address.removesuffix('.onion')}", _REMOVE_TIMEOUT)
+                await self._way.remove(control, address, _REMOVE_TIMEOUT)
             except WhisperdError:
                 # Tor removes it by itself when the connection closes, which comes next.
                 return
 
     def _begin(self) -> None:
-        if self._port is not None and self._control is not None:
+        if self._ports is not None and self._control is not None:
             self._machine.begin()
 
     # -- what the machine has done ------------------------------------------------------------------------------------
 
     def entered(self, state: str) -> None:
         self.state = state
-        logs.note("onion-state", state=state, code=self.error.code if self.error else "none")
-        self._emit("onion-state", state=state, address=self.address)
+        if not self.quiet:
+            logs.note("onion-state", state=state, code=self.error.code if self.error else "none")
+            self._emit("onion-state", state=state, address=self.address)
 
     def add(self) -> None:
-        if self._control is not None:
-            ensureDeferred(self._add(self._control, self._port))
+        if self._control is not None and self._way is not None and self._ports is not None:
+            ensureDeferred(self._add(self._control, self._way, self._ports))
 
     def renew(self) -> None:
-        if self._control is not None:
-            ensureDeferred(self._add(self._control, self._port, remove=True))
+        if self._control is not None and self._way is not None and self._ports is not None:
+            ensureDeferred(self._add(self._control, self._way, self._ports, remove=True))
 
     def start_deadline(self) -> None:
         self._later(self._settings.publish_timeout, self._machine.overdue)
 
     def complain(self) -> None:
         self.error = OnionNotPublished()
-        logs.note("onion-state", state=self.state, code=self.error.code)
+        if not self.quiet:
+            logs.note("onion-state", state=self.state, code=self.error.code)
 
     def rejoice(self) -> None:
         self.error = None
@@ -179,15 +208,16 @@ class Publisher:
 
     # -- talking to tor -----------------------------------------------------------------------------------------------
 
-    async def _add(self, control: ControlConnection, port: int | None, remove: bool = False) -> None:
+    async def _add(self, control: ControlConnection, way: Way, ports: Ports, remove: bool = False) -> None:
         error = None
         try:
-            key = self._have_key()
+            key = self.key()
             self._uploads = Uploads(key.address)
             await self._hear_of_uploads(control)
             if remove:
-                await self._remove_from(control, key.address)
-            await self._ask_for(control, key, port or 0)
+                with suppress(TorCommandFailed):  # tor has lost it already
+                    await way.remove(control, key.address, COMMAND_TIMEOUT)
+            await self._ask_for(control, way, key, ports)
         except WhisperdError as reason:
             error = reason
         except Exception as reason:
@@ -206,42 +236,25 @@ class Publisher:
             self.error = error
             self._machine.refused()
 
-    async def _ask_for(self, control: ControlConnection, key: OnionKey, port: int) -> None:
+    async def _ask_for(self, control: ControlConnection, way: Way, key: OnionKey, ports: Ports) -> None:
         """Ask with all defences, and without the proof of work where tor does not have it."""
+        self.circuits = way.tells_circuits and ports.circuits != 0
         clients = [self.credential().public, *self.clients.keys] if self._settings.private else []
-        for pow in (True, False) if self._settings.pow else (False,):
-            command = add_onion(key, self._settings.port, port, clients=clients, pow=pow,
-                                max_streams=self._settings.max_streams)
-            try:
-                await control.request(command)
-            except TorCommandFailed:
-                if not pow:
-                    raise
-            else:
-                self.pow = pow
-                return
+        offer = Offer(key, self._settings.port, ports.circuits if self.circuits else ports.plain, clients,
+                      self._settings.max_streams, self._settings.pow)
+        try:
+            await way.publish(control, offer)
+        except TorCommandFailed:
+            if not offer.pow:
+                raise
+            offer = replace(offer, pow=False)
+            await way.publish(control, offer)
+        self.pow = offer.pow
 
     async def _hear_of_uploads(self, control: ControlConnection) -> None:
         if self._heard is not control:
             await control.hear_of("HS_DESC", lambda text: self._descriptor_event(control, text))
             self._heard = control
-
-    async def _remove_from(self, control: ControlConnection, address: str) -> None:
-        with suppress(TorCommandFailed):  # tor has lost it already
-            await control.request(f"DEL_ONION {address.removesuffix('.onion')}")
-
-    def _have_key(self) -> OnionKey:
-        if self._key is None:
-            self._key = self._kept_key() if self._settings.key == "persistent" else new_key(self._random)
-        return self._key
-
-    def _kept_key(self) -> OnionKey:
-        file = KeyFile(Path(self._settings.key_file))
-        if kept := file.load():
-            return OnionKey(kept)
-        key = new_key(self._random)
-        file.save(key.text)
-        return key
 
     def _descriptor_event(self, control: ControlConnection, text: str) -> None:
         if control is not self._control or self._uploads is None:
@@ -255,8 +268,3 @@ class Publisher:
 
     def _later(self, seconds: float, what: Callable[[], object]) -> None:
         self._timers.append(self._reactor.callLater(seconds, what))
-
-
-def _clients_file(settings: Any) -> Path | None:
-    """Return where the list of clients is kept: beside the key, if that is kept."""
-    return Path(f"{settings.key_file}.clients") if settings.key == "persistent" else None

@@ -21,6 +21,8 @@ from whisperd import logs
 from whisperd.config import Config
 from whisperd.errors import OnionNotPublished, TorControlUnreachable, TorNotBootstrapped, TorUnavailable, WhisperdError
 from whisperd.tor import credential
+from whisperd.tor.addonion import AddOnion
+from whisperd.tor.addresses import Addresses
 from whisperd.tor.backoff import pause
 from whisperd.tor.bootstrap import Phase, phase_of
 from whisperd.tor.connect import attach, socks_place
@@ -30,7 +32,7 @@ from whisperd.tor.keyring import Keyring
 from whisperd.tor.launch import LaunchedTor, launch
 from whisperd.tor.private import Private
 from whisperd.tor.probe import Probe
-from whisperd.tor.publish import Publisher
+from whisperd.tor.publish import Ports
 from whisperd.tor.pulse import until_gone
 from whisperd.tor.transports import patience
 
@@ -48,12 +50,12 @@ class TorService(Service):
         self._dialer = dialer
         self._emit = emit
         self._random = random
-        self._publisher = Publisher(config.onion, reactor=reactor, random=random, emit=emit)
-        self._probe = Probe(self._publisher, dialer, port=config.onion.port, reactor=reactor, random=random, emit=emit,
+        self._addresses = Addresses(config.onion, reactor=reactor, random=random, emit=emit)
+        self._probe = Probe(self._addresses, dialer, port=config.onion.port, reactor=reactor, random=random, emit=emit,
                             interval=60.0 * config.onion.probe_interval)
-        self._publisher.on_upload = self._uploaded
+        self._addresses.on_upload = self._uploaded
         self._keyring = Keyring()
-        self.private = Private(config.onion, self._publisher, random)
+        self.private = Private(config.onion, self._addresses, random)
         self._control: ControlConnection | None = None
         self._state = "off"
         self._phase = Phase(0, "", "")
@@ -76,7 +78,7 @@ class TorService(Service):
 
     def publish(self, port: int) -> None:
         """Have what listens on 127.0.0.1:``port`` published as the onion service, on every tor from now on."""
-        self._publisher.want(port)
+        self._addresses.want(Ports(port))
 
     async def address(self, timeout: float) -> str:
         """Return the onion name once it is published, within ``timeout`` seconds.
@@ -86,9 +88,9 @@ class TorService(Service):
         if self._config.tor.mode == "off":
             raise TorUnavailable
         try:
-            return await self._publisher.when_up().addTimeout(max(timeout, 0.0), self._reactor)
+            return await self._addresses.when_up().addTimeout(max(timeout, 0.0), self._reactor)
         except defer.TimeoutError:
-            raise self._error or self._publisher.error or OnionNotPublished() from None
+            raise self._error or self._addresses.error or OnionNotPublished() from None
 
     async def republish(self, wait: float = 0) -> None:
         """Have tor publish the onion service anew, and wait at most ``wait`` seconds until it has.
@@ -96,9 +98,24 @@ class TorService(Service):
         Raises TorUnavailable without a tor, and as ``address`` does.
         """
         self._reachable_tor()
-        self._publisher.again()
+        self._addresses.again()
         if wait > 0:
             await self.address(wait)
+
+    async def rotate(self, overlap: float, wait: float = 0) -> dict[str, Any]:
+        """Put a new address into force, keep the one before for ``overlap`` more seconds, and wait at most ``wait``
+        seconds until the new one is published.
+
+        Returns both and the overlap. Raises RotationRefused, OnionKeyUnusable, and as ``address`` does.
+        """
+        rotated = self._addresses.rotate(overlap)
+        if wait > 0:
+            await self.address(wait)
+        return rotated
+
+    def retire(self) -> str:
+        """Let the address before the last rotation go; returns it; raises RotationRefused, OnionKeyUnusable."""
+        return self._addresses.retire()
 
     async def newnym(self) -> None:
         """Have tor use new circuits for every connection from now on; raises TorUnavailable, TorCommandFailed."""
@@ -129,7 +146,7 @@ class TorService(Service):
 
     def status(self) -> dict[str, Any]:
         """Return how tor and the onion service stand, ready for JSON."""
-        error = self._error or self._publisher.error or self._probe.error
+        error = self._error or self._addresses.error or self._probe.error
         return {
             "mode": self._config.tor.mode,
             "state": self._state,
@@ -137,14 +154,14 @@ class TorService(Service):
             "summary": self._phase.summary,
             "version": self._version,
             "error": error and {"code": error.code, "message": error.message, "remedy": error.remedy},
-            "onion": {**self._publisher.status(), "reached_age": self._probe.reached_age},
+            "onion": {**self._addresses.status(), "reached_age": self._probe.reached_age},
         }
 
     async def stop(self) -> None:
         """Withdraw the onion service, end a launched tor and wait for it; may be called twice."""
         self._stopping = True
         self._probe.stop()
-        await self._publisher.stop()
+        await self._addresses.stop()
         await self._take_back_credentials()
         life, self._life = self._life, None
         if life is not None:
@@ -225,7 +242,7 @@ class TorService(Service):
         self._attempts = 0
         self._dialer.socks = socks
         self._enter("up", phase)
-        self._publisher.tor_up(control)
+        self._addresses.tor_up(control, AddOnion())
 
     def _uploaded(self) -> None:
         if self._config.onion.probe_interval:
@@ -236,7 +253,7 @@ class TorService(Service):
         if self._config.onion.private:
             if self._config.tor.mode != "launch":
                 return
-            self._keyring.own = self._publisher.credential()
+            self._keyring.own = self._addresses.credential()
             await self._reachable_tor().request(self._keyring.own.command)
         self._probe.published()
 
@@ -247,7 +264,7 @@ class TorService(Service):
 
     def _lose(self) -> None:
         self._dialer.socks = None
-        self._publisher.tor_lost()
+        self._addresses.tor_lost()
         self._enter("lost", Phase(0, "", ""))
 
     def _bootstrap_overdue(self, owned: LaunchedTor | None) -> None:

@@ -1,0 +1,39 @@
+"""What tor is asked to publish, and the ways of asking it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from whisperd.tor.control import ControlConnection
+from whisperd.tor.onionkey import OnionKey
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An onion service: connections to port ``outside`` of its address go to 127.0.0.1:``inside``.
+
+    With ``clients`` (public keys in base32) nobody else finds it. A circuit that opens more than ``max_streams``
+    connections at a time is closed (0: any number). ``pow`` has clients prove work when it is flooded.
+    """
+
+    key: OnionKey
+    outside: int
+    inside: int
+    clients: Sequence[str] = ()
+    max_streams: int = 0
+    pow: bool = False
+
+
+class Way(Protocol):
+    """One way of having a tor publish onion services."""
+
+    #: Whether each connection begins with a line that names its circuit, in the PROXY protocol.
+    tells_circuits: bool
+
+    async def publish(self, control: ControlConnection, offer: Offer) -> None:
+        """Have it published; raises TorCommandFailed, TorControlUnreachable."""
+
+    async def remove(self, control: ControlConnection, address: str, timeout: float) -> None:
+        """Have it published no more; raises as ``publish``."""
