@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from whisperd.errors import TorCommandFailed, UsageError
+from whisperd.errors import TorCommandFailed, TorControlUnreachable, UsageError
 from whisperd.tor.control import ControlConnection
 from whisperd.tor.credential import Credential
 
@@ -15,6 +15,8 @@ class Keyring:
     def __init__(self) -> None:
         self.own: Credential | None = None
         self._held: dict[str, Credential] = {}
+        #: Addresses whose credential a tor may still have that could not be told to forget it.
+        self._owed: set[str] = set()
 
     @property
     def addresses(self) -> list[str]:
@@ -24,24 +26,45 @@ class Keyring:
     async def add(self, credential: Credential, control: ControlConnection | None) -> None:
         """Hold it, for the tor behind ``control`` (None: there is none now) and every later one.
 
-        Raises TorCommandFailed when tor refuses it, and holds it not.
+        Raises TorCommandFailed when tor refuses it, and holds it not. A tor that is lost meanwhile gets it when it is
+        back.
         """
-        if control is not None:
-            await control.request(credential.command)
+        before = self._held.get(credential.address)
         self._held[credential.address] = credential
+        self._owed.discard(credential.address)
+        if control is None:
+            return
+        try:
+            with suppress(TorControlUnreachable):
+                await control.request(credential.command)
+        except TorCommandFailed:
+            if before is None:
+                del self._held[credential.address]
+            else:
+                self._held[credential.address] = before
+            raise
 
     async def remove(self, address: str, control: ControlConnection | None) -> None:
-        """Forget the credential for ``address``; raises UsageError when there is none."""
+        """Forget the credential for ``address``, and have every tor forget it, one that is lost meanwhile when it is
+        back; raises UsageError when there is none."""
         if self._held.pop(address, None) is None:
             raise UsageError("there is no credential for this address",
                              remedy="'whisperctl tor credential list' shows them.")
+        self._owed.add(address)
         if control is not None:
-            await _take_back(control, address)
+            with suppress(TorControlUnreachable):
+                await self._settle(control)
 
     async def give(self, control: ControlConnection) -> None:
-        """Give all of them to a tor; raises TorCommandFailed when it refuses one."""
+        """Give all of them to a tor; raises TorCommandFailed when it refuses one, TorControlUnreachable."""
+        await self._settle(control)
         for credential in self._all():
             await control.request(credential.command)
+
+    async def _settle(self, control: ControlConnection) -> None:
+        for address in sorted(self._owed):
+            await _take_back(control, address)
+            self._owed.discard(address)
 
     async def take_back(self, control: ControlConnection) -> None:
         """Leave nothing of them in a tor that goes on after this daemon."""

@@ -124,14 +124,14 @@ class TorService(Service):
     async def add_credential(self, line: str) -> str:
         """Hold the credential in ``line``, for this tor and every later one; returns the address that it opens.
 
-        Raises CredentialMalformed, TorCommandFailed, TorControlUnreachable.
+        Raises CredentialMalformed, TorCommandFailed.
         """
         held = credential.parse(line)
         await self._keyring.add(held, self._control)
         return held.address
 
     async def remove_credential(self, address: str) -> None:
-        """Forget the credential for ``address``; raises UsageError, TorControlUnreachable."""
+        """Forget the credential for ``address``; raises UsageError."""
         await self._keyring.remove(address, self._control)
 
     def credentials(self) -> list[str]:

@@ -1,0 +1,140 @@
+"""Whatever happens to tor: the onion answers again in time, and a conversation over it loses and doubles nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import pytest_twisted
+
+from tests.integration import faults
+from tests.integration.faults import Stage, Strike, recover, set_to, until
+from tests.tor.proxy import CUT_AFTER, CUT_BEFORE
+from whisperd import logs
+from whisperd.tor import backoff, pulse
+from whisperd.tor.credential import new_credential
+from whisperd.tor.onionkey import new_key
+from whisperd.tor.service import TorService
+from whisperd.tor.testnet import Testnet
+
+#: Seconds after the end of a fault within which the onion answers and the conversation goes on: three pauses between
+#: attempts at their longest, on a machine that is busy with other tests.
+IN_TIME = 180.0
+
+
+@pytest_twisted.async_yield_fixture(scope="module")
+async def scene(testnet: Testnet, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    """One conversation for all faults: each test leaves it as it found it."""
+    async with faults.stage(tmp_path_factory.mktemp("f"), testnet) as made:
+        yield made
+
+
+async def check(scene: Stage, strike: Strike) -> None:
+    found = await recover(scene, strike)
+    print(f"the onion answered after {found.onion:.1f} s, the conversation went on after {found.conversation:.1f} s")
+    assert max(found.onion, found.conversation) <= IN_TIME
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_tor_that_is_killed_and_started_again(scene: Stage) -> None:
+    await check(scene, faults.tor_killed)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_control_connection_that_is_cut_while_nothing_is_asked(scene: Stage) -> None:
+    await check(scene, faults.control_cut)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_tor_that_stops_and_goes_on_unnoticed(scene: Stage) -> None:
+    await check(scene, faults.tor_stopped(2))
+
+
+@pytest.mark.soak
+@pytest_twisted.ensureDeferred
+async def test_a_tor_that_stops_for_a_minute_and_goes_on(scene: Stage) -> None:
+    await check(scene, faults.tor_stopped(60))
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_tor_that_hangs_is_noticed_and_taken_up_again_when_it_goes_on(scene: Stage) -> None:
+    with set_to((pulse, "INTERVAL", 0.2), (pulse, "TIMEOUT", 1.0), (backoff, "LONGEST", 1.0)):
+        lost = scene.events.next("tor-state", timeout=60, state="lost")
+        scene.proxy.cut()  # from now on it is asked every fifth of a second
+        await lost
+        await until(scene.is_up, "not up")
+        lost = scene.events.next("tor-state", timeout=60, state="lost")
+        await check(scene, faults.tor_stopped(5))
+        await lost
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_tor_that_refuses_several_times(scene: Stage) -> None:
+    with set_to((backoff, "LONGEST", 1.0)):
+        await check(scene, faults.tor_refusing(5))
+
+
+@pytest_twisted.ensureDeferred
+async def test_directory_authorities_that_are_away_while_the_onion_is_published(scene: Stage) -> None:
+    await check(scene, faults.authorities_away(5))
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_network_that_is_away(scene: Stage) -> None:
+    await check(scene, faults.network_away(5))
+
+
+#: Pauses and signs of life so short that many faults fit into one test.
+QUICK = ((backoff, "FIRST", 0.02), (backoff, "LONGEST", 0.1), (pulse, "INTERVAL", 0.2))
+
+
+@pytest.fixture
+def bugs(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
+    """Every exception that nobody expected."""
+    seen: list[BaseException] = []
+    monkeypatch.setattr(logs, "unexpected", seen.append)
+    return seen
+
+
+@pytest.mark.parametrize("way", [CUT_BEFORE, CUT_AFTER])
+@pytest_twisted.ensureDeferred
+async def test_a_control_connection_that_is_cut_at_every_command_in_turn(
+        scene: Stage, bugs: list[BaseException], way: str) -> None:
+    opened = new_key(os.urandom).address
+    await scene.service.add_credential(new_credential(opened, os.urandom).line)
+    cuts: list[str] = []
+    with set_to(*QUICK):
+        await check(scene, faults.cut_at_each_command(way, cuts))
+    await scene.service.remove_credential(opened)
+    print("cut at", [cut.partition(" ")[0] for cut in cuts])
+    assert {"PROTOCOLINFO", "AUTHENTICATE", "SETEVENTS", "ONION_CLIENT_AUTH_ADD", "ADD_ONION"} <= {
+        cut.partition(" ")[0] for cut in cuts}
+    assert bugs == []
+
+
+async def take_credential_back(service: TorService) -> None:
+    [address] = service.credentials()
+    await service.remove_credential(address)
+
+
+async def add_credential(service: TorService) -> None:
+    await service.add_credential(new_credential(new_key(os.urandom).address, os.urandom).line)
+
+
+ASKED: dict[str, Callable[[TorService], Awaitable[object]]] = {
+    "DEL_ONION": TorService.republish, "SIGNAL": TorService.newnym, "ONION_CLIENT_AUTH_ADD": add_credential,
+    "ONION_CLIENT_AUTH_REMOVE": take_credential_back,
+}
+
+
+@pytest.mark.parametrize("way", [CUT_BEFORE, CUT_AFTER])
+@pytest_twisted.ensureDeferred
+async def test_a_control_connection_that_is_cut_at_what_an_administrator_asks(
+        scene: Stage, bugs: list[BaseException], way: str) -> None:
+    with set_to(*QUICK):
+        for verb, ask in ASKED.items():
+            await check(scene, faults.cut_at_verb(way, verb, ask))
+    assert bugs == [] and scene.service.credentials() == []
+    held = await scene.tor_says("ONION_CLIENT_AUTH_VIEW")
+    assert "x25519" not in held, "tor holds what was removed"
