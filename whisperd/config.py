@@ -78,8 +78,12 @@ KEYS: tuple[Key, ...] = (
         "published, where there is one, or as soon as the listeners are open.", choices=("onion", "listeners")),
     Key("control.socket", "", "Path of the control socket; empty: /run/whisperd/control.sock for the system daemon, "
         "$XDG_RUNTIME_DIR/whisperd/control.sock for a user's."),
-    Key("control.group", "", "Group that owns the control socket and may administer; empty: the daemon's own user and "
-        "root only."),
+    Key("control.group", "", "Group that owns the control socket; its members may use it. Empty: the daemon's own user "
+        "and root only."),
+    Key("control.admin_group", "", "Group whose members administer, where those of control.group are only to read; "
+        "they have to be members of both. Empty: all of control.group administer."),
+    Key("control.audit", "", "Where a line is written for each administrative command, with the user's number and what "
+        "came of it: 'log', or the path of a file; empty: nowhere."),
     Key("log.level", "info", "Least severity that is logged.", choices=("debug", "info", "warning", "error")),
     Key("log.journal", False, "Log without time stamps and with the priority before each line, as the journal wants "
         "it; on by itself where standard error is the journal."),
@@ -319,6 +323,9 @@ def _check_together(config: Config) -> None:
         raise ConfigError("both roles are switched off", remedy="Set relay.enabled or peer.enabled to true.")
     if config.relay.enabled and not config.relay.listen:
         raise ConfigError("relay.listen is empty", remedy="Give at least one listener, or set relay.enabled = false.")
+    if config.control.admin_group and not config.control.group:
+        raise ConfigError("control.admin_group needs control.group, whose members may open the socket",
+                          remedy="Name the group that owns the socket, too, or leave both empty.")
     if config.relay.tls_listen and not (config.relay.tls_certificate and config.relay.tls_key):
         raise ConfigError("relay.tls_listen needs relay.tls_certificate and relay.tls_key",
                           remedy="Name the PEM files of a certificate chain and its key.")

@@ -16,6 +16,7 @@ from whisperd import __version__, logs
 from whisperd.config import Config
 from whisperd.confine import Confinement
 from whisperd.control.api import Api, onion_url
+from whisperd.control.audit import Audit
 from whisperd.control.events import EventBus
 from whisperd.control.server import ControlServer
 
@@ -34,9 +35,11 @@ class Daemon:
         self.registry: Any = self._make_registry() if config.peer.enabled else None
         self.peer = self._make_peer() if config.peer.enabled else None
         self._onion_port: int | None = None
+        audit = Audit(config.control.audit)
         self.api = Api(config, relay=self.relay, tor=self.tor, peer=self.peer, registry=self.registry,
-                       stop=self._stop_soon, confinement=confinement or Confinement())
-        self.control = ControlServer(self.api, config.control.socket, config.control.group, self.bus, reactor)
+                       stop=self._stop_soon, confinement=confinement or Confinement(), reopen=audit.reopen)
+        self.control = ControlServer(self.api, config.control.socket, config.control.group, self.bus, reactor,
+                                     admin_group=config.control.admin_group, audit=audit)
 
     async def start(self) -> None:
         """Serve. Raises a WhisperdError, and leaves nothing behind, when something in the configuration stops it."""

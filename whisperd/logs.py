@@ -59,6 +59,9 @@ EVENTS: dict[str, LogEvent] = {
     "daemon-stopping": LogEvent("info", "The daemon was asked to stop.", ("signal",)),
     "daemon-failed": LogEvent("error", "The daemon could not start or go on.", ("code",)),
     "control-refused": LogEvent("warning", "A local user without the right used the control socket.", ("uid",)),
+    "control-audit": LogEvent("info", "A local user asked for something administrative; only where control.audit says "
+                                      "so.", ("method", "uid", "outcome")),
+    "control-audit-failed": LogEvent("error", "The file of control.audit could not be written."),
     "control-dropped": LogEvent("warning", "A local user followed the log, did not read it, and was cut off.",
                                 ("uid",)),
     "relay-listening": LogEvent("info", "The relay accepts connections.", ("listeners",)),

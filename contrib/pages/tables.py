@@ -186,7 +186,7 @@ def relay_errors() -> Lines:
 
 def methods() -> Lines:
     """Return every method of the control socket with its parameters."""
-    return tagged((f"Ic {method}", [*prose(command.help), *_parameters(command)])
+    return tagged((f"Ic {method}", [*prose(f"{command.help} Right: {command.right}."), *_parameters(command)])
                   for method, command in METHODS.items())
 
 

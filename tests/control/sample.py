@@ -300,10 +300,10 @@ class SampleApi:
 class Serving:
     """A SampleApi behind a real ControlServer."""
 
-    def __init__(self, path: str, reactor: Any, group: str = "") -> None:
+    def __init__(self, path: str, reactor: Any, group: str = "", **rules: Any) -> None:
         self.path = path
         self.bus = EventBus()
         self.api = SampleApi(self.bus)
-        self.server = ControlServer(self.api, path, group, self.bus, reactor)
+        self.server = ControlServer(self.api, path, group, self.bus, reactor, **rules)
         self.api.server = self.server
         self.api.reactor = reactor

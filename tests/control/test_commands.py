@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperd.control.commands import COMMANDS, METHODS, Command, Param
+from whisperd.control.commands import ADMIN, COMMANDS, CONVERSE, METHODS, READ, RIGHTS, Command, Param
 from whisperd.errors import UsageError
 
 
@@ -66,3 +66,22 @@ def test_parameters_are_bound_or_refused_and_nothing_else(params: dict) -> None:
 def test_a_number_may_be_whole_or_not() -> None:
     wait = Param("wait", "number", "Seconds.", default=0, option="--wait", metavar="S", low=0, high=10)
     assert wait.check(3) == 3 and wait.check(2.5) == 2.5
+
+
+def test_nothing_of_a_conversation_is_for_those_who_only_read() -> None:
+    readable = {command.method for command in METHODS.values() if command.right == READ}
+    assert readable == {"status", "address", "relay.limits", "metrics", "config.show", "config.diff", "log.follow",
+                        "plugins"}
+
+
+def test_whoever_only_reads_changes_nothing() -> None:
+    assert all(command.reads_only for command in METHODS.values() if command.right == READ)
+
+
+@pytest.mark.parametrize("command", METHODS.values(), ids=lambda command: command.method)
+def test_methods_of_conversations_are_not_recorded_as_administrative(command: Command) -> None:
+    assert command.right in RIGHTS
+    if command.method.partition(".")[0] in ("chat", "events"):
+        assert command.right == CONVERSE
+    if command.method.partition(".")[0] in ("relay", "onion", "access"):
+        assert command.right in (READ, ADMIN), "say right=ADMIN, or right=READ if it only shows"

@@ -45,7 +45,7 @@ def test_the_page_has_every_method_and_no_other(section):
 
 @pytest.mark.parametrize("command", METHODS.values(), ids=lambda command: command.method)
 def test_a_method_has_its_help_and_its_parameters(command: Command):
-    described = " ".join([f"{command.method} {command.help}", *map(promise, command.sent)])
+    described = " ".join([f"{command.method} {command.help} Right: {command.right}.", *map(promise, command.sent)])
     assert described in pages.text(PAGE)
 
 

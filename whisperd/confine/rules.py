@@ -11,6 +11,7 @@ from pathlib import Path
 
 from whisperd.config import Config
 from whisperd.confine.programs import needed_to_run
+from whisperd.control.audit import TO_LOG
 from whisperd.control.place import SocketPlace
 from whisperd.relay.listeners import socket_path
 from whisperd.wire import bridge
@@ -62,6 +63,8 @@ def _temporary_folder() -> list[Path]:
 def _folders(config: Config) -> Iterator[Path]:
     runtime = Path(config.control.socket).absolute().parent
     yield runtime
+    if config.control.audit not in ("", TO_LOG):
+        yield Path(config.control.audit).absolute().parent
     if config.tor.mode == "launch":
         yield Path(config.tor.data_dir).absolute()
         if len(os.fsencode(runtime / _TOR_SOCKET)) > _LONGEST:

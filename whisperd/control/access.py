@@ -1,4 +1,8 @@
-"""Who may use the control socket: root, the daemon's own user, and the members of one group."""
+"""Who may do what over the control socket: all of it, only read, or nothing.
+
+Root and the daemon's own user may do everything. The members of ``control.group`` may too, unless
+``control.admin_group`` is named: then these administer, and the others only read. [whisperd-protocol(7), CONTROL]
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,12 @@ import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from whisperd.control.commands import READ, RIGHTS
+
+EVERYTHING = frozenset(RIGHTS)
+READING = frozenset({READ})
+NOTHING: frozenset[str] = frozenset()
 
 _UCRED = struct.Struct("3i")
 
@@ -29,22 +39,26 @@ class Peer:
 def groups_of(peer: Peer) -> set[int]:
     """Return the peer's group ids, supplementary ones included as the user database has them."""
     try:
-        name = pwd.getpwuid(peer.uid).pw_name
+        user = pwd.getpwuid(peer.uid)
     except KeyError:
         return {peer.gid}
-    return {peer.gid, *os.getgrouplist(name, peer.gid)}
+    return {peer.gid, *os.getgrouplist(user.pw_name, user.pw_gid)}
 
 
 @dataclass(frozen=True)
 class Access:
-    """The rule. ``owner`` is the daemon's user id; ``group`` a group id, or None when no group is named."""
+    """The rule. ``owner`` is the daemon's user id; ``group`` and ``admins`` are group ids, None where none is named."""
 
     owner: int
     group: int | None = None
+    admins: int | None = None
     groups_of: Callable[[Peer], set[int]] = groups_of
 
-    def allows(self, peer: Peer) -> bool:
-        """Return whether this peer may call the daemon's methods."""
+    def rights(self, peer: Peer) -> frozenset[str]:
+        """Return the rights of this peer, those of ``commands.RIGHTS``; none: it is not served at all."""
         if peer.uid in (0, self.owner):
-            return True
-        return self.group is not None and self.group in self.groups_of(peer)
+            return EVERYTHING
+        groups = self.groups_of(peer) if self.group is not None else set()
+        if self.group not in groups:
+            return NOTHING
+        return EVERYTHING if self.admins is None or self.admins in groups else READING

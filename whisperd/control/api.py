@@ -38,7 +38,7 @@ class Api:
     """The daemon as its control socket sees it. ``relay``, ``tor`` and ``peer`` are None where the role is off."""
 
     def __init__(self, config: Config, *, relay: Any, tor: Any, peer: Any, registry: Any,
-                 stop: Callable[[], None], confinement: Confinement) -> None:
+                 stop: Callable[[], None], confinement: Confinement, reopen: Callable[[], None] = lambda: None) -> None:
         self._config = config
         self._relay = relay
         self._tor = tor
@@ -47,7 +47,7 @@ class Api:
         self._stop = stop
         self._confinement = confinement
         self._started = time.monotonic()
-        self._settings = Settings(config, relay=relay, peer=peer)
+        self._settings = Settings(config, relay=relay, peer=peer, reopen=reopen)
         self._stopping = False  # when the relay is drained
 
     async def status(self) -> Row:
@@ -278,6 +278,7 @@ def opt_ins(config: Config) -> list[str]:
     found = {
         "peer.loopback": config.peer.loopback,
         "onion.key": config.onion.enabled and config.onion.key == "persistent",
+        "control.audit": bool(config.control.audit),
         "tor.network": bool(config.tor.network),
         "peer.downloads": bool(config.peer.downloads),
         "peer.plugins": bool(config.peer.plugins),

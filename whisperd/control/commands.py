@@ -22,6 +22,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 _ARTICLES = {"string": "a string", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
 
+#: What somebody may do: look at the daemon, administer it, hold its user's conversations. [control.access]
+READ, ADMIN, CONVERSE = RIGHTS = ("read", "administer", "converse")
+
 LEVELS = ("standard", "enhanced", "quantum-resistant")
 
 
@@ -66,6 +69,7 @@ class Command:
     verb: str  #: "chat invite"
     help: str  #: one sentence; the first of the verb's --help
     params: tuple[Param, ...] = ()
+    right: str = CONVERSE  #: what whoever asks has to have; what is not said otherwise only the few may
     reads_only: bool = False  #: it changes nothing in the daemon
     file: bool = False  #: a descriptor, open for reading, comes with the request
     pages: bool = False  #: the answer is a list, cut to what one line holds: ask again with ``after``
@@ -118,25 +122,27 @@ COMMANDS: tuple[Command, ...] = (
               metavar="SECONDS", low=0.1, high=3_600, local=True),
         Param("check", "boolean", "Print one line for monitoring, and exit with 0, 1, 2 or 3.", default=False,
               option="--check", local=True),
-    ), reads_only=True),
+    ), right=READ, reads_only=True),
     Command("address", "address", "Print the relay's onion address.",
-            (_wait("Wait as long as this for the address to be published.", local=False),), reads_only=True),
+            (_wait("Wait as long as this for the address to be published.", local=False),),
+            right=READ, reads_only=True),
     Command("onion.republish", "onion republish", "Publish the onion service again, at the same address.",
-            (_wait("Wait as long as this until it is published.", local=False),)),
+            (_wait("Wait as long as this until it is published.", local=False),), right=ADMIN),
     Command("onion.rotate", "onion rotate", "Give the relay a new onion address; the one before still answers for some "
             "hours.", (
         Param("overlap", "number", "Hours that the one before still answers, instead of what is configured.",
               default=0, option="--overlap", metavar="HOURS", low=0, high=720),
         Param("now", "boolean", "Let every address before this one go at once.", default=False, option="--now"),
         _wait("Wait as long as this until the new address is published.", local=False),
-    )),
-    Command("onion.retire", "onion retire", "Let the onion address before the last rotation go at once."),
+    ), right=ADMIN),
+    Command("onion.retire", "onion retire", "Let the onion address before the last rotation go at once.", right=ADMIN),
     Command("onion.client.add", "onion client add", "Let one more reach the private onion service, and print what they "
-            "need.", (_CLIENT,)),
-    Command("onion.client.list", "onion client list", "List who may reach the private onion service.", reads_only=True),
+            "need.", (_CLIENT,), right=ADMIN),
+    Command("onion.client.list", "onion client list", "List who may reach the private onion service.",
+            right=ADMIN, reads_only=True),
     Command("onion.client.remove", "onion client remove", "Let one reach the private onion service no more.",
-            (_CLIENT,)),
-    Command("tor.newnym", "tor newnym", "Use new circuits through Tor for every connection from now on."),
+            (_CLIENT,), right=ADMIN),
+    Command("tor.newnym", "tor newnym", "Use new circuits through Tor for every connection from now on.", right=ADMIN),
     Command("tor.credential.add", "tor credential add", "Open a private onion service to this daemon, while it runs.", (
         Param("line", "string", "What the relay's owner sent; '-' reads it from standard input, where no process list "
               "shows it.", required=True, metavar="LINE"),
@@ -210,38 +216,41 @@ COMMANDS: tuple[Command, ...] = (
         Param("after", "integer", "Only messages with a number above this.", default=0, option="--after",
               metavar="NUMBER", low=0),
     ), reads_only=True, pages=True),
-    Command("relay.limits", "relay limits", "Show each limit of the relay, its use and its refusals.", reads_only=True),
+    Command("relay.limits", "relay limits", "Show each limit of the relay, its use and its refusals.",
+            right=READ, reads_only=True),
     Command("relay.drain", "relay drain", "Let nobody open a room any more; those that are there go on to their end.", (
         Param("stop", "boolean", "Stop the daemon as soon as no room is left.", default=False, option="--stop"),
         _wait("Wait as long as this until no room is left.", local=False),
-    )),
-    Command("relay.resume", "relay resume", "Let rooms be opened again."),
+    ), right=ADMIN),
+    Command("relay.resume", "relay resume", "Let rooms be opened again.", right=ADMIN),
     Command("access.issue", "access issue", "Make an access code for the relay, which is shown this once.", (
         Param("uses", "integer", "Joins that it is good for.", default=1, option="--uses", metavar="NUMBER", low=1,
               high=1_000_000),
         Param("hours", "number", "Hours until it expires.", default=24, option="--hours", metavar="HOURS", low=0.01,
               high=8_760),
-    )),
-    Command("access.list", "access list", "List the access codes that are good, without the codes.", reads_only=True),
+    ), right=ADMIN),
+    Command("access.list", "access list", "List the access codes that are good, without the codes.",
+            right=ADMIN, reads_only=True),
     Command("access.revoke", "access revoke", "Make an access code worth nothing.", (
         Param("id", "string", "Id of the code, as 'access list' shows it.", required=True, metavar="ID"),
-    )),
-    Command("metrics", "metrics", "Print what the relay counts, as Prometheus reads it.", reads_only=True),
-    Command("reload", "reload", "Read the configuration again, and put into force what needs no restart."),
+    ), right=ADMIN),
+    Command("metrics", "metrics", "Print what the relay counts, as Prometheus reads it.", right=READ, reads_only=True),
+    Command("reload", "reload", "Read the configuration again, and put into force what needs no restart.", right=ADMIN),
     Command("log.follow", "log follow", "Print the last lines of the daemon's log, then each as it is written.", (
         Param("level", "string", "Least severity that is shown; nothing below log.level is.", option="--level",
               metavar="LEVEL", choices=LOG_LEVELS, default="debug"),
         Param("lines", "integer", "Lines from before that are shown first.", default=10, option="--lines",
               metavar="NUMBER", low=0, high=RECENT),
-    ), reads_only=True),
+    ), right=READ, reads_only=True),
     Command("config.show", "config show", "Show the configuration in force, and where each value comes from; secrets "
-            "are not shown.", reads_only=True),
+            "are not shown.", right=READ, reads_only=True),
     Command("config.diff", "config diff", "Show what is in the file and not in force, and whether 'reload' or a "
-            "restart puts it into force.", reads_only=True),
+            "restart puts it into force.", right=READ, reads_only=True),
     Command("", "config check", "Read a configuration file without a daemon, and name the first mistake in it.", (
         Param("file", "string", "The file, instead of the usual place.", metavar="FILE"),
     )),
-    Command("plugins", "plugins", "List the key exchanges and ratchets that this daemon has.", reads_only=True),
+    Command("plugins", "plugins", "List the key exchanges and ratchets that this daemon has.",
+            right=READ, reads_only=True),
     Command("", "plugins check", "Test a plug-in with the conformance kit, in whisperctl itself: no daemon is asked.", (
         Param("id", "string", "Id of the plug-in; naming it here runs its code, whatever peer.plugins says.",
               required=True, metavar="ID"),
@@ -253,7 +262,7 @@ COMMANDS: tuple[Command, ...] = (
               metavar="FILE"),
     )),
     Command("stop", "stop", "Stop the daemon, and wait until it has.",
-            (_wait("Wait as long as this, instead of 60 seconds."),)),
+            (_wait("Wait as long as this, instead of 60 seconds."),), right=ADMIN),
 )
 
 #: What the verbs of several words have in common, by all but their last word, where that is no verb itself.

@@ -15,7 +15,8 @@ from zope.interface import implementer
 
 from whisperd import logs
 from whisperd.control.access import Peer
-from whisperd.control.commands import FOLLOW, METHODS, SUBSCRIBE, Command
+from whisperd.control.audit import DONE
+from whisperd.control.commands import ADMIN, FOLLOW, METHODS, SUBSCRIBE, Command
 from whisperd.control.following import Following
 from whisperd.errors import PermissionRefused, UsageError, WhisperdError
 from whisperd.wire import control
@@ -43,6 +44,7 @@ class ControlConnection(Protocol):
     def __init__(self, server: ControlServer) -> None:
         self.server = server
         self.peer = Peer(0, -1, -1)
+        self.rights: frozenset[str] = frozenset()
         self.closed: Deferred[None] = Deferred()
         self._lines = Lines()
         self._running: dict[int, tuple[Deferred[None], Command]] = {}
@@ -128,6 +130,10 @@ class ControlConnection(Protocol):
             raise Fault(control.METHOD_UNKNOWN, UsageError(
                 "the control socket has no method of this name",
                 remedy="whisperd-protocol(7), CONTROL, lists them; is the daemon as new as whisperctl?"), identity)
+        if command.right not in self.rights:
+            self.server.audit.record(command.method, self.peer.uid, PermissionRefused.code)
+            raise Fault.of(PermissionRefused(f"this user may read, and {command.method} is for those who administer",
+                                             remedy="Join the group of control.admin_group."), identity)
         try:
             params = command.bind(request.params)
         except UsageError as error:
@@ -145,6 +151,7 @@ class ControlConnection(Protocol):
 
     async def _serve(self, request: Request, command: Command, params: dict[str, Any]) -> None:
         identity = None if request.id is msgspec.UNSET else request.id
+        outcome = DONE
         try:
             if command.method == SUBSCRIBE:
                 result = self._watch(**params)
@@ -156,13 +163,17 @@ class ControlConnection(Protocol):
         except CancelledError:
             return
         except WhisperdError as error:
+            outcome = error.code
             line = control.encode_fault(Fault.of(error, identity))
         except Exception as error:
             logs.unexpected(error)
+            outcome = WhisperdError.code
             line = control.encode_fault(Fault(control.INTERNAL_ERROR, WhisperdError(), identity))
         finally:
             if command.file:
                 os.close(params["file"])
+        if command.right == ADMIN:
+            self.server.audit.record(command.method, self.peer.uid, outcome)
         if request.id is not msgspec.UNSET:
             self._send(line)
 

@@ -36,7 +36,7 @@ class SocketPlace:
 
     def __init__(self, path: str, group: str = "") -> None:
         self.path = Path(path)
-        self.group = _group_id(group) if group else None
+        self.group = group_id(group)
         self._lock: int | None = None
 
     def claim(self) -> None:
@@ -148,14 +148,17 @@ def _same_file(descriptor: int, path: Path) -> bool:
         return False
 
 
-def _group_id(group: str) -> int:
+def group_id(group: str, key: str = "group") -> int | None:
+    """Return the number of a group that is named by name or number, None for none; raises ConfigError."""
+    if not group:
+        return None
     if group.isdecimal():
         return int(group)
     try:
         return grp.getgrnam(group).gr_gid
     except KeyError:
-        raise ConfigError(f"control.group names the group {group}, and there is none",
-                          remedy="Make it ('addgroup --system NAME'), or leave control.group empty.") from None
+        raise ConfigError(f"control.{key} names the group {group}, and there is none",
+                          remedy=f"Make it ('addgroup --system NAME'), or leave control.{key} empty.") from None
 
 
 def _taken(path: Path) -> DaemonRunning:

@@ -15,9 +15,10 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from whisperd.control.access import Access
+from whisperd.control.audit import Audit
 from whisperd.control.connection import ControlConnection, refusal
 from whisperd.control.events import EventBus
-from whisperd.control.place import SocketPlace, private_umask
+from whisperd.control.place import SocketPlace, group_id, private_umask
 from whisperd.errors import ConfigError, UsageError, WhisperdError
 
 #: Most connections of one user at a time.
@@ -32,18 +33,25 @@ class ControlServer:
     WhisperdError for what the user should hear.
     """
 
-    def __init__(self, api: Any, path: str, group: str, bus: EventBus, reactor: Any) -> None:
+    def __init__(self, api: Any, path: str, group: str, bus: EventBus, reactor: Any, *, admin_group: str = "",
+                 audit: Audit | None = None) -> None:
         self.api = api
         self.bus = bus
         self.reactor = reactor
         self._place = SocketPlace(path, group)
-        self._access = Access(os.geteuid(), self._place.group)
+        self._access = Access(os.geteuid(), self._place.group, group_id(admin_group, "admin_group"))
+        self.audit = audit or Audit()
         self._port: _UnixPort | None = None
         self._connections: set[ControlConnection] = set()
 
     async def start(self) -> None:
         """Claim the path and listen; raises DaemonRunning, ConfigError."""
         self._place.claim()
+        try:
+            self.audit.open()
+        except ConfigError:
+            self._place.release()
+            raise
         port = _UnixPort(self._place.path, _ControlFactory(self), self.reactor)
         try:
             with private_umask():
@@ -68,11 +76,13 @@ class ControlServer:
             connection.finish()
         await gatherResults([connection.closed for connection in connections])
         self._place.release()
+        self.audit.close()
 
     def admit(self, connection: ControlConnection) -> WhisperdError | None:
         """Take a new client in, or return why not."""
         self._connections.add(connection)
-        if not self._access.allows(connection.peer):
+        connection.rights = self._access.rights(connection.peer)
+        if not connection.rights:
             return refusal(connection.peer)
         if Counter(other.peer.uid for other in self._connections)[connection.peer.uid] > MAX_CLIENTS:
             return UsageError(f"more than {MAX_CLIENTS} connections of one user", remedy="Close some of them.")

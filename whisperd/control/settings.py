@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ Row = dict[str, Any]
 
 
 class Settings:
-    """``config`` is in force. ``relay`` and ``peer`` are the roles that take new settings, None where one is off."""
+    """``config`` is in force. ``relay`` and ``peer`` are the roles that take new settings, None where one is off;
+    ``reopen`` opens files anew that somebody may have moved away."""
 
-    def __init__(self, config: Config, *, relay: Any, peer: Any) -> None:
+    def __init__(self, config: Config, *, relay: Any, peer: Any, reopen: Callable[[], None] = lambda: None) -> None:
         self.config = config
+        self._reopen = reopen
         self._roles = {"relay": relay, "peer": peer}
 
     def show(self) -> Row:
@@ -45,6 +48,7 @@ class Settings:
                 role.reload(getattr(merged, name))
         if "log.level" in live:
             logs.set_level(merged.log.level)
+        self._reopen()
         self.config = merged
         return {"changed": live, "restart": [key.name for key in changed if key.name not in live]}
 
