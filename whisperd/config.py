@@ -30,6 +30,7 @@ class Key:
     high: int | None = None
     choices: tuple[str, ...] = ()
     secret: bool = False
+    lone: bool = False  #: a list of which one may stand without brackets
 
     @property
     def section(self) -> str:
@@ -43,6 +44,8 @@ class Key:
     def check(self, given: object) -> Value:
         """Return ``given`` as this key's type; raises ConfigError that says what would be right."""
         if isinstance(self.default, tuple):
+            if self.lone and isinstance(given, str):
+                return (given,) if given else ()
             if not isinstance(given, list | tuple) or not all(isinstance(item, str) for item in given):
                 raise ConfigError(f"{self.name} has to be a list of strings")
             return tuple(given)
@@ -163,7 +166,9 @@ KEYS: tuple[Key, ...] = (
         "through Tor and publishes it again if it is not reached; 0: never.", 0, 1_440),
     Key("onion.publish_timeout", 120, "Seconds to wait for the first uploaded descriptor.", 5, 3_600),
     Key("peer.enabled", True, "Serve the peer role."),
-    Key("peer.relay", "", "Relay that invites name, as 'http://HOST[:PORT]'; empty: this daemon's own onion."),
+    Key("peer.relay", (), "Relays that invites name, at most four, as 'http://HOST[:PORT]', the best first: they are "
+        "tried in this order, and another one takes over when one dies. One may stand without brackets; empty: this "
+        "daemon's own onion.", lone=True),
     Key("peer.loopback", False, "Dial relays on this machine's loopback addresses directly. It shows a link's author "
         "that something listens there: for tests and rehearsals."),
     Key("peer.floor", "enhanced", "Lowest security level that is accepted.",

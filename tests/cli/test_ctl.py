@@ -218,7 +218,7 @@ async def test_a_reader_that_goes_away_is_no_traceback(serving: Serving, ctl: Ct
 async def test_an_invite_prints_the_link_alone_when_no_terminal_reads_it(serving: Serving, ctl: Ctl) -> None:
     done = await ctl("chat", "invite", "--relay", "http://r.onion", "--expires", "60", "--floor", "enhanced")
     assert (done.returncode, done.stdout) == (0, LINK + "\n")
-    asked = {"relay": "http://r.onion", "expiry": 60, "floor": "enhanced", "access": "", "code": False}
+    asked = {"relay": ["http://r.onion"], "expiry": 60, "floor": "enhanced", "access": "", "code": False}
     assert serving.api.calls == [("chat.invite", asked)]
     drawn = await ctl("chat", "invite", "--qr")
     assert drawn.stdout.startswith(LINK + "\n") and "█▀" in drawn.stdout and "\x1b" not in drawn.stdout

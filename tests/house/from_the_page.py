@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import struct
 import unicodedata
 
@@ -38,11 +39,25 @@ def expand(key: bytes, info: bytes, size: int) -> bytes:
     return output[:size]
 
 
-def link(authority: str, floor: int, expires: int, secret: bytes) -> str:
+def further_relay(authority: str) -> bytes:
+    """INVITE, of the further relays"""
+    host, port = re.fullmatch(r"(.*?)(?::([0-9]+))?", authority).groups()
+    if host.endswith(".onion"):
+        packed = b"\x01" + base64.b32decode(host[:56].upper())
+    elif host in ("[::1]", "localhost"):
+        packed = b"\x03" if host == "[::1]" else b"\x04"
+    else:
+        packed = b"\x02" + bytes(int(part) for part in host.split("."))
+    return packed + int(port or 80).to_bytes(2)
+
+
+def link(authority: str, floor: int, expires: int, secret: bytes, others: list[str]) -> str:
     """INVITE"""
-    head = struct.pack(">BBI", 1, floor, expires) + secret
-    check = hashlib.sha256(b"whisperd/1 invite check" + authority.lower().encode() + head).digest()[:4]
-    return f"http://{authority}/#{base64.urlsafe_b64encode(head + check).decode().rstrip('=')}"
+    payload = struct.pack(">BBI", 2 if others else 1, floor, expires) + secret
+    if others:
+        payload += bytes([len(others)]) + b"".join(map(further_relay, others))
+    check = hashlib.sha256(b"whisperd/1 invite check" + authority.lower().encode() + payload).digest()[:4]
+    return f"http://{authority}/#{base64.urlsafe_b64encode(payload + check).decode().rstrip('=')}"
 
 
 def derived(secret: bytes, salt: bytes = b"whisperd/1 invite") -> dict[str, bytes]:

@@ -23,10 +23,10 @@ def unhex(value: str | list[str]) -> Any:
     return bytes.fromhex(value) if isinstance(value, str) else [bytes.fromhex(each) for each in value]
 
 
-@pytest.mark.parametrize("case", vectors("invite.json"), ids=lambda case: case["host"])
+@pytest.mark.parametrize("case", vectors("invite.json"), ids=lambda case: "-".join([case["host"], *case["others"]]))
 def test_invites(case):
     authority = case["link"].removeprefix("http://").partition("/")[0]
-    assert page.link(authority, case["floor"], case["expires"], unhex(case["secret"])) == case["link"]
+    assert page.link(authority, case["floor"], case["expires"], unhex(case["secret"]), case["others"]) == case["link"]
     for name, value in page.derived(unhex(case["secret"])).items():
         assert value == unhex(case[name.replace(" ", "_")])
 

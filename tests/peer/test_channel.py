@@ -294,6 +294,7 @@ def test_it_works_on_what_the_handshake_gives():
     done = inviter.receive(frames(joiner.receive(frames(answer)[0]))[0])
     ours, theirs = done[1], joiner.receive(frames(done)[0])[0]
     channels = [Channel(each.session, each.keys.associated_data) for each in (ours, theirs)]
+    channels[0].link_up(0)
     assert channels[0].receive(frames(channels[1].link_up(0))[0], 0)
 
 

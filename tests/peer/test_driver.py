@@ -39,6 +39,18 @@ class QuietLink:
         self.asked.append("stop")
         return succeed(None)
 
+    def heard(self, greeting: bool) -> None:
+        self.asked.append(("heard", greeting))
+
+    def told(self, payload: bytes) -> None:
+        self.asked.append(("told", payload))
+
+    def confirmed(self) -> None:
+        self.asked.append("confirmed")
+
+    def woke(self) -> None:
+        self.asked.append("woke")
+
 
 class Stage:
     def __init__(self, *, inviter: bool) -> None:

@@ -21,8 +21,10 @@ from whisperd.errors import DialFailed, DialRefused, TorUnavailable
 from whisperd.interfaces import ILink, ILinkOwner
 from whisperd.peer.conversation import Conversation
 from whisperd.peer.driver import Driver
-from whisperd.peer.links.relay import MOST_DELAY, NEEDED_FRAME, RelayLink, RelayRoom
-from whisperd.peer.links.socket import MAX_MESSAGE, PING_INTERVAL, SEAT_TIMEOUT
+from whisperd.peer.links.awake import INTERVAL, LATE, Awake
+from whisperd.peer.links.redial import FIRST_DELAY, MOST_DELAY
+from whisperd.peer.links.relay import NEEDED_FRAME, RelayLink, RelayRoom
+from whisperd.peer.links.socket import MAX_MESSAGE, PING_INTERVAL, SEAT_TIMEOUT, WAKE_PATIENCE
 
 LIMITS = {"frame": 65_536, "expiry": 600}
 in_the_reactor = pytest_twisted.ensureDeferred
@@ -318,6 +320,63 @@ async def test_pings_that_are_answered_keep_the_link(bench):
         bench.relay.open[0].say(b"%d" % count)
         await bench.notes.until_there_is("frame", b"%d" % count)
     assert ("down", "relay-lost") not in bench.notes.all
+
+
+@in_the_reactor
+async def test_a_connection_that_died_while_the_machine_slept_is_dialled_anew_soon_after(bench):
+    bench.relay.answers_pings = False
+    await bench.start()
+    await bench.notes.until_there_is("up")
+    awake = Awake(bench.clock, bench.link.woke)
+    awake.start()
+    bench.clock.advance(INTERVAL)
+    assert ("ping",) not in bench.notes.all
+    bench.clock.advance(8 * 3600)
+    bench.clock.advance(WAKE_PATIENCE)
+    await bench.notes.until_there_is("down", "relay-lost")
+    await _pausing(bench)
+    bench.clock.advance(1.0)
+    await bench.notes.until(lambda: bench.dialled == 2)
+    awake.stop()
+
+
+@in_the_reactor
+async def test_a_connection_that_outlived_the_sleep_is_kept(bench):
+    await bench.start()
+    await bench.notes.until_there_is("up")
+    bench.link.woke()
+    await bench.notes.until_there_is("ping")
+    bench.relay.open[0].say(b"behind the pong")
+    await bench.notes.until_there_is("frame", b"behind the pong")
+    bench.clock.advance(WAKE_PATIENCE)
+    assert ("down", "relay-lost") not in bench.notes.all
+
+
+@in_the_reactor
+async def test_a_pause_between_two_attempts_ends_when_the_machine_wakes_up(bench):
+    bench.fault = DialFailed()
+    await bench.start()
+    for attempt in range(1, 12):
+        await bench.notes.until(lambda attempt=attempt: bench.dialled == attempt)
+        bench.clock.advance(MOST_DELAY)
+    assert bench.dialled == 12
+    bench.link.woke()
+    assert bench.dialled == 13
+    bench.clock.advance(FIRST_DELAY)
+    assert bench.dialled == 14, "and the pauses begin anew"
+
+
+def test_only_a_clock_that_jumped_is_sleep():
+    clock, woke = Clock(), []
+    awake = Awake(clock, lambda: woke.append(clock.seconds()))
+    awake.start()
+    awake.start()
+    clock.pump([INTERVAL] * 3 + [INTERVAL + LATE])
+    assert woke == [] and len(clock.getDelayedCalls()) == 1
+    clock.advance(3 * 3600)
+    assert woke == [clock.seconds()]
+    awake.stop()
+    assert clock.getDelayedCalls() == []
 
 
 @in_the_reactor

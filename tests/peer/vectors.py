@@ -21,6 +21,7 @@ from whisperd.wire.spoken import SpokenCode
 
 FOLDER = Path(__file__).parent.parent / "vectors"
 SECRET = bytes(range(32))
+OTHER_ONION = "duckduckgogg42xjoc72x3sjasowoarfbgcmvfimaftt6twagswzczad.onion"
 ONION = "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion"
 
 
@@ -28,13 +29,17 @@ def invite() -> list[dict[str, Any]]:
     """Links, what they say, and what their secret gives."""
     random = seeded("invite vectors")
     cases = [(RelayAddress(ONION), 2, 1_800_000_000, SECRET), (RelayAddress(ONION, 8080), 3, 2**32 - 1, random(32)),
-             (RelayAddress("127.0.0.1", 8787), 1, 0, random(32))]
+             (RelayAddress("127.0.0.1", 8787), 1, 0, random(32)),
+             (RelayAddress(ONION), 3, 1_800_000_000, random(32), (RelayAddress(OTHER_ONION, 8080),)),
+             (RelayAddress("localhost"), 1, 0, random(32),
+              (RelayAddress("127.1.2.3", 8787), RelayAddress("[::1]", 8788), RelayAddress("localhost", 8789)))]
     return [_invite(Invite(*case)) for case in cases]
 
 
 def _invite(made: Invite) -> dict[str, Any]:
-    return {"link": made.link(), "host": str(made.relay), "floor": made.floor, "expires": made.expires,
-            "secret": made.secret.hex(), **_keys(InviteKeys.derive(made.secret))}
+    return {"link": made.link(), "host": str(made.relay), "others": [str(relay) for relay in made.others],
+            "floor": made.floor, "expires": made.expires, "secret": made.secret.hex(),
+            **_keys(InviteKeys.derive(made.secret))}
 
 
 def _keys(keys: InviteKeys) -> dict[str, str]:

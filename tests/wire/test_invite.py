@@ -9,12 +9,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from whisperd.cli.render import qr_text
 from whisperd.errors import InviteExpired, InviteMalformed, InviteTruncated, InviteVersionUnknown
-from whisperd.wire.invite import CLOCK_SKEW, Invite, RelayAddress, parse
+from whisperd.wire.invite import CLOCK_SKEW, MOST_RELAYS, Invite, RelayAddress, parse
 
 ONION = "a" * 55 + "d.onion"
 NOW = 1_800_000_000
 INVITE = Invite(RelayAddress(ONION), 2, NOW + 3600, bytes(range(32)))
+OTHERS = (RelayAddress("b" * 55 + "d.onion", 8080), RelayAddress("127.0.0.1", 8787), RelayAddress("localhost", 1))
+SEVERAL = Invite(RelayAddress(ONION), 2, NOW + 3600, bytes(range(32)), OTHERS)
 ERRORS = (InviteExpired, InviteMalformed, InviteTruncated, InviteVersionUnknown)
 
 hosts = st.one_of(st.text("abcdefghijklmnopqrstuvwxyz234567", min_size=56, max_size=56).map("{}.onion".format),
@@ -22,6 +25,8 @@ hosts = st.one_of(st.text("abcdefghijklmnopqrstuvwxyz234567", min_size=56, max_s
 addresses = st.builds(RelayAddress, hosts, st.integers(1, 65_535))
 invites = st.builds(Invite, addresses, st.integers(1, 3), st.integers(NOW, 2**32 - 1), st.binary(min_size=32,
                                                                                              max_size=32))
+several = st.builds(lambda one, named: Invite(named[0], one.floor, one.expires, one.secret, tuple(named[1:])), invites,
+                    st.lists(addresses, min_size=1, max_size=MOST_RELAYS, unique=True))
 
 
 def with_payload(payload: bytes, authority: str = ONION) -> str:
@@ -30,19 +35,36 @@ def with_payload(payload: bytes, authority: str = ONION) -> str:
 
 
 def with_check(head: bytes, authority: str = ONION) -> str:
-    """Return a link whose check is right, whatever it says."""
+    """Return a link whose check is right, whatever it says; ``head`` is all that stands before the check."""
     digest = hashlib.sha256(b"whisperd/1 invite check" + authority.encode() + head).digest()
     return with_payload(head + digest[:4], authority)
 
 
 def payload_of(link: str) -> bytes:
-    return base64.urlsafe_b64decode(link.partition("#")[2])
+    fragment = link.partition("#")[2]
+    return base64.urlsafe_b64decode(fragment + "=" * (-len(fragment) % 4))
 
 
 @given(invites)
 def test_a_link_says_what_went_into_it_and_is_short(invite):
     assert parse(invite.link(), NOW) == invite
     assert len(invite.link()) <= 200
+
+
+@given(several)
+def test_a_link_names_several_relays_in_their_order(invite):
+    assert parse(invite.link(), NOW) == invite and parse(invite.link(), NOW).relays[0] == invite.relay
+
+
+def test_a_link_of_one_relay_is_what_it_always_was():
+    assert payload_of(INVITE.link())[0] == 1 and len(INVITE.link()) == 7 + 62 + 2 + 56
+
+
+def test_a_link_of_the_most_relays_still_fits_into_a_terminal_as_a_qr_code():
+    onions = [RelayAddress("%s.onion" % (letter * 56), 65_535) for letter in "abcdefg"[:MOST_RELAYS]]
+    link = Invite(onions[0], 3, 2**32 - 1, bytes(32), tuple(onions[1:])).link()
+    assert len(link) <= 200 + 51 * (MOST_RELAYS - 1)
+    assert max(len(line) for line in qr_text(link).splitlines()) <= 80
 
 
 def test_whitespace_around_and_capitals_in_the_host_do_not_matter():
@@ -74,10 +96,32 @@ def test_a_link_without_its_end_is_truncated(length):
         parse(INVITE.link()[:length], NOW)
 
 
+def test_a_link_of_several_relays_without_its_end_is_truncated():
+    for length in range(7, len(SEVERAL.link())):
+        with pytest.raises(InviteTruncated):
+            parse(SEVERAL.link()[:length], NOW)
+
+
+@pytest.mark.parametrize("others", [
+    b"\0", bytes([MOST_RELAYS]) + OTHERS[0].pack() * MOST_RELAYS, b"\1\0\0\0", b"\1\5\0\0", b"\1\3\0\0",
+    b"\1\2\x08\x08\x08\x08\0\x50", b"\2" + OTHERS[1].pack() * 2, b"\1" + INVITE.relay.pack(),
+    b"\1" + OTHERS[0].pack() + b"\0",
+])
+def test_further_relays_that_do_not_follow_the_page_are_malformed(others):
+    with pytest.raises(InviteMalformed):
+        parse(with_check(b"\2" + payload_of(INVITE.link())[1:38] + others), NOW)
+
+
+def test_an_address_of_this_machine_that_is_none_is_malformed():
+    for host in ("127.256.0.1", "127.0.0.01"):
+        with pytest.raises(InviteMalformed):
+            RelayAddress.parse(host)
+
+
 @pytest.mark.parametrize("length", [1, 41, 42, 43])
 def test_another_version_is_named_before_the_length_is_looked_at(length):
     with pytest.raises(InviteVersionUnknown):
-        parse(with_payload(b"\x02".ljust(length, b"x")), NOW)
+        parse(with_payload(b"\x03".ljust(length, b"x")), NOW)
 
 
 @pytest.mark.parametrize("surplus", ["A", "AA", "AAAA"])
@@ -86,12 +130,14 @@ def test_a_link_that_is_too_long_is_malformed(surplus):
         parse(INVITE.link() + surplus, NOW)
 
 
-@given(st.integers(0, len(INVITE.link()) - 1), st.sampled_from("abcdefghijklmnopqrstuvwxyzABC0123456789-_"))
-def test_one_wrong_character_anywhere_is_noticed(place, character):
-    link = INVITE.link()
+@given(st.sampled_from([INVITE, SEVERAL]), st.integers(0, len(SEVERAL.link()) - 1),
+       st.sampled_from("abcdefghijklmnopqrstuvwxyzABC0123456789-_"))
+def test_one_wrong_character_anywhere_is_noticed(invite, place, character):
+    link = invite.link()
+    place %= len(link)
     changed = link[:place] + character + link[place + 1:]
     if changed.lower() == link.lower() and place < link.index("#"):
-        assert parse(changed, NOW) == INVITE
+        assert parse(changed, NOW) == invite
     elif changed != link:
         with pytest.raises((InviteMalformed, InviteTruncated, InviteVersionUnknown)):
             parse(changed, NOW)

@@ -9,6 +9,7 @@ from typing import Any
 
 from whisperd.cli import render
 from whisperd.cli.caller import Caller, error_of, event_of, history, named
+from whisperd.cli.pipe import send_patiently
 from whisperd.control.client import CALL_SECONDS, Client
 from whisperd.errors import ChatEnded, DaemonUnreachable, UsageError
 
@@ -18,8 +19,9 @@ _HANDSHAKE = range(20, 30)
 _CLAIM_SECONDS = 300.0
 
 
-def chat_invite(caller: Caller, relay: str, expiry: int, floor: str, access: str, code: bool, qr: bool | None) -> None:
-    answer = caller.call("chat.invite", _CLAIM_SECONDS if code else CALL_SECONDS, relay=relay, expiry=expiry,
+def chat_invite(caller: Caller, relay: tuple[str, ...], expiry: int, floor: str, access: str, code: bool,
+                qr: bool | None) -> None:
+    answer = caller.call("chat.invite", _CLAIM_SECONDS if code else CALL_SECONDS, relay=list(relay), expiry=expiry,
                          floor=floor, access=access, code=code)
     lines = [render.clean(answer["code" if code else "link"])]
     if not code and (qr or (qr is None and caller.terminal)):
@@ -61,8 +63,10 @@ def chat_send(caller: Caller, chat: str, text: tuple[str, ...], wait: float) -> 
         chat = named(client, chat)
         if wait:
             client.subscribe(chat)
-        for words in _lines_of_input() if text == ("-",) else [" ".join(text)]:
-            answer = client.call("chat.send", {"chat": chat, "text": words})
+        piped = text == ("-",)
+        for words in _lines_of_input() if piped else [" ".join(text)]:
+            answer = send_patiently(caller, client, chat, words) if piped else client.call(
+                "chat.send", {"chat": chat, "text": words})
             if wait:
                 answer["state"] = _until_delivered(client, answer, time.monotonic() + wait)
             number, state = answer["id"], caller.paint.state(answer["state"])

@@ -182,7 +182,7 @@ def _zsh_option(word: str, param: Param) -> str:
         source = "_files" if param.metavar == "PATH" else f"({' '.join(param.choices)})" if param.choices else " "
         value = f":{param.metavar}:{source}"
     help = "".join(f"\\{letter}" if letter in "[]:" else letter for letter in param.help)
-    return _single(f"{word}[{help}]{value}")
+    return _single(f"{'*' if param.type == 'list' else ''}{word}[{help}]{value}")
 
 
 def _single(text: str) -> str:

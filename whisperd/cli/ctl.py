@@ -114,6 +114,8 @@ def _parameter(param: Param, loose: bool) -> click.Parameter:
     if param.type == "boolean":
         default = None if "/" in param.option else param.default
         return click.Option([param.name, param.option], is_flag=True, default=default, help=param.help)
+    if param.type == "list":
+        return click.Option([param.name, param.option], multiple=True, help=param.help, metavar=param.metavar)
     return click.Option([param.name, param.option], type=_type(param), help=param.help, metavar=param.metavar,
                         default=None if param.choices else param.default)
 

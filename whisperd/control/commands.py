@@ -18,9 +18,10 @@ Scalar = bool | int | float | str
 
 #: JSON's name of a type -> what Python values are of it. A boolean is no number.
 _TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,),
+    "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,), "list": (str, list),
 }
-_ARTICLES = {"string": "a string", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
+_ARTICLES = {"string": "a string", "integer": "a whole number", "number": "a number", "boolean": "true or false",
+             "list": "a string or a list of strings"}
 
 #: What somebody may do: look at the daemon, administer it, hold its user's conversations. [control.access]
 READ, ADMIN, CONVERSE = RIGHTS = ("read", "administer", "converse")
@@ -33,7 +34,7 @@ class Param:
     """One parameter of a command, in JSON and on the command line."""
 
     name: str  #: its name in the JSON parameters
-    type: str  #: "string", "integer", "number" or "boolean"
+    type: str  #: "string", "integer", "number", "boolean" or, for an option that may be given several times, "list"
     help: str
     default: Scalar = ""
     required: bool = False
@@ -50,6 +51,8 @@ class Param:
         """Return ``value`` if it is of this parameter's type and within its bounds; raises UsageError otherwise."""
         wanted = _TYPES[self.type]
         if not isinstance(value, wanted) or (isinstance(value, bool) and self.type != "boolean"):
+            raise UsageError(f"parameter {self.name} has to be {_ARTICLES[self.type]}")
+        if isinstance(value, list) and not all(isinstance(item, str) for item in value):
             raise UsageError(f"parameter {self.name} has to be {_ARTICLES[self.type]}")
         if self.choices and value and value not in self.choices:
             raise UsageError(f"parameter {self.name} has to be one of {', '.join(self.choices)}")
@@ -101,7 +104,7 @@ def _listed(names: Mapping[str, Param]) -> str:
 
 
 _DAY = 86_400
-_ACCESS = Param("access", "string", "Access code, for a relay that wants one.", option="--access", metavar="CODE")
+_ACCESS = Param("access", "string", "Access code, where the first relay wants one.", option="--access", metavar="CODE")
 _CHAT = Param("chat", "string", "Name of the conversation, as 'chat list' shows it.", required=True, metavar="CHAT",
               implied=True)
 _FILE = Param("file", "string", "Name of the file, as 'chat files' shows it: f1, f2 and so on.", required=True,
@@ -153,8 +156,8 @@ COMMANDS: tuple[Command, ...] = (
         Param("address", "string", "The onion address.", required=True, metavar="ADDRESS"),
     )),
     Command("chat.invite", "chat invite", "Make an invite link, for one person to join a new conversation.", (
-        Param("relay", "string", "Relay to meet at, as 'http://HOST[:PORT]', instead of the one that is configured.",
-              option="--relay", metavar="URL"),
+        Param("relay", "list", "Relay to meet at, as 'http://HOST[:PORT]', instead of those that are configured. Given "
+              "up to four times it names several, the best first.", option="--relay", metavar="URL"),
         Param("expiry", "integer", "Seconds that the invite lives, instead of what is configured.", default=0,
               option="--expires", metavar="SECONDS", low=0, high=7 * _DAY),
         Param("floor", "string", "Lowest security level that this conversation may have.", option="--floor",
@@ -178,8 +181,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("chat.list", "chat list", "List the conversations and their states.", reads_only=True),
     Command("chat.send", "chat send", "Send a message; it is queued while the other side is away.", (
         _CHAT,
-        Param("text", "string", "The message; '-' reads standard input and sends each line as a message.",
-              required=True, metavar="TEXT", many=True),
+        Param("text", "string", "The message; '-' reads standard input, sends each line as a message, and waits while "
+              "as many of them wait for delivery as may.", required=True, metavar="TEXT", many=True),
         _wait("Wait as long as this until the other side has the message."),
     )),
     Command("events.subscribe", "chat watch", "Print what was said, then everything that happens, a line each.", (

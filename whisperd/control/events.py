@@ -37,6 +37,7 @@ EVENTS: dict[str, Event] = {
     "onion-probe": Event("The onion service was dialled through Tor: reached or unreachable.", ("state", "address")),
     "chat-state": Event("A conversation is waiting, in handshake, connected, away or ended.",
                         ("chat", "state", "reason")),
+    "chat-link": Event("A conversation that is connected goes over another link: relay or onion.", ("chat", "link")),
     "chat-message": Event("A message was received ('in') or accepted for sending ('out').",
                           ("chat", "id", "direction", "text")),
     "message-state": Event("A message of ours is queued, sent, delivered, failed or cancelled.",

@@ -72,12 +72,16 @@ class Channel:
         self._associated_data = associated_data
         self._unacknowledged: deque[_Outgoing] = deque()
         self._waiting: OrderedDict[int, _Waiting] = OrderedDict()
+        self._urgent: deque[_Waiting] = deque()
+        self._holds = False
         self._last_ticket = 0
         self._last_sent = 0
         self._last_received = 0
         self._up = False
         self._heard = False
         self._greeted = False
+        #: Whether the last frame that was received was a greeting.
+        self.was_greeted = False
         self._probing = False
         self._next = 1
         self._patience = PATIENCE
@@ -93,13 +97,23 @@ class Channel:
         """When ``tick`` has something to do; None: not before something else happens."""
         return self._deadline
 
-    def link_up(self, now: float) -> list[ChannelEffect]:
-        """Greet the other side on a new link; nothing else is sent before it is heard."""
+    def link_up(self, now: float, *, heard: bool = False) -> list[ChannelEffect]:
+        """Greet the other side on a new link; nothing else is sent before it is heard.
+
+        Where it was ``heard`` already, it is answered, and what it has not acknowledged is sent at once."""
         self.link_down()
         self._up = True
         self._patience = PATIENCE
         self._next = self._unacknowledged[0].seq if self._unacknowledged else self._last_sent + 1
-        return self._greet(now)
+        if not heard or not self._session.can_encrypt:
+            return self._greet(now)
+        self._heard = self._greeted = True
+        return [*self._transmit(ChannelFrame(Kind.ACK, self._last_received)), *self._pump(now)]
+
+    def greeting(self) -> list[ChannelEffect]:
+        """Return a greeting for a link that is not the one that is up."""
+        greets = self._session.can_encrypt
+        return self._transmit(ChannelFrame(Kind.HELLO, self._last_received)) if greets else []
 
     def link_down(self) -> None:
         """Frames no longer reach the other side."""
@@ -115,6 +129,22 @@ class Channel:
         self._waiting[self._last_ticket] = _Waiting(stream, payload)
         return self._last_ticket, self._pump(now)
 
+    def send_first(self, stream: int, payload: bytes, now: float) -> list[ChannelEffect]:
+        """Accept ``payload`` and send it before all that waits, also while the rest is held; it has no ticket."""
+        self._urgent.append(_Waiting(stream, payload))
+        return self._pump(now)
+
+    def hold(self, on: bool, now: float) -> list[ChannelEffect]:
+        """Let what waits go on waiting, or not any more."""
+        self._holds = on
+        return self._pump(now)
+
+    def drop_held(self) -> None:
+        """Forget what is held, as if it had not been accepted, and hold no more."""
+        if self._holds:
+            self._waiting.clear()
+            self._holds = False
+
     def cancel(self, ticket: int) -> bool:
         """Take back a payload that was not handed to a link yet; return whether that was so."""
         return self._waiting.pop(ticket, None) is not None
@@ -128,13 +158,13 @@ class Channel:
         message = ChannelFrame.decode(self._session.decrypt(frame[len(_HEAD):], self._associated_data))
         if message.ack > self._last_sent:
             raise ChannelBroken("the other side acknowledged what was never sent")
-        again = self._heard
-        self._heard = True
+        again, self.was_greeted = self._heard, message.kind is Kind.HELLO
+        self._heard = self._up
         effects = self._take_ack(message.ack, now)
-        effects += [] if self._greeted else self._greet(now)
+        effects += self._greet(now) if self._up and not self._greeted else []
         if message.kind is Kind.DATA:
             effects += self._take_data(message)
-        elif message.kind is Kind.HELLO and again:  # it has not heard our greeting
+        elif self.was_greeted and again:  # it has not heard our greeting
             effects += self._transmit(ChannelFrame(Kind.ACK, self._last_received))
         return effects + self._pump(now)
 
@@ -156,6 +186,7 @@ class Channel:
         self.link_down()
         self._unacknowledged.clear()
         self._waiting.clear()
+        self._urgent.clear()
         self._session.wipe()
 
     def _greet(self, now: float) -> list[ChannelEffect]:
@@ -166,16 +197,16 @@ class Channel:
         return self._transmit(ChannelFrame(Kind.HELLO, self._last_received))
 
     def _take_ack(self, ack: int, now: float) -> list[ChannelEffect]:
-        ticket = 0
+        ticket, before = 0, len(self._unacknowledged)
         while self._unacknowledged and self._unacknowledged[0].seq <= ack:
-            ticket = self._unacknowledged.popleft().ticket
-        if not ticket:
+            ticket = max(ticket, self._unacknowledged.popleft().ticket)
+        if len(self._unacknowledged) == before:
             return []
         self._probing = False
         self._patience = PATIENCE
         self._deadline = now + self._patience
         self._next = max(self._next, ack + 1)
-        return [Acknowledged(ticket)]
+        return [Acknowledged(ticket)] if ticket else []
 
     def _take_data(self, message: ChannelFrame) -> list[ChannelEffect]:
         effects: list[ChannelEffect] = []
@@ -191,7 +222,7 @@ class Channel:
         effects: list[ChannelEffect] = []
         while self._next <= self._last_sent and self._may_send():
             effects += self._send_data(self._unacknowledged[self._next - self._unacknowledged[0].seq])
-        while self._waiting and self._next > self._last_sent and self._may_send():
+        while self._next > self._last_sent and self._may_send() and self._has_next():
             effects += self._send_next()
         if not self._unacknowledged:
             self._deadline = None
@@ -199,16 +230,19 @@ class Channel:
             self._deadline = now + self._patience
         return effects
 
+    def _has_next(self) -> bool:
+        return bool(self._urgent or (self._waiting and not self._holds))
+
     def _may_send(self) -> bool:
         first = self._unacknowledged[0].seq if self._unacknowledged else self._next
         return self._next < first + (1 if self._probing else WINDOW)
 
     def _send_next(self) -> list[ChannelEffect]:
-        ticket, waiting = self._waiting.popitem(last=False)
+        ticket, waiting = (0, self._urgent.popleft()) if self._urgent else self._waiting.popitem(last=False)
         self._last_sent += 1
         data = _Outgoing(self._last_sent, ticket, waiting.stream, waiting.payload)
         self._unacknowledged.append(data)
-        return [*self._send_data(data), Sent(ticket)]
+        return [*self._send_data(data), *([Sent(ticket)] if ticket else [])]
 
     def _send_data(self, data: _Outgoing) -> list[ChannelEffect]:
         self._next = data.seq + 1

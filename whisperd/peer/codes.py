@@ -166,6 +166,9 @@ class Claim:
     def stop(self) -> Any:
         return self._link.stop()
 
+    def woke(self) -> None:
+        self._link.woke()
+
     # -- ILinkOwner -----------------------------------------------------------------------------------------------
 
     def link_up(self, link: Any) -> None:

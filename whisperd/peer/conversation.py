@@ -30,15 +30,18 @@ from whisperd.peer.effects import (
     Emit,
     Ended,
     Established,
+    Heard,
     KeepFile,
     Post,
     ReadFile,
     Rejoin,
     SendFrame,
+    ToldOfLinks,
     WriteFile,
 )
 from whisperd.peer.files import Files
 from whisperd.peer.handshake import Aborted, InviterHandshake, JoinerHandshake, Terms
+from whisperd.peer.phases import AWAY, ENDED, NEXT, PEER_LEFT, WAITING
 from whisperd.wire import envelope
 from whisperd.wire.envelope import CHANNEL_FRAME, HANDSHAKE_FRAME, End, Stream
 from whisperd.wire.files import LARGEST, MOST_OPEN, decode_file
@@ -52,24 +55,6 @@ MOST_FAILURES = 8
 MOST_REJOIN_DELAY = 60.0
 #: Seconds to wait until the other side knows of the end.
 END_PATIENCE = 5.0
-
-#: What a link says of another side that freed its seat, and will not come back.
-PEER_LEFT = "peer-left"
-
-WAITING, HANDSHAKE, CONNECTED, AWAY, ENDED = "waiting", "handshake", "connected", "away", "ended"
-
-#: (state, what happened) -> next state; what is not in it changes nothing.
-NEXT = {
-    (WAITING, "link-up"): HANDSHAKE,
-    (HANDSHAKE, "link-down"): WAITING,
-    (HANDSHAKE, "heard"): CONNECTED,
-    (CONNECTED, "link-down"): AWAY,
-    (AWAY, "heard"): CONNECTED,
-    (WAITING, "over"): ENDED,
-    (HANDSHAKE, "over"): ENDED,
-    (CONNECTED, "over"): ENDED,
-    (AWAY, "over"): ENDED,
-}
 
 
 class Conversation:
@@ -105,16 +90,18 @@ class Conversation:
         """Say that the conversation is there."""
         return [self._state_event()]
 
-    def link_up(self, now: float) -> list[Effect]:
-        """The other side can be reached now, over a new connection of one of the two."""
+    def link_up(self, now: float, *, heard: bool = False) -> list[Effect]:
+        """The other side can be reached now, over a new connection of one of the two, or over another link.
+
+        ``heard`` says that it was heard there already."""
         if self.state == ENDED:
             return []
         self._up = True
         self._trouble = ""
         effects = self._turn("link-up", "peer-here")
         if self._agreed is not None:
-            effects += self._carry_out(self._agreed.channel.link_up(now), now)
-        if not self._confirmed:
+            effects += self._carry_out(self._agreed.channel.link_up(now, heard=heard and self._confirmed), now)
+        if not self._confirmed and not heard:
             effects += self._begin(now)
         return effects
 
@@ -147,9 +134,9 @@ class Conversation:
 
     def frame_received(self, frame: bytes, now: float) -> list[Effect]:
         """Take one frame of the other side, or of whoever pretends to be it."""
-        if self.state == ENDED or not self._up:
+        if self.state == ENDED:
             return []
-        if frame[:1] == bytes([HANDSHAKE_FRAME]) and not self._confirmed:
+        if frame[:1] == bytes([HANDSHAKE_FRAME]) and self._up and not self._confirmed:
             return self._take_handshake(frame, now)
         if frame[:1] == bytes([CHANNEL_FRAME]) and self._agreed is not None:
             return self._take_channel(frame, now)
@@ -174,6 +161,22 @@ class Conversation:
         times = [self._give_up_at, self._begin_again_at, None if self._confirmed else self._expires_at(),
                  self._agreed.channel.wake_at if self._agreed else None]
         return min((time for time in times if time is not None), default=None)
+
+    def greeting(self, now: float) -> list[Effect]:
+        """Return what greets the other side on a link that is not the one in use."""
+        return self._carry_out(self._agreed.channel.greeting(), now) if self._confirmed and self._agreed else []
+
+    def tell_of_links(self, payload: bytes, now: float) -> list[Effect]:
+        """Tell the other side of this side's links, before all that waits."""
+        if self.state == ENDED or self._agreed is None:
+            return []
+        return self._carry_out(self._agreed.channel.send_first(Stream.LINKS, payload, now), now)
+
+    def hold(self, on: bool, now: float) -> list[Effect]:
+        """Let texts and files wait for a link that may carry them, or not any more."""
+        if self.state == ENDED or self._agreed is None:
+            return []
+        return self._carry_out(self._agreed.channel.hold(on, now), now)
 
     # -- what the user asks ---------------------------------------------------------------------------------------
 
@@ -220,6 +223,7 @@ class Conversation:
             if self.state == AWAY and self.reason == PEER_LEFT:
                 return self._finish("ended")
             self._give_up_at = now + END_PATIENCE
+            self._agreed.channel.drop_held()
             files = self._carry_out(self._files.end(), now)
             self._end_ticket, effects = self._agreed.channel.send(Stream.CONTROL, envelope.encode_control(End()), now)
             return [*files, *self._carry_out(effects, now)]
@@ -259,7 +263,7 @@ class Conversation:
 
     def _take_handshake(self, frame: bytes, now: float) -> list[Effect]:
         try:
-            return self._carry_out(self._handshake.receive(frame), now)
+            return [Heard(False), *self._carry_out(self._handshake.receive(frame), now)]
         except WhisperdError as error:
             abort = self._handshake.abort(error.code)
             return [abort, *self._handshake_failed(error, now, rejoin=True)]
@@ -271,7 +275,7 @@ class Conversation:
             effects = agreed.channel.receive(frame, now)
         except (MessageRejected, ChannelBroken):
             return []
-        done = [*self._heard(), *self._carry_out(effects, now)]
+        done = [*self._heard(), Heard(agreed.channel.was_greeted), *self._carry_out(effects, now)]
         return [*done, *self._finish(self._over)] if self._over else done
 
     def _heard(self) -> list[Effect]:
@@ -321,6 +325,8 @@ class Conversation:
             if received.stream == Stream.CONTROL:
                 envelope.decode_control(received.payload)
                 self._over = self._over or "peer-ended"
+            if received.stream == Stream.LINKS:
+                return [ToldOfLinks(received.payload)]
         except ChannelBroken:
             pass
         return []

@@ -12,7 +12,7 @@ from whisperd import errors
 from whisperd.errors import ChatEnded, WhisperdError
 from whisperd.interfaces import ILinkOwner
 from whisperd.logs import note, unexpected
-from whisperd.peer.conversation import CONNECTED, ENDED, Conversation
+from whisperd.peer.conversation import Conversation
 from whisperd.peer.desk import Desk, Told
 from whisperd.peer.downloads import Downloads
 from whisperd.peer.effects import (
@@ -22,20 +22,26 @@ from whisperd.peer.effects import (
     Effect,
     Emit,
     Ended,
+    Heard,
     KeepFile,
     ReadFile,
     Rejoin,
     SendFrame,
+    ToldOfLinks,
     WriteFile,
 )
 from whisperd.peer.files import FileEffect
+from whisperd.peer.paths import RELAY
+from whisperd.peer.phases import AWAY, CONNECTED, ENDED
 
 _HANDSHAKE_ERRORS = range(20, 30)
 
 
 @implementer(ILinkOwner)
 class Driver:
-    """Runs ``conversation`` on ``link``; ``confirmed`` is called once its key is, ``emit`` with every event."""
+    """Runs ``conversation`` on ``link``; ``confirmed`` is called once its key is, ``emit`` with every event.
+
+    ``link`` has ``heard``, ``confirmed``, ``woke`` and ``told`` of ``links.several`` beside ILink."""
 
     def __init__(self, conversation: Conversation, link: Any, *, reactor: Any, emit: Callable[..., None],
                  confirmed: Callable[[], None], downloads: Downloads | None = None) -> None:
@@ -49,6 +55,7 @@ class Driver:
         self._emit = emit
         self._on_confirmed = confirmed
         self._alarm: Any = None
+        self._moved_to = RELAY
         self._waiting: list[Deferred[None]] = []
 
     def start(self) -> None:
@@ -60,6 +67,10 @@ class Driver:
     def link_name(self) -> str | None:
         """The name of the link in use, None while there is none."""
         return self._link.name if self.conversation.state == CONNECTED else None
+
+    def woke(self) -> None:
+        """This machine has slept: find out what still lives."""
+        self._link.woke()
 
     def ended(self) -> Deferred[None]:
         """Return a Deferred that fires when the conversation has ended."""
@@ -81,8 +92,8 @@ class Driver:
 
     # -- ILinkOwner -----------------------------------------------------------------------------------------------
 
-    def link_up(self, link: Any) -> None:
-        self._tell(self.conversation.link_up, self._now())
+    def link_up(self, link: Any, heard: bool = False) -> None:
+        self._tell(lambda now: self.conversation.link_up(now, heard=heard), self._now())
 
     def link_down(self, link: Any, reason: str) -> None:
         self._tell(self.conversation.link_down, reason, self._now())
@@ -95,6 +106,26 @@ class Driver:
 
     def frame_received(self, link: Any, frame: bytes) -> None:
         self._tell(self.conversation.frame_received, frame, self._now())
+
+    # -- what several links behind one ask besides ------------------------------------------------------------------
+
+    def greeting(self) -> list[bytes]:
+        """Return frames that greet the other side, on another link than the one in use."""
+        return [effect.frame for effect in self.conversation.greeting(self._now()) if isinstance(effect, SendFrame)]
+
+    def link_moved(self, name: str) -> None:
+        """Frames go over a link of this kind from now on."""
+        if name != self._moved_to and self.conversation.state in (CONNECTED, AWAY):
+            self._emit("chat-link", chat=self.conversation.name, link=name)
+            self._moved_to = name
+
+    def tell_of_links(self, payload: bytes) -> None:
+        """Tell the other side something of this side's links."""
+        self._tell(self.conversation.tell_of_links, payload, self._now())
+
+    def hold(self, on: bool) -> None:
+        """Let texts and files wait for a link that may carry them, or not any more."""
+        self._tell(self.conversation.hold, on, self._now())
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
@@ -139,6 +170,13 @@ class Driver:
 
     def _confirmed(self, effect: Confirmed) -> None:
         self._on_confirmed()
+        self._link.confirmed()
+
+    def _heard(self, effect: Heard) -> None:
+        self._link.heard(effect.greeting)
+
+    def _told_of_links(self, effect: ToldOfLinks) -> None:
+        self._link.told(effect.payload)
 
     def _end(self, effect: Ended) -> None:
         self._link.stop().chainDeferred(self.closed)
@@ -163,5 +201,6 @@ class Driver:
 
     _actions: dict[type, Callable[..., None]] = {  # noqa: RUF012
         SendFrame: _send, Emit: _event, Rejoin: _rejoin, Confirmed: _confirmed, Ended: _end,
+        Heard: _heard, ToldOfLinks: _told_of_links,
         **dict.fromkeys((ReadFile, WriteFile, KeepFile, DropFile), _disk),
     }

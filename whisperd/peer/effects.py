@@ -42,6 +42,20 @@ class Ended:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """The frame that came in is the other side's; ``greeting`` says that it began to use the link that it came over."""
+
+    greeting: bool
+
+
+@dataclass(frozen=True)
+class ToldOfLinks:
+    """The other side said something of its links. [whisperd-protocol(7), PATHS]"""
+
+    payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class ReadFile:
     """Read ``size`` bytes of the outgoing file ``number``, from ``offset`` on, and hand them back."""
 
@@ -75,7 +89,7 @@ class DropFile:
 
 
 DiskEffect = ReadFile | WriteFile | KeepFile | DropFile
-Effect = SendFrame | Emit | Rejoin | Confirmed | Ended | DiskEffect
+Effect = SendFrame | Emit | Rejoin | Confirmed | Ended | Heard | ToldOfLinks | DiskEffect
 
 
 @dataclass(frozen=True)

@@ -9,31 +9,30 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import DeferredList
 
-from whisperd.errors import ChatEnded, ChatUnknown, InviteMalformed, InviteUsed, NoRelay, TooManyChats, UsageError
+from whisperd.errors import ChatEnded, ChatUnknown, InviteUsed, TooManyChats, UsageError
 from whisperd.interfaces import Level, Random
 from whisperd.peer import filing
 from whisperd.peer.agreement import level_number, level_word
 from whisperd.peer.codes import CodePlugins, claimed
-from whisperd.peer.conversation import ENDED, Conversation
+from whisperd.peer.conversation import Conversation
 from whisperd.peer.downloads import Downloads, Source
 from whisperd.peer.driver import Driver
 from whisperd.peer.handshake import Terms
 from whisperd.peer.invitations import UsedInvites
-from whisperd.peer.links.relay import RelayLink, RelayRoom
+from whisperd.peer.links.awake import Awake
 from whisperd.peer.negotiation import Plugins, check_floor
+from whisperd.peer.phases import ENDED
+from whisperd.peer.relays import Host, Relays, check_access, choose
 from whisperd.peer.secrets import InviteKeys
 from whisperd.wire import invite as invites
 from whisperd.wire import spoken
-from whisperd.wire.invite import Invite, RelayAddress
+from whisperd.wire.invite import Invite
 from whisperd.wire.spoken import SpokenCode
 
-#: Most characters of a relay's access code.
-LONGEST_ACCESS = 64
 #: Bounds of an invite's life, in seconds.
 LEAST_EXPIRY, MOST_EXPIRY = 60, 604_800
 #: Most conversations that others ended, or that failed, which are kept for the user to see.
@@ -41,20 +40,6 @@ MOST_ENDED = 64
 
 Row = dict[str, Any]
 Rows = list[Row]
-
-
-@dataclass(frozen=True)
-class _Host:
-    """How a relay is dialled, and how an invite names it."""
-
-    named: RelayAddress
-    host: str
-    port: int
-    direct: bool = False
-
-    @classmethod
-    def of(cls, address: RelayAddress) -> _Host:
-        return cls(address, address.dialled, address.port)
 
 
 class PeerService:
@@ -84,34 +69,38 @@ class PeerService:
         self._chats: dict[str, Driver] = {}
         self._rooms: dict[str, tuple[bytes, str]] = {}
         self._last = 0
+        self._relays = Relays(reactor, dialer, random)
+        self._awake = Awake(reactor, self._woke)
 
     def reload(self, settings: Any) -> None:
         """Take other settings; they hold for conversations that are opened from now on."""
         self._settings = settings
 
-    async def invite(self, relay: str = "", expiry: int = 0, floor: str = "", access: str = "",
+    async def invite(self, relay: str | Sequence[str] = "", expiry: int = 0, floor: str = "", access: str = "",
                      code: bool = False) -> Row:
         """Open a conversation and return its name, its link, and when that expires, in unix seconds.
 
-        ``access`` is the access code of a relay that wants one; the link does not hold it. With ``code`` there is a
-        spoken code instead of a link, which is returned once the relay gave a seat.
+        ``relay`` names one or several, the first one first. ``access`` is the access code of the first one, where it
+        wants one; the link does not hold it. With ``code`` there is a spoken code instead of a link, which is returned
+        once the first relay gave a seat; the others play no part then.
 
         Raises NoRelay, UsageError, FloorNotMet, TooManyChats or DialRefused; with ``code`` PluginUnknown, and what
         ``codes.claimed`` raises.
         """
-        _check_access(access)
-        host = self._host(relay)
+        check_access(access)
+        hosts = choose(relay, self._settings.relay, self._own_relay())
         seconds = expiry or self._settings.invite_expiry
         if not LEAST_EXPIRY <= seconds <= MOST_EXPIRY:
             raise UsageError(f"an invite lives {LEAST_EXPIRY} to {MOST_EXPIRY} seconds")
         if code:
-            return await self._invite_by_code(host, self._floor(floor), seconds, access)
+            return await self._invite_by_code(hosts[0], self._floor(floor), seconds, access)
         level = self._floor(floor)
         check_floor(self._registry, level)
         self._check_room_for_one_more()
-        made = Invite(host.named, level, int(self._reactor.seconds()) + seconds, self._random(invites.SECRET_SIZE))
-        name = self._open(made, host, InviteKeys.derive(made.secret), floor=level, inviter=True,
-                          access=access)
+        first, *others = (host.named for host in hosts)
+        made = Invite(first, level, int(self._reactor.seconds()) + seconds, self._random(invites.SECRET_SIZE),
+                      tuple(others))
+        name = self._open(made, hosts, InviteKeys.derive(made.secret), floor=level, inviter=True, access=access)
         return {"chat": name, "link": made.link(), "expires_at": made.expires}
 
     async def join(self, link: str = "", access: str = "", code: str = "", relay: str = "") -> Row:
@@ -122,11 +111,12 @@ class PeerService:
         Raises, before any connection is made, the errors of ``wire.invite.parse`` or ``wire.spoken.parse``, InviteUsed,
         FloorNotMet, TooManyChats, DialRefused, UsageError, NoRelay or PluginUnknown.
         """
-        _check_access(access)
+        check_access(access)
         if bool(link) == bool(code) or (relay and not code):
             raise UsageError("a conversation is joined by its link, or by its code and, where needed, a relay")
         if code:
-            return self._join_by_code(spoken.parse(code), self._host(relay), access)
+            return self._join_by_code(spoken.parse(code), choose(relay, self._settings.relay, self._own_relay())[0],
+                                      access)
         now = self._reactor.seconds()
         made = invites.parse(link, now)
         keys = InviteKeys.derive(made.secret)
@@ -136,7 +126,7 @@ class PeerService:
         floor = level_number(self._settings.floor)
         check_floor(self._registry, max(floor, made.floor))
         self._check_room_for_one_more()
-        name = self._open(made, _Host.of(made.relay), keys, floor=floor, inviter=False, access=access)
+        name = self._open(made, list(map(Host.of, made.relays)), keys, floor=floor, inviter=False, access=access)
         return {"chat": name, "state": self._chats[name].conversation.state}
 
     async def list(self) -> Rows:
@@ -205,6 +195,7 @@ class PeerService:
 
     async def stop(self) -> None:
         """End every conversation, and wait until the other sides know and sockets and files are closed."""
+        self._awake.stop()
         drivers = list(self._chats.values())
         await DeferredList([self._ended(driver) for driver in drivers], consumeErrors=True)
         await DeferredList([driver.closed for driver in drivers], consumeErrors=True)
@@ -217,34 +208,33 @@ class PeerService:
             driver.carry_out(driver.conversation.end(self._reactor.seconds()))
         return driver.ended()
 
-    async def _invite_by_code(self, host: _Host, floor: int, seconds: int, access: str) -> Row:
+    async def _invite_by_code(self, host: Host, floor: int, seconds: int, access: str) -> Row:
         check_floor(CodePlugins(self._registry, SpokenCode.make(1, bytes(5))), floor)  # as with any other code
         self._check_room_for_one_more()
 
-        def make_link(code: SpokenCode, done: Callable[[], None]) -> RelayLink:
-            room = InviteKeys.of_nameplate(code.nameplate).room
-            return RelayLink(RelayRoom(host.host, host.port, room, host.direct, access), reactor=self._reactor,
-                             dialer=self._dialer, random=self._random, claimed=done)
+        def make_link(code: SpokenCode, done: Callable[[], None]) -> Any:
+            return self._relays.link(host, InviteKeys.of_nameplate(code.nameplate).room, access, claimed=done)
 
-        code, link = await claimed(self._random, self._reactor, make_link)
+        code, claim = await claimed(self._random, self._reactor, make_link)
         expires = int(self._reactor.seconds()) + seconds
         try:
             self._check_room_for_one_more()
-            name = self._begin(self._code_terms(code, floor), link, inviter=True, expires=expires)
+            terms = self._code_terms(code, floor)
+            link = self._relays.links([host], terms.keys.room, access, begun=claim)
+            name = self._begin(terms, link, inviter=True, expires=expires)
         except BaseException:
-            link.stop()
+            claim.stop()
             raise
         return {"chat": name, "code": str(code), "relay": host.named.url, "expires_at": expires}
 
-    def _join_by_code(self, code: SpokenCode, host: _Host, access: str) -> Row:
+    def _join_by_code(self, code: SpokenCode, host: Host, access: str) -> Row:
         terms = self._code_terms(code, level_number(self._settings.floor))
         check_floor(terms.plugins, terms.floor)
         label = str(host.named).encode() + terms.keys.room
         if self._joins(label):
             raise InviteUsed("this code is being joined already")
         self._check_room_for_one_more()
-        room = RelayRoom(host.host, host.port, terms.keys.room, host.direct, access)
-        name = self._begin(terms, self._relay_link(room), inviter=False, label=label,
+        name = self._begin(terms, self._relays.links([host], terms.keys.room, access), inviter=False, label=label,
                            expires=int(self._reactor.seconds()) + self._settings.invite_expiry)
         return {"chat": name, "state": self._chats[name].conversation.state}
 
@@ -252,18 +242,21 @@ class PeerService:
         return Terms(InviteKeys.of_nameplate(code.nameplate), Level.STANDARD, floor,
                      CodePlugins(self._registry, code), self._new_identity, self._random)
 
-    def _open(self, made: Invite, host: _Host, keys: InviteKeys, *, floor: int, inviter: bool, access: str) -> str:
+    def _open(self, made: Invite, hosts: Sequence[Host], keys: InviteKeys, *, floor: int, inviter: bool,
+              access: str) -> str:
         terms = Terms(keys, made.floor, floor, self._registry, self._new_identity, self._random)
-        link = self._relay_link(RelayRoom(host.host, host.port, keys.room, host.direct, access))
+        link = self._relays.links(hosts, keys.room, access)
         return self._begin(terms, link, inviter=inviter, expires=made.expires, label=keys.room,
                            confirmed=lambda: self._used.remember(keys.room, made.expires))
 
-    def _relay_link(self, room: RelayRoom) -> RelayLink:
-        return RelayLink(room, reactor=self._reactor, dialer=self._dialer, random=self._random)
+    def _woke(self) -> None:
+        for driver in list(self._chats.values()):
+            driver.woke()
 
     def _begin(self, terms: Terms, link: Any, *, inviter: bool, expires: float, label: bytes = b"",
                confirmed: Callable[[], None] = lambda: None) -> str:
         """Start a conversation on ``link``; ``label`` is what it must not be joined by a second time."""
+        self._awake.start()
         self._last += 1
         name = f"c{self._last}"
         conversation = Conversation(name, terms, inviter=inviter, expires=expires,
@@ -319,28 +312,3 @@ class PeerService:
         if level < least:
             raise UsageError(f"peer.floor does not let this daemon go below {level_word(least)}")
         return level
-
-    def _host(self, relay: str) -> _Host:
-        """Find the relay to invite to: the one that is named, the configured one, or this daemon's own."""
-        own = self._own_relay()
-        url = (relay or self._settings.relay).strip().rstrip("/")
-        if not url and own is None:
-            raise NoRelay
-        if own is not None and url in ("", own[0]):
-            return _Host(_address(own[0]), "127.0.0.1", own[1], direct=True)
-        return _Host.of(_address(url))
-
-
-def _address(url: str) -> RelayAddress:
-    scheme, _, authority = url.partition("://")
-    try:
-        if scheme.lower() == "http":
-            return RelayAddress.parse(authority)
-    except InviteMalformed:
-        pass
-    raise UsageError("a relay is named as 'http://HOST[:PORT]', where HOST is an onion address or this machine")
-
-
-def _check_access(code: str) -> None:
-    if len(code) > LONGEST_ACCESS:
-        raise UsageError(f"an access code has at most {LONGEST_ACCESS} characters")

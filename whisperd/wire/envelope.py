@@ -140,6 +140,7 @@ class Stream(IntEnum):
     CONTROL = 0
     CHAT = 1
     FILES = 2
+    LINKS = 3
 
 
 @dataclass(frozen=True)

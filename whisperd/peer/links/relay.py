@@ -12,21 +12,16 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from whisperd.errors import DialRefused, RelayRefused, RoomFull, WhisperdError
 from whisperd.interfaces import ILink, Random
 from whisperd.logs import note, unexpected
+from whisperd.peer.links.redial import FIRST_DELAY, Redial
 from whisperd.peer.links.socket import RelaySocket, RelaySocketFactory
 from whisperd.wire import frames
 from whisperd.wire.frames import ERRORS, FrameError, Join, Joined, Leave, PeerLeft, Ready, RelayError
 
-#: Seconds between two attempts: doubled each time, and jittered down to half of it.
-FIRST_DELAY = 0.5
-MOST_DELAY = 30.0
-#: Seconds that a connection has to live for the next attempt to count as the first.
-STEADY = 30.0
 #: Longest time, in seconds, that a relay may ask to wait.
 MOST_RETRY_AFTER = 300
 #: Bytes that a relay has to forward in one frame: the largest size class, and the overhead of a ratchet.
@@ -64,19 +59,19 @@ class RelayRoom:
 class RelayLink:
     """One conversation's seat in a room. ``dialer`` has the ``connect`` of ``whisperd.tor.dial``.
 
-    With ``claimed`` the room has to be empty at first, or the link fails with RoomFull; it is called when the first
-    seat is taken.
+    ``token`` (32 bytes) is what the seat belongs to; empty: a random one. With ``claimed`` the room has to be empty at
+    first, or the link fails with RoomFull; it is called when the first seat is taken.
     """
 
     name = "relay"
 
-    def __init__(self, room: RelayRoom, *, reactor: Any, dialer: Any, random: Random,
+    def __init__(self, room: RelayRoom, *, reactor: Any, dialer: Any, random: Random, token: bytes = b"",
                  claimed: Callable[[], None] | None = None) -> None:
         self._room = room
         self._reactor = reactor
         self._dialer = dialer
         self._random = random
-        self._join = frames.encode_client(Join(room=_b64(room.room), token=_b64(random(32)), code=room.access))
+        self._join = frames.encode_client(Join(room=_b64(room.room), token=_b64(token or random(32)), code=room.access))
         self._isolation = random(16).hex()
         self._factory = RelaySocketFactory(room.url, self, reactor=reactor, random=random)
         self._owner: Any = None
@@ -88,8 +83,8 @@ class RelayLink:
         self._was_seated = False
         self._claimed = claimed
         self._reason = "relay-lost"
-        self._delay = FIRST_DELAY
-        self._pause: float | None = None
+        self._redial = Redial(reactor, random)
+        self._leaving = False
 
     # -- ILink ----------------------------------------------------------------------------------------------------
 
@@ -108,8 +103,15 @@ class RelayLink:
         """Free the seat, and come back after ``delay`` seconds; nothing to do while there is no connection."""
         self._up = False
         if self._socket is not None:
-            self._pause = delay
+            self._leaving = True
+            self._redial.exactly(delay)
             self._socket.leave(frames.encode_client(Leave()))
+
+    def woke(self) -> None:
+        """This machine has slept: find out soon whether the connection still lives, or dial at once."""
+        self._redial.hurry()
+        if self._socket is not None:
+            self._socket.probe()
 
     def stop(self) -> Deferred[None]:
         """Free the seat and close; fires when the socket is closed. No report comes after this call."""
@@ -133,7 +135,7 @@ class RelayLink:
             try:
                 await self._connect_once()
                 if not self._stopping:
-                    await self._cancellable(deferLater(self._reactor, self._next_pause()))
+                    await self._cancellable(self._redial.pause())
             except CancelledError:
                 return
 
@@ -158,8 +160,8 @@ class RelayLink:
         self._closed(was_open, self._reactor.seconds() - began)
 
     def _closed(self, was_open: bool, lived: float) -> None:
-        if lived >= STEADY:
-            self._delay = FIRST_DELAY
+        self._redial.lived(lived)
+        self._leaving = False
         if self._up:
             self._down(self._reason)
         if not was_open:
@@ -171,13 +173,6 @@ class RelayLink:
             return await waiting
         finally:
             self._waiting = None
-
-    def _next_pause(self) -> float:
-        if self._pause is not None:
-            pause, self._pause = self._pause, None
-            return pause
-        delay, self._delay = self._delay, min(2 * self._delay, MOST_DELAY)
-        return delay * (0.5 + self._random(1)[0] / 510)
 
     def _failed_itself(self, failure: Any) -> None:
         unexpected(failure.value.with_traceback(failure.getTracebackObject()))
@@ -204,7 +199,7 @@ class RelayLink:
             self._trouble(RelayRefused("the relay does not follow the protocol"))
             socket.drop()
             return
-        if not self._stopping and self._pause is None:
+        if not self._stopping and not self._leaving:
             self._reactions[type(frame)](self, socket, frame)
 
     def _joined(self, socket: RelaySocket, frame: Joined) -> None:
@@ -223,7 +218,7 @@ class RelayLink:
             claimed()
 
     def _ready(self, socket: RelaySocket, frame: Ready) -> None:
-        self._delay = FIRST_DELAY
+        self._redial.worked()
         self._up = True
         note("link-state", link=self.name, state="up")
         self._owner.link_up(self)
@@ -240,7 +235,7 @@ class RelayLink:
         else:
             self._reason = REASONS.get(frame.code, self._reason)
             if frame.retry_after is not None:
-                self._delay = min(max(frame.retry_after, FIRST_DELAY), MOST_RETRY_AFTER)
+                self._redial.at_least(min(max(frame.retry_after, FIRST_DELAY), MOST_RETRY_AFTER))
             if frame.fatal and self._up:
                 self._down(self._reason)
             if frame.code not in _PASSING:

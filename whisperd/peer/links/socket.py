@@ -20,6 +20,8 @@ SEAT_TIMEOUT = 30
 CLOSE_TIMEOUT = 5
 PING_INTERVAL = 30
 MOST_MISSED = 2
+#: Seconds that a connection has to show that it lives, after the machine has slept.
+WAKE_PATIENCE = 10
 #: Largest message that is taken from a relay, in bytes: the largest frame of a peer, with room for any ratchet.
 MAX_MESSAGE = 65_536
 _PING_SIZE = 8
@@ -71,6 +73,13 @@ class RelaySocket(WebSocketClientProtocol):
             self.send(text, binary=False)
         self.sendClose(1000)
         self._later("close", CLOSE_TIMEOUT, self.drop)
+
+    def probe(self) -> None:
+        """Cut the connection unless it answers within WAKE_PATIENCE seconds."""
+        if self.state == self.STATE_OPEN and "close" not in self._calls:
+            self._missed = MOST_MISSED
+            self.sendPing(self._random(_PING_SIZE))
+            self._later("ping", WAKE_PATIENCE, self._ping)
 
     def drop(self) -> None:
         """Cut the connection."""

@@ -1,0 +1,217 @@
+"""Several links behind one: what ``peer.paths`` decides is carried out here, on real links.
+
+The owner sees one link, which lives as long as one of those below does. It is told ``link_up`` again whenever its
+frames go another way from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList
+from zope.interface import implementer
+
+from whisperd.errors import WhisperdError
+from whisperd.interfaces import ILink, ILinkOwner
+from whisperd.peer.paths import RELAY, Effects, Keep, Leave, Lost, Paths, Probe, Use
+
+Maker = Callable[[], Any]
+
+
+@implementer(ILink, ILinkOwner)
+class Links:
+    """The links of one conversation. ``relays`` make the links to the relays, the best first; ``kinds`` as in Paths.
+
+    Beside ILinkOwner its owner has ``greeting()``, which returns frames, and ``link_moved(name)``. A link has
+    ``woke()`` beside ILink, and ``adopt()`` where it takes connections."""
+
+    def __init__(self, relays: Sequence[Maker], *, kinds: Sequence[str] = (RELAY,), reactor: Any) -> None:
+        self._reactor = reactor
+        self._paths = Paths(kinds)
+        self._makers: dict[str, Maker] = {}
+        self._links: dict[str, Any] = {}
+        self._leaving: list[Deferred[Any]] = []
+        self._owner: Any = None
+        self._source: str | None = None
+        self._later: list[Use] | None = None
+        self._alarm: Any = None
+        self._stopping = False
+        #: What hears of what the other side says of its links.
+        self.on_told: Callable[[bytes], None] = lambda payload: None
+        self._relays = dict(zip((f"relay {number}" for number in range(len(relays))), relays, strict=True))
+
+    @property
+    def name(self) -> str:
+        """The kind of the link that carries the frames."""
+        return self._paths.kind(self._paths.live) if self._paths.live else RELAY
+
+    # -- ILink ----------------------------------------------------------------------------------------------------
+
+    def start(self, owner: Any) -> None:
+        self._owner = owner
+        for number, (key, maker) in enumerate(self._relays.items()):
+            self.add(key, RELAY, number, maker)
+        self._do(self._paths.start(self._now()))
+
+    def send(self, frame: bytes) -> None:
+        link = self._links.get(self._paths.live or "")
+        if link is not None:
+            link.send(frame)
+
+    def rejoin(self, delay: float) -> None:
+        for key, link in list(self._links.items()):
+            link.rejoin(delay)
+            self._do(self._paths.closed(key, "", self._now()))
+
+    def stop(self) -> Deferred[None]:
+        self._stopping = True
+        self._set_alarm()
+        for key in list(self._links):
+            self._leave(key)
+        done: Deferred[None] = Deferred()
+        DeferredList(list(self._leaving), consumeErrors=True).addCallback(lambda _: done.callback(None))
+        return done
+
+    # -- what the owner tells besides -----------------------------------------------------------------------------
+
+    def add(self, key: str, kind: str, place: int, maker: Maker, *, passive: bool = False,
+            patience: float = 0.0) -> None:
+        """There is one more link, as ``Paths.add`` has it; a passive one is made and started at once."""
+        self._makers[key] = maker
+        if passive:
+            self._keep(key)
+        self._do(self._paths.add(key, kind, place, self._now(), passive=passive, patience=patience))
+
+    def remove(self, key: str) -> None:
+        """There is no such link any more."""
+        if self._makers.pop(key, None) is not None:
+            self._leave(key)
+            self._do(self._paths.remove(key, self._now()))
+
+    def heard(self, greeting: bool) -> None:
+        """The frame that was reported last is the other side's."""
+        if self._source is not None:
+            adopt = getattr(self._links[self._source], "adopt", None)
+            anew = adopt is not None and adopt()
+            self._do(self._paths.heard(self._source, self._now(), greeting=greeting, anew=anew))
+
+    def confirmed(self) -> None:
+        """There is a key, by which the other side can be greeted."""
+        self._do(self._paths.confirmed())
+
+    def told(self, payload: bytes) -> None:
+        """The other side said something of its links."""
+        self.on_told(payload)
+
+    def woke(self) -> None:
+        """This machine has slept."""
+        for link in list(self._links.values()):
+            link.woke()
+
+    # -- ILinkOwner -----------------------------------------------------------------------------------------------
+
+    def link_up(self, link: Any) -> None:
+        self._tell(link, lambda key: self._paths.opened(key, self._now()))
+
+    def link_down(self, link: Any, reason: str) -> None:
+        self._tell(link, lambda key: self._paths.closed(key, reason, self._now()))
+
+    def link_troubled(self, link: Any, error: WhisperdError) -> None:
+        if self._key(link) is not None and self._paths.live is None:
+            self._owner.link_troubled(self, error)
+        self._tell(link, lambda key: self._paths.troubled(key, self._now()))
+
+    def link_failed(self, link: Any, error: WhisperdError) -> None:
+        key = self._key(link)
+        if key is None:
+            return
+        self._leave(key)
+        self._do(self._paths.failed(key, self._now()))
+        if self._paths.exhausted:
+            self._owner.link_failed(self, error)
+        else:
+            self._owner.link_troubled(self, error)
+
+    def frame_received(self, link: Any, frame: bytes) -> None:
+        key = self._key(link)
+        if key is None:
+            return
+        self._source, self._later = key, []
+        try:
+            self._owner.frame_received(self, frame)
+        finally:
+            self._source, later, self._later = None, self._later, None
+        for use in later or ():
+            self._used(use)
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        return self._reactor.seconds()
+
+    def _key(self, link: Any) -> str | None:
+        """Return the name of a link, None for one that was left."""
+        return next((key for key, known in self._links.items() if known is link), None)
+
+    def _tell(self, link: Any, report: Callable[[str], Effects]) -> None:
+        key = self._key(link)
+        if key is not None:
+            self._do(report(key))
+
+    def _do(self, effects: Effects) -> None:
+        for effect in effects:
+            if not self._stopping:
+                self._actions[type(effect)](self, effect)
+        self._set_alarm()
+
+    def _keep(self, key: str) -> None:
+        link = self._links[key] = self._makers[key]()
+        link.start(self)
+
+    def _leave(self, key: str) -> None:
+        link = self._links.pop(key, None)
+        if link is not None:
+            stopping = link.stop()
+            self._leaving.append(stopping)
+            stopping.addBoth(self._left, stopping)
+
+    def _left(self, result: Any, stopping: Deferred[Any]) -> Any:
+        self._leaving.remove(stopping)
+        return result
+
+    def _use(self, use: Use) -> None:
+        """Tell the owner, after it has done with the frame that is the reason."""
+        if self._later is None:
+            self._used(use)
+        else:
+            self._later.append(use)
+
+    def _used(self, use: Use) -> None:
+        if use.key == self._paths.live:
+            self._owner.link_up(self, heard=use.heard)
+            self._owner.link_moved(self._paths.kind(use.key))
+
+    def _probe(self, probe: Probe) -> None:
+        for frame in self._owner.greeting():
+            self._links[probe.key].send(frame)
+
+    def _lost(self, lost: Lost) -> None:
+        self._owner.link_down(self, lost.reason)
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None and self._alarm.active():
+            self._alarm.cancel()
+        wake_at = self._paths.wake_at
+        self._alarm = None
+        if wake_at is not None and not self._stopping:
+            self._alarm = self._reactor.callLater(max(0.0, wake_at - self._now()), self._wake)
+
+    def _wake(self) -> None:
+        self._alarm = None
+        self._do(self._paths.tick(self._now()))
+
+    _actions: Mapping[type, Callable[..., None]] = {
+        Keep: lambda self, effect: self._keep(effect.key), Leave: lambda self, effect: self._leave(effect.key),
+        Use: _use, Probe: _probe, Lost: _lost,
+    }

@@ -1,0 +1,21 @@
+"""The states of a conversation that people see, and how one follows another."""
+
+from __future__ import annotations
+
+#: What a link says of another side that freed its seat, and will not come back.
+PEER_LEFT = "peer-left"
+
+WAITING, HANDSHAKE, CONNECTED, AWAY, ENDED = "waiting", "handshake", "connected", "away", "ended"
+
+#: (state, what happened) -> next state; what is not in it changes nothing.
+NEXT = {
+    (WAITING, "link-up"): HANDSHAKE,
+    (HANDSHAKE, "link-down"): WAITING,
+    (HANDSHAKE, "heard"): CONNECTED,
+    (CONNECTED, "link-down"): AWAY,
+    (AWAY, "heard"): CONNECTED,
+    (WAITING, "over"): ENDED,
+    (HANDSHAKE, "over"): ENDED,
+    (CONNECTED, "over"): ENDED,
+    (AWAY, "over"): ENDED,
+}
