@@ -32,6 +32,7 @@ REQUIRES = [
 EXTRAS = {
     "speed": ["uvloop>=0.21,<1; platform_python_implementation == 'CPython'"],
     "falcon": ["pqcrypto==0.4.*"],
+    "keyring": ["keyring>=25,<27"],
     "test": [
         "setuptools>=77,<90",
         "pytest>=8.3,<10",

@@ -184,6 +184,19 @@ KEYS: tuple[Key, ...] = (
     Key("peer.max_file", 4_294_967_296, "Largest file that is sent or accepted, in bytes.", 1, 9_007_199_254_740_991),
     Key("peer.max_files", 16, "Most files of one conversation and direction that are offered or under way.", 1, 64),
     Key("peer.plugins", (), "Ids of plug-ins from other distributions that may be loaded."),
+    Key("store.kind", "memory", "Where the peer role keeps what it has to remember: in 'memory', gone with the daemon, "
+        "or in a 'sealed' file, opened by a passphrase, with which conversations go on after a restart.",
+        choices=("memory", "sealed")),
+    Key("store.file", "", "The sealed file; empty: /var/lib/whisperd/store/store.db for the system daemon, "
+        "$XDG_STATE_HOME/whisperd/store/store.db for a user's. Its folder should hold nothing else."),
+    Key("store.unlock", "passphrase", "Where its passphrase comes from: somebody who is asked, at the start or by "
+        "'whisperctl store unlock'; a credential of the service manager; or the user's keyring, which needs the extra "
+        "'keyring'.", choices=("passphrase", "credential", "keyring")),
+    Key("store.credential", "whisperd-store", "Name of the credential."),
+    Key("store.argon2_memory", 256, "Memory that one guess at the passphrase takes, in MiB.", 64, 4_096),
+    Key("store.argon2_passes", 3, "Passes over that memory.", 3, 64),
+    Key("store.history", False, "Keep what was said in the sealed file, too."),
+    Key("store.history_days", 30, "Days after which it is removed from there.", 1, 3_650),
 )
 
 _BY_NAME = {key.name: key for key in KEYS}
@@ -213,6 +226,7 @@ class Config:
     tor: Section
     onion: Section
     peer: Section
+    store: Section
     source: str = field(default=BUILT_IN)
     origins: Mapping[str, str] = field(default_factory=dict)  #: key -> FILE, ENVIRONMENT or CALLER; others: default
 
@@ -294,6 +308,7 @@ def _fill_places(values: dict[str, Value]) -> None:
     values["control.socket"] = values["control.socket"] or default_socket()
     values["tor.data_dir"] = values["tor.data_dir"] or str(_state_dir() / "tor")
     values["onion.key_file"] = values["onion.key_file"] or str(_state_dir() / "onion.key")
+    values["store.file"] = values["store.file"] or str(_state_dir() / "store" / "store.db")
 
 
 def _read(path: Path) -> dict[str, object]:

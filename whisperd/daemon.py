@@ -22,9 +22,13 @@ from whisperd.control.server import ControlServer
 
 
 class Daemon:
-    """Both roles, tor and the control socket of one process. ``bus`` carries every event that users can see."""
+    """Both roles, tor and the control socket of one process. ``bus`` carries every event that users can see.
 
-    def __init__(self, config: Config, *, reactor: Any, confinement: Confinement | None = None) -> None:
+    ``store`` is the SealedStore of the configuration, if that asks for one; while it is locked there is no peer.
+    """
+
+    def __init__(self, config: Config, *, reactor: Any, confinement: Confinement | None = None,
+                 store: Any = None) -> None:
         self.config = config
         self.bus = EventBus()
         self._reactor = reactor
@@ -33,11 +37,14 @@ class Daemon:
         self.relay = self._make_relay() if config.relay.enabled else None
         self.tor = self._make_tor() if config.tor.mode != "off" else None
         self.registry: Any = self._make_registry() if config.peer.enabled else None
-        self.peer = self._make_peer() if config.peer.enabled else None
+        self.vault = self._make_vault(store) if config.peer.enabled and config.store.kind == "sealed" else None
+        is_open = self.vault is None or self.vault.is_open
+        self.peer = self._make_peer(config.peer) if config.peer.enabled and is_open else None
         self._onion_port: int | None = None
         audit = Audit(config.control.audit)
         self.api = Api(config, relay=self.relay, tor=self.tor, peer=self.peer, registry=self.registry,
-                       stop=self._stop_soon, confinement=confinement or Confinement(), reopen=audit.reopen)
+                       stop=self._stop_soon, confinement=confinement or Confinement(), reopen=audit.reopen,
+                       vault=self.vault)
         self.control = ControlServer(self.api, config.control.socket, config.control.group, self.bus, reactor,
                                      admin_group=config.control.admin_group, audit=audit)
 
@@ -60,7 +67,7 @@ class Daemon:
             return
         self._stopping = True
         self.bus.emit("daemon-stopping")
-        for part in (self.peer, self.relay, self.tor, self.control):
+        for part in (self.peer, self.vault, self.relay, self.tor, self.control):
             if part is not None:
                 try:
                     await part.stop()
@@ -78,6 +85,21 @@ class Daemon:
                 self.tor.publish(self._onion_port)
         if self.tor is not None:
             self.tor.startService()
+        if self.peer is not None:
+            self.peer.resume()
+
+    def _store_opened(self) -> None:
+        """Serve the peer role from now on."""
+        self.peer = self._make_peer(self.api.config.peer)
+        self.api.attach_peer(self.peer)
+        self.peer.resume()
+
+    async def _store_closing(self) -> None:
+        """Serve it no more."""
+        peer, self.peer = self.peer, None
+        self.api.attach_peer(None)
+        if peer is not None:
+            await peer.stop()
 
     def _stop_soon(self) -> None:
         """Leave the reactor after the reply to ``stop`` is on its way; the shutdown trigger does the rest."""
@@ -113,14 +135,22 @@ class Daemon:
         peer = self.config.peer
         return Registry.load(peer.kex, peer.ratchet, allowed=peer.plugins, random=os.urandom)
 
-    def _make_peer(self) -> Any:
+    def _make_vault(self, store: Any) -> Any:
+        from whisperd.store.opening import make_store
+        from whisperd.store.vault import Vault
+
+        settings = self.config.store
+        return Vault(store or make_store(settings), settings, reactor=self._reactor, emit=self.bus.emit,
+                     opened=self._store_opened, closing=self._store_closing)
+
+    def _make_peer(self, settings: Any) -> Any:
         from whisperd.peer.service import PeerService
         from whisperd.plugin.identity import MemoryIdentity
         from whisperd.store.memory import MemoryStore
 
-        return PeerService(self.config.peer, registry=self.registry, reactor=self._reactor, dialer=self._dialer,
+        return PeerService(settings, registry=self.registry, reactor=self._reactor, dialer=self._dialer,
                            own_relay=self._own_relay, emit=self.bus.emit, new_identity=MemoryIdentity,
-                           store=MemoryStore())
+                           store=self.vault.store if self.vault is not None else MemoryStore())
 
     @cached_property
     def _dialer(self) -> Any:

@@ -74,6 +74,7 @@ EVENTS: dict[str, LogEvent] = {
     "link-state": LogEvent("debug", "A link of some conversation went up or down.", ("link", "state", "reason")),
     "handshake-failed": LogEvent("warning", "A handshake with a peer stopped.", ("code",)),
     "chat-state": LogEvent("debug", "Some conversation changed its state.", ("state",)),
+    "store-state": LogEvent("info", "The sealed store is new, locked, open, or failing to be written.", ("state",)),
     "unexpected": LogEvent("error", "A bug: an exception that nobody expected.", ("type", "place")),
 }
 

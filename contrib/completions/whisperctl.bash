@@ -10,7 +10,7 @@ _whisperctl() {
         case $word in
             --access|--after|--code|--config|--every|--expires|--floor|--hours|--level|--lines|--name|--overlap|--relay|--socket|--uses|--wait) skip=$word ;;
             -*) ;;
-            *) case $verb in ""|"onion"|"onion client"|"tor"|"tor credential"|"chat"|"relay"|"access"|"log"|"config"|"plugins") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
+            *) case $verb in ""|"onion"|"onion client"|"tor"|"tor credential"|"chat"|"relay"|"access"|"log"|"config"|"plugins"|"store") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
         esac
     done
     case $previous in
@@ -20,7 +20,7 @@ _whisperctl() {
         --access|--after|--code|--config|--every|--expires|--hours|--lines|--name|--overlap|--relay|--uses|--wait) COMPREPLY=(); return ;;
     esac
     case $verb in
-        "") words="status address onion tor chat relay access metrics reload log config plugins doctor stop --socket --json --help --version" ;;
+        "") words="status address onion tor chat relay access metrics reload log config plugins doctor store stop --socket --json --help --version" ;;
         "onion") words="republish rotate retire client --socket --json --help" ;;
         "onion client") words="add list remove --socket --json --help" ;;
         "tor") words="newnym credential --socket --json --help" ;;
@@ -31,6 +31,7 @@ _whisperctl() {
         "log") words="follow --socket --json --help" ;;
         "config") words="show diff check --socket --json --help" ;;
         "plugins") words="check --socket --json --help" ;;
+        "store") words="status unlock lock passphrase export import wipe --socket --json --help" ;;
         "status") words="--watch --every --check --socket --json --help" ;;
         "address") words="--wait --socket --json --help" ;;
         "onion republish") words="--wait --socket --json --help" ;;
@@ -71,6 +72,13 @@ _whisperctl() {
         "config check") words="--socket --json --help" ;;
         "plugins check") words="--thorough --socket --json --help" ;;
         "doctor") words="--config --socket --json --help" ;;
+        "store status") words="--socket --json --help" ;;
+        "store unlock") words="--socket --json --help" ;;
+        "store lock") words="--socket --json --help" ;;
+        "store passphrase") words="--socket --json --help" ;;
+        "store export") words="--move --socket --json --help" ;;
+        "store import") words="--socket --json --help" ;;
+        "store wipe") words="--yes --socket --json --help" ;;
         "stop") words="--wait --socket --json --help" ;;
     esac
     case $verb in "chat send"|"chat watch"|"chat open"|"chat send-file"|"chat accept"|"chat refuse"|"chat cancel"|"chat files"|"chat verify"|"chat end"|"chat history")

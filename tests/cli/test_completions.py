@@ -116,7 +116,7 @@ def test_verbs_are_completed_level_by_level(complete, programs: Path) -> None:
     assert firsts <= set(complete("whisperctl ", where)) <= firsts | {*COMMON, "--version"}
     assert seconds <= set(complete("whisperctl chat ", where)) <= seconds | {*COMMON}
     assert set(complete("whisperctl plugins ", where)) - {*COMMON} == {"check"}
-    assert complete("whisperctl st", where) == ["status", "stop"]
+    assert complete("whisperctl st", where) == ["status", "stop", "store"]
     assert complete("whisperctl --json --socket /x chat inv", where) == ["invite"]
 
 

@@ -17,6 +17,7 @@ from whisperd.errors import (
     InviteExpired,
     OnionNotPublished,
     RotationRefused,
+    WrongPassphrase,
     WrongSecret,
 )
 
@@ -26,6 +27,7 @@ LINK = f"http://{ADDRESS}/#" + "A" * 56
 CODE = "7-abandon-ability-able"
 EXPIRED = LINK[:-1] + "E"
 WRONG = LINK[:-1] + "W"
+PASSPHRASE = "correct horse"
 SILENT = LINK[:-1] + "S"
 
 
@@ -36,6 +38,7 @@ class SampleApi:
     def __init__(self, bus: EventBus) -> None:
         self.bus = bus
         self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.store = "open"
         self.chats: dict[str, dict[str, Any]] = {}
         self.said: dict[str, list[dict[str, Any]]] = {}
         self.files: list[dict[str, Any]] = []
@@ -63,6 +66,7 @@ class SampleApi:
             "confinement": {"sandbox": "prefer", "landlock": 7, "why": "", "writable": ["/run/whisperd"],
                             "programs": ["/usr/bin/tor"], "no_new_privileges": True, "no_core_dump": True,
                             "no_tracing": True},
+            "store": await self.store_status(),
             "opt_in": [], "socket": "/run/whisperd/control.sock",
         }
 
@@ -209,6 +213,40 @@ class SampleApi:
         return {"source": "/etc/whisperd/whisperd.toml", "changes": [
             {"key": "relay.max_rooms", "running": 5, "file": 6, "needs": "reload"},
             {"key": "relay.listen", "running": ["tcp:1"], "file": ["tcp:2"], "needs": "restart"}]}
+
+    async def store_status(self) -> dict[str, Any]:
+        return {"kind": "sealed", "state": self.store, "file": "/var/lib/whisperd/store/store.db", "size": 40_960,
+                "records": 12 if self.store == "open" else 0, "unlock": "passphrase", "history": True,
+                "history_days": 30, "argon2": {"memory": 256, "passes": 3, "lanes": 4}}
+
+    async def store_unlock(self, passphrase: str) -> dict[str, Any]:
+        self.calls.append(("store.unlock", {"passphrase": passphrase}))
+        if passphrase != PASSPHRASE:
+            raise WrongPassphrase
+        return await self._turn_store("open")
+
+    async def store_lock(self) -> dict[str, Any]:
+        return await self._turn_store("locked")
+
+    async def store_passphrase(self, old: str, new: str) -> dict[str, Any]:
+        self.calls.append(("store.passphrase", {"old": old, "new": new}))
+        return await self.store_status()
+
+    async def store_export(self, file: int, passphrase: str, move: bool) -> dict[str, Any]:
+        self.calls.append(("store.export", {"passphrase": passphrase, "move": move}))
+        return {"records": 12, "size": os.write(file, b"sealed"), "moved": move}
+
+    async def store_import(self, file: int, passphrase: str) -> dict[str, Any]:
+        self.contents.append(os.read(file, 100))
+        return {"records": 12}
+
+    async def store_wipe(self) -> dict[str, Any]:
+        return await self._turn_store("new")
+
+    async def _turn_store(self, state: str) -> dict[str, Any]:
+        self.store = state
+        self.bus.emit("store-state", state=state)
+        return await self.store_status()
 
     async def plugins(self) -> list[dict[str, Any]]:
         return [{"kind": "kex", "id": "pqxdh-25519-mlkem1024", "distribution": "whisperd", "version": 1, "api": 1,

@@ -12,7 +12,15 @@ import pytest
 
 from tests.house.pages import ROOT
 from whisperd.control.commands import COMMANDS
-from whisperd.errors import ConfigError, DaemonRunning, UsageError
+from whisperd.errors import (
+    ConfigError,
+    DaemonRunning,
+    StoreDamaged,
+    StoreKeyMissing,
+    StoreUnusable,
+    UsageError,
+    WrongPassphrase,
+)
 
 UNITS = ROOT / "contrib/systemd"
 PATHS = {"system": UNITS / "whisperd.service", "user": UNITS / "user/whisperd.service"}
@@ -47,7 +55,8 @@ def test_the_system_unit_is_closed():
 @pytest.mark.parametrize("kind", PATHS)
 def test_no_restart_after_what_a_restart_does_not_mend(kind):
     statuses = {int(word) for word in re.search(r"RestartPreventExitStatus=(.*)", PATHS[kind].read_text())[1].split()}
-    assert statuses == {error.exit_status for error in (UsageError, ConfigError, DaemonRunning)}
+    assert statuses == {error.exit_status for error in (
+        UsageError, ConfigError, DaemonRunning, WrongPassphrase, StoreDamaged, StoreUnusable, StoreKeyMissing)}
 
 
 @pytest.mark.parametrize("kind", PATHS)

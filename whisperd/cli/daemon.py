@@ -16,25 +16,31 @@ from whisperd.errors import WhisperdError
 
 _CONFIG_HELP = "Read this file instead of ~/.config/whisperd/whisperd.toml or /etc/whisperd/whisperd.toml."
 
+_INVITE_HELP = "Show tor's progress, then a first invite and its QR code."
+_DESCRIPTOR_HELP = ("Read the passphrase of the sealed store from this open file descriptor; without it, whoever "
+                    "starts the daemon on a terminal is asked.")
+
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="whisperd")
 @click.option("--config", "path", type=click.Path(path_type=Path), metavar="FILE", help=_CONFIG_HELP)
-@click.option("--invite", is_flag=True, help="Show tor's progress, then a first invite and its QR code.")
+@click.option("--invite", is_flag=True, help=_INVITE_HELP)
+@click.option("--passphrase-fd", type=click.IntRange(0), metavar="NUMBER", help=_DESCRIPTOR_HELP)
 @click.pass_context
-def cli(context: click.Context, path: Path | None, invite: bool) -> None:
+def cli(context: click.Context, path: Path | None, invite: bool, passphrase_fd: int | None) -> None:
     """Run the whisperd daemon in the foreground, or one of the commands below."""
     context.obj = path
     if context.invoked_subcommand is None:
-        _run(path, invite)
+        _run(path, invite, passphrase_fd)
 
 
 @cli.command()
-@click.option("--invite", is_flag=True, help="Show tor's progress, then a first invite and its QR code.")
+@click.option("--invite", is_flag=True, help=_INVITE_HELP)
+@click.option("--passphrase-fd", type=click.IntRange(0), metavar="NUMBER", help=_DESCRIPTOR_HELP)
 @click.pass_obj
-def run(path: Path | None, invite: bool) -> None:
+def run(path: Path | None, invite: bool, passphrase_fd: int | None) -> None:
     """Run the daemon in the foreground (the default)."""
-    _run(path, invite)
+    _run(path, invite, passphrase_fd)
 
 
 @cli.group("config")
@@ -79,11 +85,11 @@ def _load(path: Path | None) -> Config:
     return load(path or default_path())
 
 
-def _run(path: Path | None, invite: bool) -> None:
+def _run(path: Path | None, invite: bool, passphrase_fd: int | None) -> None:
     config = _load(path)
     from whisperd.cli.run import run_daemon
 
-    sys.exit(run_daemon(config, show_invite=invite))
+    sys.exit(run_daemon(config, show_invite=invite, passphrase_fd=passphrase_fd))
 
 
 def fail(error: WhisperdError) -> NoReturn:

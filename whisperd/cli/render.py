@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 _STYLES = {"good": "32", "warn": "33", "bad": "31", "dim": "2", "strong": "1", "them": "36"}
 _STATES = {"up": "good", "connected": "good", "delivered": "good", "ready": "good", "lost": "bad", "failed": "bad",
            "ended": "dim", "queued": "warn", "away": "warn", "done": "good", "halted": "warn", "offered": "strong",
-           "refused": "dim", "cancelled": "dim"}
+           "refused": "dim", "cancelled": "dim", "open": "good", "locked": "warn", "new": "warn", "failing": "bad"}
 #: Joiners that several scripts and emoji cannot be written without.
 _JOINERS = "\u200c\u200d"
 _BREAKS = {"Zl", "Zp"}
@@ -103,9 +103,22 @@ def status(row: Row, paint: Paint) -> list[str]:
     if row["peer"]:
         fields.append(("peer", f"{count(row['peer']['chats'], 'conversation')}, "
                                f"{row['peer']['connected']} connected"))
+    fields += _store(row["store"], paint)
     fields += _confinement(row["confinement"], paint)
     fields += [("opt-in", ", ".join(map(clean, row["opt_in"])) or "nothing"), ("socket", clean(row["socket"]))]
     return [paint(head, "strong"), *(f"  {name:<10}{value}" for name, value in fields)]
+
+
+def _store(row: Row, paint: Paint) -> list[tuple[str, str]]:
+    """Return where the peer role keeps what it remembers, and what that costs."""
+    if row["kind"] == "memory":
+        return [("store", "memory: nothing outlives the daemon")]
+    if row["state"] != "open":
+        return [("store", f"sealed, {paint.state(row['state'])}: only the relay is served"),
+                ("", "'whisperctl store unlock' opens it")]
+    kept = f"what was said is kept for {count(row['history_days'], 'day')}" if row["history"] else "no history"
+    return [("store", f"sealed, {paint.state('open')}: {clean(row['file'])}, {size(row['size'])}, {kept}"),
+            ("", "whoever has the disk sees its size and when it was written")]
 
 
 def _confinement(found: Row, paint: Paint) -> list[tuple[str, str]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IReactorCore
 
 from whisperd import logs
+from whisperd.cli.unlocking import store_at_start
 from whisperd.cli.welcome import Welcome
 from whisperd.config import Config
 from whisperd.confine import Confinement, confine
@@ -18,14 +19,18 @@ from whisperd.errors import WhisperdError
 from whisperd.notify import ServiceManager
 from whisperd.reactor import install
 
+if TYPE_CHECKING:
+    from whisperd.store.sealed import SealedStore
+
 
 class Runner:
     """One run of one daemon under one reactor; ``status`` is what the process exits with."""
 
-    def __init__(self, config: Config, reactor: Any, confinement: Confinement, welcome: bool) -> None:
+    def __init__(self, config: Config, reactor: Any, confinement: Confinement, welcome: bool,
+                 store: SealedStore | None = None) -> None:
         self.status = 0
         self._reactor = reactor
-        self._daemon = Daemon(config, reactor=reactor, confinement=confinement)
+        self._daemon = Daemon(config, reactor=reactor, confinement=confinement, store=store)
         self._welcome = Welcome(self._daemon, reactor) if welcome else None
         self._manager = ServiceManager(self._daemon, os.environ)
 
@@ -68,14 +73,18 @@ def _log_level(config: Config, show_invite: bool) -> str:
     return "warning" if show_invite and sys.stderr.isatty() and config.log.level == "info" else config.log.level
 
 
-def run_daemon(config: Config, *, show_invite: bool) -> int:
-    """Run a daemon with this configuration until it is told to stop; return the exit status."""
+def run_daemon(config: Config, *, show_invite: bool, passphrase_fd: int | None = None) -> int:
+    """Run a daemon with this configuration until it is told to stop; return the exit status.
+
+    Raises, before anything runs, ConfigError and what ``store_at_start`` raises.
+    """
     confinement = confine(config)
     journal = config.log.journal or logs.goes_to_journal(os.environ)
     logs.configure(level=_log_level(config, show_invite), journal=journal)
     logs.adopt_twisted()
+    store = store_at_start(config, passphrase_fd)
     install()
     from twisted.internet import reactor
 
     assert IReactorCore.providedBy(reactor)
-    return Runner(config, reactor, confinement, show_invite).run()
+    return Runner(config, reactor, confinement, show_invite, store).run()

@@ -73,6 +73,8 @@ def _folders(config: Config) -> Iterator[Path]:
         yield Path(config.onion.key_file).absolute().parent
     if config.peer.enabled and config.peer.downloads:
         yield Path(config.peer.downloads).absolute()
+    if config.peer.enabled and config.store.kind == "sealed":
+        yield Path(config.store.file).absolute().parent
     if config.relay.enabled:
         listened = map(socket_path, (*config.relay.listen, *config.relay.tls_listen))
         yield from (Path(path).absolute().parent for path in (config.relay.access_keep, *listened) if path)

@@ -17,7 +17,7 @@ from whisperd import __version__
 from whisperd.config import Config
 from whisperd.confine import Confinement
 from whisperd.control.settings import Settings
-from whisperd.errors import RoleDisabled
+from whisperd.errors import RoleDisabled, StoreAbsent, StoreLocked
 from whisperd.logs import unexpected
 
 Row = dict[str, Any]
@@ -35,10 +35,12 @@ TOR_OFF: Row = {
 
 
 class Api:
-    """The daemon as its control socket sees it. ``relay``, ``tor`` and ``peer`` are None where the role is off."""
+    """The daemon as its control socket sees it. ``relay``, ``tor`` and ``peer`` are None where the role is off; the
+    peer, too, while the sealed store of ``vault`` is locked."""
 
     def __init__(self, config: Config, *, relay: Any, tor: Any, peer: Any, registry: Any,
-                 stop: Callable[[], None], confinement: Confinement, reopen: Callable[[], None] = lambda: None) -> None:
+                 stop: Callable[[], None], confinement: Confinement, reopen: Callable[[], None] = lambda: None,
+                 vault: Any = None) -> None:
         self._config = config
         self._relay = relay
         self._tor = tor
@@ -46,6 +48,7 @@ class Api:
         self._registry = registry
         self._stop = stop
         self._confinement = confinement
+        self._vault = vault
         self._started = time.monotonic()
         self._settings = Settings(config, relay=relay, peer=peer, reopen=reopen)
         self._stopping = False  # when the relay is drained
@@ -56,10 +59,11 @@ class Api:
             "version": __version__,
             "pid": os.getpid(),
             "uptime": round(time.monotonic() - self._started, 1),
-            "roles": {"relay": self._relay is not None, "peer": self._peer is not None},
+            "roles": {"relay": self._relay is not None, "peer": self._config.peer.enabled},
             "relay": {**self._relay.status(), "limits_hit": self._limits_hit()} if self._relay else None,
             "tor": self._tor_status(),
             "peer": await self._peer_status(),
+            "store": await self.store_status(),
             "confinement": self._confinement.status(),
             "opt_in": opt_ins(self._settings.config),
             "socket": self._config.control.socket,
@@ -207,6 +211,38 @@ class Api:
         """What is in the file and not in force, and what would put it into force."""
         return self._settings.diff()
 
+    @property
+    def config(self) -> Config:
+        """The configuration that is in force."""
+        return self._settings.config
+
+    def attach_peer(self, peer: Any) -> None:
+        """Serve this peer from now on, or none while the store is locked."""
+        self._peer = peer
+        self._settings.attach_peer(peer)
+
+    async def store_status(self) -> Row:
+        """Where the peer role keeps what it remembers."""
+        return self._vault.status() if self._vault else {"kind": "memory", "state": "open"}
+
+    async def store_unlock(self, passphrase: str) -> Row:
+        return await self._sealed().unlock(passphrase)
+
+    async def store_lock(self) -> Row:
+        return await self._sealed().lock()
+
+    async def store_passphrase(self, old: str, new: str) -> Row:
+        return await self._sealed().change(old, new)
+
+    async def store_export(self, file: int, passphrase: str, move: bool = False) -> Row:
+        return await self._sealed().export(file, passphrase, move)
+
+    async def store_import(self, file: int, passphrase: str) -> Row:
+        return await self._sealed().take_in(file, passphrase)
+
+    async def store_wipe(self) -> Row:
+        return await self._sealed().wipe()
+
     async def plugins(self) -> list[Row]:
         """The key exchanges and ratchets that this daemon knows."""
         return self._registry.table() if self._registry else []
@@ -239,9 +275,16 @@ class Api:
         return self._relay
 
     def _peers(self) -> Any:
+        if self._peer is None and self._config.peer.enabled:
+            raise StoreLocked
         if self._peer is None:
             raise RoleDisabled("the peer role is switched off here")
         return self._peer
+
+    def _sealed(self) -> Any:
+        if self._vault is None:
+            raise StoreAbsent
+        return self._vault
 
     def _tor_status(self) -> Row:
         tor = self._tor.status() if self._tor else TOR_OFF
@@ -284,6 +327,8 @@ def opt_ins(config: Config) -> list[str]:
         "peer.plugins": bool(config.peer.plugins),
         "log.level": config.log.level == "debug",
         "relay.access": config.relay.enabled and config.relay.access == "code",
+        "store.kind": config.peer.enabled and config.store.kind == "sealed",
+        "store.history": config.peer.enabled and config.store.kind == "sealed" and config.store.history,
         "relay.access_keep": config.relay.enabled and bool(config.relay.access_keep),
         "relay.tls_listen": config.relay.enabled and bool(config.relay.tls_listen),
         "relay.cors": config.relay.enabled and bool(config.relay.cors),

@@ -74,7 +74,8 @@ class Command:
     params: tuple[Param, ...] = ()
     right: str = CONVERSE  #: what whoever asks has to have; what is not said otherwise only the few may
     reads_only: bool = False  #: it changes nothing in the daemon
-    file: bool = False  #: a descriptor, open for reading, comes with the request
+    file: bool = False  #: an open descriptor comes with the request
+    asked: tuple[Param, ...] = ()  #: sent too, but never typed: whisperctl asks for them
     pages: bool = False  #: the answer is a list, cut to what one line holds: ask again with ``after``
 
     @property
@@ -85,7 +86,7 @@ class Command:
     @property
     def sent(self) -> tuple[Param, ...]:
         """The parameters that go over the control socket."""
-        return tuple(param for param in self.params if not param.local)
+        return (*(param for param in self.params if not param.local), *self.asked)
 
     def bind(self, given: Mapping[str, object]) -> dict[str, Scalar]:
         """Return ``given`` checked and filled up with defaults; raises UsageError naming the parameter."""
@@ -111,6 +112,10 @@ _FILE = Param("file", "string", "Name of the file, as 'chat files' shows it: f1,
               metavar="FILE")
 _CLIENT = Param("name", "string", "A name for them: 1 to 32 letters, digits, '.', '_' and '-'.", required=True,
                 metavar="NAME")
+
+
+def _secret(name: str, help: str) -> Param:
+    return Param(name, "string", help, required=True)
 
 
 def _wait(help: str, *, local: bool = True) -> Param:
@@ -264,6 +269,26 @@ COMMANDS: tuple[Command, ...] = (
         Param("config", "string", "Configuration file of the daemon, instead of the usual place.", option="--config",
               metavar="FILE"),
     )),
+    Command("store.status", "store status", "Show where the peer role keeps what it remembers, and whether it is open.",
+            reads_only=True),
+    Command("store.unlock", "store unlock", "Open the sealed store, or make it: asks for its passphrase.",
+            asked=(_secret("passphrase", "The store's passphrase; for a new store, the one that it gets."),)),
+    Command("store.lock", "store lock", "Let conversations sleep and forget the keys, until it is unlocked again."),
+    Command("store.passphrase", "store passphrase", "Change the passphrase of the sealed store: asks for both.",
+            asked=(_secret("old", "The passphrase in force."), _secret("new", "The one that takes its place."))),
+    Command("store.export", "store export", "Write what the store holds into one sealed file, under a passphrase of "
+            "its own that is asked for.", (
+        Param("path", "string", "The file, which must not be there yet.", required=True, metavar="PATH", local=True),
+        Param("move", "boolean", "Take live conversations along: they are gone from here. Without it they stay and are "
+              "left out, because their keys must not be used in two places.", default=False, option="--move"),
+    ), asked=(_secret("passphrase", "The export's passphrase."),), file=True),
+    Command("store.import", "store import", "Take an export into a store that is empty: asks for the export's "
+            "passphrase.", (
+        Param("path", "string", "The file that 'store export' wrote.", required=True, metavar="PATH", local=True),
+    ), asked=(_secret("passphrase", "The export's passphrase."),), file=True),
+    Command("store.wipe", "store wipe", "Destroy the sealed store for good: its key first, then its file.", (
+        Param("yes", "boolean", "Do not ask.", default=False, option="--yes", local=True),
+    )),
     Command("stop", "stop", "Stop the daemon, and wait until it has.",
             (_wait("Wait as long as this, instead of 60 seconds."),), right=ADMIN),
 )
@@ -277,6 +302,7 @@ GROUPS: dict[str, str] = {"chat": "Invite, join, talk, send files, verify, end."
                           "relay": "Limits, and the end of a relay that is in use.",
                           "config": "The configuration in force, and the one in the file.",
                           "log": "What the daemon logs.",
+                          "store": "What outlives the daemon, if anything does.",
                           "access": "Codes for those who may use the relay."}
 
 #: The rows that the control socket serves, by method.

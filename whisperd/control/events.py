@@ -52,6 +52,7 @@ EVENTS: dict[str, Event] = {
                       ("time", "level", "kind", "fields")),
     "log-dropped": Event("This client did not read the log that it follows; 'lines' were not sent, and it is closed.",
                          ("lines",)),
+    "store-state": Event("The sealed store is new, locked, open, or failing to be written.", ("state",)),
     "daemon-stopping": Event("The daemon stops; nothing comes after this."),
 }
 

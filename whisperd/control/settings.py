@@ -21,6 +21,10 @@ class Settings:
         self._reopen = reopen
         self._roles = {"relay": relay, "peer": peer}
 
+    def attach_peer(self, peer: Any) -> None:
+        """Have this peer read the configuration again, too; None while there is none."""
+        self._roles["peer"] = peer
+
     def show(self) -> Row:
         """Return the source's name, and every key with its value and its origin; no secret."""
         origins = self.config.origins

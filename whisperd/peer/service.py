@@ -72,6 +72,9 @@ class PeerService:
         self._relays = Relays(reactor, dialer, random)
         self._awake = Awake(reactor, self._woke)
 
+    def resume(self) -> None:
+        """Go on with the conversations that the store has kept."""
+
     def reload(self, settings: Any) -> None:
         """Take other settings; they hold for conversations that are opened from now on."""
         self._settings = settings

@@ -211,6 +211,11 @@ class SealedStore:
         self._unlocked()
         return list(self._names.get(collection, {}))
 
+    def collections(self) -> list[str]:
+        """Return the collections that hold something."""
+        self._unlocked()
+        return [collection for collection, names in self._names.items() if names]
+
     def wipe(self) -> None:
         """Forget every record; the passphrase stays."""
         self._unlocked()

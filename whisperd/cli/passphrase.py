@@ -1,0 +1,37 @@
+"""Asking for passphrases: on the terminal without showing them, or as lines of standard input."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+
+from whisperd.errors import Interrupted, StoreKeyMissing, UsageError
+from whisperd.store.sources import checked
+
+
+def can_ask() -> bool:
+    """Whether somebody sits at a terminal."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def ask(question: str) -> str:
+    """Return what was typed, or the next line of standard input; raises Interrupted or StoreKeyMissing."""
+    if can_ask():
+        try:
+            return getpass.getpass(f"{question}: ", stream=None)
+        except (KeyboardInterrupt, EOFError):
+            raise Interrupted from None
+    line = sys.stdin.readline()
+    if not line:
+        raise StoreKeyMissing("there is no passphrase on standard input",
+                              remedy="Run it on a terminal, or give the passphrase as a line of standard input.")
+    return line.rstrip("\r\n")
+
+
+def ask_new(question: str) -> str:
+    """Return a passphrase that was typed twice, long enough; raises UsageError, Interrupted or StoreKeyMissing."""
+    typed = ask(question)
+    checked(typed)
+    if can_ask() and ask(f"{question}, again") != typed:
+        raise UsageError("the two passphrases are not the same", remedy="Run it again.")
+    return typed

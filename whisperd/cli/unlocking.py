@@ -1,0 +1,66 @@
+"""The sealed store at the start of ``whisperd``: opened before anything runs, by whatever holds its passphrase."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from whisperd.cli import passphrase
+from whisperd.config import Config
+from whisperd.errors import WrongPassphrase
+from whisperd.store import sources
+
+if TYPE_CHECKING:
+    from whisperd.store.sealed import SealedStore
+
+#: How often a person may mistype.
+TRIES = 3
+
+
+def store_at_start(config: Config, descriptor: int | None) -> SealedStore | None:
+    """Return the store of this configuration, None where everything stays in memory.
+
+    It is open if its passphrase came from ``descriptor``, from the place that store.unlock names, or from somebody at
+    the terminal, and locked if nobody could be asked. Raises the errors of ``SealedStore`` and ``store.sources``.
+    """
+    if config.store.kind != "sealed" or not config.peer.enabled:
+        return None
+    from whisperd.store.opening import make_store  # a relay alone does not load cryptography
+
+    store = make_store(config.store)
+    try:
+        given = _given(config, store, descriptor)
+        if given is not None:
+            store.open_with(given)
+        elif passphrase.can_ask():
+            _ask(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _given(config: Config, store: SealedStore, descriptor: int | None) -> bytes | None:
+    if descriptor is not None:
+        return sources.from_descriptor(descriptor)
+    if config.store.unlock == "credential":
+        return sources.from_credential(config.store.credential, os.environ)
+    if config.store.unlock == "keyring":
+        return sources.from_keyring(store.path, new=store.state == "new", random=os.urandom)
+    return None
+
+
+def _ask(store: SealedStore) -> None:
+    if store.state == "new":
+        print(f"whisperd: the sealed store {store.path} is new, and gets its passphrase now.", file=sys.stderr)
+        store.open_with(passphrase.ask_new("New passphrase").encode(errors="surrogateescape"))
+        return
+    for left in reversed(range(TRIES)):
+        try:
+            store.open_with(passphrase.ask("Passphrase of the store").encode(errors="surrogateescape"))
+            return
+        except WrongPassphrase as error:
+            if not left:
+                raise
+            print(f"whisperd: {error.message}.", file=sys.stderr)

@@ -1,0 +1,199 @@
+"""A sealed store at work in a daemon: it is unlocked, locked, moved and wiped while the daemon runs.
+
+What is slow is done in a thread; one thing at a time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.threads import deferToThreadPool
+
+from whisperd.errors import StoreDamaged, StoreFailed, StoreLocked, StoreNotEmpty, UsageError
+from whisperd.interfaces import Random
+from whisperd.logs import note
+from whisperd.store import export
+from whisperd.store.sealed import SealedStore
+from whisperd.store.sources import checked
+
+Row = dict[str, Any]
+
+#: Most bytes of an export that are read.
+MOST_IMPORTED = 1 << 30
+
+
+class Vault:
+    """``store`` and who works with it.
+
+    ``opened()`` is called when it has been unlocked, ``closing()`` is awaited before it is locked. ``settings`` has the
+    keys of ``[store]``; ``moving`` are the collections that an export holds only if they are taken from here;
+    ``emit(name, **fields)`` takes events.
+    """
+
+    def __init__(self, store: SealedStore, settings: Any, *, reactor: Any, emit: Callable[..., None],
+                 opened: Callable[[], None], closing: Callable[[], Awaitable[None]], moving: Sequence[str] = (),
+                 random: Random = os.urandom) -> None:
+        self.store = store
+        self._settings = settings
+        self._reactor = reactor
+        self._emit = emit
+        self._opened = opened
+        self._closing = closing
+        self._moving = frozenset(moving)
+        self._random = random
+        self._lock = DeferredLock()
+
+    @property
+    def is_open(self) -> bool:
+        return self.store.state == "open"
+
+    async def stop(self) -> None:
+        """Lock, and let go of the file."""
+        self.store.close()
+
+    def status(self) -> Row:
+        """Return what 'store status' shows."""
+        cost = self.store.cost
+        return {"kind": "sealed", "state": self.store.state, "file": str(self.store.path), "size": self.store.size,
+                "records": self.store.count, "unlock": self._settings.unlock,
+                "argon2": {"memory": cost.memory, "passes": cost.passes, "lanes": cost.lanes},
+                "history": self._settings.history, "history_days": self._settings.history_days}
+
+    async def unlock(self, passphrase: str) -> Row:
+        """Unlock it, or make it. Raises WrongPassphrase, StoreDamaged, StoreFailed or UsageError."""
+        return await self._alone(self._unlock, passphrase)
+
+    async def lock(self) -> Row:
+        """Let conversations sleep, and destroy the keys here. Raises StoreLocked."""
+        return await self._alone(self._lock_up)
+
+    async def change(self, old: str, new: str) -> Row:
+        """Put another passphrase in the place of the old one. Raises WrongPassphrase, StoreLocked or UsageError."""
+        return await self._alone(self._change, old, new)
+
+    async def export(self, file: int, passphrase: str, move: bool = False) -> Row:
+        """Write everything but live conversations into the descriptor ``file``; with ``move`` those too, and they are
+        gone from here. Raises StoreLocked, StoreFailed or UsageError."""
+        return await self._alone(self._export, file, passphrase, move)
+
+    async def take_in(self, file: int, passphrase: str) -> Row:
+        """Take in what an export holds. Raises StoreLocked, StoreNotEmpty, WrongPassphrase or StoreDamaged."""
+        return await self._alone(self._take_in, file, passphrase)
+
+    async def wipe(self) -> Row:
+        """Destroy the key, then the file."""
+        return await self._alone(self._wipe)
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    async def _alone(self, work: Callable[..., Awaitable[Row]], *given: Any) -> Row:
+        await self._lock.acquire()
+        try:
+            return await work(*given)
+        finally:
+            self._lock.release()
+
+    async def _unlock(self, passphrase: str) -> Row:
+        if not self.is_open:
+            secret = checked(passphrase) if self.store.state == "new" else passphrase.encode(errors="surrogateescape")
+            self.store.unlock(await self._thread(self.store.prepare, secret))
+            self._tell()
+            self._opened()
+        return self.status()
+
+    async def _lock_up(self) -> Row:
+        self._need_open()
+        await self._closing()
+        self.store.lock()
+        self._tell()
+        return self.status()
+
+    async def _change(self, old: str, new: str) -> Row:
+        self._need_open()
+        old_secret, secret = old.encode(errors="surrogateescape"), checked(new)
+        slot = await self._thread(self.store.new_slot, old_secret, secret)
+        self._need_open()
+        self.store.replace_slot(slot)
+        return self.status()
+
+    async def _export(self, file: int, passphrase: str, move: bool) -> Row:
+        self._need_open()
+        secret = checked(passphrase)
+        if move:
+            await self._closing()
+        try:
+            records = [(collection, key, self.store.get(collection, key) or b"")
+                       for collection in self.store.collections() if move or collection not in self._moving
+                       for key in self.store.keys(collection)]
+            data = await self._thread(export.encode, records, secret, self.store.cost, self._random)
+            await self._thread(_write, file, data)
+            if move:
+                with self.store.together():
+                    for collection in self._moving:
+                        for key in self.store.keys(collection):
+                            self.store.delete(collection, key)
+        finally:
+            if move and self.is_open:
+                self._opened()
+        return {"records": len(records), "size": len(data), "moved": move}
+
+    async def _take_in(self, file: int, passphrase: str) -> Row:
+        self._need_open()
+        if self.store.count:
+            raise StoreNotEmpty
+        data = await self._thread(_read, file)
+        records = await self._thread(export.decode, data, passphrase.encode(errors="surrogateescape"))
+        await self._closing()
+        try:
+            if self.store.count:
+                raise StoreNotEmpty
+            with self.store.together():
+                for record in records:
+                    self.store.put(*record)
+        finally:
+            self._opened()
+        return {"records": len(records)}
+
+    async def _wipe(self) -> Row:
+        self.store.lock()  # nothing more can be written, so conversations find no key to sleep with
+        self.store.destroy()
+        await self._closing()
+        self._tell()
+        return self.status()
+
+    def _tell(self) -> None:
+        note("store-state", state=self.store.state)
+        self._emit("store-state", state=self.store.state)
+
+    def _need_open(self) -> None:
+        if not self.is_open:
+            raise StoreLocked
+
+    def _thread(self, work: Callable[..., Any], *given: Any) -> Deferred[Any]:
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work, *given)
+
+
+def _write(file: int, data: bytes) -> None:
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(file, view):]
+        os.fsync(file)
+    except OSError as error:
+        raise StoreFailed(f"the export could not be written: {error.strerror}",
+                          remedy="Make room on its disk, or choose another place.") from None
+
+
+def _read(file: int) -> bytes:
+    found = bytearray()
+    try:
+        while part := os.read(file, 1 << 20):
+            found += part
+            if len(found) > MOST_IMPORTED:
+                raise UsageError("this file is too large to be an export of a store")
+    except OSError as error:
+        raise StoreDamaged(f"the export cannot be read: {error.strerror}") from None
+    return bytes(found)
