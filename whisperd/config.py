@@ -75,8 +75,9 @@ LIVE = ("log.level", "peer.relay", "peer.floor", "peer.invite_expiry", "peer.max
 _TYPE_NAMES = {bool: "true or false", int: "a whole number", str: "a string"}
 
 KEYS: tuple[Key, ...] = (
-    Key("daemon.sandbox", "prefer", "Confinement by Landlock: 'require' it, or do not start; 'prefer' it, and start on "
-        "a kernel without it all the same; or 'off'.", choices=("require", "prefer", "off")),
+    Key("daemon.sandbox", "prefer", "Confinement by Landlock and a filter of system calls: 'require' both, or do not "
+        "start; 'prefer' them, and start where one cannot be had all the same; or 'off'.",
+        choices=("require", "prefer", "off")),
     Key("daemon.ready", "onion", "When a service manager is told that the daemon is ready: once the onion service is "
         "published, where there is one, or as soon as the listeners are open.", choices=("onion", "listeners")),
     Key("control.socket", "", "Path of the control socket; empty: /run/whisperd/control.sock for the system daemon, "

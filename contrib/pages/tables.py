@@ -13,6 +13,7 @@ import click
 from whisperd.cli import health
 from whisperd.cli.daemon import cli
 from whisperd.config import KEYS, Key
+from whisperd.confine import seccomp
 from whisperd.control import events
 from whisperd.control.commands import COMMANDS, METHODS, Command, Param
 from whisperd.errors import WhisperdError, catalogue
@@ -219,6 +220,16 @@ def checks(of: Checks) -> Lines:
     return tagged((f"Ic {name}", prose((check.__doc__ or "").replace("``", ""))) for name, check in of.by_name.items())
 
 
+def refused_calls() -> Lines:
+    """Return every class of system calls that the daemon's own filter refuses."""
+    found: dict[str, list[str]] = {}
+    for name in seccomp.names():
+        by_arguments = (f"{call} by its arguments" if conditions else call
+                        for call, conditions, _ in seccomp.ARGUMENTS.get(name, ()))
+        found[name] = list(dict.fromkeys((*seccomp.CLASSES.get(name, ()), *by_arguments)))
+    return tagged((f"Sy {name}", prose(f"{', '.join(calls)}.")) for name, calls in found.items())
+
+
 def _sections() -> list[str]:
     return list(dict.fromkeys(key.section for key in KEYS))
 
@@ -240,6 +251,7 @@ TABLES: dict[str, Callable[[], Lines]] = {
     "daemon options": daemon_options,
     "daemon commands": daemon,
     "log events": log,
+    "refused calls": refused_calls,
     "relay errors": relay_errors,
     "metrics": metrics,
     "control methods": methods,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -48,6 +49,10 @@ def attempts(outside: Path, inside: Path) -> dict[str, Callable[[], object]]:
         "run a shell": lambda: subprocess.run(["/bin/sh", "-c", "true"]),
         "run python": lambda: subprocess.run([sys.executable, "-c", ""]),
         "run what it wrote": lambda: (script.write_text("#!/bin/sh\n"), script.chmod(0o700), subprocess.run([script])),
+        "make a file without a name": lambda: os.close(os.memfd_create("x")),
+        "speak to the kernel's router": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close(),
+        "become somebody": lambda: os.setgid(os.getgid()),
+        "make a file set-id": lambda: there.chmod(0o4700),
         "signal another process": lambda: os.kill(os.getppid(), 0),
         "write where it may": lambda: (inside / "may").write_text("x"),
         "write to /dev/null": lambda: Path("/dev/null").write_text("x"),

@@ -10,12 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from whisperd import confine as package
 from whisperd.config import load
-from whisperd.confine import Confinement, confine, landlock
 from whisperd.confine.programs import needed_to_run
 from whisperd.confine.rules import rules_for
-from whisperd.errors import ConfigError
 
 
 def rules(tmp_path: Path, **keys: object):
@@ -89,25 +86,31 @@ def test_a_program_that_is_missing_needs_nothing():
     assert needed_to_run("tor-that-is-not-there") == []
 
 
-def test_require_refuses_a_kernel_without_landlock(monkeypatch):
-    monkeypatch.setattr(landlock, "abi", lambda: 0)
-    monkeypatch.setattr(package.process, "harden", lambda: None)
-    with pytest.raises(ConfigError, match="no Landlock"):
-        confine(load(None, {"daemon.sandbox": "require"}))
-    assert confine(load(None, {"daemon.sandbox": "prefer"})) == Confinement("prefer", 0, "this kernel has no Landlock")
-
-
-def test_a_kernel_that_refuses_stops_the_daemon_where_it_is_required():
-    """Without no_new_privs the kernel refuses; a real refusal, in a process of its own."""
+def confined(prelude: str, sandbox: str) -> subprocess.CompletedProcess[str]:
+    """Confine a process of its own, after some words of Python, as an ordinary user; it prints what is in force."""
     script = (
-        "from whisperd import confine as package\nfrom whisperd.config import load\n"
-        "package.process.harden = lambda: None\n"
+        "import os\nfrom whisperd import confine as package\nfrom whisperd.confine import landlock, seccomp\n"
+        f"from whisperd.config import load\nos.getuid() or os.setuid(65534)\n{prelude}\n"
         "config = {'control.socket': '/tmp/whisperd-refused.sock', 'tor.mode': 'off', 'daemon.sandbox': '%s'}\n"
-        "import os\nos.getuid() or os.setuid(65534)\nprint(package.confine(load(None, config)).why)\n")
-    done = {word: subprocess.run([sys.executable, "-c", script % word], capture_output=True, text=True)
-            for word in ("require", "prefer")}
-    assert "daemon.sandbox is 'require'" in done["require"].stderr and done["require"].returncode
-    assert "the kernel refused" in done["prefer"].stdout
+        "found = package.confine(load(None, config))\n"
+        "print(found.landlock > 0, len(found.seccomp) > 0, found.why)\n")
+    return subprocess.run([sys.executable, "-c", script % sandbox], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(("prelude", "shown", "why"), [
+    ("landlock.abi = lambda: 0", "False True", "this kernel has no Landlock"),
+    ("seccomp.LIBRARY = 'libseccomp-that-is-not-there.so'", "True False", "libseccomp is not installed"),
+    # without no_new_privs the kernel refuses; libseccomp sets it itself
+    ("package.process.harden = lambda: None", "False True", "the kernel refused Landlock"),
+], ids=["no Landlock", "no libseccomp", "refused"])
+def test_what_cannot_be_had_stops_a_daemon_where_it_is_required_and_is_named_where_not(prelude, shown, why):
+    preferred, required = confined(prelude, "prefer"), confined(prelude, "require")
+    assert preferred.stdout.startswith(shown) and why in preferred.stdout, preferred
+    assert required.returncode and "daemon.sandbox is 'require', and " in required.stderr and why in required.stderr
+
+
+def test_what_can_be_had_is_in_force_and_nothing_is_missing():
+    assert confined("", "require").stdout == "True True \n"
 
 
 def test_nobody_of_the_same_user_reads_its_memory_or_environment():

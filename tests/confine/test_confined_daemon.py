@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.confine.attempts import attempts
-from whisperd.confine import landlock
+from whisperd.confine import landlock, seccomp
 from whisperd.control.client import Client
 from whisperd.errors import DaemonUnreachable
 
@@ -82,7 +82,8 @@ def test_nothing_is_written_or_run_but_what_is_configured(start):
     for place in ("reactor", "thread"):
         done = {name for name, outcome in tried[place].items() if outcome == "done"}
         assert done == ALLOWED
-        assert {tried[place][name] for name in tried[place].keys() - ALLOWED} <= {"EACCES", "EPERM", "EXDEV"}
+        assert {tried[place][name] for name in tried[place].keys() - ALLOWED} <= {"EACCES", "EPERM", "EXDEV",
+                                                                                  "EAFNOSUPPORT"}
     assert [path.name for path in daemon.outside.iterdir()] == ["there"]
     assert (daemon.outside / "there").read_text() == "untouched"
 
@@ -92,6 +93,7 @@ def test_status_says_what_is_in_force(start):
     daemon = start(NO_TOR)
     found = daemon.call("status")["confinement"]
     assert found["landlock"] == landlock.abi() and found["why"] == ""
+    assert found["seccomp"] == list(seccomp.names())
     assert found["no_core_dump"] and found["no_tracing"] and found["no_new_privileges"]
     assert found["writable"] == ["/dev/null", str(daemon.socket.parent)] and found["programs"] == []
 
@@ -100,13 +102,15 @@ def test_the_same_attempts_succeed_where_it_is_off(start):
     """Or the test above would not show anything."""
     tried = start(f'[daemon]\nsandbox = "off"\n{NO_TOR}').call("plugins")["reactor"]
     assert {name for name, outcome in tried.items() if outcome == "done"} >= {
-        "make a file", "change a file", "cut a file short", "remove a file", "run a shell", "run what it wrote"}
+        "make a file", "change a file", "cut a file short", "remove a file", "run a shell", "run what it wrote",
+        "make a file without a name", "speak to the kernel's router", "become somebody"}
     Path("/tmp/whisperd-was-here").unlink()
 
 
 def test_off_is_shown(start):
     found = start(f'[daemon]\nsandbox = "off"\n{NO_TOR}').call("status")["confinement"]
-    assert found["landlock"] == 0 and found["why"] == "daemon.sandbox is off" and found["no_core_dump"]
+    assert found["landlock"] == 0 and found["seccomp"] == [] and found["why"] == "daemon.sandbox is off"
+    assert found["no_core_dump"]
 
 
 @needs_landlock

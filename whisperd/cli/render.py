@@ -129,11 +129,12 @@ def _confinement(found: Row, paint: Paint) -> list[tuple[str, str]]:
     fields = [("confined", "no " + ", no ".join(held) if held else paint("no", "bad"))]
     if missing:
         fields.append(("", paint(f"not against {', '.join(missing)}", "bad")))
-    if not found["landlock"]:
-        return [*fields, ("", paint(f"files and programs: not, {clean(found['why'])}", "warn"))]
-    fields.append(("", f"writes below {', '.join(map(clean, found['writable']))} only"))
-    fields.append(("", f"runs {', '.join(map(clean, found['programs'])) or 'no program'}"))
-    return [*fields, ("", paint(clean(found["why"]), "warn"))] if found["why"] else fields
+    if found["landlock"]:
+        fields.append(("", f"writes below {', '.join(map(clean, found['writable']))} only"))
+        fields.append(("", f"runs {', '.join(map(clean, found['programs'])) or 'no program'}"))
+    if found["seccomp"]:
+        fields.append(("", f"system calls: {len(found['seccomp'])} classes are refused"))
+    return [*fields, ("", paint(f"missing: {clean(found['why'])}", "warn"))] if found["why"] else fields
 
 
 def _tor(tor: Row, paint: Paint) -> str:

@@ -1,8 +1,9 @@
 """What the process takes away from itself before it reads a byte from anybody, and what ``status`` says of it.
 
-``harden`` holds always. Landlock follows ``daemon.sandbox``: from then on no file can be written but below the folders
-that the configuration needs, and no program can be run but a tor that is to be launched. Neither can be taken back,
-and both are inherited by tor. [whisperd-security(7), CONFINEMENT]
+``harden`` holds always. Landlock and a filter of system calls follow ``daemon.sandbox``: from then on no file can be
+written but below the folders that the configuration needs, no program can be run but a tor that is to be launched, and
+what a daemon never needs of the kernel is refused. None of it can be taken back, and tor inherits all of it.
+[whisperd-security(7), CONFINEMENT]
 """
 
 from __future__ import annotations
@@ -12,28 +13,31 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from whisperd.config import Config
-from whisperd.confine import landlock, process
+from whisperd.confine import landlock, process, seccomp
 from whisperd.confine.rules import Rules, rules_for
 from whisperd.errors import ConfigError
 
 __all__ = ["Confinement", "Rules", "confine"]
 
-_REMEDY = "Use Linux 6.2 or later with 'landlock' among its security modules (lsm=), or set daemon.sandbox = 'prefer'."
+_REMEDY = ("Use Linux 6.2 or later with 'landlock' among its security modules (lsm=) and install libseccomp2, or set "
+           "daemon.sandbox = 'prefer'.")
 
 
 @dataclass(frozen=True)
 class Confinement:
-    """What is in force: ``landlock`` is the kernel's ABI, 0 where it is not in force, and then ``why`` says why."""
+    """What is in force: ``landlock`` is the kernel's ABI, 0 where it is not in force; ``seccomp`` names the classes of
+    system calls that are refused, none where there is no filter. ``why`` says what is missing, and why."""
 
     sandbox: str = "off"
     landlock: int = 0
     why: str = "nothing was asked for"
     rules: Rules = field(default_factory=Rules)
+    seccomp: tuple[str, ...] = ()
 
     def status(self) -> dict[str, Any]:
         """Return this and what the kernel says of the process, ready for JSON."""
         return {
-            "sandbox": self.sandbox, "landlock": self.landlock, "why": self.why,
+            "sandbox": self.sandbox, "landlock": self.landlock, "seccomp": list(self.seccomp), "why": self.why,
             "writable": sorted(map(str, self.rules.writable)), "programs": sorted(map(str, self.rules.programs)),
             **process.facts(),
         }
@@ -48,33 +52,41 @@ def confine(config: Config) -> Confinement:
     sandbox = config.daemon.sandbox
     if sandbox == "off":
         return Confinement(sandbox, 0, "daemon.sandbox is off")
+    library = seccomp.library()
     abi = landlock.abi()
-    why = _obstacle(abi)
-    if why and sandbox == "require":
-        raise _required(why)
-    if why and not abi:
-        return Confinement(sandbox, 0, why)
-    rules = rules_for(config)
-    try:
-        landlock.restrict(rules.writable, rules.programs, abi)
-    except OSError as error:
-        why = f"the kernel refused: {error.strerror}"
-        if sandbox == "require":
-            raise _required(why) from None
-        return Confinement(sandbox, 0, why)
-    return Confinement(sandbox, abi, why, rules)
+    missing = [*_obstacles(abi), *([] if library else ["libseccomp is not installed"])]
+    _must_be_empty(missing, sandbox)
+    rules = Rules()
+    if abi:
+        rules = rules_for(config)
+        try:
+            landlock.restrict(rules.writable, rules.programs, abi)
+        except OSError as error:
+            missing.append(f"the kernel refused Landlock: {error.strerror}")
+            rules, abi = Rules(), 0
+    refused: tuple[str, ...] = ()
+    if library:
+        try:
+            seccomp.restrict(library)
+            refused = seccomp.names()
+        except OSError as error:
+            missing.append(f"the filter of system calls was refused: {error.strerror}")
+    _must_be_empty(missing, sandbox)
+    return Confinement(sandbox, abi, "; ".join(missing), rules, refused)
 
 
-def _required(why: str) -> ConfigError:
-    return ConfigError(f"daemon.sandbox is 'require', and {why}", remedy=_REMEDY)
+def _must_be_empty(missing: list[str], sandbox: str) -> None:
+    if missing and sandbox == "require":
+        raise ConfigError(f"daemon.sandbox is 'require', and {'; '.join(missing)}", remedy=_REMEDY)
 
 
-def _obstacle(abi: int) -> str:
-    """Return what keeps Landlock from covering all that is promised, or nothing."""
+def _obstacles(abi: int) -> list[str]:
+    """Return what keeps Landlock from covering all that is promised."""
     if not abi:
-        return "this kernel has no Landlock"
+        return ["this kernel has no Landlock"]
+    found = []
     if abi < landlock.COMPLETE:
-        return "this kernel's Landlock does not keep files from being cut short (Linux 6.2 does)"
+        found.append("this kernel's Landlock does not keep files from being cut short (Linux 6.2 does)")
     if len(os.listdir("/proc/self/task")) > 1:
-        return "other threads were running already"
-    return ""
+        found.append("other threads were running already")
+    return found
