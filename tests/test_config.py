@@ -69,7 +69,7 @@ def test_a_value_that_does_not_fit_says_what_would(tmp_path, line, hint):
 
 
 def test_a_choice_that_does_not_exist_lists_those_that_do(tmp_path):
-    assert "launch, attach, off" in refused(tmp_path, '[tor]\nmode = "on"\n')
+    assert "launch, attach, managed, off" in refused(tmp_path, '[tor]\nmode = "on"\n')
 
 
 def test_both_roles_off_is_refused(tmp_path):

@@ -133,8 +133,9 @@ KEYS: tuple[Key, ...] = (
         0, 1_000_000),
     Key("relay.circuit_access_guesses", 5, "Wrong access codes a minute of one circuit, beyond which none of its codes "
         "is looked at; 0: any number.", 0, 1_000_000),
-    Key("tor.mode", "launch", "Where tor comes from: a private one is launched, a running one is attached to, or none.",
-        choices=("launch", "attach", "off")),
+    Key("tor.mode", "launch", "Where tor comes from: a private one is launched, a running one is attached to, one "
+        "whose torrc has the onion service is left alone ('managed'), or none.",
+        choices=("launch", "attach", "managed", "off")),
     Key("tor.binary", "tor", "The tor program that 'launch' runs: a name in PATH or a path."),
     Key("tor.data_dir", "", "Where a launched tor keeps its guards and consensus; empty: /var/lib/whisperd/tor for the "
         "system daemon, $XDG_STATE_HOME/whisperd/tor for a user's."),
@@ -143,7 +144,8 @@ KEYS: tuple[Key, ...] = (
     Key("tor.control", "", "Control port of a tor to attach to: 'unix:/path' or 'tcp:host:port'; empty: the usual "
         "places are tried."),
     Key("tor.password", "", "Password for tor's control port, where it has no cookie.", secret=True),
-    Key("tor.socks", "", "SOCKS port of a tor to attach to: 'unix:/path' or 'tcp:host:port'; empty: tor is asked."),
+    Key("tor.socks", "", "SOCKS port of a tor to attach to, or of a managed one: 'unix:/path' or 'tcp:host:port'; "
+        "empty: tor is asked, or the usual places are tried."),
     Key("tor.bridges", (), "Bridges through which a launched tor enters the network, and in no other way: lines as "
         "their operators hand them out, with the transport obfs4, snowflake or none.", secret=True),
     Key("tor.options", (), "Further options of a launched tor, as 'NAME VALUE', out of those that TOR OPTIONS lists."),
@@ -154,6 +156,8 @@ KEYS: tuple[Key, ...] = (
         choices=("ephemeral", "persistent")),
     Key("onion.key_file", "", "File of the kept key, mode 0600; empty: /var/lib/whisperd/onion.key for the system "
         "daemon, $XDG_STATE_HOME/whisperd/onion.key for a user's."),
+    Key("onion.hostname_file", "", "The file 'hostname' of the onion service that torrc has; for tor.mode 'managed' "
+        "only."),
     Key("onion.overlap", 12, "Hours that the address before a rotation still answers; 'whisperctl onion rotate' has an "
         "option for it.", 1, 720),
     Key("onion.port", 80, "Port of the onion address.", 1, 65_535),
@@ -352,6 +356,8 @@ def _check_together(config: Config) -> None:
                           remedy="Name the PEM files of a certificate chain and its key.")
     if config.tor.bridges or config.tor.options:
         _check_launch(config.tor)
+    if config.tor.mode == "managed" and config.relay.enabled and config.onion.enabled:
+        _check_managed(config)
     if len(config.control.socket.encode()) > 107:
         raise ConfigError("control.socket is longer than the 107 bytes that a unix socket's path may have",
                           remedy="Choose a shorter path.")
@@ -366,3 +372,12 @@ def _check_launch(tor: Section) -> None:
     if tor.mode not in ("launch", "off"):
         raise ConfigError(f"tor.bridges and tor.options are for a launched tor, and tor.mode is '{tor.mode}'",
                           remedy="Put them into the torrc of the tor that runs, or set tor.mode = 'launch'.")
+
+
+def _check_managed(config: Config) -> None:
+    if not config.onion.hostname_file:
+        raise ConfigError("tor.mode is 'managed', and onion.hostname_file is empty",
+                          remedy="Name the file 'hostname' in the HiddenServiceDir of torrc.")
+    if config.onion.private:
+        raise ConfigError("onion.private cannot be had with tor.mode 'managed'",
+                          remedy="Put the clients into the folder authorized_clients of the HiddenServiceDir instead.")

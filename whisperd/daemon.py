@@ -79,9 +79,11 @@ class Daemon:
 
     async def _start_roles(self) -> None:
         if self.relay is not None:
-            await self.relay.listen()
+            managed = self.config.tor.mode == "managed"
+            await self.relay.listen(torrc=managed and self.config.onion.enabled)
             if self.tor is not None and self.config.onion.enabled:
-                self._onion_port = await self.relay.listen_for_onion()
+                if self.peer is not None or not managed:  # own peers come in there, also where tor does not
+                    self._onion_port = await self.relay.listen_for_onion()
                 self.tor.publish(self._onion_port)
         if self.tor is not None:
             self.tor.startService()
@@ -125,7 +127,10 @@ class Daemon:
         return RelayService(self.config.relay, reactor=self._reactor)
 
     def _make_tor(self) -> Any:
-        from whisperd.tor.service import TorService
+        if self.config.tor.mode == "managed":
+            from whisperd.tor.managed import ManagedTor as TorService
+        else:
+            from whisperd.tor.service import TorService  # type: ignore[assignment]
 
         return TorService(self.config, reactor=self._reactor, dialer=self._dialer, emit=self.bus.emit)
 

@@ -78,7 +78,8 @@ def summary(status: dict[str, Any]) -> str:
     words = [f"up {seconds(status['uptime'])}"]
     if onion["wanted"]:
         age = onion["reached_age"]
-        words.append("onion service published" + ("" if age is None else f", reached {seconds(age)} ago"))
+        known = "published" if onion["published_age"] is not None else "named by torrc"
+        words.append(f"onion service {known}" + ("" if age is None else f", reached {seconds(age)} ago"))
     return ", ".join(words)
 
 
@@ -90,7 +91,7 @@ def _tor(tor: dict[str, Any], uptime: float) -> Iterator[tuple[str, str]]:
         yield "tor-lost", "tor is lost"
     elif state in ("starting", "bootstrapping"):
         yield "tor-starting", f"tor is {state}, {tor['percent']} %"
-    elif onion["wanted"] and state == "up":
+    elif onion["wanted"] and state in ("up", "unknown"):
         yield from _onion(onion, uptime)
 
 

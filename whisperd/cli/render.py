@@ -159,6 +159,8 @@ def _onion(onion: Row, paint: Paint) -> str:
         words.append(clean(onion["address"]))
     if onion["published_age"] is not None:
         words.append(f"published {seconds(onion['published_age'])} ago")
+    elif onion["private"] is None and onion["address"]:
+        words.append("by torrc; whether it is published is not known here")
     return ", ".join(words)
 
 

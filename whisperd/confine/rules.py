@@ -69,7 +69,7 @@ def _folders(config: Config) -> Iterator[Path]:
         yield Path(config.tor.data_dir).absolute()
         if len(os.fsencode(runtime / _TOR_SOCKET)) > _LONGEST:
             yield from _temporary_folder()
-    if config.tor.mode != "off" and config.onion.enabled and config.onion.key == "persistent":
+    if config.tor.mode in ("launch", "attach") and config.onion.enabled and config.onion.key == "persistent":
         yield Path(config.onion.key_file).absolute().parent
     if config.peer.enabled and config.peer.downloads:
         yield Path(config.peer.downloads).absolute()

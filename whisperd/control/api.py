@@ -260,13 +260,14 @@ class Api:
 
     def _tor_role(self) -> Any:
         if self._tor is None:
-            raise RoleDisabled("this daemon has no tor", remedy="Set tor.mode to 'launch' or 'attach'.")
+            raise RoleDisabled("this daemon has no tor", remedy="Set tor.mode to 'launch', 'attach' or 'managed'.")
         return self._tor
 
     def _onion_role(self) -> Any:
         if self._relay is None or self._tor is None or not self._config.onion.enabled:
             raise RoleDisabled("this daemon publishes no onion service",
-                               remedy="Set relay.enabled and onion.enabled, and tor.mode to 'launch' or 'attach'.")
+                               remedy="Set relay.enabled and onion.enabled, and tor.mode to 'launch', 'attach' or "
+                                      "'managed'.")
         return self._tor
 
     def _relay_role(self) -> Any:
@@ -320,8 +321,8 @@ def opt_ins(config: Config) -> list[str]:
     """Name what is switched on beyond the strict defaults."""
     found = {
         "peer.loopback": config.peer.loopback,
-        "onion.key": config.onion.enabled and config.onion.key == "persistent",
         "control.audit": bool(config.control.audit),
+        "onion.key": config.onion.enabled and config.tor.mode != "managed" and config.onion.key == "persistent",
         "tor.network": bool(config.tor.network),
         "peer.downloads": bool(config.peer.downloads),
         "peer.plugins": bool(config.peer.plugins),

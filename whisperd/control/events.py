@@ -27,7 +27,8 @@ class Event:
 
 
 EVENTS: dict[str, Event] = {
-    "tor-state": Event("Where the connection to tor stands: off, starting, bootstrapping, up or lost.",
+    "tor-state": Event("Where the connection to tor stands: off, starting, bootstrapping, up, lost, or unknown "
+                       "(managed, and not gone through).",
                        ("state", "percent", "summary")),
     "onion-state": Event("Where the onion service stands: absent, adding, publishing, up or lost.",
                          ("state", "address")),

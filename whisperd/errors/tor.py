@@ -117,6 +117,21 @@ class RotationRefused(WhisperdError):
     remedy = "Wait until it is retired, or let it go at once by 'whisperctl onion retire'."
 
 
+class TorManaged(WhisperdError):
+    code = "tor-managed"
+    exit_status = 81
+    summary = "torrc decides this: in the mode 'managed' whisperd has no control port"
+    remedy = "Change torrc and reload tor, or set tor.mode to 'attach' or 'launch'."
+
+
+class HostnameUnusable(WhisperdError):
+    code = "hostname-unusable"
+    exit_status = 82
+    summary = "the hostname file of the onion service cannot be used"
+    remedy = ("Set 'HiddenServiceDirGroupReadable 1' in torrc, keep the folder where tor's group may enter, and let "
+              "this user join that group, on Debian: 'adduser USER debian-tor'.")
+
+
 class TestnetFailed(WhisperdError):
     __test__ = False
     code = "testnet-failed"

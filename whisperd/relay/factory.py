@@ -31,17 +31,18 @@ class _Timer:
 
 
 class RelayFactory(WebSocketServerFactory):
-    """The connections of one listener. ``onion``: its clients come through Tor, and hear no number of rooms;
-    ``circuits``: something trusted in front of it says by which circuit each came; ``secure``: it speaks TLS; ``cors``:
-    the origins whose pages may read answers."""
+    """The connections of one listener. ``onion``: it is the daemon's own for its onion service; ``discreet``: its
+    clients come through Tor, and hear no number of rooms; ``circuits``: something trusted in front of it says by which
+    circuit each came; ``secure``: it speaks TLS; ``cors``: the origins whose pages may read answers."""
 
     noisy = False
 
-    def __init__(self, relay: Relay, clock: Any, *, onion: bool = False, circuits: bool = False,
-                 secure: bool = False, cors: tuple[str, ...] = ()) -> None:
+    def __init__(self, relay: Relay, clock: Any, *, onion: bool = False, discreet: bool = False,
+                 circuits: bool = False, secure: bool = False, cors: tuple[str, ...] = ()) -> None:
         super().__init__(server=web.SERVER, reactor=clock)
         self.relay = relay
         self.onion = onion
+        self.discreet = onion or discreet
         self.call_later = clock.callLater
         self.scope = relay.limits.new_listener()
         self.circuits = circuits
@@ -83,7 +84,7 @@ class RelayFactory(WebSocketServerFactory):
         """Return the answer to a plain request on this listener."""
         draining = self.relay.limits.draining
         health: dict[str, object] = {"status": "draining" if draining else "ok"}
-        answer = web.answer(head, health if self.onion else {**health, "sessions": len(self.relay.rooms)},
+        answer = web.answer(head, health if self.discreet else {**health, "sessions": len(self.relay.rooms)},
                             503 if draining else 200)
         return web.shared(answer, head, self.cors)
 

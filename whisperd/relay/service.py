@@ -61,8 +61,9 @@ class RelayService(Service):
         self._drain = LoopingCall(self._look_if_drained)
         self._sweep.clock = self._drain.clock = self._clock
 
-    async def listen(self) -> None:
-        """Open every listener of ``settings.listen``.
+    async def listen(self, *, torrc: bool = False) -> None:
+        """Open every listener of ``settings.listen``; with ``torrc`` those who come in behind 'haproxy:' come through
+        an onion service, as those of ``listen_for_onion``.
 
         Raises AddressInUse, or ConfigError for a string that is no listener or an address that cannot be had; then
         none is left open.
@@ -73,7 +74,7 @@ class RelayService(Service):
             self._admit_by(self._settings)
         try:
             for description in self._settings.listen:
-                await self._open(description)
+                await self._open(description, discreet=torrc and tells_circuits(description))
             for description in self._settings.tls_listen:
                 await self._open(description, secure=True)
         except Exception:
@@ -193,9 +194,10 @@ class RelayService(Service):
         super().stopService()
         return Deferred.fromCoroutine(self.stop())
 
-    async def _open(self, description: str, *, onion: bool = False, secure: bool = False) -> Any:
-        factory = RelayFactory(self._relay, self._clock, onion=onion, circuits=tells_circuits(description),
-                               secure=secure, cors=self._settings.cors)
+    async def _open(self, description: str, *, onion: bool = False, discreet: bool = False,
+                    secure: bool = False) -> Any:
+        factory = RelayFactory(self._relay, self._clock, onion=onion, discreet=discreet,
+                               circuits=tells_circuits(description), secure=secure, cors=self._settings.cors)
         behind = self._credentials().wrap(factory, self._reactor) if secure else factory
         try:
             port = await endpoint(self._reactor, description).listen(behind)

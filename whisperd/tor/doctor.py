@@ -13,12 +13,12 @@ import subprocess
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
-
-from twisted.internet.protocol import Factory, Protocol
 
 from whisperd.config import Config
 from whisperd.errors import (
+    HostnameUnusable,
     OnionNotPublished,
     TorNotBootstrapped,
     TorNotInstalled,
@@ -29,6 +29,8 @@ from whisperd.tor.bootstrap import phase_of
 from whisperd.tor.connect import attach, socks_place
 from whisperd.tor.control import ControlConnection
 from whisperd.tor.dial import Dialer
+from whisperd.tor.hostname import read_hostname
+from whisperd.tor.knock import find_socks, knock
 
 #: The oldest tor that is known to do all that is asked of it.
 OLDEST = (0, 4, 8)
@@ -66,6 +68,8 @@ async def examine(config: Config, status: dict[str, Any] | None, *, reactor: Any
     yield (program := _program(config))
     if config.tor.mode == "launch":
         findings = _launched(status, program.state == "ok")
+    elif config.tor.mode == "managed":
+        findings = await _managed(config, reactor)
     else:
         findings = await _attached(config, reactor)
     for finding in findings:
@@ -85,8 +89,8 @@ def _daemon(status: dict[str, Any] | None) -> Finding:
 def _program(config: Config) -> Finding:
     path = shutil.which(config.tor.binary)
     if path is None:
-        if config.tor.mode == "attach":
-            return Finding("program", "skipped", "no tor in PATH here; one that runs is attached to")
+        if config.tor.mode != "launch":
+            return Finding("program", "skipped", "no tor in PATH here; one that runs is used")
         return Finding.failed("program", TorNotInstalled(f"there is no program '{config.tor.binary}' in PATH"))
     try:
         said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
@@ -134,6 +138,16 @@ async def _attached(config: Config, reactor: Any) -> list[Finding]:
         control.abort()
 
 
+async def _managed(config: Config, reactor: Any) -> list[Finding]:
+    """Examine what can be seen of a tor without its control port."""
+    try:
+        socks = Finding("socks", "ok", await find_socks(config.tor.socks, reactor=reactor))
+    except WhisperdError as error:
+        socks = Finding.failed("socks", error)
+    return [*_skip(("control",), "torrc has the onion service, and no control port is used"), socks,
+            *_skip(("bootstrap", "clock"), "only a control port tells; tor's log says it too")]
+
+
 async def _socks(config: Config, control: ControlConnection) -> Finding:
     try:
         return Finding("socks", "ok", config.tor.socks or await socks_place(control))
@@ -164,12 +178,27 @@ async def _clock(control: ControlConnection) -> Finding:
 
 
 def _descriptor(config: Config, status: dict[str, Any] | None) -> Finding:
+    if config.tor.mode == "managed" and config.relay.enabled and config.onion.enabled:
+        return _hostname(config, status)
     if status is None or not status["roles"]["relay"] or not config.onion.enabled:
         return Finding("descriptor", "skipped", "this daemon publishes no onion service")
     onion = status["tor"]["onion"]
     if onion["state"] != "up":
         return Finding.failed("descriptor", OnionNotPublished(f"the onion service is {onion['state']}"))
     return Finding("descriptor", "ok", f"published {onion['published_age']:.0f} s ago")
+
+
+def _hostname(config: Config, status: dict[str, Any] | None) -> Finding:
+    """Say what the daemon knows of the name; without a daemon, what this process can read of it."""
+    known = status and status["tor"]["onion"]["address"]
+    error = status and status["tor"]["error"]
+    if error and error["code"] == HostnameUnusable.code:
+        return Finding("descriptor", "failed", error["message"], error["code"], error["remedy"])
+    try:
+        name = known or read_hostname(Path(config.onion.hostname_file))
+    except WhisperdError as reason:
+        return Finding.failed("descriptor", reason)
+    return Finding("descriptor", "ok", f"{name}, by its hostname file; whether it is published only tor's log says")
 
 
 async def _reachable(config: Config, status: dict[str, Any] | None, findings: list[Finding], published: bool,
@@ -186,12 +215,10 @@ async def _reachable(config: Config, status: dict[str, Any] | None, findings: li
     dialer.socks = socks or None
     began = reactor.seconds()
     try:
-        factory: Any = Factory.forProtocol(Protocol)
-        protocol = await dialer.connect(status["tor"]["onion"]["address"], config.onion.port, factory,
-                                        isolation="doctor")
+        await knock(dialer, status["tor"]["onion"]["address"], config.onion.port, reactor=reactor, isolation="doctor",
+                    timeout=60.0)
     except WhisperdError as error:
         return Finding.failed("reachable", error)
-    protocol.transport.abortConnection()
     return Finding("reachable", "ok", f"reached through Tor in {reactor.seconds() - began:.1f} s")
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
 from twisted.internet.defer import ensureDeferred
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Protocol as NetworkProtocol
 from twisted.python.failure import Failure
 
 from whisperd import logs
 from whisperd.errors import OnionUnreachable, WhisperdError
-from whisperd.tor.addresses import Addresses
 from whisperd.tor.dial import Dialer
 
 #: Seconds from an upload to the first probe.
@@ -22,15 +22,33 @@ TRIES = 2
 TIMEOUT = 90.0
 
 
-class Probe:
-    """Dials what ``addresses`` publishes, at ``port``, every ``interval`` seconds, and has it published anew when it
-    does not answer. ``error`` is set from a probe that failed until one that did not; ``emit`` hears ``onion-probe``
-    (state, address)."""
+class Target(Protocol):
+    """What is dialled."""
 
-    def __init__(self, addresses: Addresses, dialer: Dialer, *, port: int, interval: float, reactor: Any,
-                 random: Callable[[int], bytes], emit: Callable[..., object]) -> None:
+    @property
+    def state(self) -> str:
+        """``up`` while it can be dialled."""
+
+    @property
+    def address(self) -> str | None:
+        """Its onion name."""
+
+    def again(self) -> None:
+        """Publish it anew, if that can be done."""
+
+
+class Probe:
+    """Dials ``target`` at ``port`` every ``interval`` seconds, and has it published anew when it does not answer.
+
+    ``dial(address, isolation, timeout)`` raises when it is not reached; without one a connection is enough. ``error``
+    is set from a probe that failed until one that did not; ``emit`` hears ``onion-probe`` (state, address)."""
+
+    def __init__(self, target: Target, dialer: Dialer, *, port: int, interval: float, reactor: Any,
+                 random: Callable[[int], bytes], emit: Callable[..., object],
+                 dial: Callable[[str, str, float], Awaitable[None]] | None = None) -> None:
         self.error: WhisperdError | None = None
-        self._addresses = addresses
+        self._target = target
+        self._dial = dial or self._connect
         self._dialer = dialer
         self._port = port
         self._interval = interval
@@ -68,16 +86,17 @@ class Probe:
     async def _probe(self) -> None:
         if await self._reaches():
             self._in(self._interval)
-        elif self._addresses.state == "up" and not self._stopped:
+        elif self._target.state == "up" and not self._stopped:
             self._tell("unreachable", OnionUnreachable.code)
-            self._addresses.again()
+            self._target.again()
+            self._in(self._interval)  # unless an upload comes first
 
     async def _reaches(self) -> bool:
         for _ in range(TRIES):
-            if self._addresses.state != "up" or self._dialer.socks is None:
+            if self._target.state != "up" or self._dialer.socks is None:
                 return False
             try:
-                await self._dial(self._addresses.address or "")
+                await self._dial(self._target.address or "", self._random(16).hex(), TIMEOUT)
             except WhisperdError as reason:
                 self.error = OnionUnreachable(f"the onion service was not reached through Tor: {reason.message}")
             else:
@@ -88,13 +107,12 @@ class Probe:
 
     def _tell(self, state: str, code: str) -> None:
         logs.note("onion-probe", reached=state == "reached", code=code)
-        self._emit("onion-probe", state=state, address=self._addresses.address)
+        self._emit("onion-probe", state=state, address=self._target.address)
 
-    async def _dial(self, address: str) -> None:
-        factory: Any = Factory.forProtocol(Protocol)
+    async def _connect(self, address: str, isolation: str, timeout: float) -> None:
+        factory: Any = Factory.forProtocol(NetworkProtocol)
         factory.noisy = False
-        reached = await self._dialer.connect(address, self._port, factory, isolation=self._random(16).hex(),
-                                             timeout=TIMEOUT)
+        reached = await self._dialer.connect(address, self._port, factory, isolation=isolation, timeout=timeout)
         reached.transport.abortConnection()
 
 

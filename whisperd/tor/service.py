@@ -15,6 +15,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.task import deferLater
 
 from whisperd import logs
@@ -175,7 +176,7 @@ class TorService(Service):
                 await self._one_tor()
                 self._attempts += 1
                 await deferLater(self._reactor, pause(self._attempts, self._random))
-        except CancelledError:
+        except (CancelledError, ConnectingCancelledError):
             return
 
     async def _one_tor(self) -> None:
@@ -189,7 +190,7 @@ class TorService(Service):
         except WhisperdError as reason:
             self._note_error(reason)
         except (CancelledError, Exception) as reason:
-            if self._stopping and isinstance(reason, CancelledError):
+            if self._stopping and isinstance(reason, CancelledError | ConnectingCancelledError):
                 raise
             logs.unexpected(reason)
             self._note_error(WhisperdError())

@@ -1,0 +1,268 @@
+"""An onion service that the operator's torrc configures: whisperd reads its hostname file, and has no control port.
+
+So nothing of it can be changed here, and whether its descriptor is published is not known: what can be seen is its
+name, tor's SOCKS port, and whether a dial through Tor reaches the relay. [whisperd.toml(5), ONION SERVICE]
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from twisted.application.service import Service
+from twisted.internet import defer
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.error import ConnectingCancelledError
+from twisted.internet.task import deferLater
+
+from whisperd import logs
+from whisperd.config import Config
+from whisperd.errors import OnionNotPublished, TorManaged, WhisperdError
+from whisperd.tor.backoff import pause
+from whisperd.tor.dial import Dialer
+from whisperd.tor.hostname import read_hostname
+from whisperd.tor.knock import find_socks, knock
+from whisperd.tor.probe import Probe
+
+#: Seconds between two looks at the hostname file, and between two at the SOCKS port that answered.
+READ_INTERVAL = 5.0
+SOCKS_INTERVAL = 30.0
+
+
+class TorrcsOnion:
+    """The onion service of torrc: its ``address`` as the hostname file has it, ``state`` ``absent``, ``up`` (the name
+    is known) or ``lost`` (it was known)."""
+
+    def __init__(self, path: Path, *, reactor: Any, emit: Callable[..., object]) -> None:
+        self.address: str | None = None
+        self.state = "absent"
+        self.error: WhisperdError | None = None
+        self.on_change: Callable[[], object] = lambda: None
+        self._path = path
+        self._reactor = reactor
+        self._emit = emit
+        self._timer: Any = None
+        self._waiting: list[Deferred[str]] = []
+
+    def start(self) -> None:
+        """Read the file in this turn of the reactor's loop or the next, and again and again from then on."""
+        self._timer = self._reactor.callLater(0, self._look)
+
+    def stop(self) -> None:
+        """Read it no more."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        self._enter("absent", None, None)
+
+    def again(self) -> None:
+        """Nothing can be published anew from here; the next probe tells whether tor has mended it."""
+
+    def when_up(self) -> Deferred[str]:
+        """Return a Deferred that fires with the address once it is known."""
+        waiter: Deferred[str] = Deferred()
+        if self.address:
+            waiter.callback(self.address)
+        else:
+            self._waiting.append(waiter)
+        return waiter
+
+    def _look(self) -> None:
+        self._timer = self._reactor.callLater(READ_INTERVAL, self._look)
+        try:
+            address = read_hostname(self._path)
+        except WhisperdError as reason:
+            self._enter("absent" if self.state == "absent" else "lost", None, reason)
+        else:
+            self._enter("up", address, None)
+
+    def _enter(self, state: str, address: str | None, error: WhisperdError | None) -> None:
+        told = error is not None and (self.error is None or error.message != self.error.message)
+        changed = (state, address) != (self.state, self.address)
+        self.state, self.address, self.error = state, address, error
+        if changed or told:
+            logs.note("onion-state", state=state, code=error.code if error else "none")
+        if changed:
+            self._emit("onion-state", state=state, address=address)
+        if changed and address is not None:
+            self.on_change()
+            waiting, self._waiting = self._waiting, []
+            for waiter in waiting:
+                if not waiter.called:
+                    waiter.callback(address)
+
+
+class TorrcsClients:
+    """Who may reach the service: torrc's folder ``authorized_clients`` says so."""
+
+    def add(self, name: str) -> NoReturn:
+        self._refuse()
+
+    def names(self) -> NoReturn:
+        self._refuse()
+
+    def remove(self, name: str) -> NoReturn:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise TorManaged("who may reach the onion service is written in its HiddenServiceDir",
+                         remedy="Put a file NAME.auth into its folder authorized_clients, and reload tor; see tor(1).")
+
+
+class ManagedTor(Service):
+    """In place of TorService: opens ``dialer`` while tor's SOCKS port answers, and tells what can be told of the onion
+    service. What needs a control port is refused as TorManaged."""
+
+    def __init__(self, config: Config, *, reactor: Any, dialer: Dialer, emit: Callable[..., object],
+                 random: Callable[[int], bytes] = os.urandom) -> None:
+        self.private = TorrcsClients()
+        self._config = config
+        self._reactor = reactor
+        self._dialer = dialer
+        self._emit = emit
+        self._random = random
+        self._onion = TorrcsOnion(Path(config.onion.hostname_file), reactor=reactor, emit=emit)
+        self._probe = Probe(self._onion, dialer, port=config.onion.port, reactor=reactor, random=random, emit=emit,
+                            interval=60.0 * config.onion.probe_interval, dial=self._knock)
+        self._onion.on_change = self._named
+        self._state = "off"
+        self._error: WhisperdError | None = None
+        self._published = False
+        self._circuits = any(description.startswith("haproxy:") for description in config.relay.listen)
+        self._life: Deferred[None] | None = None
+
+    def startService(self) -> None:
+        """Begin in the background; never raises."""
+        super().startService()
+        if self._life is None:
+            self._life = ensureDeferred(self._live())
+            if self._published:
+                self._onion.start()
+
+    def stopService(self) -> Deferred[None]:
+        """Stop, as ``stop`` does."""
+        super().stopService()
+        return ensureDeferred(self.stop())
+
+    def publish(self, port: int, circuits: int = 0) -> None:
+        """The relay is there; where it listens stands in torrc as in ``relay.listen``."""
+        self._published = True
+        if self.running:
+            self._onion.start()
+
+    async def address(self, timeout: float) -> str:
+        """Return the onion name once its file can be read, within ``timeout`` seconds; raises HostnameUnusable."""
+        try:
+            return await self._onion.when_up().addTimeout(max(timeout, 0.0), self._reactor)
+        except defer.TimeoutError:
+            raise self._onion.error or OnionNotPublished() from None
+
+    async def republish(self, wait: float = 0) -> NoReturn:
+        """Refuse; raises TorManaged."""
+        raise TorManaged("whisperd cannot have torrc's onion service published again",
+                         remedy="Reload or restart tor: 'systemctl reload tor'.")
+
+    async def rotate(self, overlap: float, wait: float = 0) -> NoReturn:
+        """Refuse; raises TorManaged."""
+        raise TorManaged("the key of the onion service is tor's own", remedy="Add a second HiddenServiceDir to torrc "
+                         "with the same HiddenServicePort, and name its hostname file in onion.hostname_file.")
+
+    def retire(self) -> NoReturn:
+        """Refuse; raises TorManaged."""
+        raise TorManaged("the key of the onion service is tor's own",
+                         remedy="Remove the HiddenServiceDir from torrc and reload tor.")
+
+    async def newnym(self) -> NoReturn:
+        """Refuse; raises TorManaged."""
+        raise TorManaged("without a control port tor cannot be told to use new circuits",
+                         remedy="Restart tor, or attach to it with tor.mode = 'attach'.")
+
+    async def add_credential(self, line: str) -> NoReturn:
+        """Refuse; raises TorManaged."""
+        self._refuse_credential()
+
+    async def remove_credential(self, address: str) -> NoReturn:
+        """Refuse; raises TorManaged."""
+        self._refuse_credential()
+
+    def credentials(self) -> list[str]:
+        """Refuse; raises TorManaged."""
+        self._refuse_credential()
+
+    def _refuse_credential(self) -> NoReturn:
+        raise TorManaged("without a control port tor takes no credential", remedy="Put it into a file of the folder "
+                         "that ClientOnionAuthDir in torrc names, and reload tor; see tor(1).")
+
+    def status(self) -> dict[str, Any]:
+        """Return what can be seen, in the shape of ``TorService.status``; what cannot be known is None."""
+        error = self._error or self._onion.error or self._probe.error
+        return {
+            "mode": "managed", "state": self._state, "percent": 100 if self._state == "up" else 0,
+            "summary": _SUMMARIES.get(self._state, ""), "version": "",
+            "error": error and {"code": error.code, "message": error.message, "remedy": error.remedy},
+            "onion": {"state": self._onion.state, "address": self._onion.address, "published_age": None,
+                      "private": None, "pow": None, "circuits": self._circuits, "retiring": None,
+                      "reached_age": self._probe.reached_age},
+        }
+
+    async def stop(self) -> None:
+        """Look at nothing any more; may be called twice."""
+        self._probe.stop()
+        self._onion.stop()
+        self._dialer.socks = None
+        life, self._life = self._life, None
+        if life is not None:
+            life.cancel()
+            await life
+        self._enter("off")
+
+    async def _live(self) -> None:
+        attempts = 0
+        with suppress(CancelledError, ConnectingCancelledError):
+            while True:
+                found = await self._look_for_socks()
+                attempts = 0 if found else attempts + 1
+                await deferLater(self._reactor, SOCKS_INTERVAL if found else pause(attempts, self._random))
+
+    async def _look_for_socks(self) -> bool:
+        if not self._wants_socks():
+            self._enter("unknown")
+            return True
+        try:
+            place = await find_socks(self._config.tor.socks, reactor=self._reactor)
+        except WhisperdError as reason:
+            self._dialer.socks, self._error = None, reason
+            self._enter("lost" if self._state in ("up", "lost") else "starting")
+            return False
+        self._dialer.socks, self._error = place, None
+        if self._state != "up" and self._onion.state == "up":
+            self._named()
+        self._enter("up")
+        return True
+
+    def _wants_socks(self) -> bool:
+        """Tell whether anything here goes out through tor."""
+        return bool(self._config.peer.enabled or self._config.tor.socks or self._config.onion.probe_interval)
+
+    def _named(self) -> None:
+        if self._config.onion.probe_interval:
+            self._probe.published()
+
+    async def _knock(self, address: str, isolation: str, timeout: float) -> None:
+        await knock(self._dialer, address, self._config.onion.port, reactor=self._reactor, isolation=isolation,
+                    timeout=timeout)
+
+    def _enter(self, state: str) -> None:
+        if state == self._state:
+            return
+        self._state = state
+        logs.note("tor-state", state=state, percent=100 if state == "up" else 0,
+                  code=self._error.code if self._error else "none")
+        self._emit("tor-state", state=state, percent=100 if state == "up" else 0, summary=_SUMMARIES.get(state, ""))
+
+
+_SUMMARIES = {"starting": "Looking for tor's SOCKS port", "up": "Its SOCKS port answers; more is not known of it",
+              "lost": "Its SOCKS port does not answer", "unknown": "Without a control port nothing is known of it"}
