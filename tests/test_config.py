@@ -136,3 +136,33 @@ def test_flat_has_every_key_once():
 
 def test_a_tls_listener_needs_a_certificate_and_a_key(tmp_path):
     assert "relay.tls_key" in refused(tmp_path, '[relay]\ntls_listen = ["tcp:443"]\n[tor]\nmode = "off"\n')
+
+
+@pytest.mark.parametrize(("text", "hint"), [
+    ("[relay]\nonion_location = true\n", "relay.tls_listen is empty"),
+    ('[relay]\nonion_location = true\ntls_listen = ["tcp:443"]\ntls_certificate = "c"\ntls_key = "k"\n'
+     '[tor]\nmode = "off"\n', "an onion service that everybody may reach"),
+    ('[relay]\nonion_location = true\ntls_listen = ["tcp:443"]\ntls_certificate = "c"\ntls_key = "k"\n'
+     '[onion]\nprivate = true\n', "an onion service that everybody may reach"),
+    ('[control]\nadmin_group = "adm"\n', "control.admin_group needs control.group"),
+])
+def test_what_makes_no_sense_together_is_refused(tmp_path, text, hint):
+    assert hint in refused(tmp_path, text)
+
+
+def test_a_secret_may_come_from_the_service_manager(tmp_path, monkeypatch):
+    (tmp_path / "tor.password").write_text("swordfish\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    config = load()
+    assert config.tor.password == "swordfish" and config.origins["tor.password"] == "credential"
+    assert config.flat()["tor.password"] == "(set)"
+    config = load(written(tmp_path, '[tor]\npassword = "of the file"\n'))
+    assert config.tor.password == "of the file" and config.origins["tor.password"] == "file"
+
+
+@pytest.mark.parametrize("content", [b"x" * 4097, b"\xff\xfe"])
+def test_a_credential_that_is_no_secret_is_named_and_not_shown(tmp_path, monkeypatch, content):
+    (tmp_path / "tor.password").write_bytes(content)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with pytest.raises(ConfigError, match=r"the credential tor\.password"):
+        load()

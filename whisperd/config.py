@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from whisperd.config_checks import check_together
+from whisperd.credentials import credential
 from whisperd.errors import ConfigError
 
 Value = bool | int | str | tuple[str, ...]
@@ -65,7 +67,7 @@ class Key:
 #: What is named as the source where no file was read.
 BUILT_IN = "built-in defaults"
 #: Where a value comes from that is not the default.
-FILE, ENVIRONMENT, CALLER = "file", "environment", "caller"
+FILE, ENVIRONMENT, CALLER, CREDENTIAL = "file", "environment", "caller", "credential"
 #: Keys of the relay that need a restart.
 AT_START = ("relay.enabled", "relay.listen", "relay.tls_listen", "relay.access_keep")
 #: Keys of other sections that need none.
@@ -125,6 +127,8 @@ KEYS: tuple[Key, ...] = (
     Key("relay.tls_require_pq", False, "Cut off clients of relay.tls_listen whose key agreement is not post-quantum."),
     Key("relay.cors", (), "Origins whose pages may read what GET answers, as 'https://HOST'; '*': any. WebSockets need "
         "none."),
+    Key("relay.onion_location", False, "Tell browsers that come to relay.tls_listen the onion address, by the header "
+        "Onion-Location. It ties that address to the public one, for everybody."),
     Key("relay.access", "open", "Who may take a seat: anybody, or whoever has an access code; 'whisperctl access "
         "issue' makes them.", choices=("open", "code")),
     Key("relay.access_keep", "", "File in which access codes outlive the daemon, as hashes with their key; empty: they "
@@ -233,7 +237,7 @@ class Config:
     peer: Section
     store: Section
     source: str = field(default=BUILT_IN)
-    origins: Mapping[str, str] = field(default_factory=dict)  #: key -> FILE, ENVIRONMENT or CALLER; others: default
+    origins: Mapping[str, str] = field(default_factory=dict)  #: by key; others: default
 
     def with_values(self, values: Mapping[str, Value], origins: Mapping[str, str]) -> Config:
         """Return this with other values of some keys, by their full names."""
@@ -264,13 +268,16 @@ def load(path: Path | None = None, overrides: Mapping[str, object] | None = None
     for name in given:
         if name not in _BY_NAME:
             raise ConfigError(_unknown(name), remedy="Remove it or spell it right; whisperd.toml(5) lists every key.")
+    for name in (key.name for key in KEYS if key.secret and key.default == "" and not given.get(key.name)):
+        if found := credential(name, os.environ):
+            given[name], origins[name] = found, CREDENTIAL
     values = {key.name: key.check(given[key.name]) if key.name in given else key.default for key in KEYS}
     if not values["control.socket"] and os.environ.get("WHISPERD_SOCKET"):
         origins["control.socket"] = ENVIRONMENT
     _fill_places(values)
     sections = {section: Section(_of_section(values, section)) for section in {key.section for key in KEYS}}
     config = Config(**sections, source=str(path) if path else BUILT_IN, origins=origins)
-    _check_together(config)
+    check_together(config)
     return config
 
 
@@ -341,43 +348,3 @@ def _flatten(document: Mapping[str, object]) -> Iterator[tuple[str, object]]:
 def _unknown(name: str) -> str:
     close = difflib.get_close_matches(name, _BY_NAME, 1)
     return f"there is no key {name}" + (f"; did you mean {close[0]}?" if close else "")
-
-
-def _check_together(config: Config) -> None:
-    if not config.relay.enabled and not config.peer.enabled:
-        raise ConfigError("both roles are switched off", remedy="Set relay.enabled or peer.enabled to true.")
-    if config.relay.enabled and not config.relay.listen:
-        raise ConfigError("relay.listen is empty", remedy="Give at least one listener, or set relay.enabled = false.")
-    if config.control.admin_group and not config.control.group:
-        raise ConfigError("control.admin_group needs control.group, whose members may open the socket",
-                          remedy="Name the group that owns the socket, too, or leave both empty.")
-    if config.relay.tls_listen and not (config.relay.tls_certificate and config.relay.tls_key):
-        raise ConfigError("relay.tls_listen needs relay.tls_certificate and relay.tls_key",
-                          remedy="Name the PEM files of a certificate chain and its key.")
-    if config.tor.bridges or config.tor.options:
-        _check_launch(config.tor)
-    if config.tor.mode == "managed" and config.relay.enabled and config.onion.enabled:
-        _check_managed(config)
-    if len(config.control.socket.encode()) > 107:
-        raise ConfigError("control.socket is longer than the 107 bytes that a unix socket's path may have",
-                          remedy="Choose a shorter path.")
-
-
-def _check_launch(tor: Section) -> None:
-    from whisperd.wire import bridge, toroptions
-
-    for line in tor.bridges:
-        bridge.parse(line)
-    toroptions.check_all(tor.options)
-    if tor.mode not in ("launch", "off"):
-        raise ConfigError(f"tor.bridges and tor.options are for a launched tor, and tor.mode is '{tor.mode}'",
-                          remedy="Put them into the torrc of the tor that runs, or set tor.mode = 'launch'.")
-
-
-def _check_managed(config: Config) -> None:
-    if not config.onion.hostname_file:
-        raise ConfigError("tor.mode is 'managed', and onion.hostname_file is empty",
-                          remedy="Name the file 'hostname' in the HiddenServiceDir of torrc.")
-    if config.onion.private:
-        raise ConfigError("onion.private cannot be had with tor.mode 'managed'",
-                          remedy="Put the clients into the folder authorized_clients of the HiddenServiceDir instead.")

@@ -107,6 +107,13 @@ class Daemon:
         """Leave the reactor after the reply to ``stop`` is on its way; the shutdown trigger does the rest."""
         self._reactor.callLater(0.05, self._reactor.stop)
 
+    def _own_onion(self) -> str | None:
+        """Return the URL of this daemon's onion service while it is published."""
+        if self.tor is None:
+            return None
+        onion = self.tor.status()["onion"]
+        return onion_url(self.config, onion["address"]) if onion["state"] == "up" else None
+
     def _own_relay(self) -> tuple[str, int] | None:
         """Return (public url, local port) of this daemon's relay, or None while nobody outside could reach it."""
         if self.relay is None:
@@ -124,7 +131,9 @@ class Daemon:
     def _make_relay(self) -> Any:
         from whisperd.relay.service import RelayService
 
-        return RelayService(self.config.relay, reactor=self._reactor)
+        relay = RelayService(self.config.relay, reactor=self._reactor)
+        relay.onion_url = self._own_onion
+        return relay
 
     def _make_tor(self) -> Any:
         if self.config.tor.mode == "managed":

@@ -79,7 +79,7 @@ EVENTS: dict[str, LogEvent] = {
 }
 
 _threshold = LEVELS.index("info")
-_stream: TextIO = sys.stderr
+_stream: TextIO | None = None  # standard error, whatever that is when a line is written
 _journal = False
 _recent: deque[Line] = deque(maxlen=RECENT)
 _followers: dict[object, Callable[[Line], None]] = {}
@@ -89,7 +89,7 @@ def configure(*, level: str = "info", stream: TextIO | None = None, journal: boo
     """Set the least level that is written, where to, and whether the journal adds the time itself."""
     global _stream, _journal
     set_level(level)
-    _stream = stream if stream is not None else sys.stderr
+    _stream = stream
     _journal = journal
 
 
@@ -118,7 +118,7 @@ def note(event: str, **fields: int | bool | str) -> None:
     if LEVELS.index(kind.level) < _threshold:
         return
     lead = f"<{PRIORITIES[kind.level]}>" if _journal else f"{line.stamp} "
-    print(f"{lead}{line}", file=_stream, flush=True)
+    print(f"{lead}{line}", file=_stream or sys.stderr, flush=True)
     _recent.append(line)
     for tell in list(_followers.values()):
         tell(line)

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.house import pages
 from tests.house.pages import ROOT
+from whisperd.config import load
 from whisperd.control.commands import COMMANDS
 from whisperd.errors import (
     ConfigError,
@@ -50,6 +52,28 @@ def test_the_system_unit_is_closed():
     found = run("systemd-analyze", "security", "--offline=true", str(PATHS["system"]))
     exposure = re.search(r"Overall exposure level for whisperd.service: ([\d.]+)", found.stdout)
     assert exposure and float(exposure[1]) <= MOST_EXPOSURE, found
+
+
+def test_its_examples_of_credentials_are_taken_too(tmp_path):
+    """Each commented line, made good for a machine on which the files are there."""
+    text, credentials = re.subn(r"^#(LoadCredential)", r"\1", PATHS["system"].read_text(), flags=re.M)
+    assert credentials == 3
+    unit = tmp_path / "whisperd.service"
+    unit.write_text(text.replace("/usr/bin/", f"{Path(sys.executable).parent}/"))
+    found = run("systemd-analyze", "verify", "--man=no", str(unit))
+    assert (found.returncode, found.stderr) == (0, "")
+    assert {line.partition(":")[0] for line in re.findall(r"LoadCredential\w*=(.*)", text)} == {
+        "tor.password", load().store.credential, "tls.key"}
+
+
+def test_the_socket_is_the_one_that_the_page_names(tmp_path):
+    text = (UNITS / "whisperd.socket").read_text()
+    for name, content in (("whisperd.socket", text), ("whisperd.service", PATHS["system"].read_text())):
+        (tmp_path / name).write_text(content.replace("/usr/bin/", f"{Path(sys.executable).parent}/"))
+    found = run("systemd-analyze", "verify", "--man=no", str(tmp_path / "whisperd.socket"))
+    assert (found.returncode, found.stderr) == (0, "")
+    listener = f"systemd:domain=INET:name={re.search(r'FileDescriptorName=(.*)', text)[1]}"
+    assert listener in text and listener in pages.text("whisperd.toml.5")
 
 
 @pytest.mark.parametrize("kind", PATHS)

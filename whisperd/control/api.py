@@ -332,6 +332,7 @@ def opt_ins(config: Config) -> list[str]:
         "store.history": config.peer.enabled and config.store.kind == "sealed" and config.store.history,
         "relay.access_keep": config.relay.enabled and bool(config.relay.access_keep),
         "relay.tls_listen": config.relay.enabled and bool(config.relay.tls_listen),
+        "relay.onion_location": config.relay.enabled and config.relay.onion_location,
         "relay.cors": config.relay.enabled and bool(config.relay.cors),
     }
     return [name for name, on in found.items() if on]

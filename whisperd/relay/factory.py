@@ -48,6 +48,7 @@ class RelayFactory(WebSocketServerFactory):
         self.circuits = circuits
         self.secure = secure
         self.cors = cors
+        self.onion_location: Callable[[], str | None] = lambda: None  #: what browsers are told
         self.protocols: set[RelayProtocol] = set()
         self._empty: Deferred[None] | None = None
         self._batched_timer = _Timer(clock.callLater)
@@ -86,6 +87,7 @@ class RelayFactory(WebSocketServerFactory):
         health: dict[str, object] = {"status": "draining" if draining else "ok"}
         answer = web.answer(head, health if self.discreet else {**health, "sessions": len(self.relay.rooms)},
                             503 if draining else 200)
+        answer = web.located(answer, self.onion_location()) if self.secure else answer
         return web.shared(answer, head, self.cors)
 
     def go_away(self) -> Deferred[None]:

@@ -52,6 +52,8 @@ class RelayService(Service):
         self._clock = clock or reactor
         limits = Limits(Bounds.read(settings, settings.max_connections))
         now: Callable[[], float] = clock.seconds if clock else time.monotonic
+        self.onion_url: Callable[[], str | None] = lambda: None  #: where the relay is an onion service, once it is
+        self._tells_onion = False
         self._relay = Relay(limits, now, random(32), Access(random))
         self._random = random
         self._listeners: list[tuple[Any, RelayFactory]] = []
@@ -110,6 +112,7 @@ class RelayService(Service):
         relay.rooms.expiry = bounds.room_expiry
         self._sweep.interval = min(5.0, min(bounds.room_expiry, bounds.join_timeout) / 4)
         self._admit_by(settings)
+        self._tells_onion = settings.onion_location
         for _, factory in self._listeners:
             factory.apply()
             factory.cors = settings.cors
@@ -198,6 +201,7 @@ class RelayService(Service):
                     secure: bool = False) -> Any:
         factory = RelayFactory(self._relay, self._clock, onion=onion, discreet=discreet,
                                circuits=tells_circuits(description), secure=secure, cors=self._settings.cors)
+        factory.onion_location = self._onion_location
         behind = self._credentials().wrap(factory, self._reactor) if secure else factory
         try:
             port = await endpoint(self._reactor, description).listen(behind)
@@ -211,6 +215,9 @@ class RelayService(Service):
         if not self._sweep.running:
             self._sweep.start(self._sweep.interval or 5.0, now=False)
         return port
+
+    def _onion_location(self) -> str | None:
+        return self.onion_url() if self._tells_onion else None
 
     def _credentials(self) -> Credentials:
         if self._tls is None:

@@ -138,6 +138,11 @@ def secured(response: bytes) -> bytes:
     return _extended(response, "Strict-Transport-Security: max-age=31536000\r\n")
 
 
+def located(response: bytes, onion: str | None) -> bytes:
+    """Return an answer that tells a browser where the same is found as an onion service. [Tor Browser]"""
+    return _extended(response, f"Onion-Location: {onion}/\r\n") if onion else response
+
+
 def shared(response: bytes, head: Head, origins: Collection[str]) -> bytes:
     """Return an answer that pages of these origins (``*``: of all) may read. [Fetch, CORS protocol]"""
     if not origins:

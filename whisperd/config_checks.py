@@ -1,0 +1,63 @@
+"""What the keys of a configuration have to be together, beyond each for itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from whisperd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from whisperd.config import Config
+
+
+def check_together(config: Config) -> None:
+    """Raise ConfigError, with a remedy, for what does not go together."""
+    if not config.relay.enabled and not config.peer.enabled:
+        raise ConfigError("both roles are switched off", remedy="Set relay.enabled or peer.enabled to true.")
+    if config.relay.enabled and not config.relay.listen:
+        raise ConfigError("relay.listen is empty", remedy="Give at least one listener, or set relay.enabled = false.")
+    if config.control.admin_group and not config.control.group:
+        raise ConfigError("control.admin_group needs control.group, whose members may open the socket",
+                          remedy="Name the group that owns the socket, too, or leave both empty.")
+    if config.relay.tls_listen and not (config.relay.tls_certificate and config.relay.tls_key):
+        raise ConfigError("relay.tls_listen needs relay.tls_certificate and relay.tls_key",
+                          remedy="Name the PEM files of a certificate chain and its key.")
+    if config.relay.onion_location:
+        _check_onion_location(config)
+    if config.tor.bridges or config.tor.options:
+        _check_launch(config)
+    if config.tor.mode == "managed" and config.relay.enabled and config.onion.enabled:
+        _check_managed(config)
+    if len(config.control.socket.encode()) > 107:
+        raise ConfigError("control.socket is longer than the 107 bytes that a unix socket's path may have",
+                          remedy="Choose a shorter path.")
+
+
+def _check_launch(config: Config) -> None:
+    from whisperd.wire import bridge, toroptions
+
+    tor = config.tor
+    for line in tor.bridges:
+        bridge.parse(line)
+    toroptions.check_all(tor.options)
+    if tor.mode not in ("launch", "off"):
+        raise ConfigError(f"tor.bridges and tor.options are for a launched tor, and tor.mode is '{tor.mode}'",
+                          remedy="Put them into the torrc of the tor that runs, or set tor.mode = 'launch'.")
+
+
+def _check_managed(config: Config) -> None:
+    if not config.onion.hostname_file:
+        raise ConfigError("tor.mode is 'managed', and onion.hostname_file is empty",
+                          remedy="Name the file 'hostname' in the HiddenServiceDir of torrc.")
+    if config.onion.private:
+        raise ConfigError("onion.private cannot be had with tor.mode 'managed'",
+                          remedy="Put the clients into the folder authorized_clients of the HiddenServiceDir instead.")
+
+
+def _check_onion_location(config: Config) -> None:
+    if not config.relay.tls_listen:
+        raise ConfigError("relay.onion_location is for a relay on the public network, and relay.tls_listen is empty",
+                          remedy="Give a listener that speaks TLS, or set relay.onion_location = false.")
+    if config.tor.mode == "off" or not config.onion.enabled or config.onion.private:
+        raise ConfigError("relay.onion_location needs an onion service that everybody may reach",
+                          remedy="Set tor.mode, onion.enabled and onion.private so, or relay.onion_location = false.")

@@ -1,0 +1,29 @@
+"""Secrets that a service manager hands over in a folder of the daemon's own. [systemd.exec(5), CREDENTIALS]"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from whisperd.errors import ConfigError
+
+#: Most bytes of one secret.
+MOST = 4096
+
+
+def credential(name: str, environment: Mapping[str, str]) -> str:
+    """Return the credential of this name without its newline, empty where there is none; raises ConfigError."""
+    folder = environment.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        return ""
+    try:
+        with (Path(folder) / name).open("rb") as given:
+            content = given.read(MOST + 1)
+        if len(content) > MOST:
+            raise ConfigError(f"the credential {name} has more than {MOST} bytes")
+        return content.decode().rstrip("\r\n")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"the credential {name} cannot be read as text",
+                          remedy=f"Look at LoadCredential={name} in the unit and at the file that it names.") from None
