@@ -6,8 +6,11 @@ is due or something was planned. Together these are a fifth of what a short mess
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import os
 import sys
+import time
 from collections.abc import Callable
 from select import EPOLLIN
 from typing import Any
@@ -18,10 +21,31 @@ from twisted.internet.main import installReactor
 from twisted.python import log
 
 
+class Alarm:
+    """A timer that epoll can wait for: set seldom, where each wait with an end of its own would set one anew.
+    [timerfd_create(2)]"""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self.number = self._libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+        if self.number < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create")
+
+    def set(self, seconds: float) -> None:
+        """Become readable in so many seconds, or not at all with 0; not readable until then."""
+        whole, part = divmod(max(int(seconds * 1e9), 1 if seconds else 0), 1_000_000_000)
+        self._libc.timerfd_settime(self.number, 0, (ctypes.c_long * 4)(0, 0, whole, part), None)
+
+
 class QuietReactor(EPollReactor):
     """Twisted's epoll reactor; an exception of a connection ends that connection, as it does there."""
 
     _planned = False  # since the last wait: Twisted's own loop has to go round
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._alarm = Alarm()
+        self._poller.register(self._alarm.number, EPOLLIN)
 
     def callLater(self, delay: float, callable: Callable[..., object], *args: object, **kw: object) -> DelayedCall:
         self._planned = True
@@ -37,23 +61,22 @@ class QuietReactor(EPollReactor):
 
     def doPoll(self, timeout: float | None) -> None:
         """Handle events as they come, until ``timeout`` seconds are over or the loop around has something to do."""
-        self._planned = False
-        due = None if timeout is None else self.seconds() + timeout
+        self._planned, poll, selectables = False, self._poller.poll, self._selectables
+        wait = 0 if timeout == 0 else -1
+        self._alarm.set(timeout or 0)
         while True:
             try:
-                events = self._poller.poll(-1 if timeout is None else timeout, len(self._selectables))
+                events = poll(wait, len(selectables) + 1)
             except InterruptedError:
                 return
             for number, event in events:
-                selectable = self._selectables.get(number)
+                selectable = selectables.get(number)
                 if selectable is not None:  # an event before this one may have closed it
                     self._handle(selectable, number, event)
-            if self._planned or self.threadCallQueue or not events or not self.running:
+                elif number == self._alarm.number:
+                    self._planned = True
+            if self._planned or self.threadCallQueue or not wait or not self.running:
                 return
-            if due is not None:
-                timeout = due - self.seconds()
-                if timeout <= 0:
-                    return
 
     doIteration = doPoll
 

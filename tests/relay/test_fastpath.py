@@ -105,8 +105,9 @@ def test_a_pong_that_is_due_is_waited_for_no_longer_when_a_message_comes() -> No
     wires = Wires()
     one, _ = wires.pair(ours=True)
     wires.clock.advance(30)
-    waiting = one.autoPingTimeoutCall
-    assert waiting.active()
+    assert one.pinged
+    assert one in wires.factory.pings
     one.dataReceived(frame(1, json.dumps({"type": "unknown"}).encode()))
-    assert not waiting.active()
-    assert one.autoPingPendingCall.active()
+    assert not one.pinged
+    assert one not in wires.factory.pings
+    assert one in wires.factory.silences

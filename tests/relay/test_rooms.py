@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from whisperd.relay.effects import Deliver, Paired, PartnerGone, Refuse, Seated
+from whisperd.relay.effects import Paired, PartnerGone, Refuse, Seated
 from whisperd.relay.rooms import Rooms
 
 
@@ -27,8 +27,8 @@ def test_the_first_gets_seat_0_and_the_second_seat_1_and_both_are_told_ready() -
 def test_a_third_token_is_refused_and_nothing_else_changes() -> None:
     rooms = paired_rooms()
     assert rooms.join("carl", "room", 1, token=b"c") == [Refuse("carl", "room-full")]
-    assert rooms.forward("anna", b"x", True) == [Deliver("ben", b"x", True)]
-    assert rooms.forward("carl", b"x", True) == [Refuse("carl", "not-joined")]
+    assert rooms.partner("anna") == "ben"
+    assert rooms.partner("carl") == Refuse("carl", "not-joined")
 
 
 def test_a_third_token_is_refused_while_a_seat_is_kept_for_one_who_dropped() -> None:
@@ -40,7 +40,7 @@ def test_a_third_token_is_refused_while_a_seat_is_kept_for_one_who_dropped() -> 
 def test_the_same_token_takes_its_seat_again_after_a_loss() -> None:
     rooms = paired_rooms()
     assert rooms.lost("anna", 1) == [PartnerGone("ben", "lost")]
-    assert rooms.forward("ben", b"x", True) == [Refuse("ben", "peer-absent")]
+    assert rooms.partner("ben") == Refuse("ben", "peer-absent")
     assert rooms.join("anna again", "room", 2, token=b"a") == [
         Seated("anna again", 0, True), Paired("anna again"), Paired("ben")]
 
@@ -50,7 +50,7 @@ def test_the_same_token_replaces_its_own_older_connection() -> None:
     assert rooms.join("anna again", "room", 1, token=b"a") == [
         Refuse("anna", "replaced"), Seated("anna again", 0, True), Paired("anna again"), Paired("ben")]
     assert rooms.lost("anna", 2) == []
-    assert rooms.forward("ben", b"x", True) == [Deliver("anna again", b"x", True)]
+    assert rooms.partner("ben") == "anna again"
 
 
 def test_leaving_frees_the_seat_and_the_token_is_worth_nothing_any_more() -> None:
@@ -99,7 +99,7 @@ def test_a_room_counts_for_whoever_opened_it_until_it_is_forgotten() -> None:
 def test_whoever_has_no_seat_can_neither_leave_nor_send() -> None:
     rooms = Rooms(600)
     assert rooms.leave("anna", 0) == [Refuse("anna", "not-joined")]
-    assert rooms.forward("anna", b"x", True) == [Refuse("anna", "not-joined")]
+    assert rooms.partner("anna") == Refuse("anna", "not-joined")
     assert rooms.lost("anna", 0) == []
 
 
@@ -108,8 +108,8 @@ def test_a_sender_has_to_hold_a_seat_of_the_room_it_names() -> None:
     rooms.join("anna", "one", 0, seat=0)
     rooms.join("ben", "two", 0, seat=1)
     rooms.join("carl", "one", 0, seat=1)
-    assert rooms.forward("ben", b"x", False, "one") == [Refuse("ben", "not-joined")]
-    assert rooms.forward("anna", b"x", False, "one") == [Deliver("carl", b"x", False)]
+    assert rooms.partner("ben", "one") == Refuse("ben", "not-joined")
+    assert rooms.partner("anna", "one") == "carl"
 
 
 def test_a_numbered_seat_is_taken_once_and_free_again_when_its_holder_is_gone() -> None:
@@ -128,7 +128,7 @@ def test_who_waits_alone_is_told_when_the_room_expires() -> None:
     assert rooms.expire(599) == []
     assert rooms.expire(600) == [Refuse("anna", "expired")]
     assert len(rooms) == 0
-    assert rooms.forward("anna", b"x", True) == [Refuse("anna", "not-joined")]
+    assert rooms.partner("anna") == Refuse("anna", "not-joined")
 
 
 def test_a_paired_room_never_expires_and_ages_from_the_loss_on() -> None:
@@ -212,16 +212,14 @@ class RoomsAgainstModel(RuleBasedStateMachine):
         self.store(name, seats)
         assert effects == ([PartnerGone(partner, "lost" if keep else "left")] if partner else [])
 
-    @rule(client=CLIENTS, payload=st.binary(max_size=3), binary=st.booleans())
-    def forward(self, client: str, payload: bytes, binary: bool) -> None:
-        effects = self.rooms.forward(client, payload, binary)
+    @rule(client=CLIENTS)
+    def forward(self, client: str) -> None:
+        found = self.rooms.partner(client)
         place = self.place(client)
         if place is None:
-            assert effects == [Refuse(client, "not-joined")]
-        elif (partner := self.partner(*place)) is None:
-            assert effects == [Refuse(client, "peer-absent")]
+            assert found == Refuse(client, "not-joined")
         else:
-            assert effects == [Deliver(partner, payload, binary)]
+            assert found == (self.partner(*place) or Refuse(client, "peer-absent"))
 
     @rule(seconds=st.floats(0, 70))
     def time_passes(self, seconds: float) -> None:

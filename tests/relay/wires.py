@@ -25,7 +25,10 @@ class ThroughAutobahn:
     """What a read does when nothing takes the short way."""
 
     def dataReceived(self: Any, data: bytes) -> None:
-        if self.state != self.STATE_CLOSED:
+        if self.state == self.STATE_CONNECTING:
+            self.data += data
+            self.processHandshake()
+        elif self.state != self.STATE_CLOSED:
             self._collect(data, False)
 
 

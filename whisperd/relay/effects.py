@@ -28,14 +28,6 @@ class PartnerGone(Struct, frozen=True):
     reason: str
 
 
-class Deliver(Struct, frozen=True):
-    """Hand ``payload`` to ``client``, untouched."""
-
-    client: Hashable
-    payload: bytes
-    binary: bool
-
-
 class Refuse(Struct, frozen=True):
     """Tell ``client`` of the error ``code``, a key of wire.frames.ERRORS; after a fatal one it has no seat."""
 
@@ -43,4 +35,4 @@ class Refuse(Struct, frozen=True):
     code: str
 
 
-Effect = Seated | Paired | PartnerGone | Deliver | Refuse
+Effect = Seated | Paired | PartnerGone | Refuse

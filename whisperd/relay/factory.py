@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from whisperd.relay import web
+from whisperd.relay.deadlines import Deadlines
 from whisperd.relay.listeners import circuit
 from whisperd.relay.scopes import Scope
 from whisperd.relay.shared import Relay
@@ -50,12 +51,13 @@ class RelayFactory(WebSocketServerFactory):
         self.cors = cors
         self.onion_location: Callable[[], str | None] = lambda: None  #: what browsers are told
         self.protocols: set[RelayProtocol] = set()
+        self.handshakes = Deadlines(clock, 0, RelayProtocol.handshake_over)
+        self.silences = Deadlines(clock, PING_INTERVAL, RelayProtocol.ping)
+        self.pings = Deadlines(clock, PING_TIMEOUT, RelayProtocol.give_up)
         self._empty: Deferred[None] | None = None
         self._batched_timer = _Timer(clock.callLater)
         self.setProtocolOptions(
-            versions=[13], webStatus=False, failByDrop=False, closeHandshakeTimeout=CLOSE_TIMEOUT,
-            autoPingInterval=PING_INTERVAL, autoPingTimeout=PING_TIMEOUT,
-        )
+            versions=[13], webStatus=False, failByDrop=False, closeHandshakeTimeout=CLOSE_TIMEOUT)
         # autobahn copies 29 options to each connection and formats them for a debug log; here they are the class's.
         options = {name: getattr(self, name) for name in RelayProtocol.CONFIG_ATTRS}
         self.protocol: Any = type("RelayProtocol", (RelayProtocol,), {**options, "CONFIG_ATTRS": ()})
@@ -65,16 +67,14 @@ class RelayFactory(WebSocketServerFactory):
         """Put the bounds of the relay into force, for connections that are there too."""
         bounds = self.relay.limits.bounds
         self.max_unsent = max(bounds.max_unsent, 4 * bounds.max_frame)
-        self.protocol.openHandshakeTimeout = bounds.handshake_timeout
-        self.protocol.maxFramePayloadSize = self.protocol.maxMessagePayloadSize = bounds.max_frame
+        self.handshakes.delay = bounds.handshake_timeout
+        self.max_frame = self.protocol.maxFramePayloadSize = self.protocol.maxMessagePayloadSize = bounds.max_frame
 
     def buildProtocol(self, addr: object) -> Any:
         """Return a protocol, or None (Twisted then closes the socket) when there are too many sockets already."""
         if not self.relay.limits.socket_opened():
             return None
-        protocol = self.protocol()
-        protocol.factory = self
-        return protocol
+        return self.protocol(self)
 
     def source(self, transport: Any) -> Scope:
         """Return what a new WebSocket on ``transport`` is counted for."""
@@ -103,6 +103,11 @@ class RelayFactory(WebSocketServerFactory):
         """Drop every connection that is still there."""
         for protocol in list(self.protocols):
             protocol.transport.abortConnection()
+
+    def rest(self) -> None:
+        """Plan nothing any more."""
+        for deadlines in (self.handshakes, self.silences, self.pings):
+            deadlines.stop()
 
     def tell_if_empty(self) -> None:
         if not self.protocols and self._empty is not None:

@@ -11,10 +11,9 @@ byte there. [RFC 6455, 5.2 to 5.6]
 from __future__ import annotations
 
 from struct import Struct
-from typing import Any, ClassVar
+from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
-from twisted.internet.tcp import Connection
 
 from whisperd.relay.session import Session
 
@@ -28,97 +27,90 @@ _pack_short, _pack_long = Struct("!BBH").pack, Struct("!BBQ").pack
 #: Bytes of the largest frame that is put together here from several reads: each of them copies what there is of it.
 MAX_TAIL = 16_384
 #: Bytes up to which a number as wide as the frame is the quicker way to unmask it.
-WIDE = 512
+WIDE = 192
 #: A mask times the entry for so many words of 4 bytes is a stream of it.
 _REPEAT = [sum(1 << 32 * word for word in range(words)) for words in range(WIDE // 4 + 1)]
+
+
+#: While a read is handled that is more than one usual message: what it makes us send, to be sent at its end.
+_waiting: dict[ShortWay, list[bytes]] | None = None
+
+_CONNECTING, _OPEN, _CLOSED = (WebSocketServerProtocol.STATE_CONNECTING, WebSocketServerProtocol.STATE_OPEN,
+                               WebSocketServerProtocol.STATE_CLOSED)
 
 
 class ShortWay(WebSocketServerProtocol):
     """autobahn's protocol with the short way in front of it, and nothing of its own to decide."""
 
     transport: Any
-    maxFramePayloadSize: int
-    session: Session | None = None
-    held = False  # what was read waits here, and nothing more is read
-    _waiting: ClassVar[dict[ShortWay, list[bytes]] | None] = None  # while a read is handled: what it makes us send
-    _direct = False
-
-    def connectionMade(self) -> None:
-        self._direct = isinstance(self.transport, Connection)
+    factory: Any
+    session: Session | None
+    held: bool  # what was read waits here, and nothing more is read
+    pinged: bool  # and has not answered yet
 
     def dataReceived(self, data: bytes) -> None:
-        short = self.state == self.STATE_OPEN and self.current_frame is None and not self.inside_message
+        short = self.state == _OPEN and self.current_frame is None and not self.inside_message
         if short:
             if self.data:
                 data, self.data = self.data + data, b""
-            begin, end = _payload(data, 0, self.maxFramePayloadSize)
-            if 0 < end == len(data) and not self.failedByMe:  # one read, one message, one write: nothing to collect
+            begin, end = _payload(data, 0, self.factory.max_frame)
+            if 0 < end == len(data) and not (self.failedByMe or self.held):  # one read, one message, one write
                 self._take(data[0], unmask(data[begin - 4:begin], data[begin:end]))
                 return
-        if self.state != self.STATE_CLOSED:  # autobahn would go on collecting
+        if self.state == _CONNECTING:
+            self.data += data
+            self.processHandshake()
+        elif self.state != _CLOSED:  # autobahn would go on collecting
             self._collect(data, short)
 
     def _collect(self, data: bytes, short: bool) -> None:
         """Handle a read; what it makes us send goes out at its end, in one write for each client."""
-        waiting = ShortWay._waiting = {}
+        global _waiting
+        waiting = _waiting = {}
         try:
             if short:
                 data = self._take_whole_frames(data)
-            if data and self.state != self.STATE_CLOSED:
+            if data and self.state != _CLOSED:
                 self._dataReceived(data)
             while waiting:
                 next(iter(waiting)).flush()
         finally:
-            ShortWay._waiting = None
+            _waiting = None
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         """Send bytes: at the end of the read that is being handled, otherwise now."""
-        if ShortWay._waiting is None:
+        if _waiting is None:
             self.write(data)
+        elif self in _waiting:
+            _waiting[self].append(data)
         else:
-            ShortWay._waiting.setdefault(self, []).append(data)
+            _waiting[self] = [data]
 
     def flush(self) -> None:
         """Write now what the read that is being handled has made us send so far."""
-        parts = ShortWay._waiting.pop(self, None) if ShortWay._waiting else None
+        parts = _waiting.pop(self, None) if _waiting else None
         if parts:
             self.write(parts[0] if len(parts) == 1 else b"".join(parts))
 
     def write(self, data: bytes) -> None:
-        """Give the socket what it takes at once, and the transport the rest, so that no turn of the reactor is lost."""
-        transport = self.transport
-        if self._direct and transport.connected and not (transport.dataBuffer or transport._tempDataBuffer):
-            try:
-                sent = transport.socket.send(data)
-            except OSError:  # full, or gone: the transport finds out which
-                sent = 0
-            if sent == len(data):
-                return
-            data = data[sent:]
-        self.queue(data)
-
-    def queue(self, data: bytes) -> None:
-        """Leave bytes to the transport, which sends them when it can."""
+        """Give bytes to the transport."""
         self.transport.write(data)
 
     def send(self, payload: bytes, binary: bool) -> None:
         """Send one message; nothing happens when the connection is closing or gone."""
-        if self.state == self.STATE_OPEN:
+        if self.state == _OPEN:
             first, size = BINARY if binary else TEXT, len(payload)
             head = (bytes((first, size)) if size < 126 else _pack_short(first, 126, size) if size < 65_536
                     else _pack_long(first, 127, size))
-            waiting = ShortWay._waiting
-            if waiting is None:
+            if _waiting is None:
                 self.write(head + payload)
-            elif self in waiting:
-                waiting[self].append(head + payload)
             else:
-                waiting[self] = [head + payload]
+                self.sendData(head + payload)
 
     def _take_whole_frames(self, data: bytes) -> bytes:
         """Hand over the messages that ``data`` begins with; return the rest, which is for autobahn."""
-        at, size, largest, take = 0, len(data), self.maxFramePayloadSize, self._take
-        while self.state == self.STATE_OPEN and not (self.failedByMe or self.held):
+        at, size, largest, take = 0, len(data), self.factory.max_frame, self._take
+        while self.state == _OPEN and not (self.failedByMe or self.held):
             begin, end = _payload(data, at, largest)
             if end > size and end - begin <= MAX_TAIL:
                 self.data = data[at:]
@@ -130,8 +122,8 @@ class ShortWay(WebSocketServerProtocol):
         return data[at:]
 
     def _take(self, first: int, payload: bytes) -> None:
-        if self.autoPingTimeoutCall is not None:
-            self._cancelAutoPingTimeoutCall()
+        if self.pinged:
+            self.alive()
         if first == TEXT:
             try:
                 payload.decode()
@@ -140,6 +132,10 @@ class ShortWay(WebSocketServerProtocol):
                 return
         if self.session is not None:
             self.session.received(payload, first == BINARY)
+
+    def alive(self) -> None:
+        """Take note that the client has shown itself."""
+        raise NotImplementedError
 
 
 def _payload(data: bytes, at: int, largest: int) -> tuple[int, int]:

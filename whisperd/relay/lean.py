@@ -24,69 +24,66 @@ class _Nobody:
 
 
 class LeanProtocol(ShortWay):
-    """One connection as autobahn's machine needs it, from accepted to lost."""
+    """One connection as autobahn's machine needs it, from accepted to lost; what changes with every message is the
+    instance's, where it is found sooner."""
 
-    factory: Any
-    openHandshakeTimeout: int
-    autoPingInterval: int
     peer: Any = None
     _transport_details: Any = None
     is_open = is_closed = _Nobody()
     trafficStats = TrafficStats()
     utf8validator = cached_property(lambda self: Utf8Validator())
     send_queue: Any = ()
-    state = ShortWay.STATE_CONNECTING
     send_state = ShortWay.SEND_STATE_GROUND
-    data = b""
     websocket_version = 13
-    current_frame: Any = None
-    inside_message = triggered = False
-    closedByMe = failedByMe = droppedByMe = wasClean = False
+    triggered = False
+    closedByMe = droppedByMe = wasClean = False
     wasMaxFramePayloadSizeExceeded = wasMaxMessagePayloadSizeExceeded = False
     wasOpenHandshakeTimeout = wasCloseHandshakeTimeout = wasServingFlashSocketPolicyFile = False
     wasNotCleanReason: Any = None
     localCloseCode = localCloseReason = remoteCloseCode = remoteCloseReason = None
-    openHandshakeTimeoutCall: Any = None
     closeHandshakeTimeoutCall: Any = None
-    autoPingTimeoutCall: Any = None
-    autoPingPendingCall: Any = None
-    autoPingPending = autoPingPendingSent = None
-    autoPingPendingSeq = 0
+    autoPingTimeoutCall = autoPingPending = None  # the relay's own pings are in the factory's hands
     _perMessageCompress: Any = None
     trackedTimings: Any = None
 
-    def __init__(self) -> None:
-        """Create nothing: what autobahn creates here stands on the class."""
+    def __init__(self, factory: Any) -> None:
+        """Create what the short way looks at; the rest of what autobahn creates here stands on the class."""
+        self.factory = factory
+        self.state = self.STATE_CONNECTING
+        self.session = None
+        self.data = b""
+        self.current_frame: Any = None
+        self.inside_message = self.failedByMe = self.held = self.pinged = self.congested = False
 
     def connectionMade(self) -> None:
-        super().connectionMade()
-        self.openHandshakeTimeoutCall = self.factory.call_later(self.openHandshakeTimeout, self.onOpenHandshakeTimeout)
+        self.factory.handshakes.add(self)
 
     def opened(self, response: bytes, rest: bytes) -> None:
         """Answer the handshake with ``response``; what came behind it, ``rest``, is frames."""
-        self.openHandshakeTimeoutCall.cancel()
-        self.openHandshakeTimeoutCall = None
+        self.factory.handshakes.discard(self)
+        self.factory.silences.add(self)
         self.data = b""
-        self.sendData(response)
         self.state = self.STATE_OPEN
-        self.autoPingPendingCall = self.factory.call_later(self.autoPingInterval, self._sendAutoPing)
-        _forget_address(self.transport)
+        self.sendData(response)
         if rest:
-            self._dataReceived(rest)
+            self.dataReceived(rest)
+
+    def ping(self) -> None:
+        """Ask a client that may be gone."""
+        self.pinged = True
+        self.factory.pings.add(self)
+        self.sendPing()
+
+    def alive(self) -> None:
+        if self.pinged:
+            self.pinged = False
+            self.factory.pings.discard(self)
+            self.factory.silences.add(self)
 
     def gone(self) -> None:
         """Stop what is still planned for this connection."""
         self.state = self.STATE_CLOSED
-        for call in (self.openHandshakeTimeoutCall, self.closeHandshakeTimeoutCall, self.autoPingPendingCall,
-                     self.autoPingTimeoutCall):
-            if call is not None and call.active():
-                call.cancel()
-
-
-def _forget_address(transport: Any) -> None:
-    """Take the client's address out of Twisted's objects, through the wrappers around the socket."""
-    while transport is not None:
-        kept = vars(transport)
-        if "hostname" in kept:
-            kept.update(client=None, hostname="", logstr="relay", repstr="relay")
-        transport = kept.get("transport")
+        for deadlines in (self.factory.handshakes, self.factory.silences, self.factory.pings):
+            deadlines.discard(self)
+        if self.closeHandshakeTimeoutCall is not None and self.closeHandshakeTimeoutCall.active():
+            self.closeHandshakeTimeoutCall.cancel()

@@ -42,8 +42,8 @@ class OpeningProtocol(LeanProtocol):
         else:
             self._open(wanted, head.rest, source)
 
-    def onOpenHandshakeTimeout(self) -> None:
-        self.openHandshakeTimeoutCall = None
+    def handshake_over(self) -> None:
+        """Turn a client away that has not sent the whole head of its request in time."""
         if self.state == self.STATE_CONNECTING:
             self.factory.relay.limits.refused["handshake-timeout"] += 1
             self._answer(web.denial(408, "handshake-timeout"))

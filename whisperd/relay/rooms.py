@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Protocol
 
-from whisperd.relay.effects import Deliver, Effect, Paired, PartnerGone, Refuse, Seated
+from whisperd.relay.effects import Effect, Paired, PartnerGone, Refuse, Seated
 
 
 class Owner(Protocol):
@@ -131,16 +131,14 @@ class Rooms:
         """Note that the connection of ``client`` is gone; a seat with a token stays kept for it."""
         return self._vacate(client, now, "lost") if client in self._places else []
 
-    def forward(self, client: Hashable, payload: bytes, binary: bool, name: Hashable = None) -> list[Effect]:
-        """Pass ``payload`` on to the other seat. Errors: ``not-joined``, also when a ``name`` is given that is not
-        this room's; ``peer-absent``."""
+    def partner(self, client: Hashable, name: Hashable = None) -> Hashable | Refuse:
+        """Return whom a message of ``client`` goes to. Errors: ``not-joined``, also when a ``name`` is given that is
+        not this room's; ``peer-absent``."""
         place = self._places.get(client)
         if place is None or (name is not None and place[0].name != name):
-            return [Refuse(client, "not-joined")]
+            return Refuse(client, "not-joined")
         partner = place[0].clients[1 - place[1]]
-        if partner is None:
-            return [Refuse(client, "peer-absent")]
-        return [Deliver(partner, payload, binary)]
+        return Refuse(client, "peer-absent") if partner is None else partner
 
     def expire(self, now: float) -> list[Effect]:
         """Forget every unpaired room whose time is over; whoever waits in it is told ``expired``."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
-from twisted.internet import defer
+from twisted.internet import defer, tcp
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall
@@ -26,6 +26,7 @@ from whisperd.relay.limits import Limits
 from whisperd.relay.listeners import address, endpoint, not_a_listener, tells_circuits, why_not
 from whisperd.relay.report import rows
 from whisperd.relay.shared import Relay
+from whisperd.relay.sockets import accept_for
 
 if TYPE_CHECKING:  # a relay without TLS loads no OpenSSL
     from whisperd.relay.tls import Credentials
@@ -192,6 +193,8 @@ class RelayService(Service):
             await gone
         if late.active():
             late.cancel()
+        for factory in factories:
+            factory.rest()
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
@@ -211,6 +214,8 @@ class RelayService(Service):
             raise why_not(description, error) from None
         except OverflowError:
             raise not_a_listener(description) from None
+        if isinstance(port, tcp.Port) and port.factory is factory:
+            accept_for(port, factory)
         self._listeners.append((port, factory))
         if not self._sweep.running:
             self._sweep.start(self._sweep.interval or 5.0, now=False)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from whisperd.logs import note
 from whisperd.relay.access import Grant
-from whisperd.relay.effects import Deliver, Effect, Paired, PartnerGone, Refuse, Seated
+from whisperd.relay.effects import Effect, Paired, PartnerGone, Refuse, Seated
 from whisperd.relay.limits import Denial
 from whisperd.relay.scopes import Scope
 from whisperd.relay.shared import Relay
@@ -76,11 +76,11 @@ class Session:
         raise NotImplementedError
 
     def _forward(self, payload: bytes, binary: bool, name: Hashable = None) -> None:
-        [effect] = self.relay.rooms.forward(self, payload, binary, name)
-        if type(effect) is Deliver:
-            effect.client.wire.send(payload, binary)  # type: ignore[attr-defined]
+        partner = self.relay.rooms.partner(self, name)
+        if type(partner) is Refuse:
+            self.tell(partner)
         else:
-            self.tell(effect)
+            partner.wire.send(payload, binary)  # type: ignore[attr-defined]
 
     def tell(self, effect: Effect) -> None:
         """Send the client what an effect means in its dialect."""

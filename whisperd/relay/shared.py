@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from whisperd.logs import note
 from whisperd.relay.access import Access, Grant
-from whisperd.relay.effects import Deliver, Effect
+from whisperd.relay.effects import Effect
 from whisperd.relay.limits import Denial, Limits
 from whisperd.relay.rooms import Rooms
 from whisperd.relay.scopes import Scope
@@ -47,10 +47,7 @@ class Relay:
         """Carry out what the rooms have decided; their clients are sessions."""
         for effect in effects:
             session: Session = effect.client  # type: ignore[assignment]
-            if type(effect) is Deliver:
-                session.wire.send(effect.payload, effect.binary)
-            else:
-                session.tell(effect)
+            session.tell(effect)
 
     def expire(self) -> None:
         """Forget the rooms whose time is over, and close connections that have been without a seat for too long."""

@@ -25,13 +25,19 @@ MAX_HEAD = 8_192
 SERVER = "whisperd"
 _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
+_SWITCHES = {
+    name: (f"HTTP/1.1 101 Switching Protocols\r\nServer: {SERVER}\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n"
+           f"{more}Sec-WebSocket-Accept: ").encode()
+    for name, more in ((None, ""), (SUBPROTOCOL, f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n"))
+}
 _REASONS = {
     200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout",
     426: "Upgrade Required", 431: "Request Header Fields Too Large", 503: "Service Unavailable",
     505: "HTTP Version Not Supported",
 }
-_REQUEST_LINE = re.compile(rb"([A-Z]{1,16}) ([!-~]+) HTTP/([0-9])\.([0-9])\Z")
-_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00\r\n]*?)[ \t]*\Z")
+_REQUEST_LINE = r"([A-Z]{1,16}) ([!-~]+) HTTP/([0-9])\.([0-9])"
+_HEAD = re.compile(_REQUEST_LINE + r"((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\x00\r\n]*)*)\Z")
+_BEGINNING = re.compile(_REQUEST_LINE + r"(?:\r\n|\Z)")
 _ALONE = frozenset({"host", "sec-websocket-key", "sec-websocket-version", "content-length", "origin"})
 
 
@@ -70,22 +76,23 @@ def read_head(data: bytes) -> Head | None:
         if len(data) >= MAX_HEAD:
             raise HttpRefused(431, "the request head is too large")
         return None
-    line, *fields = data[:end].split(b"\r\n")
-    request = _REQUEST_LINE.match(line)
+    text = data[:end].decode("latin-1")
+    request = _HEAD.match(text)
     if request is None:
-        raise HttpRefused(400, "the request line is malformed")
-    version = int(request[3]), int(request[4])
+        raise HttpRefused(400, "a header field is malformed" if _BEGINNING.match(text) else
+                          "the request line is malformed")
+    method, path, major, minor, fields = request.groups()
+    version = int(major), int(minor)
     if version not in ((1, 0), (1, 1)):
         raise HttpRefused(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
-    path = request[2].decode().partition("?")[0]
-    return Head(request[1].decode(), path, version, _read_fields(fields), data[end + 4:])
+    return Head(method, path.partition("?")[0], version, _read_fields(fields), data[end + 4:])
 
 
 def upgrade(head: Head) -> Upgrade | None:
     """Return what a client that asks for a WebSocket wants, None for plain HTTP; raises HttpRefused."""
-    if "websocket" not in _words(head, "upgrade"):
+    if not _says(head, "upgrade", "websocket"):
         return None
-    if head.method != "GET" or head.version != (1, 1) or "upgrade" not in _words(head, "connection"):
+    if head.method != "GET" or head.version != (1, 1) or not _says(head, "connection", "upgrade"):
         raise HttpRefused(400, "the WebSocket handshake is malformed")
     if head.headers.get("sec-websocket-version") != "13":
         raise HttpRefused(426, "only WebSocket version 13 is spoken here",
@@ -103,10 +110,8 @@ def upgrade(head: Head) -> Upgrade | None:
 
 def switch(wanted: Upgrade) -> bytes:
     """Return the answer that opens the WebSocket. [RFC 6455, 4.2.2]"""
-    accept = binascii.b2a_base64(hashlib.sha1(wanted.key.encode() + _MAGIC, usedforsecurity=False).digest())
-    protocol = f"Sec-WebSocket-Protocol: {wanted.subprotocol}\r\n" if wanted.subprotocol else ""
-    return (f"HTTP/1.1 101 Switching Protocols\r\nServer: {SERVER}\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n"
-            f"{protocol}Sec-WebSocket-Accept: {accept.decode().strip()}\r\n\r\n").encode()
+    accept = hashlib.sha1(wanted.key.encode() + _MAGIC, usedforsecurity=False).digest()
+    return _SWITCHES[wanted.subprotocol] + binascii.b2a_base64(accept, newline=False) + b"\r\n\r\n"
 
 
 def answer(head: Head, health: Mapping[str, object], status: int = 200) -> bytes:
@@ -176,21 +181,25 @@ def respond(status: int, body: str, headers: Mapping[str, str] | None = None, *,
     return f"HTTP/1.1 {status} {_REASONS[status]}\r\n{head}\r\n".encode() + (b"" if bare else content)
 
 
-def _read_fields(lines: list[bytes]) -> dict[str, str]:
+def _read_fields(text: str) -> dict[str, str]:
+    """Return the fields of a head that is in order, each behind CR and LF."""
     fields: dict[str, str] = {}
-    for line in lines:
-        field = _HEADER.match(line)
-        if field is None:
-            raise HttpRefused(400, "a header field is malformed")
-        name, value = field[1].decode().lower(), field[2].decode("latin-1")
-        if name in fields and name in _ALONE:
+    for line in text.split("\r\n")[1:]:
+        name, _, value = line.partition(":")
+        name, value = name.lower(), value.strip(" \t")
+        if name not in fields:
+            fields[name] = value
+        elif name in _ALONE:
             raise HttpRefused(400, "a header field that has to stand alone stands twice")
-        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+        else:
+            fields[name] = f"{fields[name]}, {value}"
     return fields
 
 
-def _words(head: Head, name: str) -> list[str]:
-    return [word.strip().lower() for word in head.headers.get(name, "").split(",")]
+def _says(head: Head, name: str, word: str) -> bool:
+    """Return whether a field's list of words, in upper or lower case, has this one."""
+    value = head.headers.get(name, "").lower()
+    return value == word or word in [each.strip() for each in value.split(",")]
 
 
 def _is_key(key: str) -> bool:

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import ITCPTransport
 
 from whisperd.relay.opening import OpeningProtocol
 from whisperd.relay.probe import Probe
+from whisperd.relay.sockets import Connection
 
 CLOSE_TIMEOUT = 10
 #: Frames as many as one counts that autobahn has to take: about so many times the work of a usual one.
@@ -27,7 +28,6 @@ class RelayProtocol(OpeningProtocol):
     """One connection, plain HTTP or WebSocket; the Wire of its session."""
 
     _drop_call: Any = None
-    _congested = False
     _unsent = _late = 0
     _hold_call: Any = None
     _probe: Probe | None = None
@@ -36,19 +36,20 @@ class RelayProtocol(OpeningProtocol):
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        if ITCPTransport.providedBy(self.transport):
-            self.transport.setTcpNoDelay(True)
-        self.transport.registerProducer(self, True)
+        if not isinstance(self.transport, Connection):
+            if ITCPTransport.providedBy(self.transport):
+                self.transport.setTcpNoDelay(True)
+            self.transport.registerProducer(self, True)
         self.factory.protocols.add(self)
 
-    def queue(self, data: bytes) -> None:
-        if self._congested:
+    def write(self, data: bytes) -> None:
+        if self.congested:
             self._unsent += len(data)
             if self._unsent > self.factory.max_unsent:
                 self._unsent = -self.factory.max_unsent  # what is told of it has to fit on top
                 self._too_slow()
                 return
-        super().queue(data)
+        self.transport.write(data)
 
     def connectionLost(self, reason: Any = None) -> None:
         self.factory.protocols.discard(self)
@@ -68,6 +69,7 @@ class RelayProtocol(OpeningProtocol):
 
     def onMessageEnd(self) -> None:
         """Hand over a message without autobahn's Deferred for each."""
+        self.alive()
         if not self.failedByMe and self.session is not None:
             self.session.received(b"".join(self.message_data), self.message_is_binary)
         self.message_data = []
@@ -77,6 +79,7 @@ class RelayProtocol(OpeningProtocol):
             self.sendPong(payload)
 
     def onPong(self, payload: bytes) -> None:
+        self.alive()
         if not self.failedByMe and self.session is not None and self.session.charge(len(payload), SLOW_FRAME):
             self._shown(True)
 
@@ -88,13 +91,13 @@ class RelayProtocol(OpeningProtocol):
 
     def pauseProducing(self) -> None:
         """The transport's buffer is full: count from here on what is put on top (it says so at every write)."""
-        self._congested = True
+        self.congested = True
 
     def resumeProducing(self) -> None:
-        self._congested, self._unsent = False, 0
+        self.congested, self._unsent = False, 0
 
     def stopProducing(self) -> None:
-        self._congested = False
+        self.congested = False
 
     def hold(self, seconds: float) -> None:
         """Take no frame for so long, also of those that were read already."""

@@ -1,0 +1,113 @@
+"""The sockets of plain listeners: Twisted's transport without what it does for each connection and nobody asks for.
+
+Twisted accepts until it fails, makes an address, a name for the log and one for debugging of each connection, asks for
+interfaces, and shuts down what is closed already. What goes wrong here is left to its own way.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet import tcp
+from twisted.internet.error import ConnectionDone
+from twisted.internet.main import CONNECTION_LOST
+from twisted.python import log
+from twisted.python.failure import Failure
+
+#: Bytes that are read at once.
+READ = 65_536
+_DONE = Failure(ConnectionDone())
+
+
+class Connection(tcp.Server):
+    """One accepted connection; it knows no address. What its protocol writes goes out at once, as far as the socket
+    takes it."""
+
+    protocol: Any
+    reactor: Any
+    connected = 1
+    streamingProducer = True
+    client: Any = None
+    hostname = logstr = repstr = "relay"
+    sessionno = 0
+    server: Any = None
+
+    def __init__(self, accepted: socket.SocketType, protocol: Any, reactor: Any) -> None:
+        self.socket: Any = accepted
+        self.fileno = accepted.fileno
+        self.reactor = reactor
+        self.protocol = self.producer = protocol
+        self.dataBuffer = b""
+        self._tempDataBuffer = []
+        self._tempDataLen = 0
+
+    def doRead(self) -> Any:
+        try:
+            data = self.socket.recv(READ)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return CONNECTION_LOST
+        if data:
+            self.protocol.dataReceived(data)
+        else:
+            self.connectionLost(_DONE)
+        return None
+
+    def doWrite(self) -> Any:
+        return super().doWrite() if self.connected else None
+
+    def write(self, data: bytes) -> None:
+        if self.connected and not (self.dataBuffer or self._tempDataBuffer):
+            try:
+                sent = self.socket.send(data)
+            except OSError:  # full, or gone: the reactor finds out which
+                sent = 0
+            if sent == len(data):
+                return
+            data = data[sent:]
+        super().write(data)
+
+    def connectionLost(self, reason: Any) -> None:
+        if self.disconnected:
+            return
+        self.connected, self.disconnected = 0, 1
+        self.reactor.removeReader(self)
+        if reason is not _DONE or self.dataBuffer or self._tempDataBuffer or self.disconnecting:
+            self.reactor.removeWriter(self)
+            self._closeSocket(not self._aborting)
+        else:  # the other side has closed, and there is nothing left to say
+            self.socket.close()
+        protocol = self.protocol
+        del self.protocol, self.producer, self.socket, self.fileno
+        protocol.connectionLost(reason)
+
+
+def accept_for(port: Any, factory: Any) -> None:
+    """Have a TCP or unix port of Twisted's, which listens already, make a Connection of each socket."""
+    listening = port.socket
+    family, kind, number = listening.family, listening.type, listening.proto
+    if family in (socket.AF_INET, socket.AF_INET6):
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what it accepts inherits it [tcp(7)]
+
+    def accept() -> Any:
+        try:
+            descriptor, _ = listening._accept()
+        except OSError:
+            return type(port).doRead(port)
+        accepted = socket.SocketType(family, kind, number, descriptor)
+        accepted.setblocking(False)
+        try:
+            protocol = factory.buildProtocol(None)
+            if protocol is None:
+                accepted.close()
+                return None
+            connection = Connection(accepted, protocol, port.reactor)
+            port.reactor.addReader(connection)
+            protocol.makeConnection(connection)
+        except Exception:
+            log.err()
+        return None
+
+    port.doRead = accept
