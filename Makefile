@@ -7,10 +7,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 NEEDS := contrib/setup/system-packages
 CONFIG ?=
-SCRIPTS := contrib/setup/system-packages contrib/setup/python contrib/setup/virtualenv .ci/run
+SCRIPTS := contrib/setup/system-packages contrib/setup/python contrib/setup/virtualenv contrib/debian/build .ci/run
 PAGES = $(wildcard man/*.[1-8])
 
-.PHONY: help run demo test test-setup lint pages bench soak install clean
+.PHONY: help run demo test test-setup lint pages bench soak deb install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -26,7 +26,8 @@ test: test-setup ## run all tests, those on the private Tor network included
 	@$(BIN)/pytest
 
 test-setup: $(VENV)/.stamp-test ## bring in what the tests need, and stop there
-	@$(NEEDS) tor mandoc shellcheck systemd-analyze strace unshare zsh fish tmux nginx haproxy obfs4proxy snowflake-client
+	@$(NEEDS) tor mandoc shellcheck systemd-analyze strace unshare zsh fish tmux nginx haproxy caddy promtool obfs4proxy \
+		snowflake-client dpkg-buildpackage dh dh_apparmor system-pip lintian apparmor_parser
 
 lint: $(VENV)/.stamp-test ## check style, types, shell scripts and man pages
 	@$(NEEDS) mandoc shellcheck
@@ -44,6 +45,10 @@ bench: $(VENV)/.stamp-test ## measure, print a table and write build/bench.json
 
 soak: test-setup ## run the long tests
 	@$(BIN)/pytest -m soak
+
+deb: ## build a Debian package into build/deb
+	@$(NEEDS) dpkg-buildpackage dh dh_apparmor system-pip
+	@contrib/debian/build
 
 install: $(VENV)/.stamp ## install into .venv, and tor on the machine
 	@$(NEEDS) tor

@@ -104,3 +104,25 @@ async def test_two_peers_meet_behind_haproxy_by_the_relay_s_own_tls_and_a_drain_
     assert await anna.types(1) == ["ready"]
     assert await anna.next() == b"still here"
     await world.down()
+
+
+@pytest_twisted.ensureDeferred
+async def test_two_peers_meet_behind_caddy(folder: Path, run) -> None:
+    port = free_ports(1)[0]
+    text = (CONTRIB / "Caddyfile").read_text().replace("/run/whisperd", str(folder))
+    text = text.replace("relay.example {", f"https://:{port} {{")
+    text = text.replace("tls {", f"tls {folder}/fullchain.pem {folder}/key.pem {{")
+    (folder / "Caddyfile").write_text(
+        f"{{\n\tadmin off\n\tauto_https off\n\tdefault_sni relay.example\n\tstorage file_system {folder}/caddy\n}}\n{text}")
+    run("env", f"HOME={folder}", "caddy", "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile")
+    place = f"tls:tcp:127.0.0.1:{port}"
+    world = await RelayWorld(reactor, f"unix:{folder}/relay.sock:mode=666", tls=Tls()).up()
+    await reached(world, place, True)
+    anna = await world.peer(ANNA, place=place)
+    assert await anna.types(1) == ["joined"]
+    ben = await world.peer(BEN, place=place)
+    assert await ben.types(2) == ["joined", "ready"]
+    ben.sendMessage(b"over caddy", isBinary=True)
+    assert await anna.types(1) == ["ready"]
+    assert await anna.next() == b"over caddy"
+    await world.down()
