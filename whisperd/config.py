@@ -50,6 +50,7 @@ class Key:
                 return (given,) if given else ()
             if not isinstance(given, list | tuple) or not all(isinstance(item, str) for item in given):
                 raise ConfigError(f"{self.name} has to be a list of strings")
+            self._check_items(given)
             return tuple(given)
         if type(given) is not type(self.default):
             found = "" if self.secret else f", not {given!r}"
@@ -63,6 +64,13 @@ class Key:
                 raise ConfigError(f"{self.name} = {given} is too large; the most is {self.high}")
         return given
 
+    def _check_items(self, given: list[str] | tuple[str, ...]) -> None:
+        for item in given if self.choices else ():
+            if item not in self.choices:
+                raise ConfigError(f"{self.name} may hold {', '.join(self.choices)}, not {item!r}")
+        if self.choices and not 0 < len(set(given)) == len(given):
+            raise ConfigError(f"{self.name} has to name at least one of {', '.join(self.choices)}, and none twice")
+
 
 #: What is named as the source where no file was read.
 BUILT_IN = "built-in defaults"
@@ -71,7 +79,7 @@ FILE, ENVIRONMENT, CALLER, CREDENTIAL = "file", "environment", "caller", "creden
 #: Keys of the relay that need a restart.
 AT_START = ("relay.enabled", "relay.listen", "relay.tls_listen", "relay.access_keep")
 #: Keys of other sections that need none.
-LIVE = ("log.level", "peer.relay", "peer.floor", "peer.invite_expiry", "peer.max_chats", "peer.max_queue",
+LIVE = ("log.level", "peer.relay", "peer.links", "peer.floor", "peer.invite_expiry", "peer.max_chats", "peer.max_queue",
         "peer.max_file", "peer.max_files")
 
 _TYPE_NAMES = {bool: "true or false", int: "a whole number", str: "a string"}
@@ -178,6 +186,10 @@ KEYS: tuple[Key, ...] = (
     Key("peer.relay", (), "Relays that invites name, at most four, as 'http://HOST[:PORT]', the best first: they are "
         "tried in this order, and another one takes over when one dies. One may stand without brackets; empty: this "
         "daemon's own onion.", lone=True),
+    Key("peer.links", ("onion", "relay"), "Kinds of links that may carry texts and files, the preferred one first: "
+        "'onion', a direct link over an onion service of either side for this conversation alone, and 'relay'. Without "
+        "'relay' a relay serves to meet only, and what is said waits for the direct link; without 'onion' nothing but "
+        "relays is used.", choices=("onion", "relay")),
     Key("peer.loopback", False, "Dial relays on this machine's loopback addresses directly. It shows a link's author "
         "that something listens there: for tests and rehearsals."),
     Key("peer.floor", "enhanced", "Lowest security level that is accepted.",

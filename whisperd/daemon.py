@@ -164,7 +164,8 @@ class Daemon:
 
         return PeerService(settings, registry=self.registry, reactor=self._reactor, dialer=self._dialer,
                            own_relay=self._own_relay, emit=self.bus.emit, new_identity=MemoryIdentity,
-                           store=self.vault.store if self.vault is not None else MemoryStore())
+                           store=self.vault.store if self.vault is not None else MemoryStore(),
+                           onions=self.tor.direct if self.tor is not None else None)
 
     @cached_property
     def _dialer(self) -> Any:

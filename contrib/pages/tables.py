@@ -54,7 +54,8 @@ def keys(section: str) -> Lines:
 def _kind(key: Key) -> str:
     kind = {bool: "true or false", int: "number", str: "string", tuple: "list of strings"}[type(key.default)]
     if key.choices:
-        kind = "one of " + ", ".join(f'"{choice}"' for choice in key.choices)
+        many = "some of " if isinstance(key.default, tuple) else "one of "
+        kind = many + ", ".join(f'"{choice}"' for choice in key.choices)
     if key.low is not None or key.high is not None:
         kind += f" from {key.low} to {key.high}"
     return f"{kind}; default {json.dumps(key.default)}"

@@ -114,6 +114,18 @@ def channel_plaintext(kind: int, stream: int, seq: int, ack: int, payload: bytes
     return padded(struct.pack(">BBQQI", kind, stream, seq, ack, len(payload)) + payload)
 
 
+def direct_payload(kind: str, value: bytes | str) -> bytes:
+    """DIRECT, of stream 3"""
+    name = {"key": b"\xa3key", "at": b"\xa5onion"}[kind]
+    packed = b"\xc4\x20" + value if isinstance(value, bytes) else b"\xd9\x3e" + value.encode()
+    return b"\x82\xa1t" + bytes([0xA0 | len(kind)]) + kind.encode() + name + packed
+
+
+def direct_record(kind: int, content: bytes) -> bytes:
+    """DIRECT, of the connection"""
+    return struct.pack(">BH", kind, len(content)) + content
+
+
 def words(value: bytes, listed: list[str]) -> list[str]:
     """VERIFICATION, from the 9 bytes"""
     bits = "".join(f"{byte:08b}" for byte in value)

@@ -17,7 +17,8 @@ def promise(key: Key) -> str:
     """Return the sentence with which the page describes a key's type, bounds and default."""
     kind = {bool: "true or false", int: "number", str: "string", tuple: "list of strings"}[type(key.default)]
     if key.choices:
-        kind = "one of " + ", ".join(f'"{choice}"' for choice in key.choices)
+        many = "some of " if isinstance(key.default, tuple) else "one of "
+        kind = many + ", ".join(f'"{choice}"' for choice in key.choices)
     if key.low is not None or key.high is not None:
         kind += f" from {key.low} to {key.high}"
     return f"{kind}; default {shown(key.default)}"

@@ -56,6 +56,14 @@ def test_channel_frames(case):
     assert page.channel_plaintext(*head, unhex(case["payload"])) == unhex(case["plaintext"])
 
 
+def test_direct_links():
+    said = vectors("direct.json")["messages"]
+    assert page.direct_payload("key", unhex(said[0]["key"])) == unhex(said[0]["payload"])
+    assert page.direct_payload("at", said[1]["onion"]) == unhex(said[1]["payload"])
+    for case in vectors("direct.json")["records"]:
+        assert page.direct_record(case["kind"], unhex(case["content"])) == unhex(case["record"])
+
+
 @pytest.mark.parametrize("case", vectors("sas.json"), ids=lambda case: case["number"][:5])
 def test_words_and_numbers(case):
     assert page.words(unhex(case["words_bytes"]), Mnemonic("english").wordlist) == case["words"]

@@ -76,7 +76,7 @@ class CountingDialer:
 class Person:
     """A peer service and every event that it told."""
 
-    def __init__(self, *, loopback: bool = True, socks: str | None = None, own_relay: Any = None,
+    def __init__(self, *, loopback: bool = True, socks: str | None = None, own_relay: Any = None, onions: Any = None,
                  **settings: Any) -> None:
         self.dialer = CountingDialer(loopback=loopback, socks=socks, changed=self._look)
         self.events: list[tuple[str, dict[str, Any]]] = []
@@ -84,7 +84,7 @@ class Person:
         values = load(overrides={f"peer.{name}": value for name, value in settings.items()}).peer
         self.service = PeerService(values, registry=Registry.load(values.kex, values.ratchet), reactor=reactor,
                                    dialer=self.dialer, own_relay=lambda: own_relay, emit=self._emit,
-                                   new_identity=MemoryIdentity, store=MemoryStore())
+                                   new_identity=MemoryIdentity, store=MemoryStore(), onions=onions)
 
     def _emit(self, name: str, **fields: Any) -> None:
         self.events.append((name, fields))

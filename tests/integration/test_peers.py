@@ -59,6 +59,7 @@ async def test_the_list_shows_what_is_in_force(scene):
     await scene.meet()
     (row,) = await scene.anna.service.list()
     assert row == {"chat": "c1", "role": "inviter", "state": "connected", "reason": "confirmed", "link": "relay",
+                   "direct": "unavailable",
                    "level": "quantum-resistant",
                    "suite": {"kex": "pqxdh-25519-mlkem1024-mldsa87", "ratchet": "triple-cascade"},
                    "verified": False, "queued": 0, "sent": 0, "delivered": 0, "received": 0,

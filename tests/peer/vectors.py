@@ -15,6 +15,7 @@ from whisperd.peer.secrets import InviteKeys, Seal, transcript
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.plugin.registry import Registry
 from whisperd.wire import envelope, sas
+from whisperd.wire.direct import PING, PONG, At, Key, encode_direct, record
 from whisperd.wire.envelope import ChannelFrame, End, Kind, Stream, Text
 from whisperd.wire.invite import Invite, RelayAddress
 from whisperd.wire.spoken import SpokenCode
@@ -173,7 +174,20 @@ class _Joiner:
         return bytes.fromhex(self._kept[2]) if self._kept else made
 
 
-MAKERS = {"invite": invite, "sas": sas_values, "envelope": envelopes, "handshake": handshake, "code": code}
+def direct_links() -> dict[str, Any]:
+    """What is said of direct links, and what goes over one."""
+    random = seeded("direct vectors")
+    key, frames_ = random(32), [b"\x02", b"\x02" + random(255)]
+    return {
+        "messages": [{"key": key.hex(), "payload": encode_direct(Key(key)).hex()},
+                     {"onion": ONION, "payload": encode_direct(At(ONION)).hex()}],
+        "records": [{"kind": 0, "content": "", "record": PING.hex()}, {"kind": 1, "content": "", "record": PONG.hex()},
+                    *({"kind": 2, "content": frame.hex(), "record": record(frame).hex()} for frame in frames_)],
+    }
+
+
+MAKERS = {"invite": invite, "sas": sas_values, "envelope": envelopes, "handshake": handshake, "code": code,
+          "direct": direct_links}
 
 
 def render(name: str) -> str:

@@ -68,6 +68,11 @@ class Driver:
         """The name of the link in use, None while there is none."""
         return self._link.name if self.conversation.state == CONNECTED else None
 
+    @property
+    def direct(self) -> str:
+        """How far a direct link is: a word of whisperctl(1), LINKS."""
+        return self._link.direct
+
     def woke(self) -> None:
         """This machine has slept: find out what still lives."""
         self._link.woke()
@@ -170,10 +175,11 @@ class Driver:
 
     def _confirmed(self, effect: Confirmed) -> None:
         self._on_confirmed()
-        self._link.confirmed()
 
     def _heard(self, effect: Heard) -> None:
         self._link.heard(effect.greeting)
+        if self.conversation.state == CONNECTED:
+            self._link.confirmed()
 
     def _told_of_links(self, effect: ToldOfLinks) -> None:
         self._link.told(effect.payload)

@@ -8,8 +8,10 @@ from typing import Any
 
 from whisperd.errors import InviteMalformed, NoRelay, UsageError
 from whisperd.interfaces import Random
+from whisperd.peer.links.direct import DirectLinks
 from whisperd.peer.links.relay import RelayLink, RelayRoom
 from whisperd.peer.links.several import Links, Maker
+from whisperd.peer.paths import ONION
 from whisperd.wire.invite import MOST_RELAYS, RelayAddress
 
 #: Most characters of a relay's access code.
@@ -54,12 +56,13 @@ def check_access(code: str) -> None:
 
 
 class Relays:
-    """Makes the links of conversations."""
+    """Makes the links of conversations. ``onions`` is what ``whisperd.tor.direct`` offers, None where there is none."""
 
-    def __init__(self, reactor: Any, dialer: Any, random: Random) -> None:
+    def __init__(self, reactor: Any, dialer: Any, random: Random, onions: Any = None) -> None:
         self._reactor = reactor
         self._dialer = dialer
         self._random = random
+        self._onions = onions
 
     def link(self, host: Host, room: bytes, access: str, *, token: bytes = b"",
              claimed: Callable[[], None] | None = None) -> RelayLink:
@@ -68,16 +71,21 @@ class Relays:
         return RelayLink(at, reactor=self._reactor, dialer=self._dialer, random=self._random, token=token,
                          claimed=claimed)
 
-    def links(self, hosts: Sequence[Host], room: bytes, access: str, *, begun: Any = None) -> Links:
+    def links(self, hosts: Sequence[Host], room: bytes, access: str, *, kinds: Sequence[str], inviter: bool,
+              begun: Any = None) -> Links:
         """Return the links of a conversation to all of its relays; ``access`` is for the first, and no other sees it.
 
-        Each relay gets the same seat token each time, over other circuits. ``begun`` is a link to the first relay that
-        has begun already."""
+        Each relay gets the same seat token each time, over other circuits. ``kinds`` as Paths has them. ``begun`` is a
+        link to the first relay that has begun already."""
         links = [self._maker(host, room, "" if place else access) for place, host in enumerate(hosts)]
         if begun is not None:
             started = [begun]
             links[0] = _first(started, links[0])
-        return Links(links, reactor=self._reactor)
+        made = Links(links, kinds=kinds, reactor=self._reactor)
+        if ONION in kinds:
+            made.use_direct(DirectLinks(made, made.tell, onions=self._onions, dialer=self._dialer,
+                                        reactor=self._reactor, random=self._random, inviter=inviter))
+        return made
 
     def _maker(self, host: Host, room: bytes, access: str) -> Maker:
         token = self._random(_TOKEN_SIZE)

@@ -48,13 +48,13 @@ class PeerService:
     ``settings`` has the keys of ``[peer]`` as attributes; ``registry`` is a ``negotiation.Plugins``; ``dialer`` has the
     ``connect`` of ``whisperd.tor.dial``; ``own_relay()`` returns (public url, local port) of this daemon's relay, or
     None; ``emit(name, **fields)`` takes events; ``new_identity(kinds, random)`` makes an IIdentity; ``store`` is an
-    IStore.
+    IStore; ``onions`` is the ``whisperd.tor.direct`` of this daemon's tor, None where there is none.
     """
 
     def __init__(self, settings: Any, *, registry: Plugins, reactor: Any, dialer: Any,
                  own_relay: Callable[[], tuple[str, int] | None], emit: Callable[..., None],
                  new_identity: Callable[[Sequence[str], Random], Any], store: Any,
-                 random: Random = os.urandom) -> None:
+                 random: Random = os.urandom, onions: Any = None) -> None:
         self._settings = settings
         self._registry = registry
         self._reactor = reactor
@@ -69,7 +69,7 @@ class PeerService:
         self._chats: dict[str, Driver] = {}
         self._rooms: dict[str, tuple[bytes, str]] = {}
         self._last = 0
-        self._relays = Relays(reactor, dialer, random)
+        self._relays = Relays(reactor, dialer, random, onions)
         self._awake = Awake(reactor, self._woke)
 
     def resume(self) -> None:
@@ -135,7 +135,8 @@ class PeerService:
     async def list(self) -> Rows:
         """Return one row for each conversation; those that were ended here are gone."""
         now = self._reactor.seconds()
-        return [{**driver.conversation.row(), "link": driver.link_name, "created_age": round(now - driver.created)}
+        return [{**driver.conversation.row(), "link": driver.link_name, "direct": driver.direct,
+                 "created_age": round(now - driver.created)}
                 for driver in self._chats.values()]
 
     async def send(self, chat: str, text: str) -> Row:
@@ -223,7 +224,8 @@ class PeerService:
         try:
             self._check_room_for_one_more()
             terms = self._code_terms(code, floor)
-            link = self._relays.links([host], terms.keys.room, access, begun=claim)
+            link = self._relays.links([host], terms.keys.room, access, kinds=self._settings.links, inviter=True,
+                                      begun=claim)
             name = self._begin(terms, link, inviter=True, expires=expires)
         except BaseException:
             claim.stop()
@@ -237,7 +239,8 @@ class PeerService:
         if self._joins(label):
             raise InviteUsed("this code is being joined already")
         self._check_room_for_one_more()
-        name = self._begin(terms, self._relays.links([host], terms.keys.room, access), inviter=False, label=label,
+        link = self._relays.links([host], terms.keys.room, access, kinds=self._settings.links, inviter=False)
+        name = self._begin(terms, link, inviter=False, label=label,
                            expires=int(self._reactor.seconds()) + self._settings.invite_expiry)
         return {"chat": name, "state": self._chats[name].conversation.state}
 
@@ -248,7 +251,7 @@ class PeerService:
     def _open(self, made: Invite, hosts: Sequence[Host], keys: InviteKeys, *, floor: int, inviter: bool,
               access: str) -> str:
         terms = Terms(keys, made.floor, floor, self._registry, self._new_identity, self._random)
-        link = self._relays.links(hosts, keys.room, access)
+        link = self._relays.links(hosts, keys.room, access, kinds=self._settings.links, inviter=inviter)
         return self._begin(terms, link, inviter=inviter, expires=made.expires, label=keys.room,
                            confirmed=lambda: self._used.remember(keys.room, made.expires))
 

@@ -116,6 +116,9 @@ class ManagedTor(Service):
     """In place of TorService: opens ``dialer`` while tor's SOCKS port answers, and tells what can be told of the onion
     service. What needs a control port is refused as TorManaged."""
 
+    #: No onion services of single conversations: there is no control port to ask for them.
+    direct = None
+
     def __init__(self, config: Config, *, reactor: Any, dialer: Dialer, emit: Callable[..., object],
                  random: Callable[[int], bytes] = os.urandom) -> None:
         self.private = TorrcsClients()

@@ -29,6 +29,7 @@ from whisperd.tor.bootstrap import Phase, phase_of
 from whisperd.tor.connect import attach, socks_place
 from whisperd.tor.control import ControlConnection
 from whisperd.tor.dial import Dialer
+from whisperd.tor.direct import DirectOnions
 from whisperd.tor.keyring import Keyring
 from whisperd.tor.launch import LaunchedTor, launch
 from whisperd.tor.private import Private
@@ -56,6 +57,8 @@ class TorService(Service):
                             interval=60.0 * config.onion.probe_interval)
         self._addresses.on_upload = self._uploaded
         self._keyring = Keyring()
+        #: Onion services of single conversations.
+        self.direct = DirectOnions(reactor, random)
         self.private = Private(config.onion, self._addresses, random)
         self._control: ControlConnection | None = None
         self._state = "off"
@@ -163,6 +166,7 @@ class TorService(Service):
         self._stopping = True
         self._probe.stop()
         await self._addresses.stop()
+        await self.direct.stop()
         await self._take_back_credentials()
         life, self._life = self._life, None
         if life is not None:
@@ -244,6 +248,7 @@ class TorService(Service):
         self._dialer.socks = socks
         self._enter("up", phase)
         self._addresses.tor_up(control, AddOnion())
+        self.direct.tor_up(control)
 
     def _uploaded(self) -> None:
         if self._config.onion.probe_interval:
@@ -266,6 +271,7 @@ class TorService(Service):
     def _lose(self) -> None:
         self._dialer.socks = None
         self._addresses.tor_lost()
+        self.direct.tor_lost()
         self._enter("lost", Phase(0, "", ""))
 
     def _bootstrap_overdue(self, owned: LaunchedTor | None) -> None:

@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from whisperd.errors import WhisperdError
 from whisperd.interfaces import ILink, ILinkOwner
-from whisperd.peer.paths import RELAY, Effects, Keep, Leave, Lost, Paths, Probe, Use
+from whisperd.peer.paths import ONION, RELAY, Effects, Keep, Leave, Lost, Paths, Probe, Use
 
 Maker = Callable[[], Any]
 
@@ -23,8 +23,8 @@ Maker = Callable[[], Any]
 class Links:
     """The links of one conversation. ``relays`` make the links to the relays, the best first; ``kinds`` as in Paths.
 
-    Beside ILinkOwner its owner has ``greeting()``, which returns frames, and ``link_moved(name)``. A link has
-    ``woke()`` beside ILink, and ``adopt()`` where it takes connections."""
+    Beside ILinkOwner its owner has ``greeting()``, which returns frames, ``link_moved(name)``, ``hold(on)`` and
+    ``tell_of_links(payload)``. A link has ``woke()`` beside ILink, and ``adopt()`` where it is proven by a frame."""
 
     def __init__(self, relays: Sequence[Maker], *, kinds: Sequence[str] = (RELAY,), reactor: Any) -> None:
         self._reactor = reactor
@@ -37,9 +37,21 @@ class Links:
         self._later: list[Use] | None = None
         self._alarm: Any = None
         self._stopping = False
-        #: What hears of what the other side says of its links.
-        self.on_told: Callable[[bytes], None] = lambda payload: None
+        self._texts_need = ONION if RELAY not in kinds else ""
+        self._confirmed = False
+        self._direct: Any = None
         self._relays = dict(zip((f"relay {number}" for number in range(len(relays))), relays, strict=True))
+
+    def use_direct(self, direct: Any) -> None:
+        """Have ``direct``, a DirectLinks, add direct links when the key is confirmed."""
+        self._direct = direct
+
+    @property
+    def direct(self) -> str:
+        """How far a direct link is: off, asked, publishing, offered, unavailable, or up."""
+        if self._paths.live and self._paths.kind(self._paths.live) == ONION:
+            return "up"
+        return str(self._direct.state) if self._direct is not None else "off"
 
     @property
     def name(self) -> str:
@@ -67,6 +79,8 @@ class Links:
     def stop(self) -> Deferred[None]:
         self._stopping = True
         self._set_alarm()
+        if self._direct is not None:
+            self._leaving.append(Deferred.fromCoroutine(self._direct.stop()))
         for key in list(self._links):
             self._leave(key)
         done: Deferred[None] = Deferred()
@@ -97,12 +111,23 @@ class Links:
             self._do(self._paths.heard(self._source, self._now(), greeting=greeting, anew=anew))
 
     def confirmed(self) -> None:
-        """There is a key, by which the other side can be greeted."""
+        """There is a key, by which the other side can be greeted; to be told once or more often."""
+        if self._confirmed:
+            return
+        self._confirmed = True
+        self._hold()
         self._do(self._paths.confirmed())
+        if self._direct is not None:
+            self._direct.begin()
+
+    def tell(self, payload: bytes) -> None:
+        """Tell the other side something of the links here."""
+        self._owner.tell_of_links(payload)
 
     def told(self, payload: bytes) -> None:
         """The other side said something of its links."""
-        self.on_told(payload)
+        if self._direct is not None:
+            self._direct.told(payload)
 
     def woke(self) -> None:
         """This machine has slept."""
@@ -118,9 +143,11 @@ class Links:
         self._tell(link, lambda key: self._paths.closed(key, reason, self._now()))
 
     def link_troubled(self, link: Any, error: WhisperdError) -> None:
-        if self._key(link) is not None and self._paths.live is None:
-            self._owner.link_troubled(self, error)
-        self._tell(link, lambda key: self._paths.troubled(key, self._now()))
+        key = self._key(link)
+        if key is not None:
+            if self._paths.live is None:
+                self._owner.link_troubled(self, error)
+            self._do(self._paths.troubled(key, self._now()))
 
     def link_failed(self, link: Any, error: WhisperdError) -> None:
         key = self._key(link)
@@ -128,6 +155,8 @@ class Links:
             return
         self._leave(key)
         self._do(self._paths.failed(key, self._now()))
+        if self._paths.kind(key) == ONION:
+            return
         if self._paths.exhausted:
             self._owner.link_failed(self, error)
         else:
@@ -189,8 +218,15 @@ class Links:
 
     def _used(self, use: Use) -> None:
         if use.key == self._paths.live:
+            kind = self._paths.kind(use.key)
+            self._hold()
             self._owner.link_up(self, heard=use.heard)
-            self._owner.link_moved(self._paths.kind(use.key))
+            self._owner.link_moved(kind)
+
+    def _hold(self) -> None:
+        """Have texts wait unless the link in use may carry them."""
+        if self._texts_need and self._confirmed:
+            self._owner.hold(self.name != self._texts_need)
 
     def _probe(self, probe: Probe) -> None:
         for frame in self._owner.greeting():

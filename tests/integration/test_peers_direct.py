@@ -1,0 +1,182 @@
+"""Conversations that leave the relay for an onion service of their own, on the private Tor network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+from tests.integration.direct import Attached, DirectPerson, Pair
+from tests.integration.peers import Relay
+from tests.tor.kit import CALLER, OwnTor
+from tests.tor.proxy import PASS, ControlProxy
+from whisperd.config import load
+from whisperd.errors import CredentialRefused, DialFailed
+from whisperd.peer.links.stream import Stream
+from whisperd.tor.dial import Dialer
+from whisperd.wire.direct import record
+
+in_the_reactor = pytest_twisted.ensureDeferred
+
+
+@pytest_twisted.async_yield_fixture
+async def pair(testnet):
+    """Anna and Ben with a tor each, and a relay behind the third one, as ``pair.relay`` and ``pair.onion``."""
+    relay = Relay()
+    await relay.start()
+    attached = Attached(testnet.clients[0].control)
+    people = [DirectPerson(client.control, client.socks) for client in testnet.clients[1:3]]
+    made = Pair(relay=relay, onion=await attached.publish(relay), anna=people[0], ben=people[1])
+    yield made
+    await made.stop()
+    await attached.service.stop()
+    await relay.stop()
+
+
+@in_the_reactor
+async def test_a_conversation_moves_to_a_direct_link_and_outlives_its_relay(pair):
+    await pair.meet(pair.onion)
+    await pair.say("over the relay, or not any more")
+    await pair.until_link("onion")
+    rows = (await pair.anna.service.list())[0], (await pair.ben.service.list())[0]
+    assert [(row["link"], row["direct"]) for row in rows] == [("onion", "up")] * 2
+    await pair.relay.crash()
+    await pair.say("without any relay")
+    assert pair.heard() == (["over the relay, or not any more", "without any relay"],) * 2
+    assert pair.states() == (["waiting", "handshake", "connected"],) * 2, "nobody notices"
+
+
+@in_the_reactor
+async def test_a_tor_that_publishes_nothing_for_the_conversation_leaves_it_on_the_relay(testnet, tmp_path, pair):
+    proxies = [ControlProxy(reactor, tmp_path / f"proxy{number}", Path(client.control.removeprefix("unix:")), no_onions)
+               for number, client in enumerate(testnet.clients[1:3])]
+    await pair.stop()
+    pair.anna, pair.ben = (DirectPerson(proxy.place, client.socks)
+                           for proxy, client in zip(proxies, testnet.clients[1:3], strict=True))
+    await pair.meet(pair.onion)
+    await pair.say("on the relay")
+    for person in (pair.anna, pair.ben):
+        await until_row(person, link="relay", direct="unavailable")
+    await pair.stop()
+    assert all("ADD_ONION" in proxy.verbs() for proxy in proxies)
+    for proxy in proxies:
+        await proxy.stop()
+
+
+def no_onions(line: str, connection: int, number: int) -> str:
+    """Refuse to add onion services, as a filter of the control port does."""
+    return "510 Command filtered" if line.startswith("ADD_ONION") else PASS
+
+
+async def until_row(person, **fields) -> None:
+    """Wait until the only conversation is listed so."""
+    while not fields.items() <= (await person.service.list())[0].items():
+        await deferLater(reactor, 0.05)
+
+
+def annas_onion(pair) -> str:
+    """Return the address of Anna's onion service for this conversation."""
+    return pair.anna.service._chats[pair.annas]._link._direct._service.address
+
+
+def streams_of(person) -> list[Stream]:
+    """Return the direct streams that this person has opened."""
+    return [opened for opened in person.dialer.opened if isinstance(opened, Stream)]
+
+
+@in_the_reactor
+async def test_it_falls_back_to_the_relay_and_comes_again_by_the_other_service(pair):
+    await pair.meet(pair.onion)
+    await pair.until_link("onion")
+    await pair.anna.tor.service.direct.control.request(f"DEL_ONION {annas_onion(pair).removesuffix('.onion')}")
+    streams_of(pair.ben)[-1].transport.abortConnection()
+    await pair.until_link("relay")
+    await pair.say("over the relay again")
+    await pair.until_link("onion")
+    assert streams_of(pair.anna), "it was Anna who came to Ben"
+    await pair.say("over Ben's onion service")
+    assert pair.heard() == (["over the relay again", "over Ben's onion service"],) * 2
+    assert pair.states() == (["waiting", "handshake", "connected"],) * 2
+
+
+@in_the_reactor
+async def test_a_stranger_does_not_reach_it_and_with_the_credential_gets_nothing(testnet, pair):
+    await pair.meet(pair.onion)
+    await pair.until_link("onion")
+    address = annas_onion(pair)
+    stranger = Dialer(reactor)
+    stranger.socks = testnet.clients[0].socks
+    with pytest.raises((CredentialRefused, DialFailed)):
+        await stranger.connect(address, 80, CALLER)
+    stranger.socks = testnet.clients[2].socks  # Ben's tor holds the credential
+    for said in (b"GET / HTTP/1.0\r\n\r\n", record(b"\2" + bytes(300)) * 20, b"\2\xff\xff" + bytes(65_535)):
+        inside = await stranger.connect(address, 80, CALLER)
+        answer = inside.ask(said)
+        await inside.lost
+        assert not answer.called
+    await pair.say("nothing happened")
+    assert pair.anna.links(pair.annas) == pair.ben.links(pair.bens) == ["onion"]
+
+
+@in_the_reactor
+async def test_it_is_gone_from_tor_when_the_conversation_has_ended(pair):
+    await pair.meet(pair.onion)
+    await pair.until_link("onion")
+    controls = [person.tor.service.direct.control for person in (pair.anna, pair.ben)]
+    assert all([(await control.request("GETINFO onions/current")).partition("=")[2] for control in controls])
+    assert address_lines(await controls[1].request("ONION_CLIENT_AUTH_VIEW"))
+    await pair.anna.service.end(chat=pair.annas)
+    await pair.ben.until_state(pair.bens, "ended", "peer-ended")
+    for person, control in zip((pair.anna, pair.ben), controls, strict=True):
+        await person.service.stop()
+        assert not (await control.request("GETINFO onions/current")).partition("=")[2].strip()
+        assert address_lines(await control.request("ONION_CLIENT_AUTH_VIEW")) == []
+
+
+def address_lines(answer: str) -> list[str]:
+    """Return what ONION_CLIENT_AUTH_VIEW lists."""
+    return [line for line in answer.splitlines() if line.startswith("CLIENT ")]
+
+
+@in_the_reactor
+async def test_two_relays_of_which_one_dies_and_a_peer_that_wants_no_direct_link(testnet, pair):
+    spare = Relay()
+    await spare.start()
+    attached = Attached(testnet.clients[0].control)
+    second = await attached.publish(spare)
+    pair.ben.service.reload(load(overrides={"peer.links": ["relay"]}).peer)
+    await pair.meet(pair.onion, second)
+    await pair.relay.crash()
+    await pair.say("at the other relay")
+    assert [row["direct"] for row in [*await pair.anna.service.list(), *await pair.ben.service.list()]] == [
+        "asked", "off"]
+    await attached.service.stop()
+    await spare.stop()
+
+
+@in_the_reactor
+async def test_after_a_restart_of_tor_the_same_service_is_there_again(testnet, tmp_path, pair):
+    control, socks = f"unix:{tmp_path}/control", f"unix:{tmp_path}/socks"
+    tor = await OwnTor(reactor, tmp_path / "own", [
+        *testnet.network_file.read_text().splitlines(), f"ControlPort {control}",
+        f"SocksPort {socks} ExtendedErrors"]).start()
+    try:
+        await pair.anna.stop()
+        pair.anna = DirectPerson(control, socks)
+        await pair.meet(pair.onion)
+        await pair.until_link("onion")
+        address = annas_onion(pair)
+        await tor.kill()
+        queued = await pair.ben.service.send(chat=pair.bens, text="while tor was dead")
+        await tor.start()
+        await pair.ben.until_delivered(pair.bens, queued["id"])
+        await pair.say("and after it")
+        await pair.until_link("onion")
+        assert annas_onion(pair) == address
+        assert pair.heard() == (["while tor was dead", "and after it"], ["and after it"])
+        await pair.anna.stop()
+    finally:
+        await tor.kill()

@@ -1,0 +1,108 @@
+"""How two sides come to a direct link: an onion service of each for this conversation alone.
+
+[whisperd-protocol(7), DIRECT] A core. Each side tells the key by which it would come to the other's service; each
+publishes its service for that key, and tells the address once it can be found. Whoever does not know of this, or cannot
+publish, leaves it at that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nacl.bindings import crypto_scalarmult_base
+
+from whisperd.errors import ChannelBroken
+from whisperd.interfaces import Random
+from whisperd.wire.direct import At, Key, decode_direct, encode_direct
+
+#: Seconds that the inviter gives the joiner to come, before it goes to the joiner's service.
+PATIENCE = 20.0
+_KEY_SIZE = 32
+
+#: How far a direct link is, as 'chat list' shows it.
+OFF, ASKED, PUBLISHING, OFFERED, UNAVAILABLE = "off", "asked", "publishing", "offered", "unavailable"
+
+
+@dataclass(frozen=True)
+class Tell:
+    """Tell the other side, over the channel."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Publish:
+    """Publish the own onion service for whoever holds the key that belongs to ``client``, and for nobody else."""
+
+    client: bytes
+
+
+@dataclass(frozen=True)
+class GoTo:
+    """Connect to the other side's onion service, with the key ``secret``."""
+
+    onion: str
+    secret: bytes
+
+
+DirectEffect = Tell | Publish | GoTo
+Effects = list[DirectEffect]
+
+
+class Direct:
+    """One side's part; ``secret`` is made of ``random`` for this conversation."""
+
+    def __init__(self, random: Random) -> None:
+        self.state = OFF
+        self._secret = random(_KEY_SIZE)
+        self._client = b""
+        self._onion = ""
+        self._goes_to = ""
+
+    def begin(self) -> Effects:
+        """The channel is there."""
+        if self.state != OFF:
+            return []
+        self.state = ASKED
+        return [self._own_key()]
+
+    def told(self, payload: bytes) -> Effects:
+        """Take what the other side says; what does not follow the protocol is dropped."""
+        try:
+            message = decode_direct(payload)
+        except ChannelBroken:
+            return []
+        if isinstance(message, At):
+            return self._other_at(message.onion)
+        return self._other_key(message.key)
+
+    def published(self, onion: str) -> Effects:
+        """The own onion service can be found."""
+        again, self._onion = onion == self._onion and self.state == OFFERED, onion
+        self.state = OFFERED
+        return [] if again else [Tell(encode_direct(At(onion)))]
+
+    def unpublished(self, *, refused: bool) -> None:
+        """The own onion service cannot be found for now, or tor does not take it."""
+        self.state = UNAVAILABLE if refused else PUBLISHING
+
+    def wipe(self) -> None:
+        """Forget the key."""
+        self._secret = bytes(_KEY_SIZE)
+
+    def _own_key(self) -> Tell:
+        return Tell(encode_direct(Key(crypto_scalarmult_base(self._secret))))
+
+    def _other_key(self, client: bytes) -> Effects:
+        if self.state == OFF or client == self._client:
+            return []
+        before, self._client = self._client, client
+        self.state, self._onion = PUBLISHING, ""
+        again: Effects = [self._own_key()] if before else []  # it began anew, and does not know ours
+        return [*again, Publish(client)]
+
+    def _other_at(self, onion: str) -> Effects:
+        if self.state == OFF or onion == self._goes_to:
+            return []
+        self._goes_to = onion
+        return [GoTo(onion, self._secret)]

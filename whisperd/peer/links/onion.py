@@ -1,0 +1,228 @@
+"""Direct links: one conversation's connection to the other side's onion service, and the door of its own.
+
+Neither shows the user why it cannot be made: there is the relay. A stream counts once an authentic frame has come over
+it; what the door lets in before that is bounded, and gets no byte.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from zope.interface import implementer
+
+from whisperd.errors import DialRefused, WhisperdError
+from whisperd.interfaces import ILink, Random
+from whisperd.logs import note, unexpected
+from whisperd.peer.links.redial import Redial
+from whisperd.peer.links.stream import Stream, StreamFactory
+
+#: Port of the onion services.
+PORT = 80
+#: Most streams at a time that have not proven themselves.
+MOST_STRANGERS = 4
+
+LOST = "link-lost"
+
+
+@implementer(ILink)
+class OnionLink:
+    """Connects to ``address`` for ever, at jittered intervals, each time over circuits of this conversation."""
+
+    name = "onion"
+
+    def __init__(self, address: str, *, reactor: Any, dialer: Any, random: Random) -> None:
+        self._address = address
+        self._reactor = reactor
+        self._dialer = dialer
+        self._isolation = random(16).hex()
+        self._redial = Redial(reactor, random)
+        self._owner: Any = None
+        self._stream: Stream | None = None
+        self._gone: Deferred[None] | None = None
+        self._waiting: Deferred[Any] | None = None
+        self._task: Deferred[None] | None = None
+        self._stopping = False
+
+    def start(self, owner: Any) -> None:
+        self._owner = owner
+        self._task = Deferred.fromCoroutine(self._run())
+        self._task.addErrback(_note)
+
+    def send(self, frame: bytes) -> None:
+        if self._stream is not None:
+            self._stream.send(frame)
+
+    def rejoin(self, delay: float) -> None:
+        """A direct link begins after the handshake: there is nothing to begin anew."""
+
+    def adopt(self) -> bool:
+        """The stream is the other side's."""
+        if self._stream is not None and not self._stream.proven:
+            self._redial.worked()
+            self._stream.prove()
+        return False
+
+    def woke(self) -> None:
+        """This machine has slept."""
+        self._redial.hurry()
+        if self._stream is not None:
+            self._stream.probe()
+
+    def stop(self) -> Deferred[None]:
+        self._stopping = True
+        done: Deferred[None] = Deferred()
+        if self._task is None:
+            return succeed(None)
+        self._task.addBoth(lambda _: done.callback(None))
+        if self._stream is not None:
+            self._stream.close()
+        elif self._waiting is not None:
+            self._waiting.cancel()
+        return done
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            try:
+                await self._connect_once()
+                if not self._stopping:
+                    await self._cancellable(self._redial.pause())
+            except CancelledError:
+                return
+
+    async def _connect_once(self) -> None:
+        self._gone = Deferred()
+        try:
+            await self._cancellable(Deferred.fromCoroutine(self._dialer.connect(
+                self._address, PORT, StreamFactory(self, self._reactor), isolation=self._isolation)))
+        except DialRefused as error:
+            self._stopping = True
+            self._owner.link_failed(self, error)
+            return
+        except WhisperdError:
+            return
+        if self._stopping and self._stream is not None:
+            self._stream.drop()
+        began = self._reactor.seconds()
+        await self._gone
+        self._redial.lived(self._reactor.seconds() - began)
+
+    async def _cancellable(self, waiting: Deferred[Any]) -> Any:
+        self._waiting = waiting
+        try:
+            return await waiting
+        finally:
+            self._waiting = None
+
+    # -- what the stream reports ----------------------------------------------------------------------------------
+
+    def stream_open(self, stream: Stream) -> None:
+        self._stream = stream
+        if not self._stopping:
+            note("link-state", link=self.name, state="up")
+            self._owner.link_up(self)
+
+    def stream_frame(self, stream: Stream, frame: bytes) -> None:
+        if not self._stopping:
+            self._owner.frame_received(self, frame)
+
+    def stream_lost(self, stream: Stream) -> None:
+        self._stream = None
+        if not self._stopping:
+            note("link-state", link=self.name, state="down", reason=LOST)
+            self._owner.link_down(self, LOST)
+        gone, self._gone = self._gone, None
+        if gone is not None:
+            gone.callback(None)
+
+
+def _note(failure: Any) -> None:
+    unexpected(failure.value.with_traceback(failure.getTracebackObject()))
+
+
+@implementer(ILink)
+class OnionDoor:
+    """Takes the other side's connection to this side's onion service: one at a time, the last one that is proven."""
+
+    name = "onion"
+
+    def __init__(self, *, reactor: Any) -> None:
+        self._reactor = reactor
+        self._owner: Any = None
+        self._port: Any = None
+        self._stream: Stream | None = None
+        self._strangers: list[Stream] = []
+        self._speaking: Stream | None = None
+        self._stopping = False
+
+    @property
+    def port(self) -> int:
+        """The port on 127.0.0.1 that it listens on."""
+        return int(self._port.getHost().port)
+
+    def start(self, owner: Any) -> None:
+        self._owner = owner
+        self._port = self._reactor.listenTCP(0, StreamFactory(self, self._reactor), interface="127.0.0.1")
+
+    def send(self, frame: bytes) -> None:
+        if self._stream is not None:
+            self._stream.send(frame)
+
+    def rejoin(self, delay: float) -> None:
+        """A direct link begins after the handshake: there is nothing to begin anew."""
+
+    def adopt(self) -> bool:
+        """Whoever spoke last is the other side; return whether that is another stream than before."""
+        speaking, before = self._speaking, self._stream
+        if speaking is None or speaking is before:
+            return False
+        self._strangers.remove(speaking)
+        self._stream = speaking
+        speaking.prove()
+        if before is not None:
+            before.close()
+        else:
+            note("link-state", link=self.name, state="up")
+        return True
+
+    def woke(self) -> None:
+        """This machine has slept."""
+        if self._stream is not None:
+            self._stream.probe()
+
+    def stop(self) -> Deferred[None]:
+        self._stopping = True
+        for stranger in self._strangers:
+            stranger.drop()
+        if self._stream is not None:
+            self._stream.close()
+        return Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
+        if self._port is not None:
+            await self._port.stopListening()
+
+    # -- what the streams report ----------------------------------------------------------------------------------
+
+    def stream_open(self, stream: Stream) -> None:
+        self._strangers.append(stream)
+        if len(self._strangers) > MOST_STRANGERS or self._stopping:
+            stream.drop()
+
+    def stream_frame(self, stream: Stream, frame: bytes) -> None:
+        if self._stopping or not (stream is self._stream or stream in self._strangers):
+            return
+        self._speaking = stream
+        try:
+            self._owner.frame_received(self, frame)
+        finally:
+            self._speaking = None
+
+    def stream_lost(self, stream: Stream) -> None:
+        if stream in self._strangers:
+            self._strangers.remove(stream)
+        if stream is self._stream:
+            self._stream = None
+            if not self._stopping:
+                note("link-state", link=self.name, state="down", reason=LOST)
+                self._owner.link_down(self, LOST)
