@@ -112,8 +112,8 @@ async def test_two_peers_meet_behind_caddy(folder: Path, run) -> None:
     text = (CONTRIB / "Caddyfile").read_text().replace("/run/whisperd", str(folder))
     text = text.replace("relay.example {", f"https://:{port} {{")
     text = text.replace("tls {", f"tls {folder}/fullchain.pem {folder}/key.pem {{")
-    (folder / "Caddyfile").write_text(
-        f"{{\n\tadmin off\n\tauto_https off\n\tdefault_sni relay.example\n\tstorage file_system {folder}/caddy\n}}\n{text}")
+    options = ("admin off", "auto_https off", "default_sni relay.example", f"storage file_system {folder}/caddy")
+    (folder / "Caddyfile").write_text("\n\t".join(("{", *options)) + "\n}\n" + text)
     run("env", f"HOME={folder}", "caddy", "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile")
     place = f"tls:tcp:127.0.0.1:{port}"
     world = await RelayWorld(reactor, f"unix:{folder}/relay.sock:mode=666", tls=Tls()).up()
