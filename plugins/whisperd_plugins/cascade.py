@@ -93,7 +93,7 @@ class TripleCascade(Triple):
 
     id = "triple-cascade"
     envelope = CASCADE
-    known = ("triple", "cbf9d9b81d58760672266803b792de0e")
+    known = ("triple", "7e0e1b7bab4f107baa9eb8a5420535a3")
 
 
 def _keys(key: bytes | bytearray, info: bytes) -> list[bytearray]:

@@ -19,11 +19,11 @@ from whisperd.errors import MessageRejected
 from whisperd.interfaces import IRatchetSession, Level
 from whisperd_plugins import ratchet_dump
 from whisperd_plugins.kdf import message_key, next_chain_key
-from whisperd_plugins.ratchet import HEADER, RatchetState, Step, forget
+from whisperd_plugins.ratchet import COUNTS, HEADER, LAST_NUMBER, RatchetState, Step, forget
 from whisperd_plugins.ratchet_body import AES_GCM
 from whisperd_plugins.ratchet_session import DoubleRatchet, RatchetSession
 from whisperd_plugins.skipped import Keys
-from whisperd_plugins.sodium import wipe
+from whisperd_plugins.sodium import KEY, wipe
 
 ROOT_INFO = b"whisperd/1 double root"
 MESSAGE_INFO = b"whisperd/1 double message"
@@ -70,7 +70,7 @@ class PlainState(RatchetState):
         receiving = self.receiving
         if receiving is not None:
             if peer == self.peer:
-                if number >= receiving.number:
+                if number > receiving.number or self.allowance < MAX_SKIP:
                     self._take(number - receiving.number)
                 return self.next_step(receiving, number)
             for earlier, missing in self.skipped.earlier:
@@ -78,22 +78,21 @@ class PlainState(RatchetState):
                     return self.late_step(missing, number)
             if previous - receiving.number > MAX_SKIP:
                 raise MessageRejected("the message lies too far ahead")
-        if self.private is not None:
+        if self.private is not None and (number or self.allowance < MAX_SKIP):
             self._take(number)
         return self.turn_step(header)
 
     def commit(self, step: Step, header: bytes) -> None:
         """Change the state as the step says, and derive the keys of the messages that are missing."""
-        missing = step.missing
-        self.allowance += len(missing)
-        for number, chain_key in missing.items():
-            missing[number] = bytearray(message_key(chain_key))
-            wipe(chain_key)
-        receiving = self.receiving
-        if step.turn is not None and receiving is not None:
-            previous = HEADER.unpack(header)[1]
-            step.turn.missing, last = super()._walk(receiving.key, receiving.number, previous)
-            wipe(last)
+        if step.missing:
+            self.allowance += len(step.missing)
+            _derive(step.missing)
+        turn, receiving = step.turn, self.receiving
+        if turn is not None and receiving is not None:
+            previous = COUNTS.unpack_from(header, KEY)[0]
+            if previous > receiving.number:
+                turn.missing = self._walk(receiving.key, receiving.number, previous)[0]
+                _derive(turn.missing)
         super().commit(step, header)
 
     def load_beside(self, body: bytes, place: int) -> int:
@@ -103,28 +102,37 @@ class PlainState(RatchetState):
         return place
 
     def _take(self, steps: int) -> None:
-        """Take so many steps from the allowance, after adding what a message brings; raises MessageRejected."""
-        allowance = min(self.allowance + STEPS, MAX_SKIP)
-        if steps > allowance:
-            self.allowance = allowance
+        """Take so many steps from the allowance, after adding what a message brings, none for a late one; raises
+        MessageRejected."""
+        if steps < 0:
+            return
+        self.allowance = min(self.allowance + STEPS, MAX_SKIP)
+        if steps > self.allowance:
             raise MessageRejected("the message lies too far ahead")
-        self.allowance = allowance - steps
+        self.allowance -= steps
 
     def _behind(self, previous: int) -> Keys:
         """Return nothing yet: what is missing of the chain before is derived by ``commit``."""
         return {}
 
-    def _walk(self, chain_key: bytearray, start: int, until: int) -> tuple[Keys, bytearray]:
+    def _walk(self, chain_key: bytearray, start: int, until: int) -> tuple[Keys, bytes | bytearray]:
         """Return chain keys from ``start`` up to ``until``, in place of the message keys, and the chain key there."""
         keys: Keys = {}
-        key = bytearray(chain_key)
+        key: bytes | bytearray = chain_key
         for number in range(start, until):
-            keys[number] = key
+            keys[number] = bytearray(key)
             key = next_chain_key(key)
         return keys, key
 
     def _receiving_header(self) -> bytearray:
         return bytearray(self.peer)
+
+
+def _derive(keys: Keys) -> None:
+    """Put message keys in place of the chain keys that they come from."""
+    for number, chain_key in keys.items():
+        keys[number] = bytearray(message_key(chain_key))
+        wipe(chain_key)
 
 
 @implementer(IRatchetSession)
@@ -137,9 +145,11 @@ class Session(RatchetSession[PlainState]):
         """Return the message [Double Ratchet, 3.4]; draws 16 random bytes, after 32 when the ratchet turns.
 
         Raises ValueError while ``can_encrypt`` is False."""
-        state = self._live()
-        sending = self._sending(state)
-        header = state.header(sending, self._random)
+        state = self._state or self._live()
+        sending = state.sending
+        if sending is None or sending.number > LAST_NUMBER:
+            sending = self._begin_sending(state)
+        header = sending.public + COUNTS.pack(state.previous, sending.number)
         key, following = state.step_chain(sending.key)
         salt = self._random(SALT)
         body = self._envelope.close(key, MESSAGE_INFO + salt, plaintext, ad + header)
@@ -149,7 +159,7 @@ class Session(RatchetSession[PlainState]):
     def decrypt(self, message: bytes, ad: bytes) -> bytes:
         """Return the plaintext [Double Ratchet, 3.5]; raises MessageRejected for anything but a fresh, authentic
         message, and then nothing has changed."""
-        state = self._live()
+        state = self._state or self._live()
         if len(message) < _BODY + self._envelope.overhead:
             raise MessageRejected("shorter than a message can be")
         header = message[:HEADER.size]

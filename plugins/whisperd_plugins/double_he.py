@@ -26,7 +26,7 @@ from whisperd.errors import MessageRejected
 from whisperd.interfaces import IRatchetSession, Level
 from whisperd_plugins import ratchet_dump, sodium
 from whisperd_plugins.kdf import hkdf
-from whisperd_plugins.ratchet import HEADER, RatchetState, Step, forget
+from whisperd_plugins.ratchet import HEADER, LAST_NUMBER, RatchetState, Step, forget
 from whisperd_plugins.ratchet_body import AES_GCM
 from whisperd_plugins.ratchet_session import DoubleRatchet, RatchetSession
 from whisperd_plugins.sodium import KEY, NONCE, TAG, wipe
@@ -55,8 +55,10 @@ class Session(RatchetSession[RatchetState]):
         """Return the message [Double Ratchet, 4.5]; draws 24 random bytes, after those of a turn.
 
         Raises ValueError while ``can_encrypt`` is False."""
-        state = self._live()
-        sending = self._sending(state)
+        state = self._state or self._live()
+        sending = state.sending
+        if sending is None or sending.number > LAST_NUMBER:
+            sending = self._begin_sending(state)
         header = state.header(sending, self._random)
         key, following = state.step_chain(sending.key)
         nonce = self._random(NONCE)
@@ -68,7 +70,7 @@ class Session(RatchetSession[RatchetState]):
     def decrypt(self, message: bytes, ad: bytes) -> bytes:
         """Return the plaintext [Double Ratchet, 4.6]; raises MessageRejected for anything but a fresh, authentic
         message, and then nothing has changed."""
-        state = self._live()
+        state = self._state or self._live()
         start = NONCE + self.HEADER + TAG
         if len(message) < start + self._envelope.overhead:
             raise MessageRejected("shorter than a message can be")
@@ -107,15 +109,17 @@ class DoubleHeaderEncrypted(DoubleRatchet[RatchetState]):
 def _find_step(state: RatchetState, nonce: bytes, sealed: bytes, digest: bytes) -> tuple[Step, bytes]:
     """Return what the message would change and its header in clear, by trial of the header keys [Double Ratchet, 4.6].
 
-    The likeliest keys come first; no header opens under two keys. Raises MessageRejected."""
+    The likeliest keys come first: after an own turn that is the next one, and before it there cannot be another turn.
+    No header opens under two keys. Raises MessageRejected."""
     receiving = state.receiving
+    if state.private is not None:
+        header = sodium.unseal(state.next_receiving, nonce, sealed, digest)
+        if header is not None:
+            return state.turn_step(header), header
     if receiving is not None:
         header = sodium.unseal(receiving.header, nonce, sealed, digest)
         if header is not None:
             return state.next_step(receiving, _number(header)), header
-    header = sodium.unseal(state.next_receiving, nonce, sealed, digest)
-    if header is not None:
-        return state.turn_step(header), header
     found = sodium.unseal_by_any((key for key, _ in state.skipped.earlier), nonce, sealed, digest)
     if found is not None:
         place, header = found

@@ -79,7 +79,7 @@ class KemState(RatchetState):
         self.announced = public + ciphertext
         return chain
 
-    def turn_step(self, header: bytes, beside: bytearray | None = None, secret: bytes = b"") -> Step:
+    def turn_step(self, header: bytes, beside: bytes = b"", secret: bytes = b"") -> Step:
         """Return the step for a message under new ratchet keys."""
         if self.seed is None:
             raise MessageRejected("the other side turned the ratchet twice")

@@ -27,6 +27,8 @@ LAST_NUMBER = 2**32 - 2
 #: A header in clear: ratchet key(32) ‖ previous(4) ‖ number(4).
 HEADER = struct.Struct(">32sII")
 COUNTS = struct.Struct(">II")
+#: The sizes of a root key and a chain key.
+_ROOT = 2 * KEY
 
 
 class Chain:
@@ -42,10 +44,9 @@ class Chain:
         self.number = number
         self.public = public
 
-    def advance(self, key: bytearray, number: int) -> None:
-        """Go on to a later chain key; the old one is destroyed."""
-        wipe(self.key)
-        self.key = key
+    def advance(self, key: bytes, number: int) -> None:
+        """Go on to a later chain key, which takes the place of the old one."""
+        self.key[:] = key
         self.number = number
 
 
@@ -60,7 +61,7 @@ class Turn:
         self.root = root
         self.next_receiving = next_receiving
         #: What a ratchet that runs beside this one would change.
-        self.beside = bytearray()
+        self.beside = b""
 
 
 class Step:
@@ -68,16 +69,17 @@ class Step:
 
     __slots__ = ("following", "key", "late", "missing", "number", "turn")
 
-    def __init__(self, key: bytes | bytearray, number: int) -> None:
+    def __init__(self, key: bytes | bytearray, number: int, following: bytes, missing: Keys,
+                 late: Keys | None = None, turn: Turn | None = None) -> None:
         self.key = key
         self.number = number
-        #: The keys that a late message's key was found in.
-        self.late: Keys | None = None
-        #: The keys of the messages of the same chain that have not arrived.
-        self.missing: Keys = {}
         #: The chain key after this message.
-        self.following = bytearray()
-        self.turn: Turn | None = None
+        self.following = following
+        #: The keys of the messages of the same chain that have not arrived.
+        self.missing = missing
+        #: The keys that a late message's key was found in.
+        self.late = late
+        self.turn = turn
 
 
 class RatchetState:
@@ -134,9 +136,7 @@ class RatchetState:
         """Return the step for a message that was skipped; raises MessageRejected when its key is not there."""
         if number not in keys:
             raise MessageRejected("the message was received before, or its key was dropped")
-        step = Step(keys[number], number)
-        step.late = keys
-        return step
+        return Step(keys[number], number, b"", {}, late=keys)
 
     def next_step(self, chain: Chain, number: int) -> Step:
         """Return the step for a message of the chain that is being received [Double Ratchet, 4.6].
@@ -147,14 +147,12 @@ class RatchetState:
         if number == chain.number:
             return self._forward(chain.key, number, {})
         missing, key = self._walk(chain.key, chain.number, number)
-        step = self._forward(key, number, missing)
-        wipe(key)
-        return step
+        return self._forward(key, number, missing)
 
-    def turn_step(self, header: bytes, beside: bytearray | None = None, secret: bytes = b"") -> Step:
+    def turn_step(self, header: bytes, beside: bytes = b"", secret: bytes = b"") -> Step:
         """Return the step for a message under a new ratchet key [Double Ratchet, 4.6, DHRatchetHE].
 
-        ``beside`` is appended to the first chain key, and destroyed; ``secret`` is mixed into the root key. Raises
+        ``beside`` is appended to the first chain key; ``secret`` is mixed into the root key. Raises
         MessageRejected when the key is not valid, came out of turn, or too much would be skipped."""
         if self.private is None:
             raise MessageRejected("the other side turned the ratchet twice")
@@ -165,7 +163,8 @@ class RatchetState:
         except ValueError as error:
             wipe(*behind.values())
             raise MessageRejected(str(error)) from None
-        first = first if beside is None else joined(first, beside)
+        if beside:
+            first = joined(first, beside)
         turn = Turn(peer, behind, root, following)
         try:
             missing, key = self._walk(first, 0, number)
@@ -175,7 +174,7 @@ class RatchetState:
             raise
         step = self._forward(key, number, missing)
         step.turn = turn
-        wipe(first, key)
+        wipe(first)
         return step
 
     def commit(self, step: Step, header: bytes) -> None:
@@ -217,7 +216,7 @@ class RatchetState:
             wipe(self.sending.key, self.sending.header)
         wipe(self.root, self.private)
         self.peer, self.root, self.private, self.sending = turn.peer, turn.root, None, None
-        self.receiving = Chain(step.following, self._receiving_header(), step.number + 1)
+        self.receiving = Chain(bytearray(step.following), self._receiving_header(), step.number + 1)
         self.next_receiving = turn.next_receiving
 
     def _behind(self, previous: int) -> Keys:
@@ -226,9 +225,7 @@ class RatchetState:
         receiving = self.receiving
         if receiving is None or previous <= receiving.number:
             return {}
-        keys, last = self._walk(receiving.key, receiving.number, previous)
-        wipe(last)
-        return keys
+        return self._walk(receiving.key, receiving.number, previous)[0]
 
     def _receiving_header(self) -> bytearray:
         """Return the header key of the chain that the peer has just begun."""
@@ -237,50 +234,46 @@ class RatchetState:
     def _turn_root(self, private: bytearray, peer: bytes, secret: bytes) -> tuple[bytearray, bytearray, bytearray]:
         """Return root key, chain key and next header key [Double Ratchet, 4.2, KDF_RK_HE]."""
         shared = sodium.agree(private, peer)
-        shared += secret
-        derived = hkdf(shared, self.root, self.info, 2 * KEY + self.HEADER_KEY)
-        parts = derived[:KEY], derived[KEY : 2 * KEY], derived[2 * KEY :]
+        if secret:
+            shared += secret
+        derived = hkdf(shared, self.root, self.info, _ROOT + self.HEADER_KEY)
+        parts = derived[:KEY], derived[KEY:_ROOT], derived[_ROOT:]
         wipe(shared, derived)
         return parts
 
-    def _forward(self, chain_key: bytearray, number: int, missing: Keys) -> Step:
+    def _forward(self, chain_key: bytes | bytearray, number: int, missing: Keys) -> Step:
         if number > LAST_NUMBER:
             raise MessageRejected("a chain has no such number")
         key, following = self.step_chain(chain_key)
-        step = Step(key, number)
-        step.missing = missing
-        step.following = following
-        return step
+        return Step(key, number, following, missing)
 
-    def _walk(self, chain_key: bytearray, start: int, until: int) -> tuple[Keys, bytearray]:
-        """Return the message keys from ``start`` up to ``until`` and the chain key there, a copy of the given one when
+    def _walk(self, chain_key: bytearray, start: int, until: int) -> tuple[Keys, bytes | bytearray]:
+        """Return the message keys from ``start`` up to ``until`` and the chain key there, which is the given one when
         nothing lies between [Double Ratchet, 4.6, SkipMessageKeysHE]."""
         if until - start > self.MOST_SKIPPED:
             raise MessageRejected("the message lies too far ahead")
         keys: Keys = {}
-        key = bytearray(chain_key)
+        key: bytes | bytearray = chain_key
         for number in range(start, until):
-            message_key, following = self.step_chain(key)
+            message_key, key = self.step_chain(key)
             keys[number] = bytearray(message_key)
-            wipe(key)
-            key = following
         return keys, key
 
 
 def forget(step: Step) -> None:
     """Destroy what was derived for a message that was not authentic."""
     if step.late is None:
-        wipe(step.following, *step.missing.values())
+        wipe(*step.missing.values())
         if step.turn is not None:
             _forget_turn(step.turn)
 
 
 def _forget_turn(turn: Turn) -> None:
-    wipe(turn.root, turn.next_receiving, turn.beside, *turn.missing.values())
+    wipe(turn.root, turn.next_receiving, *turn.missing.values())
 
 
-def joined(key: bytearray, beside: bytearray) -> bytearray:
-    """Return ``key`` ‖ ``beside``, and destroy both."""
+def joined(key: bytearray, beside: bytes) -> bytearray:
+    """Return ``key`` ‖ ``beside``, and destroy ``key``."""
     together = key + beside
-    wipe(key, beside)
+    wipe(key)
     return together

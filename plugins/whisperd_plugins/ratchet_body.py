@@ -14,12 +14,13 @@ from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from whisperd_plugins.kdf import expand
-from whisperd_plugins.sodium import wipe
-
+_SHA512 = SHA512()
 _KEY = 32
 _MATERIAL = _KEY + 12
+_BLANK = bytes(_MATERIAL)
 
 
 class Envelope(Protocol):
@@ -39,22 +40,22 @@ class AesGcm:
 
     def close(self, key: bytes | bytearray, info: bytes, plaintext: bytes, ad: bytes) -> bytes:
         """Return the body of a plaintext."""
-        material = expand(key, info, _MATERIAL)
-        view = memoryview(material)
+        view = memoryview(bytearray(_MATERIAL))
+        HKDFExpand(_SHA512, _MATERIAL, info).derive_into(key, view)
         body = AESGCM(view[:_KEY]).encrypt(view[_KEY:], plaintext, ad)
-        wipe(material)
+        view[:] = _BLANK
         return body
 
     def open(self, key: bytes | bytearray, info: bytes, body: bytes, ad: bytes) -> bytes | None:
         """Return the plaintext of a body, or None when anything of it is not authentic."""
-        material = expand(key, info, _MATERIAL)
-        view = memoryview(material)
+        view = memoryview(bytearray(_MATERIAL))
+        HKDFExpand(_SHA512, _MATERIAL, info).derive_into(key, view)
         try:
             return AESGCM(view[:_KEY]).decrypt(view[_KEY:], body, ad)
         except InvalidTag:
             return None
         finally:
-            wipe(material)
+            view[:] = _BLANK
 
 
 AES_GCM = AesGcm()

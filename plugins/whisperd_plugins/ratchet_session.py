@@ -9,7 +9,7 @@ from zope.interface import implementer
 from whisperd.errors import KeyExchangeRefused
 from whisperd.interfaces import IRatchet, Level, Random
 from whisperd_plugins import ratchet_dump, ratchet_selftest, selftest, sodium
-from whisperd_plugins.ratchet import LAST_NUMBER, Chain
+from whisperd_plugins.ratchet import Chain
 from whisperd_plugins.ratchet_body import AES_GCM, Envelope
 from whisperd_plugins.ratchet_dump import State
 from whisperd_plugins.skipped import MAX_CHAINS, MAX_KEPT, MAX_SKIP
@@ -66,12 +66,11 @@ class RatchetSession(Generic[State]):
             raise ValueError("this session was wiped")
         return self._state
 
-    def _sending(self, state: State) -> Chain:
-        """Return the sending chain, a new one when the ratchet has to turn; raises ValueError when there is none."""
-        sending = state.sending or state.begin_sending(self._random)
-        if sending.number > LAST_NUMBER:
+    def _begin_sending(self, state: State) -> Chain:
+        """Turn the ratchet and return the new sending chain; raises ValueError when there cannot be another one."""
+        if state.sending is not None:
             raise ValueError("this chain has no numbers left until the other side speaks")
-        return sending
+        return state.begin_sending(self._random)
 
 
 @implementer(IRatchet)

@@ -15,8 +15,22 @@ KEY = 32
 NONCE = 24
 TAG = 16
 
+
+class _Zeros(dict[int, bytes]):
+    """So many zeros, made once for the sizes that keys have."""
+
+    def __missing__(self, size: int) -> bytes:
+        zeros = bytes(size)
+        if size <= _KEPT_ZEROS:
+            self[size] = zeros
+        return zeros
+
+
+_KEPT_ZEROS = 256
 _FIELD = 2**255 - 19
-_ZEROS = bytes(KEY)
+#: The highest byte of the numbers next to that one; whatever has a lower one is smaller.
+_HIGHEST = 127
+_ZEROS = _Zeros()
 _view = ffi.from_buffer
 _multiply = lib.crypto_scalarmult
 _multiply_base = lib.crypto_scalarmult_base
@@ -32,7 +46,7 @@ def wipe(*buffers: bytearray | None) -> None:
     """Overwrite each buffer with zeros."""
     for buffer in buffers:
         if buffer:
-            buffer[:] = _ZEROS if len(buffer) == KEY else bytes(len(buffer))
+            buffer[:] = _ZEROS[len(buffer)]
 
 
 def public_key(private: bytearray) -> bytes:
@@ -51,7 +65,7 @@ def agree(private: bytearray, public: bytes) -> bytearray:
     if len(private) != KEY or len(public) != KEY:
         raise ValueError("an X25519 key has 32 bytes")
     shared = bytearray(KEY)
-    if _multiply(_view(shared), _view(private), _view(public)):
+    if _multiply(_view(shared), _view(private), public if type(public) is bytes else bytes(public)):
         raise ValueError("an X25519 public key of low order")
     return shared
 
@@ -82,7 +96,7 @@ def check_public_key(public: bytes) -> bytes:
 
     Points of low order are found by ``agree``, whose result is zero for exactly those.
     """
-    if len(public) != KEY or int.from_bytes(public, "little") >= _FIELD:
+    if len(public) != KEY or (public[31] >= _HIGHEST and int.from_bytes(public, "little") >= _FIELD):
         raise ValueError("not a canonical X25519 public key")
     return public
 

@@ -24,12 +24,11 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from typing import NamedTuple
 
 from whisperd.errors import MessageRejected
 from whisperd.interfaces import Random
 from whisperd_plugins import mlkem
-from whisperd_plugins.kdf import expand, hkdf
+from whisperd_plugins.kdf import halves, hkdf
 from whisperd_plugins.sodium import KEY, wipe
 
 CHUNK = 49
@@ -47,26 +46,23 @@ FIRST = 3 * KEY
 _ALL = (1 << CHUNKS) - 1
 _EMPTY = bytes(CHUNK)
 
-
-class News(NamedTuple):
-    """What an authentic message says of the round at hand."""
-
-    next_round: bool
-    acknowledged: int
-    place: int
-    chunk: bytes
+#: What an authentic message says of the round at hand: whether it is of the next one, how many chunks its sender has in
+#: a row, the place of the chunk that it carries, or NO_CHUNK, and the chunk.
+News = tuple[bool, int, int, bytes]
 
 
 class SparseRatchet:
     """One side: the epochs that it knows keys of, and the round that leads to the next one."""
 
     __slots__ = (
-        "acknowledged", "chain_epoch", "collected", "cursor", "found", "initiator", "own", "receiving", "root", "round",
-        "seed", "sending", "waiting",
+        "acknowledged", "chain_epoch", "collected", "cursor", "found", "initiator", "own", "private", "receiving",
+        "root", "round", "seed", "sending", "waiting",
     )
 
     own: bytes
     seed: bytearray | None
+    #: The private key of the seed, unless this side was loaded since it was made.
+    private: mlkem.MLKEM1024PrivateKey | None
     cursor: int
     acknowledged: int
     found: int
@@ -96,30 +92,27 @@ class SparseRatchet:
         """Whether this side makes the key pair of the round at hand."""
         return (self.round % 2 == 1) == self.initiator
 
-    def next_chain(self) -> bytearray:
+    def next_chain(self) -> bytes:
         """Return the first post-quantum chain key (32 bytes) of a new own chain."""
         self.chain_epoch = self.round - 1
-        following, chain = _branch(self.sending)
-        wipe(self.sending)
-        self.sending = following
+        following, chain = halves(self.sending, CHAIN_INFO)
+        self.sending[:] = following
         return chain
 
-    def peer_chain(self, epoch: int) -> tuple[bytearray, bytearray]:
+    def peer_chain(self, epoch: int) -> tuple[bytes, bytes]:
         """Return the first chain key of the peer's next chain, of an epoch given modulo 256, and the direction key that
         follows, which ``turned`` takes. Raises MessageRejected for an epoch that is not known."""
         for known, key in self.receiving:
             if known & 0xFF == epoch:
-                following, chain = _branch(key)
+                following, chain = halves(key, CHAIN_INFO)
                 return chain, following
         raise MessageRejected("a chain of an epoch that is not known")
 
-    def turned(self, epoch: int, following: bytearray) -> None:
+    def turned(self, epoch: int, following: bytes) -> None:
         """The peer's chain of this epoch (modulo 256) was authentic: what came before is destroyed."""
         while self.receiving[0][0] & 0xFF != epoch:
             wipe(self.receiving.popleft()[1])
-        known, key = self.receiving[0]
-        wipe(key)
-        self.receiving[0] = known, following
+        self.receiving[0][1][:] = following
 
     def outgoing(self, random: Random) -> bytes:
         """Return the 53 bytes that the next message carries; draws 64 random bytes when a round of its own begins."""
@@ -145,33 +138,34 @@ class SparseRatchet:
             raise MessageRejected("a round that cannot be")
         if ahead > 1:
             return None
-        news = News(ahead == 1, acknowledged, index, chunk)
-        if not news.next_round and not self.owner and self._completes(index):
-            self._check_key(news)
-        return news
+        if ahead == 0 and index != NO_CHUNK and self.found | 1 << index == _ALL and not self.owner:
+            self._check_key(index, chunk)
+        return ahead == 1, acknowledged, index, chunk
 
     def take(self, news: News) -> None:
         """Go on by what ``check`` returned."""
-        if news.next_round:
+        next_round, acknowledged, place, chunk = news
+        if next_round:
             self._follow()
             return
-        if self.own:
-            self.acknowledged = max(self.acknowledged, news.acknowledged)
-            self.cursor = max(self.cursor, min(self.acknowledged, CHUNKS - 1))
-        if news.place == NO_CHUNK or (self.owner and not self.own):
+        if self.own and acknowledged > self.acknowledged:
+            self.acknowledged = acknowledged
+            self.cursor = max(self.cursor, min(acknowledged, CHUNKS - 1))
+        if place == NO_CHUNK or self.found >> place & 1 or (self.owner and not self.own):
             return
-        complete = self._completes(news.place)
-        self._keep(news)
-        if complete and self.owner:
+        self.found |= 1 << place
+        self.collected[place * CHUNK : (place + 1) * CHUNK] = chunk
+        if self.found == _ALL and self.owner:
             self._decapsulate()
 
     def wipe(self) -> None:
         """Destroy every key."""
         wipe(self.root, self.sending, self.waiting, self.seed, *(key for _, key in self.receiving))
+        self.private = None
 
     def _enter(self) -> None:
         """Begin a round with nothing made and nothing heard."""
-        self.seed = None
+        self.seed = self.private = None
         self.own = b""
         self.cursor = self.acknowledged = self.found = 0
         self.collected = bytearray(CHUNKS * CHUNK)
@@ -180,14 +174,14 @@ class SparseRatchet:
         """Make what there is to send: an encapsulation key, or the ciphertext for a whole one."""
         if self.owner:
             self.seed = bytearray(random(mlkem.SEED))
-            self.own = mlkem.keypair(bytes(self.seed))[0]
+            self.own, self.private = mlkem.keypair(bytes(self.seed))
         elif self.found == _ALL:
             self.own, secret = mlkem.encapsulate(bytes(self.collected))
             self.waiting = self._establish(secret)
 
     def _decapsulate(self) -> None:
         """The ciphertext is whole: establish the epoch, and wait for the key of the next round."""
-        _, private = mlkem.keypair(bytes(self.seed or b""))
+        private = self.private or mlkem.keypair(bytes(self.seed or b""))[1]
         sending = self._establish(mlkem.decapsulate(private, bytes(self.collected)))
         wipe(self.sending, self.seed)
         self.sending = sending
@@ -209,17 +203,12 @@ class SparseRatchet:
         self.receiving.append((self.round, theirs))
         return ours
 
-    def _completes(self, index: int) -> bool:
-        return index != NO_CHUNK and self.found != _ALL and self.found | 1 << index == _ALL
-
-    def _keep(self, news: News) -> None:
-        if not self.found >> news.place & 1:
-            self.found |= 1 << news.place
-            self.collected[news.place * CHUNK : (news.place + 1) * CHUNK] = news.chunk
-
-    def _check_key(self, news: News) -> None:
+    def _check_key(self, place: int, chunk: bytes) -> None:
+        """Raise MessageRejected unless the chunk that completes the other side's key makes a valid one of it."""
+        if self.found == _ALL:
+            return
         key = bytearray(self.collected)
-        key[news.place * CHUNK : (news.place + 1) * CHUNK] = news.chunk
+        key[place * CHUNK : (place + 1) * CHUNK] = chunk
         try:
             mlkem.check_public_key(bytes(key))
         except ValueError as error:
@@ -236,11 +225,3 @@ def _split(secrets: bytearray, initiator: bool) -> tuple[bytearray, bytearray, b
     root, initiators, responders = secrets[:KEY], secrets[KEY : 2 * KEY], secrets[2 * KEY :]
     wipe(secrets)
     return (root, initiators, responders) if initiator else (root, responders, initiators)
-
-
-def _branch(key: bytearray) -> tuple[bytearray, bytearray]:
-    """Return the direction key that follows, and the first chain key of a chain."""
-    derived = expand(key, CHAIN_INFO, 2 * KEY)
-    parts = derived[:KEY], derived[KEY:]
-    wipe(derived)
-    return parts

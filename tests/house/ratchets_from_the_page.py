@@ -106,9 +106,9 @@ class Triple(Ratchet):
     def _skip(self, until: int) -> None:
         chain, header_key, number = self.receiving
         for each in range(number, until):
-            key, quantum = chain[:32], expand(chain[32:], b"whisperd/1 triple step", 64)
-            self.kept[header_key, each] = hmac.digest(quantum[:32], hmac.digest(key, b"\x01", "sha256"), "sha256")
-            chain = hmac.digest(key, b"\x02", "sha256") + quantum[32:]
+            curve, quantum = (expand(key, b"whisperd/1 triple step", 64) for key in (chain[:32], chain[32:]))
+            self.kept[header_key, each] = hmac.digest(quantum[:32], curve[:32], "sha256")
+            chain = curve[32:] + quantum[32:]
         self.receiving = [chain, header_key, max(number, until)]
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from whisperd_plugins import ratchet, ratchet_dump, ratchet_session
+from whisperd_plugins import double_he, ratchet, ratchet_dump
 from whisperd_plugins.double_he import OVERHEAD, ROOT_INFO, DoubleHeaderEncrypted
 
 from whisperd.errors import KeyExchangeRefused, MessageRejected
@@ -127,7 +127,7 @@ def test_a_chain_ends_at_its_last_number(monkeypatch):
     with pytest.raises(ValueError, match="numbers"):
         one.encrypt(b"beyond", AD)
     assert PLUGIN.load(other.dump(), os.urandom).dump() == other.dump()
-    monkeypatch.setattr(ratchet_session, "LAST_NUMBER", 2**32 - 1)
+    monkeypatch.setattr(double_he, "LAST_NUMBER", 2**32 - 1)
     rejected(other, one.encrypt(b"beyond", AD))
 
 

@@ -104,7 +104,7 @@ def test_the_first_message_is_what_the_papers_and_this_description_give():
     chain_key = HKDF(SHA512(), 96, root, b"whisperd/1 triple root").derive(shared)[32:64]
     quantum_chain_key = HKDFExpand(SHA512(), 64, b"whisperd/1 triple chain").derive(direction)[32:]
     quantum_key = HKDFExpand(SHA512(), 64, b"whisperd/1 triple step").derive(quantum_chain_key)[:32]
-    key = hmac.digest(quantum_key, hmac.digest(chain_key, b"\x01", "sha256"), "sha256")
+    key = hmac.digest(quantum_key, HKDFExpand(SHA512(), 64, b"whisperd/1 triple step").derive(chain_key)[:32], "sha256")
     material = HKDFExpand(SHA512(), 44, b"whisperd/1 triple message" + nonce).derive(key)
     assert AESGCM(material[:32]).decrypt(material[32:], body, AD + header) == b"first"
 

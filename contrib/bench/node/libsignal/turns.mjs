@@ -1,5 +1,5 @@
 // Two libsignal sessions in one process. For each line of standard input, "turns N" or "one-way N", it carries N
-// messages of 100 bytes, encrypts and decrypts them, and prints the microseconds that each took.
+// messages of 100 bytes, encrypts and decrypts them, and prints that it is done.
 
 import { createInterface } from "node:readline";
 import * as signal from "@signalapp/libsignal-client";
@@ -83,16 +83,15 @@ async function meet() {
 
 async function carry(pattern, messages) {
   const plaintext = Buffer.alloc(100);
-  const started = process.hrtime.bigint();
   for (let number = 0; number < messages; number += 1) {
     const [from, to] = pattern === "one-way" || number % 2 === 0 ? [anna, ben] : [ben, anna];
     await decrypt(from, to, await encrypt(from, to, plaintext));
   }
-  return Number(process.hrtime.bigint() - started) / messages / 1000;
 }
 
 await meet();
 for await (const line of createInterface({ input: process.stdin })) {
   const [pattern, messages] = line.split(" ");
-  console.log(await carry(pattern, Number(messages)));
+  await carry(pattern, Number(messages));
+  console.log("done");
 }
