@@ -27,7 +27,7 @@ test: test-setup ## run all tests, those on the private Tor network included
 
 test-setup: $(VENV)/.stamp-test ## bring in what the tests need, and stop there
 	@$(NEEDS) tor mandoc shellcheck systemd-analyze strace unshare zsh fish tmux nginx haproxy caddy promtool obfs4proxy \
-		snowflake-client dpkg-buildpackage dh dh_apparmor system-pip lintian apparmor_parser
+		snowflake-client faketime dpkg-buildpackage dh dh_apparmor system-pip lintian apparmor_parser
 
 lint: $(VENV)/.stamp-test ## check style, types, shell scripts and man pages
 	@$(NEEDS) mandoc shellcheck

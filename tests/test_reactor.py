@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+
+from tests.tor.kit import SetClock
 
 PROGRAM = """
 import threading, time
@@ -65,4 +68,35 @@ assert failed, "the failure was not logged"
 
 def test_events_timers_failures_and_the_end_are_as_in_twisted():
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+SET_BACK = """
+import os, time
+from whisperd.reactor import install
+install()
+from twisted.internet import reactor
+
+began, steady = time.time(), reactor.seconds()
+assert abs(steady - began) < 5
+
+def set_back():
+    with open(os.environ["FAKETIME_TIMESTAMP_FILE"], "w") as file:
+        file.write("-1d")
+
+def over():
+    assert time.time() < began - 80_000, "the clock was not set"
+    assert 0 < reactor.seconds() - steady < 20
+    reactor.stop()
+
+reactor.callLater(0.1, set_back)
+reactor.callLater(0.3, over)
+reactor.run()
+"""
+
+
+def test_what_was_planned_happens_in_time_although_the_clock_is_set_back_by_a_day(tmp_path):
+    environment = {**os.environ, **SetClock(tmp_path / "offset").environment}
+    done = subprocess.run([sys.executable, "-c", SET_BACK], capture_output=True, text=True, timeout=60, check=False,
+                          env=environment)
     assert done.returncode == 0, done.stderr

@@ -7,6 +7,7 @@ listeners, tor, the peer role. Order of stop: the reverse, so that conversations
 from __future__ import annotations
 
 import os
+import time
 from functools import cached_property
 from typing import Any
 
@@ -165,7 +166,7 @@ class Daemon:
         return PeerService(settings, registry=self.registry, reactor=self._reactor, dialer=self._dialer,
                            own_relay=self._own_relay, emit=self.bus.emit, new_identity=MemoryIdentity,
                            store=self.vault.store if self.vault is not None else MemoryStore(),
-                           onions=self.tor.direct if self.tor is not None else None)
+                           onions=self.tor.direct if self.tor is not None else None, wall=time.time)
 
     @cached_property
     def _dialer(self) -> Any:

@@ -2,6 +2,9 @@
 
 Nothing here logs with a context, so none is set up for each event; and Twisted's timers are only gone through when one
 is due or something was planned. Together these are a fifth of what a short message costs the relay.
+
+Twisted's timers go by the clock that administrators and NTP set: set back by a day, nothing that was planned happens
+for a day. Here they go by one that nobody sets.
 """
 
 from __future__ import annotations
@@ -37,9 +40,18 @@ class Alarm:
         self._libc.timerfd_settime(self.number, 0, (ctypes.c_long * 4)(0, 0, whole, part), None)
 
 
+def steady(begun: float = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)) -> float:
+    """Return unix seconds as the clock had them when this process began, grown by what has passed since.
+
+    It goes on while the machine sleeps, and does not follow a clock that is set later.
+    """
+    return begun + time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class QuietReactor(EPollReactor):
     """Twisted's epoll reactor; an exception of a connection ends that connection, as it does there."""
 
+    seconds = staticmethod(steady)
     _planned = False  # since the last wait: Twisted's own loop has to go round
 
     def __init__(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -19,10 +20,11 @@ from twisted.internet import reactor as _reactor
 from twisted.internet.task import deferLater
 
 from tests.integration.peers import Person, Relay
-from tests.tor.kit import CALLER, Events, OwnTor
+from tests.tor.kit import CALLER, Events, OwnTor, SetClock
 from tests.tor.proxy import PASS, ControlProxy
 from whisperd.config import load
 from whisperd.errors import DialFailed, TorControlUnreachable
+from whisperd.tor.clocks import Clocks
 from whisperd.tor.connect import attach
 from whisperd.tor.dial import Dialer
 from whisperd.tor.service import TorService
@@ -46,18 +48,22 @@ async def until(holds: Callable[[], bool], what: str, within: float = PATIENCE) 
 class Stage:
     """The tor of the relay (``tor``, attached to through ``proxy``), the relay, its TorService, and two people."""
 
-    def __init__(self, folder: Path, testnet: Testnet) -> None:
+    def __init__(self, folder: Path, testnet: Testnet, clock: SetClock | None = None) -> None:
         self.testnet = testnet
+        self.clock = clock
         self.published = 0.0
         self.relay = Relay()
         control = folder / "control"
         self.tor = OwnTor(reactor, folder / "tor", [*testnet.network_file.read_text().splitlines(),
                                                     f"ControlPort unix:{control}", "CookieAuthentication 1",
-                                                    f"SocksPort unix:{folder}/socks ExtendedErrors"])
+                                                    f"SocksPort unix:{folder}/socks ExtendedErrors"],
+                          clock.environment if clock else None)
         self.proxy = ControlProxy(reactor, folder / "proxy", control)
         self.events = Events(reactor)
         values = {"tor.mode": "attach", "tor.control": self.proxy.place, "onion.probe_interval": 0}
-        self.service = TorService(load(None, values), reactor=reactor, dialer=Dialer(reactor), emit=self.events.emit)
+        clocks = Clocks(lambda: time.time() + clock.offset) if clock else None
+        self.service = TorService(load(None, values), reactor=reactor, dialer=Dialer(reactor), emit=self.events.emit,
+                                  clocks=clocks)
         self._dialer = Dialer(reactor)
         self._dialer.socks = testnet.clients[1].socks
         self._people: list[tuple[Person, str]] = []
@@ -148,9 +154,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(folder: Path, testnet: Testnet) -> AsyncIterator[Stage]:
-    """A stage on which everything has begun."""
-    made = Stage(folder, testnet)
+async def stage(folder: Path, testnet: Testnet, clock: SetClock | None = None) -> AsyncIterator[Stage]:
+    """A stage on which everything has begun; ``clock`` is that of the relay's tor and of the daemon beside it."""
+    made = Stage(folder, testnet, clock)
     try:
         await made.begin()
         yield made
@@ -271,6 +277,17 @@ def cut_at_verb(way: str, verb: str, ask: Callable[[TorService], Awaitable[objec
             await ask(scene.service)
         await lost
         assert cuts
+
+    return strike
+
+
+def clock_jumps(seconds: int) -> Strike:
+    """The clock of the relay's machine is set so far from the right time."""
+
+    async def strike(scene: Stage) -> None:
+        assert scene.clock
+        scene.clock.jump(seconds)
+        await deferLater(reactor, 3.0)
 
     return strike
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 import pytest_twisted
+from twisted.internet.protocol import Factory
 
 from tests.integration import faults
 from tests.integration.faults import Stage, Strike, recover, set_to, until
+from tests.tor.kit import Echo, Events, SetClock
 from tests.tor.proxy import CUT_AFTER, CUT_BEFORE
 from whisperd import logs
-from whisperd.tor import backoff, pulse
+from whisperd.config import load
+from whisperd.tor import backoff, probe, pulse
+from whisperd.tor.clocks import Clocks
 from whisperd.tor.credential import new_credential
+from whisperd.tor.dial import Dialer
 from whisperd.tor.onionkey import new_key
 from whisperd.tor.service import TorService
 from whisperd.tor.testnet import Testnet
@@ -73,6 +79,34 @@ async def test_a_tor_that_hangs_is_noticed_and_taken_up_again_when_it_goes_on(sc
 async def test_a_tor_that_refuses_several_times(scene: Stage) -> None:
     with set_to((backoff, "LONGEST", 1.0)):
         await check(scene, faults.tor_refusing(5))
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_clock_that_is_set_back_and_right_again_and_ahead(testnet: Testnet, tmp_path: Path) -> None:
+    async with faults.stage(tmp_path, testnet, SetClock(tmp_path / "offset")) as scene:
+        for hours in (-2, 0, 3):
+            await check(scene, faults.clock_jumps(3600 * hours))
+
+
+@pytest_twisted.ensureDeferred
+async def test_after_the_clock_was_set_the_own_onion_is_dialled_soon(testnet: Testnet, tmp_path: Path) -> None:
+    clock, events, dialer = [0.0], Events(faults.reactor), Dialer(faults.reactor)
+    values = {"tor.mode": "attach", "tor.control": testnet.clients[0].control}
+    service = TorService(load(None, values), reactor=faults.reactor, dialer=dialer, emit=events.emit,
+                         clocks=Clocks(lambda: clock[0], lambda: 0.0))
+    port = faults.reactor.listenTCP(0, Factory.forProtocol(Echo), interface="127.0.0.1")
+    with set_to((pulse, "INTERVAL", 0.2), (probe, "SETTLE", 0.1)):
+        try:
+            reached = events.next("onion-probe", timeout=60, state="reached")
+            service.publish(port.getHost().port)
+            service.startService()
+            await reached
+            reached = events.next("onion-probe", timeout=60, state="reached")
+            clock[0] += 3600
+            await reached
+        finally:
+            await service.stop()
+            await port.stopListening()
 
 
 @pytest_twisted.ensureDeferred

@@ -79,7 +79,8 @@ class Events:
 class OwnTor:
     """A tor with a torrc of the test's own, whose process can be killed and started again."""
 
-    def __init__(self, reactor: Any, folder: Path, lines: list[str]) -> None:
+    def __init__(self, reactor: Any, folder: Path, lines: list[str], environment: dict[str, str] | None = None) -> None:
+        self._environment = environment or {}
         folder.mkdir(mode=0o700, exist_ok=True)
         self._reactor = reactor
         self._text = "\n".join([f"DataDirectory {folder / 'data'}", "Log notice stdout", *lines]) + "\n"
@@ -90,7 +91,8 @@ class OwnTor:
         self._process = TorProcess(self._text)
         tor = shutil.which("tor")
         assert tor, "these tests need tor"
-        self._reactor.spawnProcess(self._process, tor, [tor, "-f", "-", "--defaults-torrc", "/dev/null"], {})
+        self._reactor.spawnProcess(self._process, tor, [tor, "-f", "-", "--defaults-torrc", "/dev/null"],
+                                   self._environment)
         await self._process.opened.addTimeout(30, self._reactor)
         return self
 
@@ -119,3 +121,20 @@ async def reach(dialer: Any, address: str, reactor: Any, *, isolation: str = "")
         except DialFailed:
             await deferLater(reactor, 1.0)
     return await dialer.connect(address, 80, CALLER, isolation=isolation)
+
+
+class SetClock:
+    """A clock for one process (``environment``), which libfaketime lets a test set."""
+
+    def __init__(self, file: Path) -> None:
+        found = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+        assert found, "these tests need libfaketime: 'make test-setup' brings it"
+        self._file = file
+        self.jump(0)
+        self.environment = {"LD_PRELOAD": str(found), "FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_NO_CACHE": "1",
+                            "DONT_FAKE_MONOTONIC": "1", "FAKETIME_FORCE_MONOTONIC_FIX": "0"}
+
+    def jump(self, seconds: int) -> None:
+        """Set it so many seconds from the right time."""
+        self.offset = seconds
+        self._file.write_text(f"{seconds:+d}")

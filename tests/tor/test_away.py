@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from whisperd.config import load
 from whisperd.tor import backoff
+from whisperd.tor.clocks import HARMLESS, Clocks
 from whisperd.tor.dial import Dialer
 from whisperd.tor.service import TorService
 
@@ -62,3 +63,42 @@ def test_two_daemons_that_lost_the_same_tor_do_not_come_back_in_step() -> None:
 @pytest.mark.parametrize("random", [bytes, lambda size: b"\xff" * size])
 def test_a_pause_is_never_longer_than_a_minute_whatever_the_count(random: Any) -> None:
     assert all(0 < backoff.pause(attempt, random) <= backoff.LONGEST for attempt in (1, 2, 17, 1000, 10**9))
+
+
+class Time:
+    """Two clocks that a test moves."""
+
+    def __init__(self) -> None:
+        self.wall, self.steady = 1_800_000_000.0, 0.0
+        self.clocks = Clocks(lambda: self.wall, lambda: self.steady)
+
+    def passes(self, seconds: float) -> None:
+        self.wall += seconds
+        self.steady += seconds
+
+
+def test_time_that_passes_is_no_jump_and_neither_is_a_correction() -> None:
+    time = Time()
+    for correction in (0, 0.5, -30, 30, HARMLESS / 2):
+        time.passes(HOUR)
+        time.wall += correction
+        assert not time.clocks.jumped()
+
+
+@pytest.mark.parametrize("jump", [HARMLESS + 1, -HARMLESS - 1, 12 * HOUR, -365 * 24 * HOUR])
+def test_a_clock_that_was_set_is_noticed_once(jump: float) -> None:
+    time = Time()
+    time.passes(30)
+    time.wall += jump
+    assert time.clocks.jumped()
+    time.passes(30)
+    assert not time.clocks.jumped()
+
+
+def test_a_correction_that_comes_in_small_steps_is_noticed_when_it_is_large_enough() -> None:
+    time = Time()
+    found = []
+    for _ in range(5):
+        time.wall -= HARMLESS / 2
+        found.append(time.clocks.jumped())
+    assert found == [False, False, True, False, False]

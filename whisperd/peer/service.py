@@ -54,10 +54,12 @@ class PeerService:
     def __init__(self, settings: Any, *, registry: Plugins, reactor: Any, dialer: Any,
                  own_relay: Callable[[], tuple[str, int] | None], emit: Callable[..., None],
                  new_identity: Callable[[Sequence[str], Random], Any], store: Any,
-                 random: Random = os.urandom, onions: Any = None) -> None:
+                 random: Random = os.urandom, onions: Any = None,
+                 wall: Callable[[], float] | None = None) -> None:
         self._settings = settings
         self._registry = registry
         self._reactor = reactor
+        self._wall = wall or reactor.seconds
         self._dialer = dialer
         self._own_relay = own_relay
         self._emit = emit
@@ -101,7 +103,7 @@ class PeerService:
         check_floor(self._registry, level)
         self._check_room_for_one_more()
         first, *others = (host.named for host in hosts)
-        made = Invite(first, level, int(self._reactor.seconds()) + seconds, self._random(invites.SECRET_SIZE),
+        made = Invite(first, level, int(self._wall()) + seconds, self._random(invites.SECRET_SIZE),
                       tuple(others))
         name = self._open(made, hosts, InviteKeys.derive(made.secret), floor=level, inviter=True, access=access)
         return {"chat": name, "link": made.link(), "expires_at": made.expires}
@@ -120,7 +122,7 @@ class PeerService:
         if code:
             return self._join_by_code(spoken.parse(code), choose(relay, self._settings.relay, self._own_relay())[0],
                                       access)
-        now = self._reactor.seconds()
+        now = self._wall()
         made = invites.parse(link, now)
         keys = InviteKeys.derive(made.secret)
         self._used.check(keys.room, now)
@@ -220,7 +222,7 @@ class PeerService:
             return self._relays.link(host, InviteKeys.of_nameplate(code.nameplate).room, access, claimed=done)
 
         code, claim = await claimed(self._random, self._reactor, make_link)
-        expires = int(self._reactor.seconds()) + seconds
+        expires = int(self._wall()) + seconds
         try:
             self._check_room_for_one_more()
             terms = self._code_terms(code, floor)
@@ -241,7 +243,7 @@ class PeerService:
         self._check_room_for_one_more()
         link = self._relays.links([host], terms.keys.room, access, kinds=self._settings.links, inviter=False)
         name = self._begin(terms, link, inviter=False, label=label,
-                           expires=int(self._reactor.seconds()) + self._settings.invite_expiry)
+                           expires=int(self._wall()) + self._settings.invite_expiry)
         return {"chat": name, "state": self._chats[name].conversation.state}
 
     def _code_terms(self, code: SpokenCode, floor: int) -> Terms:

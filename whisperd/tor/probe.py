@@ -81,7 +81,13 @@ class Probe:
             self._timer = self._reactor.callLater(seconds, self._begin)
 
     def _begin(self) -> None:
-        ensureDeferred(self._probe()).addErrback(_report)
+        ensureDeferred(self._probe()).addErrback(self._failed)
+
+    def _failed(self, failure: Failure) -> None:
+        """Probe on: what nobody expected once may not end it for good."""
+        if failure.value is not None:
+            logs.unexpected(failure.value)
+        self._in(self._interval)
 
     async def _probe(self) -> None:
         if await self._reaches():
@@ -114,8 +120,3 @@ class Probe:
         factory.noisy = False
         reached = await self._dialer.connect(address, self._port, factory, isolation=isolation, timeout=timeout)
         reached.transport.abortConnection()
-
-
-def _report(failure: Failure) -> None:
-    if failure.value is not None:
-        logs.unexpected(failure.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import defer
@@ -13,8 +14,9 @@ INTERVAL = 30.0
 TIMEOUT = 30.0
 
 
-async def until_gone(control: ControlConnection, *, reactor: Any) -> None:
-    """Return when the connection has ended; ask for a sign of life every INTERVAL until then.
+async def until_gone(control: ControlConnection, *, reactor: Any, alive: Callable[[], object] = lambda: None) -> None:
+    """Return when the connection has ended; ask for a sign of life every INTERVAL until then, and call ``alive`` when
+    it comes.
 
     Raises TorControlUnreachable, with the connection closed, when tor does not answer within TIMEOUT.
     """
@@ -23,3 +25,4 @@ async def until_gone(control: ControlConnection, *, reactor: Any) -> None:
             await control.when_lost().addTimeout(INTERVAL, reactor)
         except defer.TimeoutError:
             await control.request("GETINFO version", TIMEOUT)
+            alive()

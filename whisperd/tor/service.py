@@ -26,6 +26,7 @@ from whisperd.tor.addonion import AddOnion
 from whisperd.tor.addresses import Addresses
 from whisperd.tor.backoff import pause
 from whisperd.tor.bootstrap import Phase, phase_of
+from whisperd.tor.clocks import Clocks
 from whisperd.tor.connect import attach, socks_place
 from whisperd.tor.control import ControlConnection
 from whisperd.tor.dial import Dialer
@@ -46,7 +47,8 @@ class TorService(Service):
     """
 
     def __init__(self, config: Config, *, reactor: Any, dialer: Dialer, emit: Callable[..., object],
-                 random: Callable[[int], bytes] = os.urandom) -> None:
+                 random: Callable[[int], bytes] = os.urandom, clocks: Clocks | None = None) -> None:
+        self._clocks = clocks or Clocks()
         self._config = config
         self._reactor = reactor
         self._dialer = dialer
@@ -221,7 +223,7 @@ class TorService(Service):
             socks = socks or await socks_place(control)
             await self._keyring.give(control)
             await self._watch(control, socks)
-            await until_gone(control, reactor=self._reactor)
+            await until_gone(control, reactor=self._reactor, alive=self._look_at_clocks)
             raise TorControlUnreachable("tor closed the control connection",
                                         remedy="Start tor again; whisperd comes back by itself.")
         finally:
@@ -249,6 +251,10 @@ class TorService(Service):
         self._enter("up", phase)
         self._addresses.tor_up(control, AddOnion())
         self.direct.tor_up(control)
+
+    def _look_at_clocks(self) -> None:
+        if self._clocks.jumped() and self._config.onion.probe_interval:
+            self._probe.published()
 
     def _uploaded(self) -> None:
         if self._config.onion.probe_interval:

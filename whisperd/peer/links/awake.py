@@ -1,7 +1,6 @@
 """Notices that the machine has slept: more time has passed than was waited for.
 
-The reactor's clock is that of the wall, which goes on while a machine sleeps; what it waits by stands still meanwhile.
-So the next look comes at most INTERVAL seconds after the machine woke up.
+The reactor's clock goes on while a machine sleeps; what it waits by stands still meanwhile. So the next look comes at most INTERVAL seconds after the machine woke up.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ LATE = 20.0
 
 
 class Awake:
-    """Calls ``woke`` when the machine did, or when its clock was set."""
+    """Calls ``woke`` when the machine did."""
 
     def __init__(self, reactor: Any, woke: Callable[[], None]) -> None:
         self._reactor = reactor
