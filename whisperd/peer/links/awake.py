@@ -1,6 +1,7 @@
 """Notices that the machine has slept: more time has passed than was waited for.
 
-The reactor's clock goes on while a machine sleeps; what it waits by stands still meanwhile. So the next look comes at most INTERVAL seconds after the machine woke up.
+The reactor's clock goes on while a machine sleeps; what it waits by stands still meanwhile. So the
+next look comes at most INTERVAL seconds after the machine woke up.
 """
 
 from __future__ import annotations
