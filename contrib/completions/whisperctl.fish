@@ -34,7 +34,7 @@ complete -c whisperctl -n '__whisperctl_at ""' -a tor -d 'The tor that this daem
 complete -c whisperctl -n '__whisperctl_at ""' -a chat -d 'Invite, join, talk, send files, verify, end.'
 complete -c whisperctl -n '__whisperctl_at ""' -a relay -d 'Limits, and the end of a relay that is in use.'
 complete -c whisperctl -n '__whisperctl_at ""' -a access -d 'Codes for those who may use the relay.'
-complete -c whisperctl -n '__whisperctl_at ""' -a metrics -d 'Print what the relay counts, as Prometheus reads it.'
+complete -c whisperctl -n '__whisperctl_at ""' -a metrics -d 'Print what the daemon counts, as Prometheus reads it.'
 complete -c whisperctl -n '__whisperctl_at ""' -a reload -d 'Read the configuration again, and put into force what needs no restart.'
 complete -c whisperctl -n '__whisperctl_at ""' -a log -d 'What the daemon logs.'
 complete -c whisperctl -n '__whisperctl_at ""' -a config -d 'The configuration in force, and the one in the file.'

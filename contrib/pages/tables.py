@@ -18,9 +18,10 @@ from whisperd.control import events
 from whisperd.control.commands import COMMANDS, METHODS, Command, Param
 from whisperd.errors import WhisperdError, catalogue
 from whisperd.logs import EVENTS
+from whisperd.metrics import METRICS as DAEMON_METRICS
 from whisperd.plugin.conformance import KEX_CHECKS, NEGOTIATION_CHECKS, RATCHET_CHECKS
 from whisperd.plugin.conformance.report import Checks
-from whisperd.relay.metrics import METRICS
+from whisperd.relay.metrics import METRICS as RELAY_METRICS
 from whisperd.wire.codes import ERRORS
 from whisperd.wire.toroptions import OPTIONS
 
@@ -239,7 +240,7 @@ def metrics() -> Lines:
     """Return every metric of the relay."""
     return tagged((f"Ic {name}", prose(f"{metric.help} {metric.kind.capitalize()}"
                                        + (f"; labels: {', '.join(metric.labels)}." if metric.labels else ".")))
-                  for name, metric in METRICS.items())
+                  for name, metric in (DAEMON_METRICS | RELAY_METRICS).items())
 
 
 #: What may stand behind ``.\" BEGIN``.

@@ -12,8 +12,9 @@ from whisperd.cli.health import CONDITIONS, WORDS
 from whisperd.cli.status import CHECK_SECONDS
 from whisperd.control.commands import COMMANDS, Command, Param
 from whisperd.errors import catalogue
+from whisperd.metrics import METRICS as DAEMON_METRICS
 from whisperd.peer.links.relay import REASONS
-from whisperd.relay.metrics import METRICS
+from whisperd.relay.metrics import METRICS as RELAY_METRICS
 
 PAGE = "whisperctl.1"
 
@@ -75,8 +76,8 @@ def test_an_error_has_its_summary_and_remedy(code):
 
 
 def test_the_page_has_every_metric_with_its_help():
-    assert pages.items(PAGE, "METRICS") == list(METRICS)
-    for name, metric in METRICS.items():
+    assert pages.items(PAGE, "METRICS") == list(DAEMON_METRICS | RELAY_METRICS)
+    for name, metric in (DAEMON_METRICS | RELAY_METRICS).items():
         labels = f"; labels: {', '.join(metric.labels)}" if metric.labels else ""
         assert f"{name} {metric.help} {metric.kind.capitalize()}{labels}." in pages.text(PAGE)
 

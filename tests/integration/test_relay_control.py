@@ -16,7 +16,8 @@ from tests.integration.test_daemon import Process, start
 from tests.relay.kit import ANNA, BEN, CARL, ROOM
 from whisperd.control.client import Client
 from whisperd.errors import AccessUnknown, ConfigError, RoleDisabled
-from whisperd.relay.metrics import METRICS
+from whisperd.metrics import METRICS as DAEMON_METRICS
+from whisperd.relay.metrics import METRICS as RELAY_METRICS
 from whisperd.tor.testnet.ports import free_ports
 
 __all__ = ["start"]
@@ -163,8 +164,9 @@ def test_the_metrics_are_what_prometheus_reads_and_name_no_client(operated):
     assert samples['whisperd_relay_refused_total{code="bad-frame"}'] == 1
     assert samples['whisperd_relay_refused_total{code="replaced"}'] == 1
     assert samples['whisperd_relay_rooms{state="waiting"}'] == 1
+    assert samples["whisperd_uptime_seconds"] >= 0 and samples["whisperd_onion_up"] == 0
     assert samples['whisperd_relay_limit_used{limit="rooms",scope="total"}'] == 1
-    for name, metric in METRICS.items():
+    for name, metric in (DAEMON_METRICS | RELAY_METRICS).items():
         assert f"# HELP {name} {metric.help}\n# TYPE {name} {metric.kind}\n" in text
         assert metric.kind == ("counter" if name.endswith("_total") else "gauge")
     assert "127.0.0.1" not in text
@@ -174,7 +176,9 @@ def test_a_daemon_without_a_relay_says_so(start, tmp_path):
     daemon = start('[relay]\nenabled = false\n[tor]\nmode = "off"\n')
     daemon.serving()
     with Client(str(daemon.socket)) as client:
-        for method in ("relay.limits", "relay.drain", "access.list", "metrics"):
+        for method in ("relay.limits", "relay.drain", "access.list"):
             with pytest.raises(RoleDisabled):
                 client.call(method)
         assert client.call("reload") == {"changed": [], "restart": []}
+        text = client.call("metrics")["text"]
+        assert "whisperd_tor_up 0\n" in text and "whisperd_relay" not in text

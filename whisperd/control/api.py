@@ -14,6 +14,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.python.failure import Failure
 
 from whisperd import __version__
+from whisperd import metrics as measured
 from whisperd.config import Config
 from whisperd.confine import Confinement
 from whisperd.control.settings import Settings
@@ -196,8 +197,8 @@ class Api:
         return {"id": id, "revoked": True}
 
     async def metrics(self) -> Row:
-        """What the relay counts, as one text."""
-        return {"text": self._relay_role().metrics()}
+        """What the daemon counts, as one text."""
+        return {"text": measured.text(await self.status()) + (self._relay.metrics() if self._relay else "")}
 
     async def reload(self) -> Row:
         """The configuration is read again; what is in force now, and what waits for the next start."""

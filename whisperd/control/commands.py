@@ -242,7 +242,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("access.revoke", "access revoke", "Make an access code worth nothing.", (
         Param("id", "string", "Id of the code, as 'access list' shows it.", required=True, metavar="ID"),
     ), right=ADMIN),
-    Command("metrics", "metrics", "Print what the relay counts, as Prometheus reads it.", right=READ, reads_only=True),
+    Command("metrics", "metrics", "Print what the daemon counts, as Prometheus reads it.", right=READ, reads_only=True),
     Command("reload", "reload", "Read the configuration again, and put into force what needs no restart.", right=ADMIN),
     Command("log.follow", "log follow", "Print the last lines of the daemon's log, then each as it is written.", (
         Param("level", "string", "Least severity that is shown; nothing below log.level is.", option="--level",

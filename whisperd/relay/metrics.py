@@ -1,26 +1,11 @@
-"""What a relay counts, as text that Prometheus reads: counters and gauges only, and nothing of any one client.
-
-[Prometheus, text-based exposition format 0.0.4; whisperctl(1), METRICS]
-"""
+"""What a relay counts, for ``whisperd.metrics``: nothing of any one client. [whisperctl(1), METRICS]"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-Labels = tuple[tuple[str, str], ...]
-Samples = list[tuple[Labels, float]]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One row of the table: "counter" or "gauge", and what it counts."""
-
-    kind: str
-    help: str
-    labels: tuple[str, ...] = ()
-
+from whisperd.metrics import Metric, Samples, exposition
 
 METRICS: dict[str, Metric] = {
     "whisperd_relay_connections": Metric("gauge", "WebSockets that are open."),
@@ -57,13 +42,4 @@ def text(status: Mapping[str, Any], limits: list[dict[str, Any]], counted: Mappi
         "limit_slowed_total": [(labels, row["slowed"]) for labels, row in rows if row["limit"].endswith("_rate")],
         "tls_handshakes_total": [((("group", group),), number) for group, number in sorted(groups.items())],
     }
-    return "\n".join(line for name, metric in METRICS.items()
-                     for line in _lines(name, metric, samples[name.removeprefix("whisperd_relay_")])) + "\n"
-
-
-def _lines(name: str, metric: Metric, samples: Samples) -> Iterator[str]:
-    yield f"# HELP {name} {metric.help}"
-    yield f"# TYPE {name} {metric.kind}"
-    for labels, value in samples:
-        inner = ",".join(f'{label}="{word}"' for label, word in labels)
-        yield f"{name}{{{inner}}} {value}" if inner else f"{name} {value}"
+    return exposition(METRICS, {f"whisperd_relay_{name}": values for name, values in samples.items()})
