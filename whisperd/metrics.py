@@ -1,4 +1,4 @@
-"""Metrics as text that Prometheus reads: counters and gauges only, no label that names anybody; and those of the daemon.
+"""Metrics as text that Prometheus reads: counters and gauges only, no label that names anybody; and the daemon's own.
 
 [Prometheus, text-based exposition format 0.0.4; whisperctl(1), METRICS]
 """
