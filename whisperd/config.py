@@ -204,6 +204,8 @@ KEYS: tuple[Key, ...] = (
         "accepted."),
     Key("peer.max_file", 4_294_967_296, "Largest file that is sent or accepted, in bytes.", 1, 9_007_199_254_740_991),
     Key("peer.max_files", 16, "Most files of one conversation and direction that are offered or under way.", 1, 64),
+    Key("peer.require_verify", False, "Send no message and no file, and accept no file, before the words of the "
+        "conversation were compared: 'whisperctl chat verify'."),
     Key("peer.plugins", (), "Ids of plug-ins from other distributions that may be loaded."),
     Key("store.kind", "memory", "Where the peer role keeps what it has to remember: in 'memory', gone with the daemon, "
         "or in a 'sealed' file, opened by a passphrase, with which conversations go on after a restart.",

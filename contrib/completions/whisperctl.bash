@@ -10,7 +10,7 @@ _whisperctl() {
         case $word in
             --access|--after|--code|--config|--every|--expires|--floor|--hours|--level|--lines|--name|--overlap|--relay|--socket|--uses|--wait) skip=$word ;;
             -*) ;;
-            *) case $verb in ""|"onion"|"onion client"|"tor"|"tor credential"|"chat"|"relay"|"access"|"log"|"config"|"plugins"|"store") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
+            *) case $verb in ""|"onion"|"onion client"|"tor"|"tor credential"|"chat"|"contact"|"relay"|"access"|"log"|"config"|"plugins"|"store") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
         esac
     done
     case $previous in
@@ -20,12 +20,13 @@ _whisperctl() {
         --access|--after|--code|--config|--every|--expires|--hours|--lines|--name|--overlap|--relay|--uses|--wait) COMPREPLY=(); return ;;
     esac
     case $verb in
-        "") words="status address onion tor chat relay access metrics reload log config plugins doctor store stop --socket --json --help --version" ;;
+        "") words="status address onion tor chat contact relay access metrics reload log config plugins doctor store stop --socket --json --help --version" ;;
         "onion") words="republish rotate retire client --socket --json --help" ;;
         "onion client") words="add list remove --socket --json --help" ;;
         "tor") words="newnym credential --socket --json --help" ;;
         "tor credential") words="add list remove --socket --json --help" ;;
-        "chat") words="invite join list send watch open send-file accept refuse cancel files verify end history --socket --json --help" ;;
+        "chat") words="invite join list send watch open send-file accept refuse cancel files verify call end history --socket --json --help" ;;
+        "contact") words="save list remove rename listen block unblock --socket --json --help" ;;
         "relay") words="limits drain resume --socket --json --help" ;;
         "access") words="issue list revoke --socket --json --help" ;;
         "log") words="follow --socket --json --help" ;;
@@ -55,9 +56,17 @@ _whisperctl() {
         "chat refuse") words="--socket --json --help" ;;
         "chat cancel") words="--socket --json --help" ;;
         "chat files") words="--socket --json --help" ;;
-        "chat verify") words="--yes --socket --json --help" ;;
+        "chat verify") words="--yes --require --socket --json --help" ;;
+        "chat call") words="--wait --socket --json --help" ;;
         "chat end") words="--socket --json --help" ;;
         "chat history") words="--after --socket --json --help" ;;
+        "contact save") words="--socket --json --help" ;;
+        "contact list") words="--socket --json --help" ;;
+        "contact remove") words="--socket --json --help" ;;
+        "contact rename") words="--socket --json --help" ;;
+        "contact listen") words="--off --socket --json --help" ;;
+        "contact block") words="--socket --json --help" ;;
+        "contact unblock") words="--socket --json --help" ;;
         "relay limits") words="--socket --json --help" ;;
         "relay drain") words="--stop --wait --socket --json --help" ;;
         "relay resume") words="--socket --json --help" ;;
@@ -81,7 +90,7 @@ _whisperctl() {
         "store wipe") words="--yes --socket --json --help" ;;
         "stop") words="--wait --socket --json --help" ;;
     esac
-    case $verb in "chat send"|"chat watch"|"chat open"|"chat send-file"|"chat accept"|"chat refuse"|"chat cancel"|"chat files"|"chat verify"|"chat end"|"chat history")
+    case $verb in "chat send"|"chat watch"|"chat open"|"chat send-file"|"chat accept"|"chat refuse"|"chat cancel"|"chat files"|"chat verify"|"chat end"|"chat history"|"contact save")
         if ((place == 0)) && [[ $current != -* ]]; then
             words=$(whisperctl "${socket[@]}" --json chat list 2> /dev/null | grep -o '"chat": "[^"]*"' | cut -d '"' -f 4)
         fi ;;

@@ -311,7 +311,7 @@ async def test_list_history_and_end(serving: Serving, ctl: Ctl) -> None:
     serving.api.say(chat, "out", "good", "delivered")
     listed, history, later = await gatherResults([
         ctl("chat", "list"), ctl("chat", "history"), ctl("chat", "history", "--after", "1", "--json")])
-    assert listed.stdout.splitlines()[1].split()[:4] == ["c1", "connected", "relay", "enhanced"]
+    assert listed.stdout.splitlines()[1].split()[:5] == ["c1", "-", "connected", "relay", "enhanced"]
     assert history.stdout == "c1 < #1 evil ]0;titletext\nc1 > #2 good (delivered)\n"
     assert json.loads(later.stdout) == {"event": "chat-message", "chat": chat, "id": 2, "direction": "out",
                                         "text": "good", "state": "delivered"}

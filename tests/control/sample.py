@@ -13,6 +13,7 @@ from whisperd.errors import (
     AccessUnknown,
     ChatEnded,
     ChatUnknown,
+    ContactUnknown,
     FileUnknown,
     InviteExpired,
     OnionNotPublished,
@@ -40,6 +41,7 @@ class SampleApi:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.store = "open"
         self.chats: dict[str, dict[str, Any]] = {}
+        self.contacts: dict[str, dict[str, Any]] = {}
         self.said: dict[str, list[dict[str, Any]]] = {}
         self.files: list[dict[str, Any]] = []
         self.contents: list[bytes] = []
@@ -131,7 +133,47 @@ class SampleApi:
         self.calls.append(("chat.history", {"after": after}))
         return [row for row in self.said[chat] if row["id"] > after]
 
-    async def chat_verify(self, chat: str, confirm: bool) -> dict[str, Any]:
+    async def chat_call(self, name: str) -> dict[str, Any]:
+        if name not in self.contacts:
+            raise ContactUnknown
+        chat = self.add("joiner", "handshake")
+        self.chats[chat]["contact"] = name
+        self.reactor.callLater(0, self._after_join, chat, LINK)
+        return {"chat": chat, "state": "handshake"}
+
+    async def contact_save(self, chat: str, name: str) -> dict[str, Any]:
+        self._known(chat)["contact"] = name
+        self.contacts[name] = {"contact": name, "relay": ADDRESS, "level": "enhanced", "verified": True,
+                               "listens": False, "state": "connected", "chat": chat}
+        state = "offered" if name == "shy" else "saved"
+        self.bus.emit("contact-state", contact=name, state=state, chat=chat)
+        return {"contact": name, "chat": chat, "state": state}
+
+    async def contact_list(self) -> list[dict[str, Any]]:
+        return list(self.contacts.values())
+
+    async def contact_remove(self, name: str) -> dict[str, Any]:
+        self.contacts.pop(name)
+        return {"contact": name, "removed": True}
+
+    async def contact_rename(self, name: str, new: str) -> dict[str, Any]:
+        self.contacts[new] = self.contacts.pop(name) | {"contact": new}
+        return {"contact": new}
+
+    async def contact_listen(self, name: str, off: bool) -> dict[str, Any]:
+        self.contacts[name]["listens"] = not off
+        return {"contact": name, "listens": not off}
+
+    async def contact_block(self, name: str) -> dict[str, Any]:
+        self.contacts[name] |= {"state": "blocked", "chat": None}
+        return {"contact": name, "blocked": True}
+
+    async def contact_unblock(self, name: str) -> dict[str, Any]:
+        self.contacts[name]["state"] = "saved"
+        return {"contact": name, "blocked": False}
+
+    async def chat_verify(self, chat: str, confirm: bool, require: bool) -> dict[str, Any]:
+        self.calls.append(("chat.verify", {"chat": chat, "confirm": confirm, "require": require}))
         row = self._known(chat)
         row["verified"] = row["verified"] or confirm
         words = ["abandon", "ability", "able", "about", "above", "absent"]

@@ -78,6 +78,16 @@ def of_nameplate(nameplate: int) -> dict[str, bytes]:
     return derived(str(nameplate).encode(), b"whisperd/1 nameplate")
 
 
+def contact_secret(salt: bytes, verification: bytes) -> bytes:
+    """CONTACTS: the secret of two contacts; ``salt`` is both nonces, or the secret before"""
+    return expand(extract(salt, verification), b"whisperd/1 contact", 32)
+
+
+def of_call(secret: bytes, epoch: int) -> dict[str, bytes]:
+    """CALLS: the keys of an epoch"""
+    return derived(expand(extract(b"whisperd/1 call", secret), b"attempt" + struct.pack(">Q", epoch), 32))
+
+
 def open_sealed(frame: bytes, commitment: bytes, key: bytes) -> bytes:
     """HANDSHAKE"""
     assert frame[:17] == b"\x01" + commitment

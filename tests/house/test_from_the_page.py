@@ -105,6 +105,22 @@ def test_spoken_codes(case):
         assert value == unhex(case[name.replace(" ", "_")])
 
 
+def test_contacts_and_calls():
+    case = vectors("contact.json")
+    inviter, joiner = unhex(case["inviter_nonce"]), unhex(case["joiner_nonce"])
+    secret = page.contact_secret(inviter + joiner, unhex(case["verification"]))
+    assert secret == unhex(case["secret"])
+    for call in case["calls"]:
+        for name, value in page.of_call(secret, call["epoch"]).items():
+            assert value == unhex(call[name.replace(" ", "_")])
+    keys = page.of_call(secret, case["ring_epoch"])
+    ring = page.open_sealed(unhex(case["ring"]), keys["commitment"], keys["seal inviter"])
+    assert msgspec.msgpack.decode(ring) == {"t": "ring"}
+    assert msgspec.msgpack.decode(unhex(case["keep"])) == {"t": "keep", "nonce": inviter}
+    assert msgspec.msgpack.decode(unhex(case["withdraw"])) == {"t": "withdraw"}
+    assert page.contact_secret(secret, unhex(case["next_verification"])) == unhex(case["next_secret"])
+
+
 def test_the_handshake_over_a_spoken_code():
     case = vectors("code.json")["handshake"]
     keys = page.of_nameplate(int(case["code"].partition("-")[0]))

@@ -77,14 +77,15 @@ class Person:
     """A peer service and every event that it told."""
 
     def __init__(self, *, loopback: bool = True, socks: str | None = None, own_relay: Any = None, onions: Any = None,
-                 **settings: Any) -> None:
+                 store: Any = None, **settings: Any) -> None:
         self.dialer = CountingDialer(loopback=loopback, socks=socks, changed=self._look)
         self.events: list[tuple[str, dict[str, Any]]] = []
         self._watchers: list[tuple[Callable[[], bool], Deferred[None]]] = []
         values = load(overrides={f"peer.{name}": value for name, value in settings.items()}).peer
         self.service = PeerService(values, registry=Registry.load(values.kex, values.ratchet), reactor=reactor,
                                    dialer=self.dialer, own_relay=lambda: own_relay, emit=self._emit,
-                                   new_identity=MemoryIdentity, store=MemoryStore(), onions=onions)
+                                   new_identity=MemoryIdentity, store=MemoryStore() if store is None else store,
+                                   onions=onions)
 
     def _emit(self, name: str, **fields: Any) -> None:
         self.events.append((name, fields))
@@ -113,6 +114,18 @@ class Person:
     def states(self, chat: str) -> list[tuple[str, str]]:
         return [(fields["state"], fields["reason"]) for name, fields in self.events
                 if name == "chat-state" and fields["chat"] == chat]
+
+    async def until_contact(self, name: str, state: str) -> str:
+        """Wait until a contact comes to this state; return the conversation that the event names."""
+        await self.until(lambda: (name, state) in self.contact_states())
+        return next(fields["chat"] for event, fields in reversed(self.events)
+                    if event == "contact-state" and (fields["contact"], fields["state"]) == (name, state))
+
+    def contact_states(self) -> list[tuple[str, str]]:
+        return [(fields["contact"], fields["state"]) for name, fields in self.events if name == "contact-state"]
+
+    def contact_errors(self) -> list[str]:
+        return [fields["code"] for name, fields in self.events if name == "contact-error"]
 
     def errors(self) -> list[str]:
         return [fields["code"] for name, fields in self.events if name == "chat-error"]

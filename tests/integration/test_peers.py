@@ -62,7 +62,8 @@ async def test_the_list_shows_what_is_in_force(scene):
                    "direct": "unavailable",
                    "level": "quantum-resistant",
                    "suite": {"kex": "pqxdh-25519-mlkem1024-mldsa87", "ratchet": "triple-cascade"},
-                   "verified": False, "queued": 0, "sent": 0, "delivered": 0, "received": 0,
+                   "verified": False, "contact": None, "require_verify": False,
+                   "queued": 0, "sent": 0, "delivered": 0, "received": 0,
                    "created_age": row["created_age"]}
     assert 0 <= row["created_age"] < 60
 

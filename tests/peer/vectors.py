@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.peer.support import ManyPlugins, frames, seeded, terms
+from whisperd.peer.bonds import call_keys, first_secret, next_secret
 from whisperd.peer.channel import Channel
 from whisperd.peer.codes import CodePlugins
 from whisperd.peer.handshake import InviterHandshake, JoinerHandshake, Terms
@@ -18,6 +19,7 @@ from whisperd.wire import envelope, sas
 from whisperd.wire.direct import PING, PONG, At, Key, encode_direct, record
 from whisperd.wire.envelope import ChannelFrame, End, Kind, Stream, Text
 from whisperd.wire.invite import Invite, RelayAddress
+from whisperd.wire.people import Keep, Withdraw, encode_people
 from whisperd.wire.spoken import SpokenCode
 
 FOLDER = Path(__file__).parent.parent / "vectors"
@@ -186,8 +188,25 @@ def direct_links() -> dict[str, Any]:
     }
 
 
+def contact() -> dict[str, Any]:
+    """The secret of two contacts, the keys of its calls, the next secret, a ring, and what is said to agree."""
+    random = seeded("contact vectors")
+    nonces, verification, later = [random(32), random(32)], random(32), random(32)
+    secret = first_secret(*nonces, verification)
+    epochs = (0, 494_713, 2**40)
+    keys = call_keys(secret, epochs[1])
+    return {
+        "inviter_nonce": nonces[0].hex(), "joiner_nonce": nonces[1].hex(), "verification": verification.hex(),
+        "secret": secret.hex(),
+        "keep": encode_people(Keep(nonces[0])).hex(), "withdraw": encode_people(Withdraw()).hex(),
+        "calls": [{"epoch": epoch, **_keys(call_keys(secret, epoch))} for epoch in epochs],
+        "ring": Seal.for_role(keys, inviter=True).close(envelope.encode_message(envelope.Ring()), random).hex(),
+        "ring_epoch": epochs[1], "next_verification": later.hex(), "next_secret": next_secret(secret, later).hex(),
+    }
+
+
 MAKERS = {"invite": invite, "sas": sas_values, "envelope": envelopes, "handshake": handshake, "code": code,
-          "direct": direct_links}
+          "direct": direct_links, "contact": contact}
 
 
 def render(name: str) -> str:

@@ -102,10 +102,21 @@ def chat_open(caller: Caller, chat: str) -> None:
     converse(caller.client, chat, caller.paint)
 
 
-def chat_verify(caller: Caller, chat: str, confirm: bool) -> None:
+def chat_call(caller: Caller, name: str, wait: float) -> None:
+    with caller.client() as client:
+        if wait:
+            client.subscribe()
+        answer = client.call("chat.call", {"name": name})
+        if wait:
+            answer["state"] = _until_connected(client, answer, time.monotonic() + wait)
+    who, chat = render.clean(name), render.clean(answer["chat"])
+    caller.show(answer, [f"{who}: {chat} is {caller.paint.state(answer['state'])}"])
+
+
+def chat_verify(caller: Caller, chat: str, confirm: bool, require: bool) -> None:
     with caller.client() as client:
         chat = named(client, chat)
-        answer = client.call("chat.verify", {"chat": chat, "confirm": confirm})
+        answer = client.call("chat.verify", {"chat": chat, "confirm": confirm, "require": require})
         caller.show(answer, render.verification(answer, caller.paint))
         if caller.person and not answer["verified"]:
             question = "\nCompare them over a way on which you know each other. Are they the same there? [y/N] "
@@ -175,6 +186,7 @@ def _until_delivered(client: Client, answer: dict[str, Any], deadline: float) ->
 #: By the verb's words.
 VERBS: dict[str, Callable[..., None]] = {
     "chat invite": chat_invite, "chat join": chat_join, "chat list": chat_list, "chat send": chat_send,
-    "chat watch": chat_watch, "chat open": chat_open, "chat verify": chat_verify, "chat end": chat_end,
+    "chat watch": chat_watch, "chat open": chat_open, "chat verify": chat_verify, "chat call": chat_call,
+    "chat end": chat_end,
     "chat history": chat_history,
 }

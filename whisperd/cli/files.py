@@ -20,7 +20,7 @@ _SETTLED = ("done", "refused", "cancelled", "failed")
 
 
 def chat_send_file(caller: Caller, chat: str, path: str, name: str, wait: float) -> None:
-    chat, path = _shifted(chat, path, "file")
+    chat, path = shifted(chat, path, "file")
     with caller.client() as client:
         chat = named(client, chat)
         if wait:
@@ -30,7 +30,7 @@ def chat_send_file(caller: Caller, chat: str, path: str, name: str, wait: float)
 
 
 def chat_accept(caller: Caller, chat: str, file: str, wait: float) -> None:
-    chat, file = _shifted(chat, file, "file's name")
+    chat, file = shifted(chat, file, "file's name")
     with caller.client() as client:
         chat = named(client, chat)
         if wait:
@@ -39,14 +39,14 @@ def chat_accept(caller: Caller, chat: str, file: str, wait: float) -> None:
 
 
 def chat_refuse(caller: Caller, chat: str, file: str) -> None:
-    chat, file = _shifted(chat, file, "file's name")
+    chat, file = shifted(chat, file, "file's name")
     with caller.client() as client:
         row = client.call("chat.refuse", {"chat": named(client, chat), "file": file})
     caller.show(row, [render.file_line(row, caller.paint)])
 
 
 def chat_cancel(caller: Caller, chat: str, id: str) -> None:
-    chat, id = _shifted(chat, id, "file's name or message's number")
+    chat, id = shifted(chat, id, "file's name or message's number")
     with caller.client() as client:
         answer = client.call("chat.cancel", {"chat": named(client, chat), "id": id})
     caller.show(answer, [f"{render.clean(answer['chat'])} {render.clean(id)} is {caller.paint.state('cancelled')}"])
@@ -78,7 +78,7 @@ def offer(client: Client, chat: str, path: str, name: str = "") -> dict[str, Any
         os.close(file)
 
 
-def _shifted(chat: str, word: str, missing: str) -> tuple[str, str]:
+def shifted(chat: str, word: str, missing: str) -> tuple[str, str]:
     """Return both words, where the only one that was given is the second."""
     if not chat and not word:
         raise UsageError(f"the {missing} is missing", remedy="Write it behind the conversation's name.")

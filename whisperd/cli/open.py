@@ -25,6 +25,7 @@ from whisperd.errors import DaemonUnreachable, WhisperdError
 #: What can be typed besides messages.
 ACTIONS = {
     "/verify": "show the words that have to be the same on both sides; '/verify yes' marks them as compared",
+    "/save": "keep the other side as a contact: '/save NAME'; it has to want that too",
     "/send-file": "offer a file: '/send-file PATH'",
     "/accept": "accept a file that was offered: '/accept f1'; '/refuse f1' does not want it",
     "/refuse": "refuse a file that was offered",
@@ -59,7 +60,8 @@ class Talk:
         self._settled: set[int] = set()
         self._moving: dict[str, dict[str, Any]] = {}
         self._actions: dict[str, Callable[[str], list[str]]] = {
-            "/verify": self._verify, "/send-file": self._send_file, "/accept": partial(self._file, "chat.accept"),
+            "/verify": self._verify, "/save": self._save, "/send-file": self._send_file,
+            "/accept": partial(self._file, "chat.accept"),
             "/refuse": partial(self._file, "chat.refuse"), "/cancel": self._cancel, "/files": self._files,
             "/end": self._end, "/quit": self._quit, "/help": self._help}
 
@@ -111,6 +113,8 @@ class Talk:
             return []
         if event["event"] == "file-state" and event["state"] != "moving":
             self._moving.pop(event["file"], None)
+        if event["event"] == "contact-state" and event["state"] in ("saved", "renamed"):
+            self._row = self._row | {"contact": event["contact"]}
         if event["event"] == "chat-error":
             return [self._error(event["message"], event["remedy"])]
         if event["event"] == "chat-state":
@@ -127,7 +131,7 @@ class Talk:
     def status_line(self) -> str:
         """Return what stands below: state, link, level, verification, messages under way, and the files that move."""
         row = self._row
-        words = [self.chat, row.get("state"), row.get("link"), row.get("level"),
+        words = [self.chat, row.get("contact"), row.get("state"), row.get("link"), row.get("level"),
                  "verified" if row.get("verified") else "not verified"]
         if self._under_way:
             words.append(f"{render.count(len(self._under_way), 'message')} under way")
@@ -167,6 +171,12 @@ class Talk:
         hint = [] if answer["verified"] else ["", "Compare them over a way on which you know each other; if they "
                                               "are the same there, type '/verify yes'."]
         return [*render.verification(answer, self._paint), *hint]
+
+    def _save(self, rest: str) -> list[str]:
+        answer = self._client.call("contact.save", {"chat": self.chat, "name": rest})
+        if answer["state"] == "saved":
+            self._row = self._row | {"contact": answer["contact"]}
+        return render.saved(answer, self._paint)
 
     def _send_file(self, rest: str) -> list[str]:
         offer(self._client, self.chat, os.path.expanduser(rest))

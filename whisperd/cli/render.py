@@ -103,6 +103,8 @@ def status(row: Row, paint: Paint) -> list[str]:
     if row["peer"]:
         fields.append(("peer", f"{count(row['peer']['chats'], 'conversation')}, "
                                f"{row['peer']['connected']} connected"))
+        if row["peer"].get("listens"):
+            fields.append(("", f"listens for {count(row['peer']['listens'], 'contact')}, a circuit each"))
     fields += _store(row["store"], paint)
     fields += _confinement(row["confinement"], paint)
     fields += [("opt-in", ", ".join(map(clean, row["opt_in"])) or "nothing"), ("socket", clean(row["socket"]))]
@@ -212,11 +214,42 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], paint: Paint) -> 
 
 def chats(rows: Iterable[Row], paint: Paint) -> list[str]:
     """Return the table of 'whisperctl chat list'."""
-    heads = ("CHAT", "STATE", "LINK", "LEVEL", "VERIFIED", "QUEUED", "SENT", "DELIVERED", "RECEIVED", "AGE")
+    heads = ("CHAT", "CONTACT", "STATE", "LINK", "LEVEL", "VERIFIED", "QUEUED", "SENT", "DELIVERED", "RECEIVED", "AGE")
     return table(heads, [(
-        row["chat"], row["state"], row["link"] or "-", row["level"] or "-", "yes" if row["verified"] else "no",
-        str(row["queued"]), str(row["sent"]), str(row["delivered"]), str(row["received"]), seconds(row["created_age"]),
+        row["chat"], row.get("contact") or "-", row["state"], row["link"] or "-", row["level"] or "-",
+        "yes" if row["verified"] else "no", str(row["queued"]), str(row["sent"]), str(row["delivered"]),
+        str(row["received"]), seconds(row["created_age"]),
     ) for row in rows], paint)
+
+
+def contacts(rows: Iterable[Row], paint: Paint) -> list[str]:
+    """Return the table of 'whisperctl contact list'."""
+    heads = ("CONTACT", "STATE", "CHAT", "VERIFIED", "LISTENS", "LEVEL", "RELAY")
+    return table(heads, [(
+        row["contact"] or "-", row["state"], row["chat"] or "-", "yes" if row["verified"] else "no",
+        "yes" if row["listens"] else "no", row["level"] or "-", row["relay"],
+    ) for row in rows], paint)
+
+
+def saved(answer: Row, paint: Paint) -> list[str]:
+    """Return what became of the wish to keep a contact."""
+    name = clean(answer["contact"])
+    if answer["state"] == "saved":
+        return [f"{name} is {paint('saved', 'good')}; 'whisperctl chat call {name}' calls them."]
+    return [f"{name} is {paint('offered', 'warn')}; saved once the other side runs 'whisperctl contact save' too."]
+
+
+def contact_event(row: Row, paint: Paint) -> str:
+    """Return one line for an event of a contact."""
+    chat = f" ({clean(row['chat'])})" if row.get("chat") else ""
+    if row["event"] == "contact-error":
+        return f"{clean(row['contact'])} {paint('error', 'bad')} {clean(row['code'])}: {clean(row['message'])}. " \
+               f"{clean(row['remedy'])}"
+    if row["state"] == "asked":
+        return f"{clean(row['chat'])}: the other side wants to be kept as a contact; 'whisperctl contact save " \
+               f"{clean(row['chat'])} NAME' agrees"
+    words = {"calling": "is being called", "called": "calls", "offered": "is offered to be a contact"}
+    return f"{clean(row['contact'])} {words.get(row['state'], 'is ' + clean(row['state']))}{chat}"
 
 
 def files(rows: Iterable[Row], paint: Paint) -> list[str]:
@@ -298,6 +331,8 @@ def event(row: Row, paint: Paint) -> str:
                f"{clean(row['remedy'])}"
     if name == "file-state":
         return file_line(row, paint)
+    if name in ("contact-state", "contact-error"):
+        return contact_event(row, paint)
     if name == "file-progress":
         return f"{subject} {progress(row)}"
     if name == "onion-rotated":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from whisperd.cli import chat, files, log, onion, relay, render, settings, store
+from whisperd.cli import chat, contacts, files, log, onion, relay, render, settings, store
 from whisperd.cli.caller import Caller
 from whisperd.cli.status import status
 from whisperd.control.client import CALL_SECONDS
@@ -64,6 +64,6 @@ def stop(caller: Caller, wait: float) -> None:
 VERBS: dict[str, Callable[..., None]] = {
     "status": status, "address": address, "plugins": plugins, "plugins check": plugins_check,
     "doctor": doctor, "stop": stop,
-    **chat.VERBS, **files.VERBS, **relay.VERBS, **onion.VERBS, **settings.VERBS, **log.VERBS,
+    **chat.VERBS, **contacts.VERBS, **files.VERBS, **relay.VERBS, **onion.VERBS, **settings.VERBS, **log.VERBS,
     **store.VERBS,
 }

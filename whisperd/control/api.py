@@ -163,6 +163,30 @@ class Api:
     async def chat_end(self, **params: Any) -> Row:
         return await self._peers().end(**params)
 
+    async def chat_call(self, **params: Any) -> Row:
+        return await self._peers().people.call(**params)
+
+    async def contact_save(self, **params: Any) -> Row:
+        return await self._peers().people.save(**params)
+
+    async def contact_list(self) -> list[Row]:
+        return await self._peers().people.list()
+
+    async def contact_remove(self, **params: Any) -> Row:
+        return await self._peers().people.remove(**params)
+
+    async def contact_rename(self, **params: Any) -> Row:
+        return await self._peers().people.rename(**params)
+
+    async def contact_listen(self, **params: Any) -> Row:
+        return await self._peers().people.listen(**params)
+
+    async def contact_block(self, **params: Any) -> Row:
+        return await self._peers().people.block(**params)
+
+    async def contact_unblock(self, **params: Any) -> Row:
+        return await self._peers().people.unblock(**params)
+
     async def relay_limits(self) -> list[Row]:
         """Each limit of the relay with its use and its refusals."""
         return self._relay_role().limits()
@@ -303,7 +327,9 @@ class Api:
         if self._peer is None:
             return None
         chats = await self._peer.list()
-        return {"chats": len(chats), "connected": sum(chat["state"] == "connected" for chat in chats)}
+        people = await self._peer.people.list()
+        return {"chats": len(chats), "connected": sum(chat["state"] == "connected" for chat in chats),
+                "listens": sum(row["listens"] for row in people)}
 
 
 def _report(failure: Failure) -> None:

@@ -110,6 +110,7 @@ _CHAT = Param("chat", "string", "Name of the conversation, as 'chat list' shows 
               implied=True)
 _FILE = Param("file", "string", "Name of the file, as 'chat files' shows it: f1, f2 and so on.", required=True,
               metavar="FILE")
+_CONTACT = Param("name", "string", "Name of the contact, as 'contact list' shows it.", required=True, metavar="NAME")
 _CLIENT = Param("name", "string", "A name for them: 1 to 32 letters, digits, '.', '_' and '-'.", required=True,
                 metavar="NAME")
 
@@ -215,8 +216,13 @@ COMMANDS: tuple[Command, ...] = (
     ), reads_only=True),
     Command("chat.verify", "chat verify", "Show the words that have to be the same on both sides.", (
         _CHAT,
-        Param("confirm", "boolean", "Mark the conversation as verified: the words were compared and are the same.",
-              default=False, option="--yes"),
+        Param("confirm", "boolean", "Mark the conversation as verified: the words were compared and are the same; kept "
+              "for a contact.", default=False, option="--yes"),
+        Param("require", "boolean", "Send nothing and accept no file in this conversation before it is verified.",
+              default=False, option="--require"),
+    )),
+    Command("chat.call", "chat call", "Talk to a contact, without an invite: both call, or the other listens.", (
+        _CONTACT, _wait("Wait as long as this until the two sides are connected."),
     )),
     Command("chat.end", "chat end", "End a conversation, destroy its keys and tell the other side.", (_CHAT,)),
     Command("chat.history", "chat history", "Print what was said, as far as the daemon's memory holds it.", (
@@ -224,6 +230,23 @@ COMMANDS: tuple[Command, ...] = (
         Param("after", "integer", "Only messages with a number above this.", default=0, option="--after",
               metavar="NUMBER", low=0),
     ), reads_only=True, pages=True),
+    Command("contact.save", "contact save", "Keep the other side of a conversation as a contact, if it agrees.", (
+        _CHAT, Param("name", "string", "A name for them, which only this side sees: 1 to 32 letters, digits, '.', '_' "
+                     "and '-'.", required=True, metavar="NAME"),
+    )),
+    Command("contact.list", "contact list", "List the contacts, and the offers that are not answered yet.",
+            reads_only=True),
+    Command("contact.remove", "contact remove", "Forget a contact, or take back the offer to keep one.", (_CONTACT,)),
+    Command("contact.rename", "contact rename", "Give a contact another name.", (
+        _CONTACT, Param("new", "string", "The new name.", required=True, metavar="NEW"),
+    )),
+    Command("contact.listen", "contact listen", "Wait for a contact's calls whenever the daemon runs, over a "
+            "connection and a circuit of its own.", (
+        _CONTACT, Param("off", "boolean", "Do not wait any more.", default=False, option="--off"),
+    )),
+    Command("contact.block", "contact block", "Answer a contact no more; to them it looks as if nobody were there.",
+            (_CONTACT,)),
+    Command("contact.unblock", "contact unblock", "Answer a blocked contact again.", (_CONTACT,)),
     Command("relay.limits", "relay limits", "Show each limit of the relay, its use and its refusals.",
             right=READ, reads_only=True),
     Command("relay.drain", "relay drain", "Let nobody open a room any more; those that are there go on to their end.", (
@@ -294,7 +317,8 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 #: What the verbs of several words have in common, by all but their last word, where that is no verb itself.
-GROUPS: dict[str, str] = {"chat": "Invite, join, talk, send files, verify, end.",
+GROUPS: dict[str, str] = {"chat": "Invite, join, call, talk, send files, verify, end.",
+                          "contact": "The people who can be called without an invite.",
                           "onion": "The onion service that publishes the relay.",
                           "onion client": "Who may reach the private onion service.",
                           "tor": "The tor that this daemon goes through.",

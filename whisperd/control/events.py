@@ -54,6 +54,10 @@ EVENTS: dict[str, Event] = {
     "log-dropped": Event("This client did not read the log that it follows; 'lines' were not sent, and it is closed.",
                          ("lines",)),
     "store-state": Event("The sealed store is new, locked, open, or failing to be written.", ("state",)),
+    "contact-state": Event("A contact: asked, offered, saved, renamed, removed, blocked, unblocked, calling, called, "
+                           "listening, here, gone or silent.", ("contact", "state", "chat")),
+    "contact-error": Event("Something is wrong with a contact: an error's code, message and remedy.",
+                           ("contact", "code", "message", "remedy")),
     "daemon-stopping": Event("The daemon stops; nothing comes after this."),
 }
 

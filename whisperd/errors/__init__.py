@@ -10,6 +10,15 @@ from __future__ import annotations
 
 from whisperd.errors.administration import LogDropped
 from whisperd.errors.base import WhisperdError
+from whisperd.errors.contacts import (
+    ContactAbsent,
+    ContactBlocked,
+    ContactChanged,
+    ContactExists,
+    ContactUnknown,
+    ContactUnreadable,
+    NotVerified,
+)
 from whisperd.errors.control import (
     AddressInUse,
     ConfigError,
@@ -117,6 +126,12 @@ __all__ = [
     "CodeWrong",
     "ConfigError",
     "ConfirmationFailed",
+    "ContactAbsent",
+    "ContactBlocked",
+    "ContactChanged",
+    "ContactExists",
+    "ContactUnknown",
+    "ContactUnreadable",
     "CredentialMalformed",
     "CredentialRefused",
     "DaemonRunning",
@@ -143,6 +158,7 @@ __all__ = [
     "NameplatesTaken",
     "NoDownloads",
     "NoRelay",
+    "NotVerified",
     "OffersStripped",
     "OnionKeyUnusable",
     "OnionNotPublished",

@@ -28,6 +28,11 @@ class Agreement:
         """The ids of the plug-ins in force."""
         return {"kex": self._kex.id, "ratchet": self._ratchet.id}
 
+    @property
+    def verification(self) -> bytearray:
+        """The 32-byte key that what people compare, and the secret of contacts, are made of."""
+        return self._keys.verification
+
     def comparison(self) -> dict[str, Any]:
         """Return the six words and the number that have to be the same on both sides."""
         return {"words": self._keys.words(), "number": self._keys.number()}

@@ -17,6 +17,7 @@ from zope.interface import implementer
 from whisperd.errors import (
     CodeSpent,
     CodeWrong,
+    InviteUsed,
     KeyExchangeRefused,
     NameplatesTaken,
     PluginUnknown,
@@ -24,8 +25,11 @@ from whisperd.errors import (
     TimedOut,
     WhisperdError,
 )
-from whisperd.interfaces import ILink, ILinkOwner, Random
-from whisperd.peer.negotiation import Plugins
+from whisperd.interfaces import ILink, ILinkOwner, Level, Random
+from whisperd.peer.handshake import Terms
+from whisperd.peer.negotiation import Plugins, check_floor
+from whisperd.peer.relays import Host, Relays
+from whisperd.peer.secrets import InviteKeys
 from whisperd.wire.spoken import LARGEST_NAMEPLATE, WORDS_SIZE, SpokenCode
 
 #: Runs that a code is good for on each side; in each the other side can test one guess.
@@ -194,6 +198,56 @@ class Claim:
             self._kept.append(_Report(method, arguments))
         else:
             getattr(self._owner, method)(self, *arguments)
+
+
+class Codes:
+    """Begins conversations by a code; ``peers`` is the PeerService."""
+
+    def __init__(self, peers: Any, registry: Plugins, relays: Relays, *, reactor: Any, random: Random,
+                 new_identity: Callable[[Sequence[str], Random], Any], wall: Callable[[], float]) -> None:
+        self._peers = peers
+        self._registry = registry
+        self._relays = relays
+        self._reactor = reactor
+        self._random = random
+        self._new_identity = new_identity
+        self._wall = wall
+
+    async def invite(self, host: Host, floor: int, seconds: int, access: str) -> dict[str, Any]:
+        """Open a conversation with a new code, which lives for ``seconds``, once the relay gave a seat."""
+        check_floor(CodePlugins(self._registry, SpokenCode.make(1, bytes(WORDS_SIZE))), floor)  # as with any other code
+        self._peers.check_room_for_one_more()
+        code, claim = await claimed(self._random, self._reactor, lambda code, done: self._relays.link(
+            host, InviteKeys.of_nameplate(code.nameplate).room, access, claimed=done))
+        expires = int(self._wall()) + seconds
+        try:
+            self._peers.check_room_for_one_more()
+            terms = self._terms(code, floor)
+            link = self._peers.links([host], terms.keys.room, access, inviter=True, begun=claim)
+            name = self._peers.begin(terms, link, inviter=True, expires=expires,
+                                     tie=lambda chat: self._peers.people.met_at(chat, host.named, access))
+        except BaseException:
+            claim.stop()
+            raise
+        return {"chat": name, "code": str(code), "relay": host.named.url, "expires_at": expires}
+
+    def join(self, code: SpokenCode, host: Host, floor: int, seconds: int, access: str) -> dict[str, Any]:
+        """Join the conversation of a code, for at most ``seconds``."""
+        terms = self._terms(code, floor)
+        check_floor(terms.plugins, floor)
+        label = str(host.named).encode() + terms.keys.room
+        if self._peers.joins(label):
+            raise InviteUsed("this code is being joined already")
+        self._peers.check_room_for_one_more()
+        link = self._peers.links([host], terms.keys.room, access, inviter=False)
+        name = self._peers.begin(terms, link, inviter=False, label=label,
+                                 expires=int(self._wall()) + seconds,
+                                 tie=lambda chat: self._peers.people.met_at(chat, host.named, access))
+        return {"chat": name, "state": self._peers.driver(name).conversation.state}
+
+    def _terms(self, code: SpokenCode, floor: int) -> Terms:
+        return Terms(InviteKeys.of_nameplate(code.nameplate), Level.STANDARD, floor,
+                     CodePlugins(self._registry, code), self._new_identity, self._random)
 
 
 async def claimed(random: Random, reactor: Any,

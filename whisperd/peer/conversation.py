@@ -36,12 +36,14 @@ from whisperd.peer.effects import (
     ReadFile,
     Rejoin,
     SendFrame,
+    Settled,
     ToldOfLinks,
+    ToldOfPeople,
     WriteFile,
 )
 from whisperd.peer.files import Files
 from whisperd.peer.handshake import Aborted, InviterHandshake, JoinerHandshake, Terms
-from whisperd.peer.phases import AWAY, ENDED, NEXT, PEER_LEFT, WAITING
+from whisperd.peer.phases import AWAY, ENDED, MOST_FAILURES, MOST_REJOIN_DELAY, NEXT, PEER_LEFT, WAITING
 from whisperd.wire import envelope
 from whisperd.wire.envelope import CHANNEL_FRAME, HANDSHAKE_FRAME, End, Stream
 from whisperd.wire.files import LARGEST, MOST_OPEN, decode_file
@@ -49,12 +51,11 @@ from whisperd.wire.invite import CLOCK_SKEW
 
 #: Seconds after which a joiner that got no answer says hello again.
 HANDSHAKE_PATIENCE = 30.0
-#: Failed handshakes after which an invite is given up.
-MOST_FAILURES = 8
-#: Most seconds before an inviter comes back after a failed handshake; the first time it is one second.
-MOST_REJOIN_DELAY = 60.0
 #: Seconds to wait until the other side knows of the end.
 END_PATIENCE = 5.0
+
+#: What is said on a stream that is not for the core.
+_TOLD: dict[int, Callable[[bytes], Effect]] = {Stream.LINKS: ToldOfLinks, Stream.PEOPLE: ToldOfPeople}
 
 
 class Conversation:
@@ -69,6 +70,8 @@ class Conversation:
         self.verified = False
         #: Why the link gave up, if it did.
         self.error: WhisperdError | None = None
+        #: What it is when the two sides have not met in time.
+        self.lapse: WhisperdError = InviteExpired("the invite expired before the two sides had met")
         self._terms = terms
         self._handshake: InviterHandshake | JoinerHandshake = (InviterHandshake if inviter else JoinerHandshake)(terms)
         self._expires = expires
@@ -76,6 +79,7 @@ class Conversation:
         self._files = Files(name, max_size=max_file, max_open=max_files)
         self._agreed: Agreement | None = None
         self._confirmed = False
+        self._settled = False
         self._up = False
         self._failures = 0
         self._trouble = ""
@@ -147,8 +151,7 @@ class Conversation:
         if self._give_up_at is not None and now >= self._give_up_at:
             return self._finish("ended")
         if not self._confirmed and now >= self._expires_at():
-            error = InviteExpired("the invite expired before the two sides had met")
-            return [self._error_event(error), *self._finish(error.code)]
+            return [self._error_event(self.lapse), *self._finish(self.lapse.code)]
         if self._begin_again_at is not None and now >= self._begin_again_at:
             return self._begin(now)
         return self._carry_out(self._agreed.channel.tick(now), now) if self._agreed else []
@@ -166,11 +169,11 @@ class Conversation:
         """Return what greets the other side on a link that is not the one in use."""
         return self._carry_out(self._agreed.channel.greeting(), now) if self._confirmed and self._agreed else []
 
-    def tell_of_links(self, payload: bytes, now: float) -> list[Effect]:
-        """Tell the other side of this side's links, before all that waits."""
+    def tell(self, stream: Stream, payload: bytes, now: float) -> list[Effect]:
+        """Tell the other side something of this side's links or contacts, before all that waits."""
         if self.state == ENDED or self._agreed is None:
             return []
-        return self._carry_out(self._agreed.channel.send_first(Stream.LINKS, payload, now), now)
+        return self._carry_out(self._agreed.channel.send_first(stream, payload, now), now)
 
     def hold(self, on: bool, now: float) -> list[Effect]:
         """Let texts and files wait for a link that may carry them, or not any more."""
@@ -185,7 +188,7 @@ class Conversation:
 
         Raises ChatEnded, ChatNotConnected, UsageError, MessageTooLarge or QueueFull.
         """
-        agreed = self._need_key()
+        agreed = self.agreed()
         self._chat.check(text)
         ticket, effects = agreed.channel.send(Stream.CHAT, envelope.encode_chat(envelope.Text(text)), now)
         message, events = self._chat.accepted(text, ticket)
@@ -193,7 +196,7 @@ class Conversation:
 
     def cancel(self, number: int) -> list[Effect]:
         """Take back a message of ours that is queued. Raises ChatEnded, ChatNotConnected, FileUnknown or TooLate."""
-        agreed = self._need_key()
+        agreed = self.agreed()
         ticket = self._chat.waiting(number)
         if not agreed.channel.cancel(ticket):
             raise TooLate("the message was sent already")
@@ -201,7 +204,7 @@ class Conversation:
 
     def open_files(self) -> Files:
         """Return the files, to do something with them that ``enact`` carries out. ChatEnded or ChatNotConnected."""
-        self._need_key()
+        self.agreed()
         return self._files
 
     def enact(self, effects: Iterable[Any], now: float) -> list[Effect]:
@@ -237,7 +240,7 @@ class Conversation:
 
     def verify(self, confirm: bool) -> dict[str, Any]:
         """Return what the two people compare; with ``confirm`` mark it as compared. ChatEnded, ChatNotConnected."""
-        agreed = self._need_key()
+        agreed = self.agreed()
         self.verified = self.verified or confirm
         return {"chat": self.name, **agreed.comparison(), "verified": self.verified, "level": agreed.level}
 
@@ -275,7 +278,9 @@ class Conversation:
             effects = agreed.channel.receive(frame, now)
         except (MessageRejected, ChannelBroken):
             return []
-        done = [*self._heard(), Heard(agreed.channel.was_greeted), *self._carry_out(effects, now)]
+        first, self._settled = not self._settled, True
+        done = [*self._heard(), *([Settled()] if first else []), Heard(agreed.channel.was_greeted),
+                *self._carry_out(effects, now)]
         return [*done, *self._finish(self._over)] if self._over else done
 
     def _heard(self) -> list[Effect]:
@@ -325,8 +330,8 @@ class Conversation:
             if received.stream == Stream.CONTROL:
                 envelope.decode_control(received.payload)
                 self._over = self._over or "peer-ended"
-            if received.stream == Stream.LINKS:
-                return [ToldOfLinks(received.payload)]
+            if told := _TOLD.get(received.stream):
+                return [told(received.payload)]
         except ChannelBroken:
             pass
         return []
@@ -371,7 +376,8 @@ class Conversation:
         alone = self.role == "inviter" and self.state == WAITING
         return self._expires if alone else self._expires + CLOCK_SKEW
 
-    def _need_key(self) -> Agreement:
+    def agreed(self) -> Agreement:
+        """Return what the handshake led to. Raises ChatEnded or ChatNotConnected."""
         if self.state == ENDED or self._give_up_at is not None:
             raise ChatEnded
         if not self._confirmed or self._agreed is None:

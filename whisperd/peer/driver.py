@@ -27,12 +27,15 @@ from whisperd.peer.effects import (
     ReadFile,
     Rejoin,
     SendFrame,
+    Settled,
     ToldOfLinks,
+    ToldOfPeople,
     WriteFile,
 )
 from whisperd.peer.files import FileEffect
 from whisperd.peer.paths import RELAY
 from whisperd.peer.phases import AWAY, CONNECTED, ENDED
+from whisperd.wire.envelope import Stream
 
 _HANDSHAKE_ERRORS = range(20, 30)
 
@@ -54,6 +57,9 @@ class Driver:
         self._reactor = reactor
         self._emit = emit
         self._on_confirmed = confirmed
+        #: What hears that the other side was heard for the first time, and what it says about contacts.
+        self.on_settled: Callable[[], None] = lambda: None
+        self.on_people: Callable[[bytes], None] = lambda payload: None
         self._alarm: Any = None
         self._moved_to = RELAY
         self._waiting: list[Deferred[None]] = []
@@ -126,7 +132,7 @@ class Driver:
 
     def tell_of_links(self, payload: bytes) -> None:
         """Tell the other side something of this side's links."""
-        self._tell(self.conversation.tell_of_links, payload, self._now())
+        self._tell(self.conversation.tell, Stream.LINKS, payload, self._now())
 
     def hold(self, on: bool) -> None:
         """Let texts and files wait for a link that may carry them, or not any more."""
@@ -184,6 +190,12 @@ class Driver:
     def _told_of_links(self, effect: ToldOfLinks) -> None:
         self._link.told(effect.payload)
 
+    def _settled(self, effect: Settled) -> None:
+        self.on_settled()
+
+    def _told_of_people(self, effect: ToldOfPeople) -> None:
+        self.on_people(effect.payload)
+
     def _end(self, effect: Ended) -> None:
         self._link.stop().chainDeferred(self.closed)
         self._tell_ended()
@@ -208,5 +220,6 @@ class Driver:
     _actions: dict[type, Callable[..., None]] = {  # noqa: RUF012
         SendFrame: _send, Emit: _event, Rejoin: _rejoin, Confirmed: _confirmed, Ended: _end,
         Heard: _heard, ToldOfLinks: _told_of_links,
+        Settled: _settled, ToldOfPeople: _told_of_people,
         **dict.fromkeys((ReadFile, WriteFile, KeepFile, DropFile), _disk),
     }

@@ -37,6 +37,18 @@ class Confirmed:
 
 
 @dataclass(frozen=True)
+class Settled:
+    """The other side was heard in the channel for the first time."""
+
+
+@dataclass(frozen=True)
+class ToldOfPeople:
+    """The other side said something about contacts. [whisperd-protocol(7), CONTACTS]"""
+
+    payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Ended:
     """The conversation is over and its keys are destroyed; leave the room for good."""
 
@@ -89,7 +101,8 @@ class DropFile:
 
 
 DiskEffect = ReadFile | WriteFile | KeepFile | DropFile
-Effect = SendFrame | Emit | Rejoin | Confirmed | Ended | Heard | ToldOfLinks | DiskEffect
+Effect = (SendFrame | Emit | Rejoin | Confirmed | Settled | ToldOfPeople | Ended | Heard | ToldOfLinks
+          | DiskEffect)
 
 
 @dataclass(frozen=True)

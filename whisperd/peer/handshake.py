@@ -89,7 +89,6 @@ class Handshake:
 
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
-        self._seal = Seal.for_role(terms.keys, inviter=self.is_inviter)
         self._attempt: Any = None
         self._earlier = _Recent()
 
@@ -110,6 +109,10 @@ class Handshake:
         except WhisperdError:
             self.forget()
             raise
+
+    @property
+    def _seal(self) -> Seal:
+        return Seal.for_role(self._terms.keys, inviter=self.is_inviter)
 
     def abort(self, code: str) -> SendFrame:
         """Return the frame that tells the other side that this one stopped."""

@@ -81,7 +81,14 @@ class Relays:
         if begun is not None:
             started = [begun]
             links[0] = _first(started, links[0])
-        made = Links(links, kinds=kinds, reactor=self._reactor)
+        return self._made(links, kinds, inviter)
+
+    def begun(self, link: Any, again: Maker, *, kinds: Sequence[str], inviter: bool) -> Links:
+        """Return the links of a conversation that begins on ``link``; ``again`` makes another one to the same room."""
+        return self._made([_first([link], again)], kinds, inviter)
+
+    def _made(self, relays: Sequence[Maker], kinds: Sequence[str], inviter: bool) -> Links:
+        made = Links(relays, kinds=kinds, reactor=self._reactor)
         if ONION in kinds:
             made.use_direct(DirectLinks(made, made.tell, onions=self._onions, dialer=self._dialer,
                                         reactor=self._reactor, random=self._random, inviter=inviter))

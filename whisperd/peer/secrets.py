@@ -75,6 +75,11 @@ class InviteKeys(_Wipeable):
         """Return the keys that the secret of an invite gives."""
         return cls._expanded(extract(_INVITE_SALT, secret))
 
+    def become(self, other: InviteKeys) -> None:
+        """Take the other's values, in place: whoever holds these keys uses those from now on."""
+        self.room, self.commitment = other.room, other.commitment
+        self.psk[:], self.seal_inviter[:], self.seal_joiner[:] = other.psk, other.seal_inviter, other.seal_joiner
+
     @classmethod
     def of_nameplate(cls, nameplate: int) -> InviteKeys:
         """Return the keys of everybody who knows the nameplate of a spoken code: they hide nothing."""

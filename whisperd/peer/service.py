@@ -13,11 +13,19 @@ from typing import Any
 
 from twisted.internet.defer import DeferredList
 
-from whisperd.errors import ChatEnded, ChatUnknown, InviteUsed, TooManyChats, UsageError
-from whisperd.interfaces import Level, Random
+from whisperd.errors import (
+    ChatEnded,
+    ChatUnknown,
+    ContactAbsent,
+    InviteUsed,
+    TooManyChats,
+    UsageError,
+    WhisperdError,
+)
+from whisperd.interfaces import Random
 from whisperd.peer import filing
 from whisperd.peer.agreement import level_number, level_word
-from whisperd.peer.codes import CodePlugins, claimed
+from whisperd.peer.codes import Codes
 from whisperd.peer.conversation import Conversation
 from whisperd.peer.downloads import Downloads, Source
 from whisperd.peer.driver import Driver
@@ -25,16 +33,18 @@ from whisperd.peer.handshake import Terms
 from whisperd.peer.invitations import UsedInvites
 from whisperd.peer.links.awake import Awake
 from whisperd.peer.negotiation import Plugins, check_floor
+from whisperd.peer.people import People, check_verified
 from whisperd.peer.phases import ENDED
 from whisperd.peer.relays import Host, Relays, check_access, choose
 from whisperd.peer.secrets import InviteKeys
 from whisperd.wire import invite as invites
 from whisperd.wire import spoken
-from whisperd.wire.invite import Invite
-from whisperd.wire.spoken import SpokenCode
+from whisperd.wire.invite import Invite, RelayAddress
 
 #: Bounds of an invite's life, in seconds.
 LEAST_EXPIRY, MOST_EXPIRY = 60, 604_800
+#: Seconds for which a contact is called.
+CALL_SECONDS = 3_600
 #: Most conversations that others ended, or that failed, which are kept for the user to see.
 MOST_ENDED = 64
 
@@ -73,9 +83,13 @@ class PeerService:
         self._last = 0
         self._relays = Relays(reactor, dialer, random, onions)
         self._awake = Awake(reactor, self._woke)
+        self._codes = Codes(self, registry, self._relays, reactor=reactor, new_identity=new_identity, random=random,
+                            wall=self._wall)
+        self.people = People(self, store, reactor=reactor, emit=emit, random=random, wall=self._wall)
 
     def resume(self) -> None:
-        """Go on with the conversations that the store has kept."""
+        """Go on with the conversations that the store has kept, and listen for contacts that are listened for."""
+        self.people.start()
 
     def reload(self, settings: Any) -> None:
         """Take other settings; they hold for conversations that are opened from now on."""
@@ -98,10 +112,10 @@ class PeerService:
         if not LEAST_EXPIRY <= seconds <= MOST_EXPIRY:
             raise UsageError(f"an invite lives {LEAST_EXPIRY} to {MOST_EXPIRY} seconds")
         if code:
-            return await self._invite_by_code(hosts[0], self._floor(floor), seconds, access)
+            return await self._codes.invite(hosts[0], self._floor(floor), seconds, access)
         level = self._floor(floor)
         check_floor(self._registry, level)
-        self._check_room_for_one_more()
+        self.check_room_for_one_more()
         first, *others = (host.named for host in hosts)
         made = Invite(first, level, int(self._wall()) + seconds, self._random(invites.SECRET_SIZE),
                       tuple(others))
@@ -120,31 +134,34 @@ class PeerService:
         if bool(link) == bool(code) or (relay and not code):
             raise UsageError("a conversation is joined by its link, or by its code and, where needed, a relay")
         if code:
-            return self._join_by_code(spoken.parse(code), choose(relay, self._settings.relay, self._own_relay())[0],
-                                      access)
+            host = choose(relay, self._settings.relay, self._own_relay())[0]
+            return self._codes.join(spoken.parse(code), host, level_number(self._settings.floor),
+                                    self._settings.invite_expiry, access)
         now = self._wall()
         made = invites.parse(link, now)
         keys = InviteKeys.derive(made.secret)
         self._used.check(keys.room, now)
-        if self._joins(keys.room):
+        if self.joins(keys.room):
             raise InviteUsed("this invite link is being joined already")
         floor = level_number(self._settings.floor)
         check_floor(self._registry, max(floor, made.floor))
-        self._check_room_for_one_more()
+        self.check_room_for_one_more()
         name = self._open(made, list(map(Host.of, made.relays)), keys, floor=floor, inviter=False, access=access)
         return {"chat": name, "state": self._chats[name].conversation.state}
 
     async def list(self) -> Rows:
         """Return one row for each conversation; those that were ended here are gone."""
         now = self._reactor.seconds()
-        return [{**driver.conversation.row(), "link": driver.link_name, "direct": driver.direct,
-                 "created_age": round(now - driver.created)}
-                for driver in self._chats.values()]
+        return [{**driver.conversation.row(), **self.people.facts(name), "require_verify": self._required(name),
+                 "link": driver.link_name, "direct": driver.direct, "created_age": round(now - driver.created)}
+                for name, driver in self._chats.items()]
 
     async def send(self, chat: str, text: str) -> Row:
-        """Accept a text for delivery. ChatUnknown, ChatEnded, ChatNotConnected, UsageError, MessageTooLarge, QueueFull.
+        """Accept a text for delivery.
+
+        Raises ChatUnknown, ChatEnded, ChatNotConnected, NotVerified, UsageError, MessageTooLarge or QueueFull.
         """
-        driver = self._find(chat)
+        driver = self._find_verified(chat)
         message, effects = driver.conversation.send(text, self._reactor.seconds())
         driver.carry_out(effects)
         return {"chat": chat, "id": message.id, "state": message.state}
@@ -153,9 +170,17 @@ class PeerService:
         """Return what was said with a number above ``after``, as far as memory holds it. Raises ChatUnknown."""
         return self._find(chat).conversation.history(after)
 
-    async def verify(self, chat: str, confirm: bool = False) -> Row:
-        """Return the words and the number to compare. Raises ChatUnknown, ChatEnded or ChatNotConnected."""
-        return self._find(chat).conversation.verify(confirm)
+    async def verify(self, chat: str, confirm: bool = False, require: bool = False) -> Row:
+        """Return the words and the number to compare. Raises ChatUnknown, ChatEnded or ChatNotConnected.
+
+        With ``confirm`` they were compared, which is kept for a contact; with ``require`` nothing is sent before.
+        """
+        answer = self._find(chat).conversation.verify(confirm)
+        if confirm:
+            self.people.verified(chat)
+        if require:
+            self.people.require(chat)
+        return {**answer, **self.people.facts(chat), "require_verify": self._required(chat)}
 
     async def end(self, chat: str) -> Row:
         """End a conversation: tell the other side, 5 seconds at most, destroy the keys, forget what was said.
@@ -173,18 +198,20 @@ class PeerService:
     async def send_file(self, chat: str, name: str, file: int) -> Row:
         """Offer the file that the descriptor ``file`` has open, under ``name``; the descriptor stays the caller's.
 
-        Raises ChatUnknown, and what ``filing.send_file`` raises.
+        Raises ChatUnknown, NotVerified, and what ``filing.send_file`` raises.
         """
         source = Source(file)
         try:
-            return await filing.send_file(self._find(chat), name, source)
+            return await filing.send_file(self._find_verified(chat), name, source)
         except BaseException:
             source.close()
             raise
 
     async def accept(self, chat: str, file: str) -> Row:
-        """Accept a file; it is written into the folder of peer.downloads. ChatUnknown, and as ``filing.accept``."""
-        return await filing.accept(self._find(chat), file)
+        """Accept a file; it is written into the folder of peer.downloads.
+
+        Raises ChatUnknown, NotVerified, and what ``filing.accept`` raises."""
+        return await filing.accept(self._find_verified(chat), file)
 
     async def refuse(self, chat: str, file: str) -> Row:
         """Refuse a file that was offered. Raises ChatUnknown, and what ``filing.refuse`` raises."""
@@ -202,6 +229,7 @@ class PeerService:
     async def stop(self) -> None:
         """End every conversation, and wait until the other sides know and sockets and files are closed."""
         self._awake.stop()
+        await self.people.stop()
         drivers = list(self._chats.values())
         await DeferredList([self._ended(driver) for driver in drivers], consumeErrors=True)
         await DeferredList([driver.closed for driver in drivers], consumeErrors=True)
@@ -214,55 +242,49 @@ class PeerService:
             driver.carry_out(driver.conversation.end(self._reactor.seconds()))
         return driver.ended()
 
-    async def _invite_by_code(self, host: Host, floor: int, seconds: int, access: str) -> Row:
-        check_floor(CodePlugins(self._registry, SpokenCode.make(1, bytes(5))), floor)  # as with any other code
-        self._check_room_for_one_more()
-
-        def make_link(code: SpokenCode, done: Callable[[], None]) -> Any:
-            return self._relays.link(host, InviteKeys.of_nameplate(code.nameplate).room, access, claimed=done)
-
-        code, claim = await claimed(self._random, self._reactor, make_link)
-        expires = int(self._wall()) + seconds
-        try:
-            self._check_room_for_one_more()
-            terms = self._code_terms(code, floor)
-            link = self._relays.links([host], terms.keys.room, access, kinds=self._settings.links, inviter=True,
-                                      begun=claim)
-            name = self._begin(terms, link, inviter=True, expires=expires)
-        except BaseException:
-            claim.stop()
-            raise
-        return {"chat": name, "code": str(code), "relay": host.named.url, "expires_at": expires}
-
-    def _join_by_code(self, code: SpokenCode, host: Host, access: str) -> Row:
-        terms = self._code_terms(code, level_number(self._settings.floor))
-        check_floor(terms.plugins, terms.floor)
-        label = str(host.named).encode() + terms.keys.room
-        if self._joins(label):
-            raise InviteUsed("this code is being joined already")
-        self._check_room_for_one_more()
-        link = self._relays.links([host], terms.keys.room, access, kinds=self._settings.links, inviter=False)
-        name = self._begin(terms, link, inviter=False, label=label,
-                           expires=int(self._wall()) + self._settings.invite_expiry)
-        return {"chat": name, "state": self._chats[name].conversation.state}
-
-    def _code_terms(self, code: SpokenCode, floor: int) -> Terms:
-        return Terms(InviteKeys.of_nameplate(code.nameplate), Level.STANDARD, floor,
-                     CodePlugins(self._registry, code), self._new_identity, self._random)
-
     def _open(self, made: Invite, hosts: Sequence[Host], keys: InviteKeys, *, floor: int, inviter: bool,
               access: str) -> str:
         terms = Terms(keys, made.floor, floor, self._registry, self._new_identity, self._random)
-        link = self._relays.links(hosts, keys.room, access, kinds=self._settings.links, inviter=inviter)
-        return self._begin(terms, link, inviter=inviter, expires=made.expires, label=keys.room,
-                           confirmed=lambda: self._used.remember(keys.room, made.expires))
+        link = self.links(hosts, keys.room, access, inviter=inviter)
+        return self.begin(terms, link, inviter=inviter, expires=made.expires, label=keys.room,
+                          confirmed=lambda name: self._used.remember(keys.room, made.expires),
+                          tie=lambda chat: self.people.met_at(chat, hosts[0].named, access))
 
     def _woke(self) -> None:
         for driver in list(self._chats.values()):
             driver.woke()
+        self.people.woke()
 
-    def _begin(self, terms: Terms, link: Any, *, inviter: bool, expires: float, label: bytes = b"",
-               confirmed: Callable[[], None] = lambda: None) -> str:
+    # -- for people and codes -------------------------------------------------------------------------------------
+
+    def links(self, hosts: Sequence[Host], room: bytes, access: str, *, inviter: bool, begun: Any = None) -> Any:
+        """Return the links of a conversation, as ``Relays.links`` does, of the kinds that are configured."""
+        return self._relays.links(hosts, room, access, kinds=self._settings.links, inviter=inviter, begun=begun)
+
+    def driver(self, chat: str) -> Driver:
+        """Return the driver of a conversation. Raises ChatUnknown or ChatEnded."""
+        return self._find(chat)
+
+    def seat(self, address: RelayAddress, access: str, room: bytes, token: bytes) -> Any:
+        """Return a link to a room of a relay, on the seat of ``token``."""
+        self._awake.start()
+        host = choose(address.url, "", self._own_relay())[0]
+        return self._relays.link(host, room, access, token=token)
+
+    def begin_call(self, keys: InviteKeys, floor: int, line: Any, *, inviter: bool, verified: bool, reason: str,
+                   tie: Callable[[str], None]) -> str:
+        """Start a conversation on a contact's line and return its name, which ``tie`` hears before it begins."""
+        least = level_number(self._settings.floor)
+        check_floor(self._registry, max(least, floor))
+        terms = Terms(keys, floor, least, self._registry, self._new_identity, self._random)
+        link = self._relays.begun(line, line.again, kinds=self._settings.links, inviter=inviter)
+        return self.begin(terms, link, inviter=inviter, tie=tie, verified=verified, reason=reason,
+                          lapse=ContactAbsent(), expires=self._wall() + CALL_SECONDS,
+                          confirmed=self.people.confirmed)
+
+    def begin(self, terms: Terms, link: Any, *, inviter: bool, expires: float, label: bytes = b"",
+              confirmed: Callable[[str], None] = lambda name: None, tie: Callable[[str], None], verified: bool = False,
+              reason: str = "", lapse: WhisperdError | None = None) -> str:
         """Start a conversation on ``link``; ``label`` is what it must not be joined by a second time."""
         self._awake.start()
         self._last += 1
@@ -270,8 +292,14 @@ class PeerService:
         conversation = Conversation(name, terms, inviter=inviter, expires=expires,
                                     max_queue=self._settings.max_queue, max_file=self._settings.max_file,
                                     max_files=self._settings.max_files)
-        driver = Driver(conversation, link, reactor=self._reactor, emit=self._emit, confirmed=confirmed,
-                        downloads=self._downloads)
+        driver = Driver(conversation, link, reactor=self._reactor, emit=self._emit,
+                        confirmed=lambda: confirmed(name), downloads=self._downloads)
+        conversation.verified = verified
+        conversation.reason = reason or conversation.reason
+        conversation.lapse = lapse or conversation.lapse
+        driver.on_settled = lambda: self.people.settled(name)
+        driver.on_people = lambda payload: self.people.told(name, payload)
+        tie(name)
         self._chats[name] = driver
         self._rooms[name] = (label, conversation.role)
         driver.ended().addCallback(lambda _: self._has_ended(name))
@@ -281,12 +309,14 @@ class PeerService:
             raise conversation.error
         return name
 
-    def _joins(self, label: bytes) -> bool:
+    def joins(self, label: bytes) -> bool:
+        """Return whether a conversation is being joined that must not be joined twice."""
         return any(room == (label, "joiner") and self._chats[name].conversation.state != ENDED
                    for name, room in self._rooms.items())
 
     def _has_ended(self, name: str) -> None:
         self._rooms.pop(name, None)
+        self.people.ended(name)
         ended = [chat for chat, driver in self._chats.items() if driver.conversation.state == ENDED]
         for chat in ended[:-MOST_ENDED]:
             self._forget(chat)
@@ -302,11 +332,21 @@ class PeerService:
             return driver
         raise ChatEnded if self._was_there(name) else ChatUnknown
 
+    def _find_verified(self, name: str) -> Driver:
+        driver = self._find(name)
+        if driver.conversation.state != ENDED:
+            check_verified(driver.conversation, self._required(name))
+        return driver
+
+    def _required(self, name: str) -> bool:
+        return bool(self._settings.require_verify) or self.people.required(name)
+
     def _was_there(self, name: str) -> bool:
         number = name.removeprefix("c")
         return number.isdecimal() and name == f"c{int(number)}" and 1 <= int(number) <= self._last
 
-    def _check_room_for_one_more(self) -> None:
+    def check_room_for_one_more(self) -> None:
+        """Raise TooManyChats when there are as many conversations as may be."""
         living = sum(driver.conversation.state != ENDED for driver in self._chats.values())
         if living >= self._settings.max_chats:
             raise TooManyChats

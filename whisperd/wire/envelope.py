@@ -93,7 +93,11 @@ class Abort(_Message, frozen=True, tag="abort"):
     code: Annotated[str, Meta(pattern=r"\A[a-z0-9-]{1,40}\Z")]
 
 
-HandshakeMessage = Hello | Answer | Exchange | Confirm | Abort
+class Ring(_Message, frozen=True, tag="ring"):
+    """Inviter to joiner, in a contact's room: somebody calls, so say hello."""
+
+
+HandshakeMessage = Hello | Answer | Exchange | Confirm | Abort | Ring
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,7 @@ class Stream(IntEnum):
     CHAT = 1
     FILES = 2
     LINKS = 3
+    PEOPLE = 4
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,321 @@
+"""Contacts on real sockets: kept by both, called without an invite, verified, blocked, and never mistaken."""
+
+from __future__ import annotations
+
+import pytest
+import pytest_twisted
+
+from tests.integration.peers import Person, Relay, Scene
+from tests.integration.test_peers_tor import onion  # noqa: F401
+from whisperd.errors import (
+    ChatNotConnected,
+    ContactBlocked,
+    ContactExists,
+    ContactUnknown,
+    NotVerified,
+    TooManyChats,
+    UsageError,
+)
+from whisperd.peer.bonds import call_keys, epoch_of
+from whisperd.peer.links import line
+from whisperd.store.memory import MemoryStore
+
+in_the_reactor = pytest_twisted.ensureDeferred
+
+
+@pytest_twisted.async_yield_fixture
+async def scene():
+    relay = Relay()
+    await relay.start()
+    scene = Scene(relay=relay, anna=Person(), ben=Person(), others=[])
+    yield scene
+    for person in (scene.anna, scene.ben, *scene.others):
+        await person.service.stop()
+    await relay.stop()
+
+
+async def saved(scene: Scene) -> None:
+    """Anna keeps Ben, and Ben keeps Anna."""
+    await scene.meet()
+    await scene.anna.service.people.save(chat=scene.annas, name="ben")
+    assert await scene.ben.until_contact("", "asked") == scene.bens
+    assert (await scene.ben.service.people.save(chat=scene.bens, name="anna"))["state"] == "saved"
+    await scene.anna.until_contact("ben", "saved")
+
+
+async def parted(scene: Scene) -> None:
+    """Their conversation is over."""
+    await scene.anna.service.end(chat=scene.annas)
+    await scene.ben.until_state(scene.bens, "ended")
+    await scene.ben.service.end(chat=scene.bens)
+
+
+def secrets(person: Person) -> tuple[bytes, ...]:
+    (contact,) = person.service.people._book.contacts.values()
+    return contact.secrets
+
+
+async def talk(scene: Scene, anna: str, ben: str, text: str) -> None:
+    sent = await scene.anna.service.send(chat=anna, text=text)
+    await scene.anna.until_delivered(anna, sent["id"])
+    assert scene.ben.heard(ben)[-1] == text
+
+
+@in_the_reactor
+async def test_two_who_save_each_other_share_a_secret_and_their_names_stay_their_own(scene):
+    await saved(scene)
+    assert secrets(scene.anna) == secrets(scene.ben) and len(secrets(scene.anna)) == 1
+    (row,) = await scene.anna.service.people.list()
+    assert row == {"contact": "ben", "relay": f"127.0.0.1:{scene.relay.port}", "level": "quantum-resistant",
+                   "verified": False, "listens": False, "state": "connected", "chat": scene.annas}
+    assert [row["contact"] for row in await scene.ben.service.list()] == ["anna"]
+
+
+@pytest.mark.parametrize("caller", ["anna", "ben"])
+@in_the_reactor
+async def test_a_call_reaches_whoever_listens(scene, caller):
+    await saved(scene)
+    await parted(scene)
+    people = {"anna": scene.anna, "ben": scene.ben}
+    callee = "ben" if caller == "anna" else "anna"
+    await people[callee].service.people.listen(name=caller)
+    called = await people[caller].service.people.call(name=callee)
+    answered = await people[callee].until_contact(caller, "called")
+    chats = {caller: called["chat"], callee: answered}
+    for name, person in people.items():
+        await person.until_state(chats[name], "connected")
+    await talk(scene, chats["anna"], chats["ben"], f"{caller} called")
+    assert scene.anna.service.people.facts(chats["anna"]) == {"contact": "ben"}
+    assert secrets(scene.anna) == secrets(scene.ben) and len(secrets(scene.anna)) == 1
+
+
+@in_the_reactor
+async def test_two_who_call_each_other_at_the_same_time_meet_once(scene):
+    await saved(scene)
+    await parted(scene)
+    anna = (await scene.anna.service.people.call(name="ben"))["chat"]
+    ben = (await scene.ben.service.people.call(name="anna"))["chat"]
+    await scene.anna.until_state(anna, "connected")
+    await scene.ben.until_state(ben, "connected")
+    await talk(scene, anna, ben, "hello")
+    assert [len(await person.service.list()) for person in (scene.anna, scene.ben)] == [1, 1]
+    assert await scene.anna.service.people.call(name="ben") == {"chat": anna, "state": "connected"}
+
+
+@in_the_reactor
+async def test_two_who_only_listen_stay_silent(scene):
+    await saved(scene)
+    await parted(scene)
+    await scene.anna.service.people.listen(name="ben")
+    await scene.ben.service.people.listen(name="anna")
+    for person, other in ((scene.anna, "ben"), (scene.ben, "anna")):
+        await person.until_contact(other, "here")
+    assert await scene.anna.service.list() == await scene.ben.service.list() == []
+    await scene.ben.service.people.call(name="anna")
+    await scene.anna.until_contact("ben", "called")
+
+
+@in_the_reactor
+async def test_each_call_has_another_secret_and_another_room(scene):
+    await saved(scene)
+    seen = [secrets(scene.anna)[0]]
+    await parted(scene)
+    await scene.ben.service.people.listen(name="anna")
+    for number in range(3):
+        scene.ben.events.clear()
+        anna = (await scene.anna.service.people.call(name="ben"))["chat"]
+        ben = await scene.ben.until_contact("anna", "called")
+        await scene.anna.until_state(anna, "connected")
+        await talk(scene, anna, ben, f"call {number}")
+        seen.append(secrets(scene.anna)[0])
+        assert secrets(scene.ben) == (seen[-1],)
+        scene.annas, scene.bens = anna, ben
+        await parted(scene)
+    assert len(set(seen)) == 4
+    assert len({call_keys(secret, epoch_of(0)).room for secret in seen}) == 4
+
+
+@in_the_reactor
+async def test_one_who_saves_alone_has_no_contact(scene):
+    await scene.meet()
+    await scene.anna.service.people.save(chat=scene.annas, name="ben")
+    await scene.ben.until_contact("", "asked")
+    (offer,) = await scene.anna.service.people.list()
+    (asked,) = await scene.ben.service.people.list()
+    assert (offer["state"], asked["state"], asked["contact"]) == ("offered", "asked", None)
+    with pytest.raises(ContactUnknown):
+        await scene.anna.service.people.call(name="ben")
+    await scene.anna.service.people.remove(name="ben")
+    await talk(scene, scene.annas, scene.bens, "taken back")
+    assert (await scene.ben.service.people.save(chat=scene.bens, name="anna"))["state"] == "offered"
+
+
+@in_the_reactor
+async def test_before_the_key_is_confirmed_nobody_can_be_saved_and_names_are_checked(scene):
+    await scene.invite()
+    with pytest.raises(ChatNotConnected):
+        await scene.anna.service.people.save(chat=scene.annas, name="ben")
+    await scene.anna.service.end(chat=scene.annas)
+    await saved(scene)
+    for name in ("", "a b", "-x", "x" * 33, "a/b", "\x1b[31m"):
+        with pytest.raises(UsageError):
+            await scene.anna.service.people.rename(name="ben", new=name)
+    assert (await scene.anna.service.people.rename(name="ben", new="Bén.2"))["contact"] == "Bén.2"
+    with pytest.raises(ContactUnknown):
+        await scene.anna.service.people.call(name="ben")
+
+
+@in_the_reactor
+async def test_somebody_new_under_an_old_name_is_refused_loudly(scene):
+    await saved(scene)
+    await parted(scene)
+    link = (await scene.anna.service.invite(relay=scene.relay.url))
+    third = Person()
+    scene.others.append(third)
+    await third.service.join(link=link["link"])
+    await scene.anna.until_state(link["chat"], "connected")
+    for name in ("ben", "BEN"):
+        with pytest.raises(ContactExists):
+            await scene.anna.service.people.save(chat=link["chat"], name=name)
+    assert scene.anna.service.people.facts(link["chat"]) == {"contact": None}
+
+
+@in_the_reactor
+async def test_the_verified_mark_is_kept_for_the_contact_and_its_calls(scene):
+    await saved(scene)
+    await scene.anna.service.verify(chat=scene.annas, confirm=True)
+    await parted(scene)
+    await scene.ben.service.people.listen(name="anna")
+    anna = (await scene.anna.service.people.call(name="ben"))["chat"]
+    await scene.anna.until_state(anna, "connected")
+    assert [row["verified"] for row in await scene.anna.service.list()] == [True]
+    assert [row["verified"] for row in await scene.ben.service.list()] == [False]
+    assert (await scene.anna.service.verify(chat=anna))["contact"] == "ben"
+
+
+@in_the_reactor
+async def test_nothing_is_sent_or_taken_before_it_is_verified_where_that_is_required(scene, tmp_path):
+    careful = Person(require_verify=True, downloads=str(tmp_path))
+    scene.others.append(careful)
+    made = await careful.service.invite(relay=scene.relay.url)
+    ben = (await scene.ben.service.join(link=made["link"]))["chat"]
+    chat = made["chat"]
+    await careful.until_state(chat, "connected")
+    await scene.ben.until_state(ben, "connected")
+    (tmp_path / "song").write_bytes(b"la")
+    with (tmp_path / "song").open("rb") as song:
+        offered = await scene.ben.service.send_file(chat=ben, name="song", file=song.fileno())
+        await careful.until(lambda: any(name == "file-state" for name, _ in careful.events))
+        with pytest.raises(NotVerified):
+            await careful.service.send(chat=chat, text="hello")
+        with pytest.raises(NotVerified):
+            await careful.service.send_file(chat=chat, name="song", file=song.fileno())
+        with pytest.raises(NotVerified):
+            await careful.service.accept(chat=chat, file=offered["file"])
+        assert (await careful.service.list())[0]["require_verify"]
+        await careful.service.verify(chat=chat, confirm=True)
+        await careful.service.send(chat=chat, text="hello")
+        await careful.service.accept(chat=chat, file=offered["file"])
+    assert (await scene.ben.service.list())[0]["require_verify"] is False
+    await scene.ben.service.verify(chat=ben, require=True)
+    with pytest.raises(NotVerified):
+        await scene.ben.service.send(chat=ben, text="wait")
+
+
+@in_the_reactor
+async def test_a_blocked_contact_is_not_answered_and_sees_nobody(scene):
+    await saved(scene)
+    await scene.anna.service.people.listen(name="ben")
+    await scene.anna.service.people.block(name="ben")
+    await scene.ben.until_state(scene.bens, "ended", "peer-ended")
+    assert await scene.anna.service.list() == [] and scene.anna.service.people._lines == {}
+    ben = (await scene.ben.service.people.call(name="anna"))["chat"]
+    await scene.ben.until(lambda: len(scene.ben.dialer.opened) == 2)
+    with pytest.raises(ContactBlocked):
+        await scene.anna.service.people.call(name="ben")
+    (row,) = await scene.anna.service.people.list()
+    assert row["state"] == "blocked"
+    assert scene.ben.states(ben) == [("waiting", "calling")]
+    await scene.anna.service.people.unblock(name="ben")
+    await scene.ben.until_state(ben, "connected")
+
+
+@in_the_reactor
+async def test_a_removed_contact_is_gone_and_its_calls_find_nobody(scene):
+    await saved(scene)
+    await scene.anna.service.people.listen(name="ben")
+    await scene.anna.service.people.remove(name="ben")
+    assert await scene.anna.service.people.list() == [] and scene.anna.service.people._lines == {}
+    assert [row["contact"] for row in await scene.anna.service.list()] == [None]
+    with pytest.raises(ContactUnknown):
+        await scene.anna.service.people.remove(name="ben")
+
+
+@in_the_reactor
+async def test_contacts_outlive_the_daemon_where_the_store_does(scene):
+    stores = MemoryStore(), MemoryStore()
+    scene.anna, scene.ben = (Person(store=store) for store in stores)
+    await saved(scene)
+    await scene.ben.service.people.listen(name="anna")
+    await scene.anna.service.stop()
+    await scene.ben.service.stop()
+    scene.anna, scene.ben = (Person(store=store) for store in stores)
+    scene.ben.service.resume()
+    anna = (await scene.anna.service.people.call(name="ben"))["chat"]
+    await scene.anna.until_state(anna, "connected")
+    await scene.ben.until_contact("anna", "called")
+
+
+@in_the_reactor
+async def test_a_side_that_died_before_it_heard_the_other_still_finds_it(scene, monkeypatch):
+    """One side has replaced the secret, the other has not: the first waits for both."""
+    await saved(scene)
+    await parted(scene)
+    (key,) = scene.ben.service.people._book.contacts
+    old = secrets(scene.ben)[0]
+    scene.ben.service.people._book.change(key, secrets=(bytes(32), old))
+    await scene.anna.service.people.listen(name="ben")
+    monkeypatch.setattr(line, "TURN", 0.2)
+    ben = (await scene.ben.service.people.call(name="anna"))["chat"]
+    await scene.ben.until_state(ben, "connected")
+    anna = await scene.anna.until_contact("ben", "called")
+    await scene.anna.until_state(anna, "connected")
+    await talk(scene, anna, ben, "found")
+    assert len(secrets(scene.ben)) == 1 and secrets(scene.anna) == secrets(scene.ben)
+
+
+@in_the_reactor
+async def test_there_are_no_more_calls_than_conversations_may_be(scene):
+    scene.anna = Person(max_chats=1)
+    await saved(scene)
+    await parted(scene)
+    await scene.anna.service.invite(relay=scene.relay.url)
+    with pytest.raises(TooManyChats):
+        await scene.anna.service.people.call(name="ben")
+    await scene.anna.service.people.listen(name="ben")
+    await scene.ben.service.people.call(name="anna")
+    await scene.anna.until(lambda: scene.anna.contact_errors() == ["too-many-chats"])
+
+
+@in_the_reactor
+async def test_contacts_call_each_other_through_tor(testnet, onion):  # noqa: F811
+    anna = Person(loopback=False, socks=testnet.clients[1].socks, relay=onion)
+    ben = Person(loopback=False, socks=testnet.clients[2].socks)
+    made = await anna.service.invite()
+    chat = (await ben.service.join(link=made["link"]))["chat"]
+    await ben.until_state(chat, "connected")
+    await anna.until_state(made["chat"], "connected")
+    await anna.service.people.save(chat=made["chat"], name="ben")
+    await ben.until_contact("", "asked")
+    await ben.service.people.save(chat=chat, name="anna")
+    await anna.until_contact("ben", "saved")
+    await anna.service.end(chat=made["chat"])
+    await ben.service.people.listen(name="anna")
+    called = (await anna.service.people.call(name="ben"))["chat"]
+    answered = await ben.until_contact("anna", "called")
+    await anna.until_state(called, "connected")
+    sent = await anna.service.send(chat=called, text="no invite, six relays")
+    await anna.until_delivered(called, sent["id"])
+    assert ben.heard(answered) == ["no invite, six relays"]
+    for person in (anna, ben):
+        await person.service.stop()

@@ -1,0 +1,130 @@
+"""The contacts and the block list of this daemon, kept in an IStore."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from whisperd.errors import ContactBlocked, ContactExists, ContactUnknown, ContactUnreadable, UsageError
+from whisperd.interfaces import Random
+from whisperd.wire.invite import RelayAddress
+
+CONTACTS, BLOCKED = "contact", "blocked"
+
+_KEY_SIZE = 16
+_NAME = re.compile(r"[^\W_](?:\w|[.-]){0,31}\Z")
+
+_Secret = Annotated[bytes, Meta(min_length=32, max_length=32)]
+
+
+class Contact(Struct, frozen=True, forbid_unknown_fields=True):
+    """One contact as it is stored, in MessagePack.
+
+    ``secrets`` are those that the other side may hold, the newest first: two between the end of a call's handshake and
+    the first word of the other side, else one. ``first`` says whether this side takes the inviter's part in calls.
+    ``relay`` is ``HOST[:PORT]``, ``access`` the code that it wants, ``floor`` the lowest level of calls, ``seat`` what
+    the tokens of this side's seats are made of.
+    """
+
+    name: str
+    secrets: Annotated[tuple[_Secret, ...], Meta(min_length=1, max_length=2)]
+    first: bool
+    relay: str
+    access: str
+    floor: Annotated[int, Meta(ge=1, le=3)]
+    seat: _Secret
+    verified: bool = False
+    listens: bool = False
+    version: Literal[1] = 1
+
+    def __repr__(self) -> str:
+        return "Contact(...)"
+
+    @property
+    def address(self) -> RelayAddress:
+        return RelayAddress.parse(self.relay)
+
+
+class Book:
+    """Contacts by a key of their own; those that are blocked stand apart. Raises ContactUnreadable."""
+
+    def __init__(self, store: Any, random: Random) -> None:
+        self._store = store
+        self._random = random
+        self.contacts = self._load(CONTACTS)
+        self.blocked = self._load(BLOCKED)
+
+    def _load(self, collection: str) -> dict[str, Contact]:
+        try:
+            return {key: msgspec.msgpack.decode(self._store.get(collection, key), type=Contact)
+                    for key in self._store.keys(collection)}
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise ContactUnreadable from None
+
+    def find(self, name: str) -> str:
+        """Return the key of the contact ``name``; ContactUnknown, or ContactBlocked."""
+        for key, contact in self.contacts.items():
+            if contact.name == name:
+                return key
+        raise ContactBlocked if self.is_blocked(name) else ContactUnknown
+
+    def is_blocked(self, name: str) -> bool:
+        """Return whether there is a blocked contact of this name."""
+        return any(contact.name == name for contact in self.blocked.values())
+
+    def check_free(self, name: str, besides: str = "") -> None:
+        """Raise UsageError when ``name`` cannot be one, ContactExists when another contact has it."""
+        if not _NAME.match(name):
+            raise UsageError("a contact's name has 1 to 32 letters, digits, '.', '_' and '-', and begins with one of "
+                             "the first two")
+        for key, contact in [*self.contacts.items(), *self.blocked.items()]:
+            if contact.name.casefold() == name.casefold() and key != besides:
+                raise ContactExists
+
+    def add(self, contact: Contact) -> str:
+        """Keep a new contact and return its key."""
+        key = self._random(_KEY_SIZE).hex()
+        self.put(key, contact)
+        return key
+
+    def put(self, key: str, contact: Contact) -> None:
+        """Keep ``contact`` in place of what was there; it is durable when this returns, as far as the store is."""
+        self._store.put(CONTACTS, key, msgspec.msgpack.encode(contact))
+        self.contacts[key] = contact
+
+    def change(self, key: str, **fields: Any) -> Contact:
+        """Keep the contact with other values in some fields, and return it."""
+        contact = msgspec.structs.replace(self.contacts[key], **fields)
+        self.put(key, contact)
+        return contact
+
+    def remove(self, name: str) -> str:
+        """Forget a contact, blocked or not, and return its key; ContactUnknown."""
+        for collection, held in ((CONTACTS, self.contacts), (BLOCKED, self.blocked)):
+            for key in [key for key, contact in held.items() if contact.name == name]:
+                self._store.delete(collection, key)
+                del held[key]
+                return key
+        raise ContactUnknown
+
+    def block(self, key: str) -> None:
+        """Put a contact onto the block list."""
+        self._move(key, (CONTACTS, self.contacts), (BLOCKED, self.blocked))
+
+    def unblock(self, name: str) -> str:
+        """Take a contact off the block list, and return its key; ContactUnknown."""
+        for key, contact in self.blocked.items():
+            if contact.name == name:
+                self._move(key, (BLOCKED, self.blocked), (CONTACTS, self.contacts))
+                return key
+        raise ContactUnknown("there is no blocked contact of this name")
+
+    def _move(self, key: str, source: tuple[str, dict[str, Contact]], target: tuple[str, dict[str, Contact]]) -> None:
+        contact = source[1][key]
+        with self._store.together():
+            self._store.put(target[0], key, msgspec.msgpack.encode(contact))
+            self._store.delete(source[0], key)
+        target[1][key] = source[1].pop(key)

@@ -1,0 +1,366 @@
+"""The people whom this daemon knows: contacts, their calls, who is blocked, and what has to be verified.
+
+[whisperd-protocol(7), CONTACTS and CALLS] A contact is made inside a conversation, when both sides want it. From then
+on either can call without an invite: who listens waits in a room that only the two can name. Every call replaces the
+secret that led to it. The methods that return dicts and lists are served one to one by ``control``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet.defer import DeferredList
+
+from whisperd.errors import (
+    ChannelBroken,
+    ChatEnded,
+    ContactChanged,
+    ContactExists,
+    NotVerified,
+    WhisperdError,
+)
+from whisperd.interfaces import Random
+from whisperd.peer.agreement import level_number, level_word
+from whisperd.peer.bonds import first_secret, next_secret, seat_token
+from whisperd.peer.book import Book, Contact
+from whisperd.peer.driver import Driver
+from whisperd.peer.links.line import Line
+from whisperd.peer.ties import Peers, Row, Rows, Tie
+from whisperd.wire.envelope import Stream
+from whisperd.wire.invite import RelayAddress
+from whisperd.wire.people import NONCE_SIZE, Keep, Withdraw, decode_people, encode_people
+
+#: Most secrets that one conversation may agree on, one after the other.
+MOST_AGREEMENTS = 8
+#: Seconds after which a contact is listened for again whose call has failed.
+REST = 30.0
+
+
+class People:
+    """Contacts in ``store``; ``emit`` takes events."""
+
+    def __init__(self, peers: Peers, store: Any, *, reactor: Any, emit: Callable[..., None], random: Random,
+                 wall: Callable[[], float]) -> None:
+        self._peers = peers
+        self._book = Book(store, random)
+        self._reactor = reactor
+        self._emit = emit
+        self._random = random
+        self._wall = wall
+        self._ties: dict[str, Tie] = {}
+        self._lines: dict[str, Line] = {}
+        self._resting: dict[str, Any] = {}
+
+    def start(self) -> None:
+        """Listen for those contacts that are listened for."""
+        for key in self._book.contacts:
+            self._listen(key)
+
+    async def stop(self) -> None:
+        """Listen for nobody any more; fires when the sockets are closed."""
+        for alarm in self._resting.values():
+            alarm.cancel()
+        self._resting.clear()
+        lines, self._lines = list(self._lines.values()), {}
+        await DeferredList([line.stop() for line in lines], consumeErrors=True)
+
+    def woke(self) -> None:
+        """This machine has slept."""
+        for line in list(self._lines.values()):
+            line.woke()
+
+    # -- what control asks ----------------------------------------------------------------------------------------
+
+    async def save(self, chat: str, name: str) -> Row:
+        """Ask the other side of a conversation to be kept as the contact ``name``, or agree to that.
+
+        Raises ChatUnknown, ChatEnded, ChatNotConnected, UsageError or ContactExists.
+        """
+        driver = self._peers.driver(chat)
+        driver.conversation.agreed()
+        tie = self._tie(chat)
+        self._book.check_free(name, besides=tie.contact if tie.ours else "")
+        if tie.contact and not tie.ours:
+            raise ContactExists("the other side of this conversation is a contact already",
+                                remedy="'whisperctl contact rename' gives it another name.")
+        tie.name, tie.ours = name, self._random(NONCE_SIZE)
+        self._say(driver, Keep(tie.ours))
+        self._agree(chat, tie)
+        state = "saved" if tie.contact else "offered"
+        if state == "offered":
+            self._tell(name, state, chat)
+        return {"contact": name, "chat": chat, "state": state}
+
+    async def list(self) -> Rows:
+        """Return a row for each contact, and for each offer that is not answered yet."""
+        rows = [self._row(key, contact) for key, contact in self._book.contacts.items()]
+        rows += [{**_facts(contact), "state": "blocked", "chat": None} for contact in self._book.blocked.values()]
+        for chat, tie in self._ties.items():
+            if not tie.contact and (tie.ours or tie.theirs):
+                rows.append({"contact": tie.name if tie.ours else None, "relay": str(tie.relay), "level": None,
+                             "verified": False, "listens": False, "state": "offered" if tie.ours else "asked",
+                             "chat": chat})
+        return rows
+
+    async def remove(self, name: str) -> Row:
+        """Forget a contact, or take back the offer to keep one. Raises ContactUnknown."""
+        for chat, tie in self._ties.items():
+            if tie.ours and not tie.contact and tie.name == name:
+                tie.ours, tie.name = b"", ""
+                self._say(self._peers.driver(chat), Withdraw())
+                self._tell(name, "removed", chat)
+                return {"contact": name, "removed": True}
+        key = self._book.remove(name)
+        self._silence(key)
+        for tie in self._ties.values():
+            if tie.contact == key:
+                tie.contact, tie.ours, tie.theirs, tie.name = "", b"", b"", ""
+        self._tell(name, "removed")
+        return {"contact": name, "removed": True}
+
+    async def rename(self, name: str, new: str) -> Row:
+        """Give a contact another name. Raises ContactUnknown, ContactBlocked, ContactExists or UsageError."""
+        key = self._book.find(name)
+        self._book.check_free(new, besides=key)
+        self._book.change(key, name=new)
+        self._tell(new, "renamed", self._chat_of(key))
+        return {"contact": new}
+
+    async def block(self, name: str) -> Row:
+        """Answer a contact no more, and end the conversations with it. Raises ContactUnknown or ContactBlocked."""
+        key = self._book.find(name)
+        self._book.block(key)
+        self._silence(key)
+        for chat in [chat for chat, tie in self._ties.items() if tie.contact == key]:
+            with suppress(ChatEnded):
+                await self._peers.end(chat)
+        self._tell(name, "blocked")
+        return {"contact": name, "blocked": True}
+
+    async def unblock(self, name: str) -> Row:
+        """Answer a blocked contact again. Raises ContactUnknown."""
+        self._listen(self._book.unblock(name))
+        self._tell(name, "unblocked")
+        return {"contact": name, "blocked": False}
+
+    async def listen(self, name: str, off: bool = False) -> Row:
+        """Wait for a contact's calls whenever this daemon runs, or do not. Raises ContactUnknown or ContactBlocked."""
+        key = self._book.find(name)
+        self._book.change(key, listens=not off)
+        if not off:
+            self._listen(key)
+        elif self._chat_of(key) is None:
+            self._silence(key)
+        self._tell(name, "silent" if off else "listening")
+        return {"contact": name, "listens": not off}
+
+    async def call(self, name: str) -> Row:
+        """Meet a contact: in the conversation that there is, or in a new one, which waits for an hour.
+
+        Raises ContactUnknown, ContactBlocked, TooManyChats, FloorNotMet or DialRefused.
+        """
+        key = self._book.find(name)
+        chat = self._chat_of(key)
+        if chat is None:
+            self._peers.check_room_for_one_more()
+            line = self._lines.get(key) or self._line(key)
+            chat = self._open(key, line, "calling")
+            line.call()
+            self._tell(name, "calling", chat)
+        return {"chat": chat, "state": self._peers.driver(chat).conversation.state}
+
+    # -- what the conversations tell ------------------------------------------------------------------------------
+
+    def met_at(self, chat: str, relay: RelayAddress, access: str) -> None:
+        """A conversation meets at this relay; there a contact that comes of it will be met again."""
+        tie = self._tie(chat)
+        tie.relay, tie.access = relay, access
+
+    def told(self, chat: str, payload: bytes) -> None:
+        """The other side said something about keeping contacts."""
+        tie = self._tie(chat)
+        try:
+            message = decode_people(payload)
+        except ChannelBroken:
+            return
+        if isinstance(message, Withdraw):
+            tie.theirs = b""
+        elif not (tie.contact and not tie.ours) and tie.agreed < MOST_AGREEMENTS:
+            asked = bool(tie.theirs)
+            tie.theirs = message.nonce
+            self._agree(chat, tie)
+            if not tie.ours and not asked:
+                self._tell("", "asked", chat)
+
+    def confirmed(self, chat: str) -> None:
+        """The key of a conversation is confirmed; if it came of a call, the next secret is there."""
+        tie = self._tie(chat)
+        if tie.line is None:
+            return
+        tie.line.confirmed()
+        tie.confirmed = True
+        if tie.contact:
+            verification = self._peers.driver(chat).conversation.agreed().verification
+            used = tie.line.secret
+            self._book.change(tie.contact, secrets=(next_secret(used, verification), used))
+
+    def settled(self, chat: str) -> None:
+        """The other side was heard, so it has the next secret too: the one before is forgotten."""
+        tie = self._tie(chat)
+        if tie.line is not None and tie.contact:
+            self._book.change(tie.contact, secrets=self._book.contacts[tie.contact].secrets[:1])
+            self._listen(tie.contact)
+
+    def ended(self, chat: str) -> None:
+        """A conversation is over."""
+        tie = self._ties.pop(chat, None)
+        if tie is not None and tie.contact and tie.line is not None:
+            if tie.confirmed:
+                self._listen(tie.contact)
+            else:
+                self._rest(tie.contact)
+
+    def facts(self, chat: str) -> Row:
+        """Return what 'chat list' shows of a conversation's contact."""
+        tie = self._ties.get(chat, Tie())
+        contact = self._book.contacts.get(tie.contact)
+        return {"contact": contact.name if contact else None}
+
+    def verified(self, chat: str) -> None:
+        """The words of a conversation were compared: the mark is kept for its contact."""
+        key = self._tie(chat).contact
+        if key in self._book.contacts:
+            self._book.change(key, verified=True)
+
+    def require(self, chat: str) -> None:
+        """Let nothing be sent or taken in this conversation before it is verified."""
+        self._tie(chat).required = True
+
+    def required(self, chat: str) -> bool:
+        """Return whether this conversation has to be verified first."""
+        return self._ties.get(chat, Tie()).required
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _tie(self, chat: str) -> Tie:
+        return self._ties.setdefault(chat, Tie())
+
+    def _say(self, driver: Driver, message: Keep | Withdraw) -> None:
+        driver.carry_out(driver.conversation.tell(Stream.PEOPLE, encode_people(message), self._reactor.seconds()))
+
+    def _agree(self, chat: str, tie: Tie) -> None:
+        """Make, or renew, the contact if both sides want it."""
+        if not tie.ours or not tie.theirs or tie.relay is None:
+            return
+        conversation = self._peers.driver(chat).conversation
+        agreed = conversation.agreed()
+        first = conversation.role == "inviter"
+        nonces = (tie.ours, tie.theirs) if first else (tie.theirs, tie.ours)
+        secret = first_secret(*nonces, agreed.verification)
+        tie.agreed += 1
+        if tie.contact in self._book.contacts:
+            self._silence(tie.contact)
+            self._book.change(tie.contact, secrets=(secret,), name=tie.name)
+            self._listen(tie.contact)
+        else:
+            tie.contact = self._book.add(Contact(
+                name=tie.name, secrets=(secret,), first=first, relay=str(tie.relay), access=tie.access,
+                floor=level_number(agreed.level), seat=self._random(32), verified=conversation.verified))
+        self._tell(tie.name, "saved", chat)
+
+    def _chat_of(self, key: str) -> str | None:
+        return next((chat for chat, tie in self._ties.items() if tie.contact == key), None)
+
+    def _row(self, key: str, contact: Contact) -> Row:
+        chat = self._chat_of(key)
+        line = self._lines.get(key)
+        state = ("here" if line.up else "listening") if line is not None else "saved"
+        if chat is not None:
+            state = self._peers.driver(chat).conversation.state
+        return {**_facts(contact), "state": state, "chat": chat}
+
+    def _line(self, key: str) -> Line:
+        """Return a way to the place where the contact can be met."""
+        contact = self._book.contacts[key]
+
+        def seat(room: bytes) -> Any:
+            return self._peers.seat(contact.address, contact.access, room, seat_token(contact.seat, room))
+
+        line = Line(contact.secrets, first=contact.first, make_link=seat, reactor=self._reactor, random=self._random,
+                    wall=self._wall, heard=lambda: self._called(key), trouble=lambda error: self._complain(key, error),
+                    wrong=lambda: self._complain(key, ContactChanged()),
+                    present=lambda here: self._tell(self._book.contacts[key].name, "here" if here else "gone"))
+        return line
+
+    def _listen(self, key: str) -> None:
+        contact = self._book.contacts.get(key)
+        busy = any(tie.contact == key and tie.line is not None and not tie.confirmed for tie in self._ties.values())
+        if contact is not None and contact.listens and not busy and key not in self._lines and key not in self._resting:
+            self._lines[key] = self._line(key)
+            self._lines[key].begin()
+
+    def _silence(self, key: str) -> None:
+        line = self._lines.pop(key, None)
+        if line is not None:
+            line.stop()
+
+    def _rest(self, key: str) -> None:
+        """Listen for a contact again after a while."""
+        if key not in self._resting:
+            self._resting[key] = self._reactor.callLater(REST, self._rested, key)
+
+    def _rested(self, key: str) -> None:
+        self._resting.pop(key, None)
+        self._listen(key)
+
+    def _called(self, key: str) -> None:
+        """The contact calls, on a line of ours."""
+        try:
+            self._peers.check_room_for_one_more()
+            chat = self._open(key, self._lines[key], "called")
+        except WhisperdError as error:
+            self._complain(key, error)
+        else:
+            self._tell(self._book.contacts[key].name, "called", chat)
+
+    def _open(self, key: str, line: Line, reason: str) -> str:
+        contact = self._book.contacts[key]
+        try:
+            chat = self._peers.begin_call(line.keys, contact.floor, line, inviter=contact.first,
+                                          verified=contact.verified, reason=reason,
+                                          tie=lambda chat: self._bind(chat, key, line))
+        except BaseException:
+            line.stop()
+            self._rest(key)
+            raise
+        finally:
+            self._lines.pop(key, None)
+        return chat
+
+    def _bind(self, chat: str, key: str, line: Line) -> None:
+        contact = self._book.contacts[key]
+        tie = self._tie(chat)
+        tie.contact, tie.line, tie.relay, tie.access = key, line, contact.address, contact.access
+
+    def _complain(self, key: str, error: WhisperdError) -> None:
+        """Tell what is wrong: in the conversation that the line belongs to, or of the contact alone."""
+        contact = self._book.contacts.get(key)
+        if contact is not None:
+            self._emit("contact-error", contact=contact.name, code=error.code, message=error.message,
+                       remedy=error.remedy)
+
+    def _tell(self, name: str, state: str, chat: str | None = None) -> None:
+        self._emit("contact-state", contact=name, state=state, chat=chat or "")
+
+
+def check_verified(conversation: Any, required: bool) -> None:
+    """Raise NotVerified when the words have to be compared first."""
+    if required and not conversation.verified:
+        raise NotVerified
+
+
+def _facts(contact: Contact) -> Row:
+    return {"contact": contact.name, "relay": contact.relay, "level": level_word(contact.floor),
+            "verified": contact.verified, "listens": contact.listens}

@@ -1,0 +1,48 @@
+"""What contacts and conversations have to do with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from whisperd.peer.driver import Driver
+from whisperd.peer.links.line import Line
+from whisperd.peer.secrets import InviteKeys
+from whisperd.wire.invite import RelayAddress
+
+Row = dict[str, Any]
+Rows = list[Row]
+
+
+class Peers(Protocol):
+    """What is asked of the conversations; ``peer.service`` has the shape."""
+
+    def driver(self, chat: str) -> Driver: ...
+
+    def check_room_for_one_more(self) -> None: ...
+
+    def seat(self, address: RelayAddress, access: str, room: bytes, token: bytes) -> Any:
+        """Return a link to a room of a relay."""
+
+    def begin_call(self, keys: InviteKeys, floor: int, line: Line, *, inviter: bool, verified: bool, reason: str,
+                   tie: Callable[[str], None]) -> str:
+        """Start a conversation on a contact's line and return its name, which ``tie`` hears before it begins."""
+
+    async def end(self, chat: str) -> Row: ...
+
+
+@dataclass
+class Tie:
+    """What one conversation has to do with contacts."""
+
+    relay: RelayAddress | None = None
+    access: str = ""
+    contact: str = ""  #: the key of the contact that the other side is
+    name: str = ""  #: the name under which this side wants to keep it
+    ours: bytes = b""
+    theirs: bytes = b""
+    agreed: int = 0
+    line: Line | None = None
+    confirmed: bool = False
+    required: bool = False

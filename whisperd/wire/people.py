@@ -1,0 +1,42 @@
+"""What two sides say to keep each other as contacts: payloads of stream 4. [whisperd-protocol(7), CONTACTS]"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from whisperd.errors import ChannelBroken
+from whisperd.wire.envelope import decode_exactly
+
+NONCE_SIZE = 32
+
+_Nonce = Annotated[bytes, Meta(min_length=NONCE_SIZE, max_length=NONCE_SIZE)]
+
+
+class Keep(Struct, frozen=True, tag_field="t", tag="keep", forbid_unknown_fields=True):
+    """The sender wants to keep the other side as a contact; ``nonce`` is its part of the secret of the two."""
+
+    nonce: _Nonce
+
+
+class Withdraw(Struct, frozen=True, tag_field="t", tag="withdraw", forbid_unknown_fields=True):
+    """The sender does not want that any more; a contact that was made already is not touched."""
+
+
+PeopleMessage = Keep | Withdraw
+
+_encode = msgspec.msgpack.Encoder().encode
+_people = msgspec.msgpack.Decoder(PeopleMessage)
+
+
+def encode_people(message: PeopleMessage) -> bytes:
+    """Return the payload of a data frame on stream 4."""
+    return _encode(message)
+
+
+def decode_people(payload: bytes) -> PeopleMessage:
+    """Return what a payload of stream 4 says; raises ChannelBroken."""
+    message: PeopleMessage = decode_exactly(_people, payload, ChannelBroken)
+    return message
