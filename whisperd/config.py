@@ -179,6 +179,8 @@ KEYS: tuple[Key, ...] = (
         "cannot do so publishes without."),
     Key("onion.max_streams", 32, "Most connections at a time of one circuit; tor closes a circuit that opens more; 0: "
         "any number.", 0, 65_535),
+    Key("onion.circuits", True, "Have a launched tor tell by which circuit each connection came, for the limits of "
+        "circuits; it has the key in a file for that, in memory if the key is not kept."),
     Key("onion.probe_interval", 30, "Minutes between two probes, in which the daemon dials its own onion service "
         "through Tor and publishes it again if it is not reached; 0: never.", 0, 1_440),
     Key("onion.publish_timeout", 120, "Seconds to wait for the first uploaded descriptor.", 5, 3_600),

@@ -85,7 +85,8 @@ class Daemon:
             if self.tor is not None and self.config.onion.enabled:
                 if self.peer is not None or not managed:  # own peers come in there, also where tor does not
                     self._onion_port = await self.relay.listen_for_onion()
-                self.tor.publish(self._onion_port)
+                circuits = self.config.tor.mode == "launch" and self.config.onion.circuits
+                self.tor.publish(self._onion_port, await self.relay.listen_for_onion(circuits=True) if circuits else 0)
         if self.tor is not None:
             self.tor.startService()
         if self.peer is not None:

@@ -85,9 +85,10 @@ class RelayService(Service):
             raise
         note("relay-listening", listeners=len(self._listeners))
 
-    async def listen_for_onion(self) -> int:
-        """Open one more listener, on 127.0.0.1, for the onion service, and return its port."""
-        port = await self._open(_LOOPBACK, onion=True)
+    async def listen_for_onion(self, *, circuits: bool = False) -> int:
+        """Open one more listener, on 127.0.0.1, for the onion service, and return its port; with ``circuits`` one that
+        is told by which circuit each connection came."""
+        port = await self._open(f"haproxy:{_LOOPBACK}" if circuits else _LOOPBACK, onion=True)
         return int(port.getHost().port)
 
     @property

@@ -42,6 +42,8 @@ class LaunchedTor:
         self.control = f"unix:{folder.path / 'control'}"
         self.socks = f"unix:{folder.path / 'socks'}"
         self.pid: int = process.transport.pid
+        #: Where only this user, and nobody after this tor, finds anything.
+        self.folder = folder.path
         self._folder = folder
         self._process = process
 

@@ -15,7 +15,8 @@ class Offer:
     """An onion service: connections to port ``outside`` of its address go to 127.0.0.1:``inside``.
 
     With ``clients`` (public keys in base32) nobody else finds it. A circuit that opens more than ``max_streams``
-    connections at a time is closed (0: any number). ``pow`` has clients prove work when it is flooded.
+    connections at a time is closed (0: any number). ``pow`` has clients prove work when it is flooded. ``circuits``:
+    each connection begins with a line that names its circuit, in the PROXY protocol; for a way that can do so.
     """
 
     key: OnionKey
@@ -24,12 +25,13 @@ class Offer:
     clients: Sequence[str] = ()
     max_streams: int = 0
     pow: bool = False
+    circuits: bool = False
 
 
 class Way(Protocol):
     """One way of having a tor publish onion services."""
 
-    #: Whether each connection begins with a line that names its circuit, in the PROXY protocol.
+    #: Whether tor names circuits when it is asked in this way.
     tells_circuits: bool
 
     async def publish(self, control: ControlConnection, offer: Offer) -> None:

@@ -241,7 +241,7 @@ class Publisher:
         self.circuits = way.tells_circuits and ports.circuits != 0
         clients = [self.credential().public, *self.clients.keys] if self._settings.private else []
         offer = Offer(key, self._settings.port, ports.circuits if self.circuits else ports.plain, clients,
-                      self._settings.max_streams, self._settings.pow)
+                      self._settings.max_streams, self._settings.pow, self.circuits)
         try:
             await way.publish(control, offer)
         except TorCommandFailed:

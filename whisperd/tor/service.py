@@ -31,8 +31,10 @@ from whisperd.tor.connect import attach, socks_place
 from whisperd.tor.control import ControlConnection
 from whisperd.tor.dial import Dialer
 from whisperd.tor.direct import DirectOnions
+from whisperd.tor.folders import ServiceFolders, in_memory
 from whisperd.tor.keyring import Keyring
 from whisperd.tor.launch import LaunchedTor, launch
+from whisperd.tor.offer import Way
 from whisperd.tor.private import Private
 from whisperd.tor.probe import Probe
 from whisperd.tor.publish import Ports
@@ -63,6 +65,7 @@ class TorService(Service):
         self.direct = DirectOnions(reactor, random)
         self.private = Private(config.onion, self._addresses, random)
         self._control: ControlConnection | None = None
+        self._way: Way = AddOnion()
         self._state = "off"
         self._phase = Phase(0, "", "")
         self._version = ""
@@ -82,9 +85,11 @@ class TorService(Service):
         super().stopService()
         return ensureDeferred(self.stop())
 
-    def publish(self, port: int) -> None:
-        """Have what listens on 127.0.0.1:``port`` published as the onion service, on every tor from now on."""
-        self._addresses.want(Ports(port))
+    def publish(self, port: int, circuits: int = 0) -> None:
+        """Have what listens on 127.0.0.1:``port`` published as the onion service, on every tor from now on.
+
+        A tor that names circuits is led to ``circuits``, if that is not 0, in the PROXY protocol."""
+        self._addresses.want(Ports(port, circuits))
 
     async def address(self, timeout: float) -> str:
         """Return the onion name once it is published, within ``timeout`` seconds.
@@ -219,6 +224,7 @@ class TorService(Service):
                 # Tor ends at once when this connection does, even if this process is killed.
                 await control.request("TAKEOWNERSHIP")
             self._control = control
+            self._way = self._way_of(owned)
             self._version = (control.version or "").split(" ")[0]
             socks = socks or await socks_place(control)
             await self._keyring.give(control)
@@ -232,6 +238,13 @@ class TorService(Service):
             self._control = None
             control.abort()
             self._lose()
+
+    def _way_of(self, owned: LaunchedTor | None) -> Way:
+        """Return how this tor is asked to publish: a key that no file holds is not given to a disk for it."""
+        onion = self._config.onion
+        if owned is None or not onion.circuits or not (onion.key == "persistent" or in_memory(owned.folder)):
+            return AddOnion()
+        return ServiceFolders(owned.folder)
 
     async def _watch(self, control: ControlConnection, socks: str) -> None:
         def hear(text: str) -> None:
@@ -249,7 +262,7 @@ class TorService(Service):
         self._attempts = 0
         self._dialer.socks = socks
         self._enter("up", phase)
-        self._addresses.tor_up(control, AddOnion())
+        self._addresses.tor_up(control, self._way)
         self.direct.tor_up(control)
 
     def _look_at_clocks(self) -> None:
