@@ -122,6 +122,8 @@ class ManagedTor(Service):
     def __init__(self, config: Config, *, reactor: Any, dialer: Dialer, emit: Callable[..., object],
                  random: Callable[[int], bytes] = os.urandom) -> None:
         self.private = TorrcsClients()
+        #: Conversations get no onion services of their own here, and stay with their relays.
+        self.direct = None
         self._config = config
         self._reactor = reactor
         self._dialer = dialer
