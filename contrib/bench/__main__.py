@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from contrib.bench import exchanges, handshake, invite, ratchet, recovery, relay, whisperctl
+from contrib.bench import exchanges, handshake, invite, ratchet, recovery, relay, throughput, whisperctl
 from contrib.bench.harness import Row
 
 SUBJECTS: dict[str, Callable[[], list[Row]]] = {
@@ -21,6 +21,7 @@ SUBJECTS: dict[str, Callable[[], list[Row]]] = {
     "handshake": handshake.measure,
     "invite": invite.measure,
     "recovery": recovery.measure,
+    "throughput": throughput.measure,
 }
 REPORT = Path("build/bench.json")
 

@@ -125,7 +125,7 @@ def _shapes(value: bytes) -> list[str]:
 def _followed(daemon: DaemonProcess) -> list[str]:
     """Return what a daemon tells those who follow its log."""
     found: list[str] = []
-    with Client(str(daemon._socket)) as client:
+    with Client(str(daemon.socket)) as client:
         client.call("log.follow", {"lines": logs.RECENT})
         while not found or "daemon-stopping" not in found[-1]:
             if len(found) == 1:

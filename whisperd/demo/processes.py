@@ -34,8 +34,9 @@ class DaemonProcess:
         self.printed = bytearray()
         self.log = bytearray()
         self._config = folder / f"{name}.toml"
-        self._socket = folder / f"{name}.sock"
-        self._config.write_text(f'[control]\nsocket = "{self._socket}"\n{config}')
+        #: Path of its control socket.
+        self.socket = str(folder / f"{name}.sock")
+        self._config.write_text(f'[control]\nsocket = "{self.socket}"\n{config}')
         self._module = module
         self._may_write = may_write
         self._process: subprocess.Popen[bytes] | None = None
@@ -52,12 +53,12 @@ class DaemonProcess:
         self._drain(self._process.stdout, self.printed)
         self._drain(self._process.stderr, self.log)
         self._wait_for_socket(time.monotonic() + timeout)
-        events = Client(str(self._socket)).events()
+        events = Client(self.socket).events()
         threading.Thread(target=self._follow, args=(events,), daemon=True).start()
 
     def call(self, method: str, **params: Any) -> Any:
         """Call one control method, which may take a minute and a half."""
-        with Client(str(self._socket)) as client:
+        with Client(self.socket) as client:
             return client.call(method, params, timeout=90)
 
     def wait(self, matches: Callable[[Event], bool], timeout: float, what: str) -> Event:
