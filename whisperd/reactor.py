@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from select import EPOLLIN
+from select import EPOLLIN, EPOLLOUT
 from typing import Any
 
 from twisted.internet.base import DelayedCall
@@ -82,28 +82,28 @@ class QuietReactor(EPollReactor):
             except InterruptedError:
                 return
             for number, event in events:
-                selectable = selectables.get(number)
-                if selectable is not None:  # an event before this one may have closed it
-                    self._handle(selectable, number, event)
-                elif number == self._alarm.number:
-                    self._planned = True
+                selectable = selectables.get(number)  # an event before this one may have closed it
+                if selectable is None:
+                    self._planned = self._planned or number == self._alarm.number
+                    continue
+                try:
+                    if event & (EPOLLIN | EPOLLOUT) == EPOLLIN:
+                        why = selectable.doRead()
+                    else:
+                        why = self._doReadOrWrite(selectable, number, event)
+                except BaseException:
+                    why = sys.exc_info()[1]
+                    log.err()
+                if why:
+                    self._end(selectable, why)
             if self._planned or self.threadCallQueue or not wait or not self.running:
                 return
 
     doIteration = doPoll
 
-    def _handle(self, selectable: Any, number: int, event: int) -> None:
+    def _end(self, selectable: Any, why: Any) -> None:
         try:
-            if event != EPOLLIN:
-                self._doReadOrWrite(selectable, number, event)
-                return
-            try:
-                why = selectable.doRead()
-            except BaseException:
-                why = sys.exc_info()[1]
-                log.err()
-            if why:
-                self._disconnectSelectable(selectable, why, True)
+            self._disconnectSelectable(selectable, why, True)
         except Exception:
             log.err()
 

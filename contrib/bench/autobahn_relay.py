@@ -1,4 +1,5 @@
-"""The relay that one writes first: autobahn as it comes, a dictionary of rooms, two seats, no limits, both dialects."""
+"""The relay that one writes first: autobahn as it comes, a dictionary of rooms, two seats, no limits, both dialects
+frame for frame."""
 
 from __future__ import annotations
 
@@ -33,13 +34,18 @@ class Seat(WebSocketServerProtocol):
         self.room = room
         seats = ROOMS.setdefault(room, [])
         seats.append(self)
+        if self.websocket_protocol_in_use:
+            limits = {"frame": 65_536, "expiry": 600}
+            joined = {"type": "joined", "seat": len(seats) - 1, "peer": len(seats) == 2, "limits": limits}
+            self.sendMessage(json.dumps(joined).encode())
         if len(seats) == 2:
             for seat in seats:
                 seat.sendMessage(b'{"type":"ready"}')
 
     def onClose(self, wasClean, code, reason):
-        if self.room is not None:
-            ROOMS.pop(self.room, None)
+        for other in ROOMS.pop(self.room, ()):
+            if other is not self and self.websocket_protocol_in_use:
+                other.sendMessage(b'{"type":"peer-left","reason":"lost"}')
 
 
 def main(port: int) -> None:

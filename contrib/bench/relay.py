@@ -62,12 +62,13 @@ def _one_core() -> Iterator[None]:
 
 
 def _warm_up(relays: dict[str, Started]) -> None:
-    """Load every relay until a compiler that watches it has made of it what it can."""
+    """Load every relay with all that follows, until a compiler that watches it has made of it what it can."""
     for relay in relays.values():
-        for meet, _ in DIALECTS.values():
-            load = relay_loads.ping_pong(relay, meet, 300, 1)
-            for _ in range(WARM_UP):
-                load()
+        for meet, protocol in DIALECTS.values():
+            for load in (relay_loads.ping_pong(relay, meet, 300, 1), relay_loads.sessions(relay, meet),
+                         relay_loads.accepts(relay, protocol)):
+                for _ in range(WARM_UP):
+                    load()
 
 
 def _processor(relays: dict[str, Started], dialect: str) -> list[Row]:

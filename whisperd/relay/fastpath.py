@@ -17,13 +17,8 @@ from autobahn.twisted.websocket import WebSocketServerProtocol
 
 from whisperd.relay.session import Session
 
-try:
-    from _nvx_xormasker import ffi, lib  # autobahn's own, called without the object around it
-except ImportError:  # autobahn was built without it
-    lib = None
-
-TEXT, BINARY = 0x81, 0x82
-_pack_short, _pack_long = Struct("!BBH").pack, Struct("!BBQ").pack
+TEXT, BINARY = _MESSAGES = 0x81, 0x82
+_pack_short, _pack_long, _unpack = Struct("!BBH").pack, Struct("!BBQ").pack, Struct("!BBH").unpack_from
 #: Bytes of the largest frame that is put together here from several reads: each of them copies what there is of it.
 MAX_TAIL = 16_384
 #: Bytes up to which a number as wide as the frame is the quicker way to unmask it.
@@ -53,9 +48,9 @@ class ShortWay(WebSocketServerProtocol):
         if short:
             if self.data:
                 data, self.data = self.data + data, b""
-            begin, end = _payload(data, 0, self.factory.max_frame)
+            first, begin, end = _usual(data, 0, self.factory.max_frame)
             if 0 < end == len(data) and not (self.failedByMe or self.held):  # one read, one message, one write
-                self._take(data[0], unmask(data[begin - 4:begin], data[begin:end]))
+                self._take(first, unmask(data, begin, end))
                 return
         if self.state == _CONNECTING:
             self.data += data
@@ -111,13 +106,13 @@ class ShortWay(WebSocketServerProtocol):
         """Hand over the messages that ``data`` begins with; return the rest, which is for autobahn."""
         at, size, largest, take = 0, len(data), self.factory.max_frame, self._take
         while self.state == _OPEN and not (self.failedByMe or self.held):
-            begin, end = _payload(data, at, largest)
+            first, begin, end = _usual(data, at, largest)
             if end > size and end - begin <= MAX_TAIL:
                 self.data = data[at:]
                 return b""
             if not end or end > size:
                 break
-            take(data[at], unmask(data[begin - 4:begin], data[begin:end]))
+            take(first, unmask(data, begin, end))
             at = end
         return data[at:]
 
@@ -138,32 +133,49 @@ class ShortWay(WebSocketServerProtocol):
         raise NotImplementedError
 
 
-def _payload(data: bytes, at: int, largest: int) -> tuple[int, int]:
-    """Return where the payload of the frame that begins at ``at`` begins and ends; zeros unless it is a usual one."""
-    if len(data) - at < 8 or (data[at] != BINARY and data[at] != TEXT):
-        return 0, 0
-    length = data[at + 1] - 0x80  # below 0: there is no mask
-    if 0 <= length < 126:
-        return at + 6, at + 6 + length
-    size = data[at + 2] << 8 | data[at + 3]
-    if length == 126 and 126 <= size <= largest:
-        return at + 8, at + 8 + size
-    return 0, 0
+def _usual(data: bytes, at: int, largest: int) -> tuple[int, int, int]:
+    """Return the first byte of the frame that begins at ``at``, and where its payload begins and ends; zeros unless it
+    is a usual one."""
+    if len(data) - at >= 8:
+        first, second, size = _unpack(data, at)
+        if first in _MESSAGES:
+            if second == 0xFE:
+                if 126 <= size <= largest:
+                    return first, at + 8, at + 8 + size
+            elif 0x80 <= second < 0xFE:
+                return first, at + 6, at + second - 0x7A
+    return 0, 0, 0
 
 
-def unmask(mask: bytes, masked: bytes) -> bytes:
-    """Return the payload behind a mask of 4 bytes. [RFC 6455, 5.3]"""
-    size = len(masked)
+def unmask(data: bytes, begin: int, end: int) -> bytes:
+    """Return the payload that stands there, behind its mask of 4 bytes. [RFC 6455, 5.3]"""
+    mask, masked, size = data[begin - 4:begin], data[begin:end], end - begin
     if size <= WIDE:
         words = size + 3 >> 2
         stream = int.from_bytes(mask, "little") * _REPEAT[words]
         wide = (int.from_bytes(masked, "little") ^ stream).to_bytes(words * 4, "little")
         return wide if size % 4 == 0 else wide[:size]
-    if lib is None:
-        stream = int.from_bytes((mask * (size // 4 + 1))[:size], "little")
-        return (int.from_bytes(masked, "little") ^ stream).to_bytes(size, "little")
+    return _unmask_long(mask, masked, size)
+
+
+def _by_autobahn(mask: bytes, masked: bytes, size: int) -> bytes:
     payload = bytearray(masked)
-    masker = lib.nvx_xormask_new(mask)
-    lib.nvx_xormask_process(masker, ffi.from_buffer(payload), size)
-    lib.nvx_xormask_free(masker)
+    masker = _new(mask)
+    _process(masker, _address(payload), size)
+    _free(masker)
     return bytes(payload)
+
+
+def _by_number(mask: bytes, masked: bytes, size: int) -> bytes:
+    stream = int.from_bytes((mask * (size // 4 + 1))[:size], "little")
+    return (int.from_bytes(masked, "little") ^ stream).to_bytes(size, "little")
+
+
+try:
+    from _nvx_xormasker import ffi, lib  # autobahn's own, called without the object around it
+except ImportError:  # autobahn was built without it
+    _unmask_long = _by_number
+else:
+    _new, _process, _free = lib.nvx_xormask_new, lib.nvx_xormask_process, lib.nvx_xormask_free
+    _address = ffi.from_buffer
+    _unmask_long = _by_autobahn

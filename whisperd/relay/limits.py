@@ -104,7 +104,7 @@ class Limits:
         """Count a socket in that asks to become a WebSocket, or return why not."""
         denial = self._full(source, CONNECTIONS) or self._take(source, CONNECTS, now)
         if denial is None:
-            for scope in source:
+            for scope in (source, *source.around):
                 scope.held[CONNECTIONS] += 1
         else:
             self.refused[denial.code] += 1
@@ -112,7 +112,7 @@ class Limits:
 
     def disconnect(self, source: Scope) -> None:
         """Count out what ``connect`` has counted in."""
-        for scope in source:
+        for scope in (source, *source.around):
             scope.held[CONNECTIONS] -= 1
 
     def join(self, source: Scope, now: float, *, opens: bool) -> Denial | None:
@@ -139,16 +139,15 @@ class Limits:
             if own > 2 * burst:
                 source.level.refused[RATES[rate]] += 1
                 return Denial(CODES[RATES[rate]], math.ceil(own - burst))
-            for scope in source:
+            for scope in (source, *source.around):
                 over = (own if scope is source else scope.charge(rate, amount, now, burst)) - burst
-                fair = max(burst / 2 - over / 4, burst / 32)
-                if over > 0 and (own > fair or not source.level.rates[rate]):
+                if over > 0 and (own > max(burst / 2 - over / 4, burst / 32) or not source.level.rates[rate]):
                     scope.level.slowed[RATES[rate]] += 1
                     hold = max(hold, over)
         return hold
 
     def _full(self, source: Scope, gauge: int) -> Denial | None:
-        for scope in source:
+        for scope in (source, *source.around):
             most = scope.level.most[gauge]
             if most and scope.held[gauge] >= most:
                 return self._deny(scope, GAUGES[gauge], None)
@@ -156,11 +155,11 @@ class Limits:
 
     def _take(self, source: Scope, rate: int, now: float) -> Denial | None:
         burst = self.bounds.burst
-        for scope in source:
+        for scope in (source, *source.around):
             seconds = scope.wait(rate, now, burst)
             if seconds > 0:
                 return self._deny(scope, RATES[rate], math.ceil(seconds))
-        for scope in source:
+        for scope in (source, *source.around):
             scope.charge(rate, 1, now, burst)
         return None
 

@@ -54,7 +54,10 @@ class _Room:
         """Return the seat that this token or this number gets, or None when there is none for it."""
         if token is not None and token in self.tokens:
             return self.tokens.index(token)
-        return next((each for each in (0, 1) if seat in (None, each) and self.free(each)), None)
+        for each in (0, 1) if seat is None else (seat,):
+            if self.free(each):
+                return each
+        return None
 
 
 class Rooms:

@@ -28,22 +28,22 @@ class Scope:
     """What one circuit, one listener or the whole relay uses: ``held`` at the moment, by kind of bound, and ``until``
     when its rates are used up in advance, by kind of rate."""
 
-    __slots__ = ("__weakref__", "_around", "circuits", "held", "level", "until")
+    __slots__ = ("__weakref__", "around", "circuits", "held", "level", "until")
 
     def __init__(self, level: Level, parent: Scope | None = None) -> None:
         self.level = level
-        self._around: tuple[Scope, ...] = tuple(parent) if parent is not None else ()
+        self.around: tuple[Scope, ...] = tuple(parent) if parent is not None else ()
         self.held = [0, 0, 0]
         self.until = [0.0, 0.0, 0.0, 0.0]
         self.circuits: WeakValueDictionary[object, Scope] | None = None  # of a listener
 
     def __iter__(self) -> Iterator[Scope]:
         """Yield this scope and those around it."""
-        return iter((self, *self._around))
+        return iter((self, *self.around))
 
     def add(self, rooms: int, waiting: int) -> None:
         """Count rooms in or out, here and around."""
-        for scope in self:
+        for scope in (self, *self.around):
             scope.held[ROOMS] += rooms
             scope.held[WAITING] += waiting
 
@@ -57,11 +57,14 @@ class Scope:
         per_second = self.level.rates[rate]
         if not per_second:
             return 0.0
-        spent = min(self.spent(rate, now, burst) + amount / per_second, 3 * burst)
+        ahead, most = self.until[rate] - now, 3 * burst
+        spent = min((ahead if 0.0 < ahead <= most else 0.0) + amount / per_second, most)
         self.until[rate] = now + spent
         return spent
 
     def wait(self, rate: int, now: float, burst: float) -> float:
         """Return the seconds until one more fits into a rate; 0 when it does now."""
-        per_second = self.level.rates[rate]
-        return max(self.spent(rate, now, burst) - max(burst - 1 / per_second, 0.0), 0.0) if per_second else 0.0
+        per_second, ahead = self.level.rates[rate], self.until[rate] - now
+        if not per_second or not 0.0 < ahead <= 3 * burst:
+            return 0.0
+        return max(ahead - max(burst - 1 / per_second, 0.0), 0.0)

@@ -6,6 +6,7 @@ A session never sees a transport, only a Wire; which dialect it speaks is its cl
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from functools import cache
 from typing import Protocol
 
 from whisperd.logs import note
@@ -18,6 +19,9 @@ from whisperd.wire import frames
 
 #: A session's frames, or bytes of frames, that may go uncharged until the limits are asked.
 UNCHARGED_FRAMES, UNCHARGED_BYTES = 32, 32_768
+
+
+READY = frames.encode_server(frames.Ready())
 
 
 class Wire(Protocol):
@@ -153,19 +157,25 @@ class WhisperdSession(Session):
             self._leave()
 
     def tell(self, effect: Effect) -> None:
-        bounds = self.relay.limits.bounds
-        frame: frames.ServerFrame
-        match effect:
-            case Refuse():
-                self.refuse(effect.code)
-                return
-            case Seated():
-                frame = frames.Joined(effect.seat, effect.peer, frames.Limits(bounds.max_frame, bounds.room_expiry))
-            case Paired():
-                frame = frames.Ready()
-            case PartnerGone():
-                frame = frames.PeerLeft(effect.reason)
-        self.wire.send(frames.encode_server(frame), False)
+        if isinstance(effect, Seated):
+            bounds = self.relay.limits.bounds
+            self.wire.send(_joined(effect.seat, effect.peer, bounds.max_frame, bounds.room_expiry), False)
+        elif isinstance(effect, Paired):
+            self.wire.send(READY, False)
+        elif isinstance(effect, PartnerGone):
+            self.wire.send(_peer_left(effect.reason), False)
+        else:
+            self.refuse(effect.code)
 
     def encode_error(self, code: str, retry_after: int | None) -> bytes:
         return frames.encode_server(frames.RelayError.of(code, retry_after))
+
+
+@cache
+def _joined(seat: int, peer: bool, largest: int, expiry: int) -> bytes:
+    return frames.encode_server(frames.Joined(seat, peer, frames.Limits(largest, expiry)))
+
+
+@cache
+def _peer_left(reason: str) -> bytes:
+    return frames.encode_server(frames.PeerLeft(reason))

@@ -10,14 +10,13 @@ import socket
 from typing import Any
 
 from twisted.internet import tcp
-from twisted.internet.error import ConnectionDone
-from twisted.internet.main import CONNECTION_LOST
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.python import log
 from twisted.python.failure import Failure
 
 #: Bytes that are read at once.
 READ = 65_536
-_DONE = Failure(ConnectionDone())
+_DONE, _LOST = Failure(ConnectionDone()), Failure(ConnectionLost())
 
 
 class Connection(tcp.Server):
@@ -42,18 +41,18 @@ class Connection(tcp.Server):
         self._tempDataBuffer = []
         self._tempDataLen = 0
 
-    def doRead(self) -> Any:
+    def doRead(self) -> None:
         try:
             data = self.socket.recv(READ)
         except BlockingIOError:
-            return None
+            return
         except OSError:
-            return CONNECTION_LOST
-        if data:
-            self.protocol.dataReceived(data)
+            self.connectionLost(_LOST)
         else:
-            self.connectionLost(_DONE)
-        return None
+            if data:
+                self.protocol.dataReceived(data)
+            else:
+                self.connectionLost(_DONE)
 
     def doWrite(self) -> Any:
         return super().doWrite() if self.connected else None
@@ -74,11 +73,12 @@ class Connection(tcp.Server):
             return
         self.connected, self.disconnected = 0, 1
         self.reactor.removeReader(self)
-        if reason is not _DONE or self.dataBuffer or self._tempDataBuffer or self.disconnecting:
+        if self.dataBuffer or self._tempDataBuffer or self.disconnecting:
             self.reactor.removeWriter(self)
-            self._closeSocket(not self._aborting)
-        else:  # the other side has closed, and there is nothing left to say
+        if reason is _DONE or reason is _LOST:  # the other side has ended it
             self.socket.close()
+        else:
+            self._closeSocket(not self._aborting)
         protocol = self.protocol
         del self.protocol, self.producer, self.socket, self.fileno
         protocol.connectionLost(reason)

@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from functools import partial
 
 from whisperd.relay.effects import Effect, Paired, Refuse
-from whisperd.relay.session import Session
+from whisperd.relay.session import READY, Session
 from whisperd.wire import frames, whisper
 
 
@@ -48,7 +48,7 @@ class WhisperSession(Session):
             else:
                 self.refuse(effect.code)
         elif isinstance(effect, Paired):
-            self.wire.send(frames.encode_server(frames.Ready()), False)
+            self.wire.send(READY, False)
 
     def encode_error(self, code: str, retry_after: int | None) -> bytes:
         return whisper.encode_whisper_error(code, retry_after)
