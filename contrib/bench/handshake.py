@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
+from _hashlib import hmac_digest
 from collections.abc import Callable
 
-from cryptography.hazmat.primitives.hashes import SHA512
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from nacl import bindings
 
 from contrib.bench.exchanges import floor_pqxdh
 from contrib.bench.harness import Row, interleave, per_call
+from contrib.bench.ratchet_floors import agree, derive, key_pair, seal, unseal
 from whisperd.peer.effects import Established, SendFrame
 from whisperd.peer.handshake import InviterHandshake, JoinerHandshake, Terms
 from whisperd.peer.secrets import InviteKeys
@@ -48,24 +47,27 @@ MESSAGES = (256, 2048, 2048, 256)
 
 
 def floor_of_handshake() -> Callable[[], object]:
-    """Return a call of the key exchange's primitives and, for both sides: five keys of the invite and five of the
-    session, four messages sealed and opened, two transcripts, and the ratchet's two key pairs, DH and derivations."""
-    exchange, key, nonce = floor_pqxdh(), os.urandom(32), os.urandom(24)
-    point, algorithm = bindings.crypto_scalarmult_base(key), SHA512()
+    """Return a call of the key exchange's primitives and, for both sides: an identity of two key pairs, five keys of
+    the invite and five of the session, four messages sealed and opened, two transcripts, and the ratchet's two key
+    pairs, DH and derivations."""
+    exchange, key = floor_pqxdh(), os.urandom(32)
 
     def primitives() -> None:
         exchange()
         for size in MESSAGES:
-            sealed = bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(bytes(size), key[:17], nonce, key)
-            bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(sealed, key[:17], nonce, key)
+            nonce = os.urandom(24)
+            seal(bytes(size), nonce, key[:17])
+            unseal(bytes(size + 16), nonce, key[:17])
         for _ in range(2):
+            bindings.crypto_sign_seed_keypair(os.urandom(32))
+            key_pair()
             hashlib.sha512(bytes(4096)).digest()
             for _ in range(12):
-                hmac.digest(key, key, "sha512")
-            bindings.crypto_scalarmult_base(key)
-        bindings.crypto_scalarmult(key, point)
+                hmac_digest(key, key, "sha512")
+            key_pair()
+        agree()
         for _ in range(3):
-            HKDF(algorithm, 96, key, nonce).derive(key)
+            derive(96)
 
     return primitives
 
