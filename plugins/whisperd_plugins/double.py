@@ -3,7 +3,7 @@
 A message is header(40) ‖ salt(16) ‖ body, 72 bytes more than its plaintext. The header, ratchet key(32) ‖ previous(4) ‖
 number(4), is in clear: whoever carries messages sees who speaks, how often, and which messages belong together. The
 body is AES-256-GCM under a key(32) and iv(12) that HKDF-Expand-SHA-512 makes of the message key and the random salt;
-its associated data is the caller's followed by the header [Double Ratchet, 3.4, CONCAT].
+its associated data is the caller's followed by the header [Double Ratchet, 3.1, CONCAT].
 
 Nothing protects a header before the body is decrypted, and the key of a body that lies far ahead takes a step of the
 chain for each message before it. So that forged headers cost little, such steps are rationed, see ``PlainState``.

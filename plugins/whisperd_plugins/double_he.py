@@ -4,7 +4,7 @@ A message is nonce(24) ‖ sealed header(56) ‖ body, 96 bytes more than its pl
 
 - The body is AES-256-GCM under a key(32) and iv(12) that HKDF-Expand-SHA-512 makes of the message key and the random
   nonce, see ``ratchet_body``; its associated data is the caller's followed by the header in clear(40)
-  [Double Ratchet, 3.4, CONCAT].
+  [Double Ratchet, 3.1, CONCAT].
 - The header, ratchet key(32) ‖ previous(4) ‖ number(4), is sealed by XChaCha20-Poly1305 under the header key with the
   same nonce; its associated data is SHA-256 of the body. The paper binds the body to the sealed header; we bind the
   body to the header in clear and the sealed header to the body, so that a forged message fails at its header: it costs

@@ -1,7 +1,8 @@
 """X3DH and PQXDH: the protocol that every exchange over signed prekeys shares; a ``Suite`` has what differs.
 
-The prekey bundle holds the keys of [PQXDH, 2.4]: identity, signed prekey, one-time prekey, and a post-quantum prekey
-that is either one-time or of last resort [X3DH, 2.3, without the latter]. Where we depart from the papers, and why:
+The prekey bundle holds the keys of [PQXDH, 2.4 and 2.5]: identity, signed prekey, one-time prekey, and a post-quantum
+prekey that is either one-time or of last resort [X3DH, 2.4, without the latter]. Where we depart from the papers, and
+why:
 
 - Identities are an Ed25519 key that signs and an X25519 key that agrees, and the first signs the second. The papers
   have one key do both by XEdDSA, which WebCrypto and most libraries lack.

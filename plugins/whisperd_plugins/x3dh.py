@@ -2,7 +2,7 @@
 
 Parameters [X3DH, 2.1]: curve X25519, hash SHA-512, info ``whisperd/1``. Whoever records the traffic and has a quantum
 computer later finds the secret: for other sides that have no ML-KEM. ``prekey_exchange`` is the protocol, and says
-where it departs from the paper; a bundle of last resort is one without a one-time prekey [X3DH, 2.4].
+where it departs from the paper; a bundle of last resort is one without a one-time prekey [X3DH, 3.3].
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.peer.support import ManyPlugins, PlainKex, frames, only, pair, real_plugins, seeded, terms
+from tests.peer.support import ManyPlugins, PlainKex, frames, only, pair, seeded, terms
 from whisperd.errors import (
     ConfirmationFailed,
     FloorNotMet,
@@ -284,9 +284,21 @@ def test_forgetting_destroys_the_private_keys_of_the_attempt():
     attempt = inviter._attempt
     inviter.receive(frames(joiner.begin())[0])
     with pytest.raises(KeyExchangeRefused):
-        real_plugins().kex(attempt.kex.id).accept(bytes(1800), attempt.prekeys, attempt.identity)
+        attempt.prekeys.accept(bytes(1800), 0.0)
     with pytest.raises(KeyError):
         attempt.identity.public("x25519")
+
+
+def test_prekeys_of_an_answer_accept_a_message_for_ten_minutes():
+    for later in (599.0, 600.0):
+        inviter, joiner = pair()
+        hello, = frames(joiner.begin())
+        exchange, = frames(joiner.receive(frames(inviter.receive(hello, 1_000.0))[0]))
+        if later < 600.0:
+            only(inviter.receive(exchange, 1_000.0 + later), Established)
+            continue
+        with pytest.raises(KeyExchangeRefused, match="not held any more"):
+            inviter.receive(exchange, 1_000.0 + later)
 
 
 def test_messages_have_the_order_of_the_protocol():

@@ -81,7 +81,7 @@ def handshake() -> dict[str, Any]:
     m1 = joiner.begin()
     m2 = inviter.receive(frames(m1)[0])
     m3 = joiner.receive(frames(m2)[0])
-    prekey = bytes(inviter._attempt.prekeys.key)
+    prekey = bytes(inviter._attempt.prekeys._handed_out[0].private.key)
     m4 = inviter.receive(frames(m3)[0])
     done = joiner.receive(frames(m4)[0])[0]
     return {

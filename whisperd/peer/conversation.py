@@ -266,7 +266,7 @@ class Conversation:
 
     def _take_handshake(self, frame: bytes, now: float) -> list[Effect]:
         try:
-            return [Heard(False), *self._carry_out(self._handshake.receive(frame), now)]
+            return [Heard(False), *self._carry_out(self._handshake.receive(frame, now), now)]
         except WhisperdError as error:
             abort = self._handshake.abort(error.code)
             return [abort, *self._handshake_failed(error, now, rejoin=True)]

@@ -19,6 +19,7 @@ from whisperd.errors import ConfirmationFailed, OffersStripped, PluginRefused, W
 from whisperd.interfaces import Random
 from whisperd.peer.effects import Established, SendFrame
 from whisperd.peer.negotiation import Plugins, choose, own_offers
+from whisperd.peer.prekeys import PrekeyStock, Rotation
 from whisperd.peer.secrets import InviteKeys, Seal, SessionKeys, transcript, wipe
 from whisperd.wire.envelope import (
     Abort,
@@ -35,6 +36,8 @@ from whisperd.wire.invite import VERSION
 
 #: Most earlier messages whose repetition is recognised.
 REMEMBERED = 64
+#: The prekeys of one answer: one bundle for one message, which has to come within ten minutes.
+PREKEYS = Rotation(stock=1, outstanding=1, grace=600.0, last_resort=False)
 _NONCE_SIZE = 32
 
 
@@ -90,14 +93,16 @@ class Handshake:
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
         self._attempt: Any = None
+        self._now = 0.0
         self._earlier = _Recent()
 
-    def receive(self, frame: bytes) -> list[HandshakeEffect]:
-        """Take one sealed frame of the other side.
+    def receive(self, frame: bytes, now: float = 0.0) -> list[HandshakeEffect]:
+        """Take one sealed frame of the other side; ``now`` is in seconds, and prekeys age by it.
 
         Raises WrongSecret, HandshakeTampered, OffersStripped, FloorNotMet, ConfirmationFailed, KeyExchangeRefused or
         PluginRefused; the attempt is forgotten then, and ``abort`` gives the frame that says why.
         """
+        self._now = now
         try:
             data = self._seal.open(frame)
             message = decode_message(data)
@@ -142,7 +147,7 @@ class _Answered:
     kex: Offer
     ratchet: Offer
     identity: Any
-    prekeys: Any
+    prekeys: PrekeyStock
     ratchet_key: Any
 
     def wipe(self) -> None:
@@ -184,7 +189,9 @@ class InviterHandshake(Handshake):
         with _plugin_code():
             plugin = terms.plugins.kex(kex.id)
             identity = terms.new_identity(plugin.identity_kinds, terms.random)
-            bundle, prekeys = plugin.prekeys(identity, terms.random)
+            prekeys = PrekeyStock(plugin, identity, terms.random, PREKEYS)
+            prekeys.refill(self._now)
+            bundle = prekeys.publish(self._now)
             offer, ratchet_key = terms.plugins.ratchet(ratchet.id).offer(terms.random)
         answer = Answer(kex=kex_offers, ratchet=ratchet_offers, floor=terms.floor, nonce=terms.random(_NONCE_SIZE),
                         seen=_sha256(data), choice=(kex.id, ratchet.id), bundle=bundle, offer=offer)
@@ -195,7 +202,7 @@ class InviterHandshake(Handshake):
         if not hmac.compare_digest(exchange.seen, _sha256(attempt.answer)):
             return _stale(exchange.seen, self._earlier)
         with _plugin_code():
-            secret = self._terms.plugins.kex(attempt.kex.id).accept(exchange.message, attempt.prekeys, attempt.identity)
+            secret = attempt.prekeys.accept(exchange.message, self._now)
         keys = self._session_keys(attempt.hello, attempt.answer, exchange.message, secret)
         if not hmac.compare_digest(exchange.confirm, keys.confirm_joiner):
             keys.wipe()
