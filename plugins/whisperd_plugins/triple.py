@@ -9,7 +9,7 @@ the header names, and both step with each message. The message key is made of bo
 secret as long as one of X25519 and ML-KEM-1024 holds: HMAC-SHA-256(post-quantum key, Double Ratchet's key), which is
 HKDF-Extract [Double Ratchet, 7.2, KDF_HYBRID]. In the paper the sparse ratchet has chains and numbers of its own; here
 they are those of the Double Ratchet, which saves a second set of missing keys and has the same bounds. Its KDF_SCKA_CK
-takes the number of the message in; here a chain key is for one number only. Both chains step by HKDF-Expand to 64 bytes,
+takes the number of a message in; here a chain key is for one number only. Both chains step by HKDF-Expand to 64 bytes,
 one HMAC where the paper recommends two.
 
 A round takes 63 or 64 messages of each side when they take turns and none is lost. Who steals a state and can also
