@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import pytest_twisted
+from twisted.internet import reactor
 
 from tests.integration.peers import Person, Relay, Scene
 from tests.integration.test_peers_tor import onion  # noqa: F401
@@ -15,10 +18,16 @@ from whisperd.errors import (
     NotVerified,
     TooManyChats,
     UsageError,
+    WhisperdError,
 )
 from whisperd.peer.bonds import call_keys, epoch_of
 from whisperd.peer.links import line
+from whisperd.peer.relays import Host, Relays
+from whisperd.peer.secrets import Seal
 from whisperd.store.memory import MemoryStore
+from whisperd.wire.envelope import Stream
+from whisperd.wire.invite import RelayAddress
+from whisperd.wire.people import Keep, Withdraw, encode_people
 
 in_the_reactor = pytest_twisted.ensureDeferred
 
@@ -282,6 +291,120 @@ async def test_a_side_that_died_before_it_heard_the_other_still_finds_it(scene, 
     await scene.anna.until_state(anna, "connected")
     await talk(scene, anna, ben, "found")
     assert len(secrets(scene.ben)) == 1 and secrets(scene.anna) == secrets(scene.ben)
+
+
+class Intruder:
+    """Somebody who sits in a room and says something: the relay itself can, and nobody else knows the room."""
+
+    def __init__(self, scene: Scene, room: bytes, *frames: bytes) -> None:
+        self.frames = frames
+        self.link = Relays(reactor, scene.ben.dialer, os.urandom).link(
+            Host.of(RelayAddress("127.0.0.1", scene.relay.port)), room, "")
+        self.link.start(self)
+
+    def link_up(self, link: object) -> None:
+        for frame in self.frames:
+            self.link.send(frame)
+
+    def link_down(self, link: object, reason: str) -> None:
+        """The other one went."""
+
+    def frame_received(self, link: object, frame: bytes) -> None:
+        """Nothing that could be read."""
+
+    def link_troubled(self, link: object, error: WhisperdError) -> None:
+        raise error
+
+    link_failed = link_troubled
+
+
+@in_the_reactor
+async def test_somebody_else_in_the_contact_s_place_is_told_of_and_the_contact_still_comes(scene):
+    await saved(scene)
+    await parted(scene)
+    await scene.ben.service.people.listen(name="anna")
+    (waiting,) = scene.ben.service.people._lines.values()
+    stale = call_keys(bytes(32), 0)
+    forged = Seal.for_role(stale, inviter=True).close(b"old", os.urandom)
+    intruder = Intruder(scene, waiting.keys.room, b"\x01" + os.urandom(300), forged, b"\x02" + os.urandom(300), b"")
+    await scene.ben.until(lambda: scene.ben.contact_errors() == ["contact-changed"])
+    assert await scene.ben.service.list() == []
+    await intruder.link.stop()
+    anna = (await scene.anna.service.people.call(name="ben"))["chat"]
+    await scene.anna.until_state(anna, "connected")
+    assert scene.ben.contact_errors() == ["contact-changed"]
+
+
+@in_the_reactor
+async def test_somebody_else_who_answers_a_call_is_told_of_and_does_not_end_it(scene):
+    await saved(scene)
+    await parted(scene)
+    room = call_keys(secrets(scene.anna)[0], epoch_of(reactor.seconds())).room
+    intruder = Intruder(scene, room, b"\x01" + os.urandom(300))
+    anna = (await scene.anna.service.people.call(name="ben"))["chat"]
+    await scene.anna.until(lambda: scene.anna.contact_errors() == ["contact-changed"])
+    await intruder.link.stop()
+    ben = (await scene.ben.service.people.call(name="anna"))["chat"]
+    await scene.ben.until_state(ben, "connected")
+    await scene.anna.until_state(anna, "connected")
+
+
+@in_the_reactor
+async def test_a_daemon_that_was_killed_takes_its_own_seat_back(scene):
+    """The relay keeps the seat for its token, which is the same in another run."""
+    store = MemoryStore()
+    scene.ben = Person(store=store)
+    await saved(scene)
+    await parted(scene)
+    await scene.ben.service.people.listen(name="anna")
+    await scene.ben.until(lambda: len(scene.ben.dialer.opened) == 2)
+    await scene.anna.service.people.listen(name="ben")
+    await scene.anna.until_contact("ben", "here")
+    for waiting in scene.ben.service.people._lines.values():
+        waiting._link._stopping = True
+    scene.ben.dialer.cut()
+    await scene.anna.until_contact("ben", "gone")
+    killed, scene.ben = scene.ben, Person(store=store)
+    scene.ben.service.resume()
+    called = (await scene.ben.service.people.call(name="anna"))["chat"]
+    await scene.ben.until_state(called, "connected")
+    await killed.service.stop()
+
+
+@in_the_reactor
+async def test_what_a_peer_says_about_contacts_is_bounded_and_checked(scene):
+    await scene.meet()
+
+    def say(payload: bytes) -> None:
+        driver = scene.ben.service.driver(scene.bens)
+        driver.carry_out(driver.conversation.tell(Stream.PEOPLE, payload, reactor.seconds()))
+
+    for payload in (b"", b"\xff", b"\x81\xa1t\xa4keep", encode_people(Keep(bytes(32))) + b"!", b"\x81\xa1t\xa4take"):
+        say(payload)
+    for number in range(40):
+        say(encode_people(Keep(bytes([number]) * 32)))
+    await talk(scene, scene.annas, scene.bens, "still here")
+    await scene.anna.until_contact("", "asked")
+    assert scene.anna.contact_states() == [("", "asked")]
+    await scene.anna.service.people.save(chat=scene.annas, name="ben")
+    for number in range(40):
+        say(encode_people(Keep(bytes([100 + number]) * 32)))
+    say(encode_people(Withdraw()))
+    await talk(scene, scene.annas, scene.bens, "and here")
+    sent = await scene.ben.service.send(chat=scene.bens, text="done")
+    await scene.ben.until_delivered(scene.bens, sent["id"])
+    assert scene.anna.contact_states().count(("ben", "saved")) == 8
+    assert [row["contact"] for row in await scene.anna.service.people.list()] == ["ben"]
+
+
+@in_the_reactor
+async def test_who_saves_again_renews_the_secret_on_both_sides(scene):
+    await saved(scene)
+    before = secrets(scene.anna)
+    await scene.ben.service.people.save(chat=scene.bens, name="anna")
+    await scene.anna.until(lambda: scene.anna.contact_states().count(("ben", "saved")) == 2)
+    assert secrets(scene.anna) == secrets(scene.ben) != before
+    assert len(await scene.anna.service.people.list()) == 1
 
 
 @in_the_reactor

@@ -52,6 +52,7 @@ class People:
         self._ties: dict[str, Tie] = {}
         self._lines: dict[str, Line] = {}
         self._resting: dict[str, Any] = {}
+        self._stopping = False
 
     def start(self) -> None:
         """Listen for those contacts that are listened for."""
@@ -60,6 +61,7 @@ class People:
 
     async def stop(self) -> None:
         """Listen for nobody any more; fires when the sockets are closed."""
+        self._stopping = True
         for alarm in self._resting.values():
             alarm.cancel()
         self._resting.clear()
@@ -190,7 +192,8 @@ class People:
         elif not (tie.contact and not tie.ours) and tie.agreed < MOST_AGREEMENTS:
             asked = bool(tie.theirs)
             tie.theirs = message.nonce
-            self._agree(chat, tie)
+            with suppress(ChatEnded):  # this side is about to end it
+                self._agree(chat, tie)
             if not tie.ours and not asked:
                 self._tell("", "asked", chat)
 
@@ -202,9 +205,10 @@ class People:
         tie.line.confirmed()
         tie.confirmed = True
         if tie.contact:
-            verification = self._peers.driver(chat).conversation.agreed().verification
-            used = tie.line.secret
-            self._book.change(tie.contact, secrets=(next_secret(used, verification), used))
+            with suppress(ChatEnded):  # with its first word
+                verification = self._peers.driver(chat).conversation.agreed().verification
+                used = tie.line.secret
+                self._book.change(tie.contact, secrets=(next_secret(used, verification), used))
 
     def settled(self, chat: str) -> None:
         """The other side was heard, so it has the next secret too: the one before is forgotten."""
@@ -297,7 +301,9 @@ class People:
     def _listen(self, key: str) -> None:
         contact = self._book.contacts.get(key)
         busy = any(tie.contact == key and tie.line is not None and not tie.confirmed for tie in self._ties.values())
-        if contact is not None and contact.listens and not busy and key not in self._lines and key not in self._resting:
+        if contact is None or not contact.listens or busy or self._stopping:
+            return
+        if key not in self._lines and key not in self._resting:
             self._lines[key] = self._line(key)
             self._lines[key].begin()
 
@@ -308,7 +314,7 @@ class People:
 
     def _rest(self, key: str) -> None:
         """Listen for a contact again after a while."""
-        if key not in self._resting:
+        if key not in self._resting and not self._stopping:
             self._resting[key] = self._reactor.callLater(REST, self._rested, key)
 
     def _rested(self, key: str) -> None:

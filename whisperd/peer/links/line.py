@@ -109,7 +109,7 @@ class Line:
         self._owner = owner
         if self._link is None:
             self.begin()
-        if self._up:
+        elif self._up:
             owner.link_up(self)
 
     def send(self, frame: bytes) -> None:

@@ -1,0 +1,349 @@
+"""A contact's line: where it waits, when it moves, who makes it ring, and who cannot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from zope.interface.verify import verifyObject
+
+from tests.peer.support import only, real_plugins, seeded
+from whisperd.errors import DialFailed, RoomFull
+from whisperd.interfaces import ILink, ILinkOwner
+from whisperd.peer.bonds import EPOCH, call_keys, next_secret
+from whisperd.peer.effects import Established, SendFrame
+from whisperd.peer.handshake import InviterHandshake, JoinerHandshake, Terms
+from whisperd.peer.links.line import MOST_JITTER, RETRY, RING_INTERVAL, TURN, Line
+from whisperd.peer.secrets import Seal
+from whisperd.plugin.identity import MemoryIdentity
+from whisperd.wire.envelope import Abort, Ring, encode_message
+
+OLD, NOW, OTHER = bytes(32), bytes([1]) * 32, bytes([2]) * 32
+NOON = 1_000 * EPOCH + 1_800.0
+
+
+class Relay:
+    """Two seats a room; frames are lost while one of them is empty. ``rooms`` is all that it knows."""
+
+    def __init__(self) -> None:
+        self.rooms: dict[bytes, list[Seat]] = {}
+        self.seen: list[bytes] = []
+
+    def seat(self, room: bytes) -> Seat:
+        return Seat(self, room)
+
+
+class Seat:
+    """A link of a line."""
+
+    name = "relay"
+
+    def __init__(self, relay: Relay, room: bytes) -> None:
+        self.relay, self.room, self.owner = relay, room, None
+
+    def start(self, owner: Any) -> None:
+        self.owner = owner
+        seats = self.relay.rooms.setdefault(self.room, [])
+        seats.append(self)
+        if len(seats) == 2:
+            for seat in list(seats):
+                seat.owner.link_up(seat)
+
+    def send(self, frame: bytes) -> None:
+        self.relay.seen.append(frame)
+        for seat in self.relay.rooms.get(self.room, []):
+            if seat is not self:
+                seat.owner.frame_received(seat, frame)
+
+    def rejoin(self, delay: float) -> None:
+        """Nobody asks for it here."""
+
+    def woke(self) -> None:
+        self.relay.seen.append(b"woke")
+
+    def stop(self) -> Deferred[None]:
+        seats = self.relay.rooms.get(self.room, [])
+        if self in seats:
+            seats.remove(self)
+        for seat in seats:
+            seat.owner.link_down(seat, "peer-left")
+        done: Deferred[None] = Deferred()
+        done.callback(None)
+        return done
+
+
+class Side:
+    """One person's line, what it told, and the handshake that answers."""
+
+    def __init__(self, relay: Relay, clock: Clock, *secrets: bytes, first: bool, answers: bool = True,
+                 slow: float = 0.0) -> None:
+        self.told: list[Any] = []
+        self.answers = answers
+        self.line = Line(secrets, first=first, make_link=relay.seat, reactor=clock, random=seeded(f"line {first}"),
+                         wall=lambda: clock.seconds() - slow, heard=self._heard,
+                         wrong=lambda: self.told.append("wrong"),
+                         trouble=lambda error: self.told.append(error.code),
+                         present=lambda here: self.told.append("here" if here else "gone"))
+        terms = Terms(self.line.keys, 1, 1, real_plugins(), MemoryIdentity, seeded(f"handshake {first}"))
+        self.handshake = (InviterHandshake if first else JoinerHandshake)(terms)
+        self.established: list[Any] = []
+
+    def call(self) -> None:
+        self.line.start(self)
+        self.line.call()
+
+    def _heard(self) -> None:
+        self.told.append("heard")
+        if self.answers:
+            self.line.start(self)
+
+    # -- as the conversation on the line --
+
+    def link_up(self, link: Any) -> None:
+        self.told.append("up")
+        if isinstance(self.handshake, JoinerHandshake):
+            self._do(self.handshake.begin())
+
+    def link_down(self, link: Any, reason: str) -> None:
+        self.told.append(("down", reason))
+
+    def frame_received(self, link: Any, frame: bytes) -> None:
+        self._do(self.handshake.receive(frame))
+
+    def link_troubled(self, link: Any, error: Any) -> None:
+        self.told.append(("troubled", error.code))
+
+    def link_failed(self, link: Any, error: Any) -> None:
+        self.told.append(("failed", error.code))
+
+    def _do(self, effects: list[Any]) -> None:
+        for effect in effects:
+            if isinstance(effect, SendFrame):
+                self.line.send(effect.frame)
+            elif isinstance(effect, Established):
+                self.established.append(effect)
+                self.line.confirmed()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    clock = Clock()
+    clock.rightNow = NOON
+    return clock
+
+
+def pair(clock: Clock, relay: Relay, **more: Any) -> tuple[Side, Side]:
+    return Side(relay, clock, NOW, first=True, **more), Side(relay, clock, NOW, first=False, **more)
+
+
+def test_a_line_is_a_link_and_hears_of_links(clock):
+    line = pair(clock, Relay())[0].line
+    assert verifyObject(ILink, line) and verifyObject(ILinkOwner, line)
+
+
+@pytest.mark.parametrize("caller", [0, 1])
+def test_whoever_calls_is_answered_by_whoever_listens(clock, caller):
+    relay = Relay()
+    sides = pair(clock, relay)
+    sides[1 - caller].line.begin()
+    sides[caller].call()
+    one, other = (only(side.established, Established) for side in sides)
+    assert one.keys.words() == other.keys.words()
+    assert "heard" in sides[1 - caller].told and "heard" not in sides[caller].told
+
+
+def test_two_who_only_listen_say_nothing(clock):
+    relay = Relay()
+    sides = pair(clock, relay)
+    for side in sides:
+        side.line.begin()
+    clock.advance(RING_INTERVAL)
+    assert relay.seen == [] and [side.told for side in sides] == [["here"], ["here"]]
+
+
+def test_an_inviter_rings_until_it_is_heard(clock):
+    relay = Relay()
+    caller, listener = pair(clock, relay)
+    listener.answers = False
+    listener.line.begin()
+    caller.call()
+    clock.advance(RING_INTERVAL)
+    assert listener.told == ["here", "heard", "heard"] and len(relay.seen) == 2
+    assert len({len(frame) for frame in relay.seen}) == 1 and relay.seen[0] != relay.seen[1]
+    listener.answers = True
+    clock.advance(RING_INTERVAL)
+    assert caller.established
+    count = len(relay.seen)
+    clock.advance(EPOCH * 2)
+    assert len(relay.seen) == count and list(relay.rooms) == [call_keys(NOW, 1_000).room], "the seat stays"
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, EPOCH - 1), st.integers(1, 4))
+def test_rooms_change_with_every_epoch_and_nothing_is_left_behind(start, epochs):
+    clock, relay = Clock(), Relay()
+    clock.rightNow = 1_000 * EPOCH + start
+    side = Side(relay, clock, NOW, first=True)
+    side.line.begin()
+    clock.pump([MOST_JITTER] * round(epochs * EPOCH / MOST_JITTER + 1))
+    last = 1_000 + epochs
+    rooms = {call_keys(NOW, epoch).room for epoch in range(1_000, last + 1)}
+    assert set(relay.rooms) == rooms | ({side.line.keys.room} if start + 2 * MOST_JITTER >= EPOCH else set())
+    assert [room for room, seats in relay.rooms.items() if seats] == [side.line.keys.room]
+
+
+def test_two_whose_clocks_differ_meet_in_the_next_epoch_at_the_latest(clock):
+    relay = Relay()
+    early, late = Side(relay, clock, NOW, first=True), Side(relay, clock, NOW, first=False, slow=100.0)
+    clock.rightNow = 1_001 * EPOCH + 10.0
+    late.line.begin()
+    early.call()
+    assert early.established == []
+    clock.advance(100.0 + MOST_JITTER)
+    assert early.established and late.established
+
+
+def test_a_line_that_moves_while_somebody_is_there_gives_them_time_first(clock):
+    relay = Relay()
+    caller, squatter = pair(clock, relay)
+    squatter.answers = False
+    squatter.line.begin()
+    caller.call()
+    clock.advance(EPOCH / 2 + MOST_JITTER)
+    assert ("down", "moved") not in caller.told
+    clock.advance(TURN)
+    assert ("down", "moved") in caller.told or ("down", "peer-left") in caller.told
+
+
+def test_a_side_with_two_secrets_finds_the_other_by_either(clock):
+    for held in (OLD, NOW):
+        relay = Relay()
+        unsure, sure = Side(relay, clock, NOW, OLD, first=False), Side(relay, clock, held, first=True)
+        sure.line.begin()
+        unsure.call()
+        clock.advance(TURN)
+        assert unsure.established and unsure.line.secret == held
+
+
+# -- somebody else ----------------------------------------------------------------------------------------------------
+
+
+def bridged(relay: Relay, here: bytes, there: bytes) -> None:
+    """Let a hostile relay put two rooms together."""
+    relay.rooms[here] = relay.rooms[there] = [*relay.rooms.get(here, []), *relay.rooms.get(there, [])]
+    for seat in relay.rooms[here]:
+        seat.room = here
+        seat.owner.link_up(seat)
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("calling", [True, False])
+def test_a_thief_with_the_secret_before_the_last_call_is_told_of_and_gets_nothing(clock, first, calling):
+    """Even where the relay helps: their frames do not open, and no conversation begins or ends."""
+    relay = Relay()
+    victim, thief = Side(relay, clock, NOW, first=first), Side(relay, clock, OLD, first=not first)
+    victim.call() if calling else victim.line.begin()
+    thief.call()
+    room, stale = victim.line.keys.room, thief.line.keys.room
+    assert room != stale
+    bridged(relay, room, stale)
+    thief.line.send(encoded(thief, Abort("chat-ended")))
+    assert victim.told.count("wrong") == 1 and "heard" not in victim.told
+    assert victim.established == thief.established == []
+    thief.line.stop()
+    real = Side(relay, clock, NOW, first=not first)
+    real.call()
+    assert real.established and victim.established
+
+
+def encoded(side: Side, message: Any) -> bytes:
+    first = isinstance(side.handshake, InviterHandshake)
+    return Seal.for_role(side.line.keys, inviter=first).close(encode_message(message), seeded("forged"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(st.binary(max_size=400), st.binary(max_size=400).map(lambda body: b"\x01" + body)))
+def test_whatever_a_relay_makes_up_starts_nothing(frame):
+    clock, relay = Clock(), Relay()
+    clock.rightNow = NOON
+    side = Side(relay, clock, NOW, first=True)
+    side.line.begin()
+    relay.rooms[side.line.keys.room][0].owner.frame_received(None, frame)
+    assert side.told == (["wrong"] if frame[:1] == b"\x01" else [])
+
+
+def test_frames_of_an_earlier_room_are_worth_nothing_in_a_later_one(clock):
+    """Replayed in another epoch, and after a call."""
+    relay = Relay()
+    caller, listener = pair(clock, relay)
+    listener.line.begin()
+    caller.call()
+    assert caller.established
+    recorded = list(relay.seen)
+    for secret, later in ((NOW, EPOCH), (next_secret(NOW, OTHER), 0)):
+        clock.advance(later)
+        for first in (True, False):
+            side = Side(Relay(), clock, secret, first=first)
+            side.line.begin()
+            for frame in recorded:
+                side.line.frame_received(None, frame)
+            assert side.told in (["wrong"], [])
+            assert "heard" not in side.told
+
+
+def test_a_ring_that_is_replayed_in_its_own_room_brings_the_two_together_and_nobody_else(clock):
+    relay = Relay()
+    caller, listener = pair(clock, relay)
+    caller.call()
+    ring = encoded(caller, Ring())
+    listener.answers = False
+    listener.line.begin()
+    listener.line.frame_received(None, ring)
+    assert listener.told.count("heard") == 2 and listener.established == []
+
+
+def test_one_s_own_frames_thrown_back_are_not_the_contact_s(clock):
+    relay = Relay()
+    caller, _ = pair(clock, relay)
+    caller.call()
+    caller.line.frame_received(None, encoded(caller, Ring()))
+    assert caller.told == ["wrong"]
+
+
+# -- what goes wrong --------------------------------------------------------------------------------------------------
+
+
+def test_trouble_is_told_once_until_it_is_over_and_a_seat_is_asked_for_again(clock):
+    relay = Relay()
+    side = Side(relay, clock, NOW, first=True)
+    side.line.begin()
+    side.line.link_troubled(None, DialFailed())
+    side.line.link_troubled(None, DialFailed())
+    side.line.link_failed(None, RoomFull())
+    assert side.told == ["dial-failed", "room-full"]
+    (seats,) = relay.rooms.values()
+    before = seats[0]
+    clock.advance(RETRY)
+    assert [seat for seats in relay.rooms.values() for seat in seats] != [before]
+
+
+def test_trouble_of_a_call_is_the_conversation_s(clock):
+    side = Side(Relay(), clock, NOW, first=True)
+    side.call()
+    side.line.link_troubled(None, DialFailed())
+    side.line.link_failed(None, RoomFull())
+    assert side.told == [("troubled", "dial-failed"), ("failed", "room-full")]
+
+
+def test_a_line_that_is_stopped_leaves_its_room_and_plans_nothing(clock):
+    relay = Relay()
+    side = Side(relay, clock, NOW, first=True)
+    side.call()
+    side.line.woke()
+    assert side.line.stop().called
+    assert [seats for seats in relay.rooms.values() if seats] == [] and clock.getDelayedCalls() == []
+    assert relay.seen == [b"woke"]
