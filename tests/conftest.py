@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import pytest_twisted
@@ -26,6 +28,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "testnet" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.tornet)
+
+
+@pytest.fixture(scope="session")
+def debian_package() -> Path:
+    """The Debian package of this working tree, built once for the whole run by what ``make deb`` runs."""
+    build = Path(__file__).parents[1] / "contrib/debian/build"
+    done = subprocess.run([build], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.splitlines()[-1])
 
 
 @pytest.fixture(scope="session")

@@ -51,6 +51,11 @@ def items(page: str, title: str, macro: str = "It Ic") -> list[str]:
 
 def examples(page: str) -> list[str]:
     """Return every literal display (``.Bd -literal``) of the page, as typed."""
-    blocks = re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed$", source(page), re.M | re.S)
+    return literals(source(page))
+
+
+def literals(text: str) -> list[str]:
+    """Return every literal display of a piece of mdoc, as typed."""
+    blocks = re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed$", text, re.M | re.S)
     return [block.replace("\\(aq", "'").replace("\\(dq", '"').replace("\\-", "-").replace("\\e", "\\")
             for block in blocks]

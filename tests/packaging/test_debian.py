@@ -22,8 +22,8 @@ def run(*command: str, **more) -> str:
 
 
 @pytest.fixture(scope="module")
-def package() -> Path:
-    return Path(run(str(DEBIAN / "build")).splitlines()[-1])
+def package(debian_package: Path) -> Path:
+    return debian_package
 
 
 @pytest.fixture(scope="module")

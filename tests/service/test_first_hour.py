@@ -1,0 +1,108 @@
+"""FIRST HOUR of whisperd(8), typed as it stands, on a machine of its own.
+
+Two things cannot be had here, and are put in place beforehand: a running systemd (``standin_systemctl.py`` starts the
+installed unit's command as its user, with its folders and NOTIFY_SOCKET) and the public Tor network (the daemon is told
+of the private one). Package lists are not fetched anew, and the package is built once for the whole run, by the command
+that stands in the page.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.house import pages
+from tests.service import machine
+from tests.service.machine import Step
+
+PAGE = "whisperd.8"
+STANDIN = pages.ROOT / "tests/service/standin_systemctl.py"
+#: What is typed after it, to see what there is.
+STATUS, LOG = "whisperctl status --json", "cat /run/standin/whisperd.log"
+USER, COPY = "ps -o user= -p $(cat /run/standin/whisperd.pid)", "stat -c '%a %u' /root/onion.key"
+LOOKS = [STATUS, USER, COPY]
+BUILD, INSTALL = "contrib/debian/build", "apt-get install -y ./build/deb/whisperd_*.deb"
+#: What is not typed here, and what is typed instead.
+INSTEAD = {"apt-get update": "true", BUILD: "test -e build/deb/whisperd_*.deb"}
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="installing a package needs root")
+
+
+def commands() -> list[str]:
+    """Return what FIRST HOUR has a person type, in order; a line that ends in a backslash goes on."""
+    body = re.search(r"^\.Sh FIRST HOUR\n(.*?)(?=^\.Sh )", pages.source(PAGE), re.M | re.S)
+    assert body is not None
+    shown = "\n".join(pages.literals(body[1]))
+    return [line[2:] for line in shown.replace("\\\n", "").splitlines() if line.startswith(("# ", "$ "))]
+
+
+def test_all_that_is_shown_is_a_command():
+    """Or something would stand in the page that no test types."""
+    body = re.search(r"^\.Sh FIRST HOUR\n(.*?)(?=^\.Sh )", pages.source(PAGE), re.M | re.S)
+    assert body is not None
+    lines = "".join(pages.literals(body[1])).replace("\\\n", "").splitlines()
+    assert len(lines) == len(commands()) >= 12
+    assert set(INSTEAD) < set(commands()) and {BUILD, INSTALL} < set(commands())
+
+
+@pytest.fixture(scope="module")
+def hour(testnet, debian_package, tmp_path_factory) -> dict[str, Step]:
+    place = tmp_path_factory.mktemp("machine")
+    network = Path(testnet.network_file).read_text()
+    typed: list[str] = [
+        # what other daemons of this machine left is not on a fresh one
+        "rm -rf /etc/whisperd /var/lib/whisperd",
+        # a tor and tools that are here already are not upgraded
+        "echo 'APT::Get::Upgrade \"false\";' >/etc/apt/apt.conf.d/99first-hour",
+        f"install -m 755 {STANDIN} /usr/local/sbin/systemctl",
+    ]
+    for command in commands():
+        typed.append(INSTEAD.get(command, command))
+        if command == INSTALL:
+            typed += [f"cat >/etc/whisperd/network <<'END'\n{network}\nEND",
+                      "printf '[tor]\\nnetwork = \"/etc/whisperd/network\"\\n' >>/etc/whisperd/whisperd.toml"]
+    typed += [*LOOKS, "systemctl stop whisperd", LOG]
+    return {step.command: step for step in machine.run(typed, pages.ROOT, place, 280)}
+
+
+def test_every_command_of_the_first_hour_succeeds(hour: dict[str, Step]):
+    assert [step for step in hour.values() if step.status != 0] == []
+
+
+def test_there_is_a_relay_with_an_onion_address_that_is_not_root(hour: dict[str, Step]):
+    address = hour["whisperctl address"].printed.strip()
+    assert re.fullmatch(r"[a-z2-7]{56}\.onion", address)
+    status = json.loads(hour[STATUS].printed)
+    assert status["roles"] == {"relay": True, "peer": False}
+    assert status["tor"]["onion"]["address"] == address and status["tor"]["onion"]["state"] == "up"
+    assert hour[USER].printed.strip() == "whisperd"
+
+
+def test_it_is_confined_and_says_so(hour: dict[str, Step]):
+    found = json.loads(hour[STATUS].printed)["confinement"]
+    assert found["landlock"] and found["seccomp"] and found["why"] == ""
+    assert found["no_core_dump"] and found["no_tracing"] and found["no_new_privileges"]
+    assert "no core dump, no tracing, no new privileges" in hour["whisperctl status"].printed
+
+
+def test_what_judges_it_finds_nothing_wrong(hour: dict[str, Step]):
+    assert hour["whisperctl status --check"].printed.startswith("WHISPERD OK: ")
+    assert "failed" not in hour["whisperctl doctor"].printed
+
+
+def test_the_copy_of_the_key_is_its_owner_s_alone(hour: dict[str, Step]):
+    assert hour[COPY].printed.split() == ["600", "0"]
+
+
+def test_the_change_was_announced_and_reloaded(hour: dict[str, Step]):
+    announced = hour["whisperctl config diff"].printed.splitlines()
+    assert [line.split() for line in announced[1:]] == [["log.level", '"info"', '"warning"', "reload"]]
+    assert hour["systemctl reload whisperd"].printed == "in force: log.level\n"
+
+
+def test_its_log_begins_and_names_nobody(hour: dict[str, Step]):
+    assert "daemon-started" in hour[LOG].printed and ".onion" not in hour[LOG].printed
