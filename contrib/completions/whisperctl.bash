@@ -94,6 +94,10 @@ _whisperctl() {
         if ((place == 0)) && [[ $current != -* ]]; then
             words=$(whisperctl "${socket[@]}" --json chat list 2> /dev/null | grep -o '"chat": "[^"]*"' | cut -d '"' -f 4)
         fi ;;
+    "chat call"|"contact remove"|"contact rename"|"contact listen"|"contact block"|"contact unblock")
+        if ((place == 0)) && [[ $current != -* ]]; then
+            words=$(whisperctl "${socket[@]}" --json contact list 2> /dev/null | grep -o '"contact": "[^"]*"' | cut -d '"' -f 4)
+        fi ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 }

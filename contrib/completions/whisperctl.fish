@@ -26,6 +26,9 @@ end
 function __whisperctl_chats
     whisperctl --json chat list 2> /dev/null | grep -o '"chat": "[^"]*"' | cut -d '"' -f 4
 end
+function __whisperctl_contacts
+    whisperctl --json contact list 2> /dev/null | grep -o '"contact": "[^"]*"' | cut -d '"' -f 4
+end
 complete -c whisperctl -f
 complete -c whisperctl -n '__whisperctl_at ""' -a status -d 'Show what the daemon does: roles, tor, onion address, rooms, conversations.'
 complete -c whisperctl -n '__whisperctl_at ""' -a address -d 'Print the relay\'s onion address.'
@@ -130,11 +133,17 @@ complete -c whisperctl -n '__whisperctl_in "chat verify"' -l yes -d 'Mark the co
 complete -c whisperctl -n '__whisperctl_in "chat verify"' -l require -d 'Send nothing and accept no file in this conversation before it is verified.'
 complete -c whisperctl -n '__whisperctl_at "chat verify"' -a '(__whisperctl_chats)'
 complete -c whisperctl -n '__whisperctl_in "chat call"' -l wait -x -d 'Wait as long as this until the two sides are connected.'
+complete -c whisperctl -n '__whisperctl_at "chat call"' -a '(__whisperctl_contacts)'
 complete -c whisperctl -n '__whisperctl_at "chat end"' -a '(__whisperctl_chats)'
 complete -c whisperctl -n '__whisperctl_in "chat history"' -l after -x -d 'Only messages with a number above this.'
 complete -c whisperctl -n '__whisperctl_at "chat history"' -a '(__whisperctl_chats)'
 complete -c whisperctl -n '__whisperctl_at "contact save"' -a '(__whisperctl_chats)'
+complete -c whisperctl -n '__whisperctl_at "contact remove"' -a '(__whisperctl_contacts)'
+complete -c whisperctl -n '__whisperctl_at "contact rename"' -a '(__whisperctl_contacts)'
 complete -c whisperctl -n '__whisperctl_in "contact listen"' -l off -d 'Do not wait any more.'
+complete -c whisperctl -n '__whisperctl_at "contact listen"' -a '(__whisperctl_contacts)'
+complete -c whisperctl -n '__whisperctl_at "contact block"' -a '(__whisperctl_contacts)'
+complete -c whisperctl -n '__whisperctl_at "contact unblock"' -a '(__whisperctl_contacts)'
 complete -c whisperctl -n '__whisperctl_in "relay drain"' -l stop -d 'Stop the daemon as soon as no room is left.'
 complete -c whisperctl -n '__whisperctl_in "relay drain"' -l wait -x -d 'Wait as long as this until no room is left.'
 complete -c whisperctl -n '__whisperctl_in "access issue"' -l uses -x -d 'Joins that it is good for.'

@@ -145,6 +145,10 @@ async def test_conversations_are_completed_by_asking_the_daemon(complete, progra
     where = shell_environment(programs, serving.path)
     assert set(await deferToThread(complete, "whisperctl chat send ", where)) - {*COMMON, "--wait"} == {"c1", "c2"}
     assert await deferToThread(complete, "whisperctl chat send c1 c", where) == []
+    await serving.api.contact_save("c1", "ben")
+    for verb in ("chat call", "contact block"):
+        offered = await deferToThread(complete, f"whisperctl {verb} ", where)
+        assert set(offered) - {*COMMON, "--wait"} == {"ben"}, verb
 
 
 @needs("zsh")
@@ -164,3 +168,7 @@ async def test_zsh_completes_conversations(programs: Path, serving: Serving) -> 
     where = shell_environment(programs, serving.path)
     rows = await deferToThread(complete_in_zsh, "whisperctl chat verify c", where)
     assert [row.split() for row in rows] == [["c1", "c2"]]
+    await serving.api.contact_save("c1", "ben")
+    await serving.api.contact_save("c2", "bert")
+    rows = await deferToThread(complete_in_zsh, "whisperctl contact remove b", where)
+    assert [row.split() for row in rows] == [["ben", "bert"]]

@@ -372,6 +372,35 @@ async def test_a_daemon_that_was_killed_takes_its_own_seat_back(scene):
 
 
 @in_the_reactor
+async def test_a_contact_who_lost_the_conversation_calls_and_the_old_one_ends(scene):
+    store = MemoryStore()
+    scene.anna = Person(store=store)
+    await saved(scene)
+    await scene.ben.service.people.listen(name="anna")
+    old, scene.anna = scene.anna, Person(store=store)
+    old.service.driver(scene.annas)._link.stop()
+    anna = (await scene.anna.service.people.call(name="ben"))["chat"]
+    ben = await scene.ben.until_contact("anna", "called")
+    await scene.anna.until_state(anna, "connected")
+    await scene.ben.until_state(scene.bens, "ended")
+    await talk(scene, anna, ben, "I am back")
+    await old.service.stop()
+
+
+@in_the_reactor
+async def test_a_name_that_was_changed_stays_when_the_other_side_saves_again(scene):
+    await saved(scene)
+    await scene.anna.service.people.rename(name="ben", new="bert")
+    await scene.ben.service.people.save(chat=scene.bens, name="anna")
+    await scene.anna.until_contact("bert", "saved")
+    assert [row["contact"] for row in await scene.anna.service.people.list()] == ["bert"]
+    await scene.anna.service.people.save(chat=scene.annas, name="benjamin")
+    await scene.ben.until(lambda: scene.ben.contact_states().count(("anna", "saved")) == 3)
+    assert [row["contact"] for row in await scene.anna.service.people.list()] == ["benjamin"]
+    assert secrets(scene.anna) == secrets(scene.ben)
+
+
+@in_the_reactor
 async def test_what_a_peer_says_about_contacts_is_bounded_and_checked(scene):
     await scene.meet()
 

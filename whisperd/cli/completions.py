@@ -10,6 +10,7 @@ from whisperd.control.commands import COMMANDS, GROUPS, Command, Param
 
 _NOTE = "# Made from whisperd/control/commands.py by 'python -m whisperd.cli.completions'; do not edit."
 _NAMES = """grep -o '"chat": "[^"]*"' | cut -d '"' -f 4"""
+_CONTACTS = """grep -o '"contact": "[^"]*"' | cut -d '"' -f 4"""
 #: What stands behind every verb, and before it.
 _COMMON = (
     Param("socket", "string", "Control socket of the daemon.", option="--socket", metavar="PATH"),
@@ -58,6 +59,10 @@ def _leaves() -> list[Command]:
 
 def _takes_chat(command: Command) -> bool:
     return any(param.name == "chat" for param in command.params)
+
+
+def _takes_contact(command: Command) -> bool:
+    return any(param.contact for param in command.params)
 
 
 def _with_value() -> list[str]:
@@ -109,6 +114,10 @@ def bash() -> str:
         "        if ((place == 0)) && [[ $current != -* ]]; then",
         f'            words=$(whisperctl "${{socket[@]}}" --json chat list 2> /dev/null | {_NAMES})',
         "        fi ;;",
+        f"    {'|'.join(_quoted(command.verb) for command in COMMANDS if _takes_contact(command))})",
+        "        if ((place == 0)) && [[ $current != -* ]]; then",
+        f'            words=$(whisperctl "${{socket[@]}}" --json contact list 2> /dev/null | {_CONTACTS})',
+        "        fi ;;",
         "    esac",
         '    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")',
         "}",
@@ -143,6 +152,13 @@ def zsh() -> str:
         f'    chats=(${{(f)"$(_call_program chats whisperctl $socket --json chat list 2> /dev/null | {_NAMES})"}})',
         "    compadd -a chats",
         "}",
+        "_whisperctl_contacts() {",
+        "    local -a names socket",
+        '    [[ -n ${opt_args[--socket]} ]] && socket=(--socket "${opt_args[--socket]}")',
+        '    names=(${(f)"$(_call_program contacts whisperctl $socket --json contact list 2> /dev/null | '
+        f'{_CONTACTS})"}})',
+        "    compadd -a names",
+        "}",
     ]
     for group, children in reversed(_children().items()):
         lines += _zsh_group(group, children)
@@ -167,7 +183,7 @@ def _zsh_arguments(command: Command) -> str:
     places = []
     for param in command.params:
         if not param.option:
-            source = "_whisperctl_chats" if param.name == "chat" else " "
+            source = "_whisperctl_chats" if param.name == "chat" else "_whisperctl_contacts" if param.contact else " "
             places.append(_single(f"{'*' if param.many else ''}:{param.metavar}:{source}"))
     return " ".join([_zsh_options((*command.params, *_COMMON)), *places])
 
@@ -223,6 +239,9 @@ def fish() -> str:
         "function __whisperctl_chats",
         f"    whisperctl --json chat list 2> /dev/null | {_NAMES}",
         "end",
+        "function __whisperctl_contacts",
+        f"    whisperctl --json contact list 2> /dev/null | {_CONTACTS}",
+        "end",
         "complete -c whisperctl -f",
     ]
     for group, children in _children().items():
@@ -237,6 +256,8 @@ def _fish_command(command: Command) -> list[str]:
     lines = [_fish_option(f" -n {_begins(command.verb)}", word, param) for word, param in options(command.params)]
     if _takes_chat(command):
         lines.append(f"complete -c whisperctl -n {_exactly(command.verb)} -a '(__whisperctl_chats)'")
+    if _takes_contact(command):
+        lines.append(f"complete -c whisperctl -n {_exactly(command.verb)} -a '(__whisperctl_contacts)'")
     return lines
 
 

@@ -329,7 +329,7 @@ class Api:
         chats = await self._peer.list()
         people = await self._peer.people.list()
         return {"chats": len(chats), "connected": sum(chat["state"] == "connected" for chat in chats),
-                "listens": sum(row["listens"] for row in people)}
+                "listens": sum(row["listens"] and row["state"] != "blocked" for row in people)}
 
 
 def _report(failure: Failure) -> None:

@@ -46,6 +46,7 @@ class Param:
     local: bool = False  #: whisperctl sees to it; it is not sent
     implied: bool = False  #: whisperctl fills it in when there is exactly one conversation
     many: bool = False  #: takes the rest of the words
+    contact: bool = False  #: is the name of a contact, which the completions look up
 
     def check(self, value: object) -> Scalar:
         """Return ``value`` if it is of this parameter's type and within its bounds; raises UsageError otherwise."""
@@ -110,7 +111,8 @@ _CHAT = Param("chat", "string", "Name of the conversation, as 'chat list' shows 
               implied=True)
 _FILE = Param("file", "string", "Name of the file, as 'chat files' shows it: f1, f2 and so on.", required=True,
               metavar="FILE")
-_CONTACT = Param("name", "string", "Name of the contact, as 'contact list' shows it.", required=True, metavar="NAME")
+_CONTACT = Param("name", "string", "Name of the contact, as 'contact list' shows it.", required=True, metavar="NAME",
+                 contact=True)
 _CLIENT = Param("name", "string", "A name for them: 1 to 32 letters, digits, '.', '_' and '-'.", required=True,
                 metavar="NAME")
 

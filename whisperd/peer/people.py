@@ -88,6 +88,8 @@ class People:
             raise ContactExists("the other side of this conversation is a contact already",
                                 remedy="'whisperctl contact rename' gives it another name.")
         tie.name, tie.ours = name, self._random(NONCE_SIZE)
+        if tie.contact:
+            self._book.change(tie.contact, name=name)
         self._say(driver, Keep(tie.ours))
         self._agree(chat, tie)
         state = "saved" if tie.contact else "offered"
@@ -209,6 +211,7 @@ class People:
                 verification = self._peers.driver(chat).conversation.agreed().verification
                 used = tie.line.secret
                 self._book.change(tie.contact, secrets=(next_secret(used, verification), used))
+            self._end_others(chat, tie.contact)
 
     def settled(self, chat: str) -> None:
         """The other side was heard, so it has the next secret too: the one before is forgotten."""
@@ -266,13 +269,20 @@ class People:
         tie.agreed += 1
         if tie.contact in self._book.contacts:
             self._silence(tie.contact)
-            self._book.change(tie.contact, secrets=(secret,), name=tie.name)
+            self._book.change(tie.contact, secrets=(secret,))
             self._listen(tie.contact)
         else:
             tie.contact = self._book.add(Contact(
                 name=tie.name, secrets=(secret,), first=first, relay=str(tie.relay), access=tie.access,
                 floor=level_number(agreed.level), seat=self._random(32), verified=conversation.verified))
-        self._tell(tie.name, "saved", chat)
+        self._tell(self._book.contacts[tie.contact].name, "saved", chat)
+
+    def _end_others(self, chat: str, key: str) -> None:
+        """A contact who calls has lost the conversations that there were before."""
+        for other in [other for other, tie in self._ties.items() if tie.contact == key and other != chat]:
+            driver = self._peers.driver(other)
+            with suppress(ChatEnded):
+                driver.carry_out(driver.conversation.end(self._reactor.seconds()))
 
     def _chat_of(self, key: str) -> str | None:
         return next((chat for chat, tie in self._ties.items() if tie.contact == key), None)
