@@ -19,7 +19,7 @@ from whisperd.errors import MessageRejected
 from whisperd.interfaces import IRatchetSession, Level
 from whisperd_plugins import ratchet_dump
 from whisperd_plugins.kdf import message_key, next_chain_key
-from whisperd_plugins.ratchet import COUNTS, HEADER, LAST_NUMBER, RatchetState, Step, forget
+from whisperd_plugins.ratchet import COUNTS, HEADER, LAST_NUMBER, RatchetState, Step, Turn, forget
 from whisperd_plugins.ratchet_body import AES_GCM
 from whisperd_plugins.ratchet_session import DoubleRatchet, RatchetSession
 from whisperd_plugins.skipped import Keys
@@ -124,8 +124,8 @@ class PlainState(RatchetState):
             key = next_chain_key(key)
         return keys, key
 
-    def _receiving_header(self) -> bytearray:
-        return bytearray(self.peer)
+    def _receiving_header(self, turn: Turn) -> bytearray:
+        return bytearray(turn.peer)
 
 
 def _derive(keys: Keys) -> None:

@@ -206,17 +206,21 @@ class RatchetState:
         self.skipped.wipe()
 
     def _commit_turn(self, turn: Turn, step: Step) -> None:
+        receiving, sending, header = self.receiving, self.sending, self._receiving_header(turn)
         if turn.missing:
             self.skipped.add(turn.missing)
-        self.skipped.turn(self.receiving.header if self.receiving else None)
-        if self.receiving is not None:
-            wipe(self.receiving.key)
-        if self.sending is not None:
-            self.previous = self.sending.number
-            wipe(self.sending.key, self.sending.header)
-        wipe(self.root, self.private)
+        if receiving is None:
+            self.receiving = Chain(bytearray(step.following), header, step.number + 1)
+        else:
+            self.skipped.turn(receiving.header)
+            receiving.advance(step.following, step.number + 1)
+            receiving.header = header
+        if sending is not None:
+            self.previous = sending.number
+            wipe(self.root, self.private, sending.key, sending.header)
+        else:
+            wipe(self.root, self.private)
         self.peer, self.root, self.private, self.sending = turn.peer, turn.root, None, None
-        self.receiving = Chain(bytearray(step.following), self._receiving_header(), step.number + 1)
         self.next_receiving = turn.next_receiving
 
     def _behind(self, previous: int) -> Keys:
@@ -227,7 +231,7 @@ class RatchetState:
             return {}
         return self._walk(receiving.key, receiving.number, previous)[0]
 
-    def _receiving_header(self) -> bytearray:
+    def _receiving_header(self, turn: Turn) -> bytearray:
         """Return the header key of the chain that the peer has just begun."""
         return self.next_receiving
 

@@ -37,9 +37,9 @@ class SkippedKeys:
         while self.total > MAX_KEPT:
             self._drop_oldest()
 
-    def turn(self, header_key: bytearray | None) -> None:
+    def turn(self, header_key: bytearray) -> None:
         """The current chain, with this header key, becomes an earlier one, or is forgotten when nothing is missing."""
-        if not self.current or header_key is None:
+        if not self.current:
             wipe(header_key)
             return
         self.earlier.append((header_key, self.current))

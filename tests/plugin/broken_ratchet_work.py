@@ -6,9 +6,11 @@ import hashlib
 import os
 from typing import Any
 
-from whisperd_plugins import double, ratchet_dump
+from whisperd_plugins import double, mlkem, ratchet_dump
 from whisperd_plugins.double import Double, PlainState
-from whisperd_plugins.double_he import Session
+from whisperd_plugins.double_he import DoubleHeaderEncrypted, Session
+from whisperd_plugins.kem_every_turn import KemEveryTurn
+from whisperd_plugins.ratchet import RatchetState
 from whisperd_plugins.ratchet_body import AesGcm
 from whisperd_plugins.sodium import NONCE
 
@@ -20,6 +22,26 @@ from whisperd.plugin.conformance.cost import MOST_FORGED, MOST_MESSAGE
 __all__ = ["BROKEN"]
 
 breaks("rollback")(SharedKey)
+
+
+@breaks("invalid-keys-in-offers")
+class AnyEncoding(DoubleHeaderEncrypted):
+    """Takes an X25519 key in whatever form it comes."""
+
+    def _adopt(self, state: RatchetState, offer: bytes) -> None:
+        state.peer = offer
+
+
+@breaks("invalid-keys-in-offers")
+class AnyEncapsulationKey(KemEveryTurn):
+    """Takes its own ML-KEM key when that of an offer is not valid."""
+
+    def _adopt(self, state: Any, offer: bytes) -> None:
+        super()._adopt(state, offer)
+        try:
+            mlkem.check_public_key(state.peer_key)
+        except ValueError:
+            state.peer_key = mlkem.keypair(bytes(64))[0]
 
 
 @breaks("rollback")

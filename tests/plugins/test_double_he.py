@@ -146,14 +146,15 @@ def test_a_forged_message_with_a_far_number_costs_no_chain_steps(monkeypatch):
 def test_replaced_and_wiped_keys_are_overwritten():
     one, other = pair()
     other.decrypt(one.encrypt(b"to", AD), AD)
-    old = [other._state.root, other._state.receiving.key, one._state.root, one._state.private, one._state.sending.key,
-           one._state.sending.header]
+    old = [other._state.root, one._state.root, one._state.private, one._state.sending.key, one._state.sending.header]
+    chain, before = other._state.receiving.key, bytes(other._state.receiving.key)
     one.decrypt(other.encrypt(b"fro", AD), AD)
     other.decrypt(one.encrypt(b"to", AD), AD)
     held = [one._state.root, one._state.next_sending, one._state.next_receiving, one._state.private]
     one.wipe()
     for buffer in old + held:
         assert buffer == bytearray(len(buffer))
+    assert chain is other._state.receiving.key and chain != before
 
 
 def test_a_session_cannot_be_used_after_wipe():

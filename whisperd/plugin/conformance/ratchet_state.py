@@ -8,25 +8,38 @@ from typing import Any
 
 from whisperd.errors import KeyExchangeRefused
 from whisperd.plugin.conformance.model import Walk
-from whisperd.plugin.conformance.points import LOW_ORDER
+from whisperd.plugin.conformance.points import LOW_ORDER, Drawn, invalid_kem_keys, other_encodings
 from whisperd.plugin.conformance.ratchet_bench import AD, CHECKS, Bench
-from whisperd.plugin.conformance.report import Broken, changed, places
+from whisperd.plugin.conformance.report import Broken, NotApplicable, changed, places
 
 _MOST_OFFER = 4_096
 
 
 @CHECKS.add
 def invalid_offers(bench: Bench) -> None:
-    """An offer is at most 4096 bytes; one that is cut off, longer, empty or of low order is refused."""
+    """An offer is at most 4096 bytes; one that is cut off, longer or empty is refused."""
     offer, _ = bench.plugin.offer(bench.random)
     if type(offer) is not bytes or not 0 < len(offer) <= _MOST_OFFER:
         raise Broken(f"the offer is not bytes of at most {_MOST_OFFER}")
-    bad = [b"", offer[:-1], offer[:1], offer + b"\0"]
-    if len(offer) == 32:
-        bad.extend(LOW_ORDER)
-    for wrong in bad:
+    for wrong in (b"", offer[:-1], offer[:1], offer + b"\0"):
         bench.raises(KeyExchangeRefused, f"an offer of {len(wrong)} bytes that is not valid",
                      partial(bench.plugin.initiator, bench.random(32), wrong, bench.random))
+
+
+@CHECKS.add
+def invalid_keys_in_offers(bench: Bench) -> None:
+    """An offer with an X25519 key of low order or not in its one canonical form is refused, and so is one with an
+    ML-KEM-1024 key that has a number not below 3329."""
+    drawn = Drawn(bench.random)
+    offer, _ = bench.plugin.offer(drawn)
+    bad = {key: [*LOW_ORDER, *other_encodings(key)] for key in drawn.x25519(offer)}
+    bad |= {key: invalid_kem_keys(key) for key in drawn.mlkem1024(offer)}
+    if not bad:
+        raise NotApplicable("it offers no X25519 and no ML-KEM-1024 key that it drew")
+    for good, keys in bad.items():
+        for key in keys:
+            bench.raises(KeyExchangeRefused, f"an offer with an invalid key of {len(key)} bytes",
+                         partial(bench.plugin.initiator, bench.random(32), offer.replace(good, key), bench.random))
 
 
 @CHECKS.add
