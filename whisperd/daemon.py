@@ -152,12 +152,13 @@ class Daemon:
         return Registry.load(peer.kex, peer.ratchet, allowed=peer.plugins, random=os.urandom)
 
     def _make_vault(self, store: Any) -> Any:
+        from whisperd.peer.keeping import MOVING
         from whisperd.store.opening import make_store
         from whisperd.store.vault import Vault
 
         settings = self.config.store
         return Vault(store or make_store(settings), settings, reactor=self._reactor, emit=self.bus.emit,
-                     opened=self._store_opened, closing=self._store_closing)
+                     opened=self._store_opened, closing=self._store_closing, moving=MOVING)
 
     def _make_peer(self, settings: Any) -> Any:
         from whisperd.peer.service import PeerService
@@ -167,7 +168,8 @@ class Daemon:
         return PeerService(settings, registry=self.registry, reactor=self._reactor, dialer=self._dialer,
                            own_relay=self._own_relay, emit=self.bus.emit, new_identity=MemoryIdentity,
                            store=self.vault.store if self.vault is not None else MemoryStore(),
-                           onions=self.tor.direct if self.tor is not None else None, wall=time.time)
+                           onions=self.tor.direct if self.tor is not None else None, wall=time.time,
+                           keep=self.config.store)
 
     @cached_property
     def _dialer(self) -> Any:

@@ -161,8 +161,9 @@ class ILink(Interface):
     def rejoin(delay):
         """Leave now, and come back after ``delay`` seconds. ``link_down`` is not told for it."""
 
-    def stop():
-        """Leave for good. Returns a Deferred that fires when the socket is closed."""
+    def stop(leave=True):
+        """Close; without ``leave`` the place is kept, for who comes back to it later. Returns a Deferred that fires
+        when the socket is closed."""
 
 
 class ILinkOwner(Interface):

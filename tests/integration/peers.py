@@ -77,7 +77,7 @@ class Person:
     """A peer service and every event that it told."""
 
     def __init__(self, *, loopback: bool = True, socks: str | None = None, own_relay: Any = None, onions: Any = None,
-                 store: Any = None, **settings: Any) -> None:
+                 store: Any = None, keep: Any = None, **settings: Any) -> None:
         self.dialer = CountingDialer(loopback=loopback, socks=socks, changed=self._look)
         self.events: list[tuple[str, dict[str, Any]]] = []
         self._watchers: list[tuple[Callable[[], bool], Deferred[None]]] = []
@@ -85,7 +85,7 @@ class Person:
         self.service = PeerService(values, registry=Registry.load(values.kex, values.ratchet), reactor=reactor,
                                    dialer=self.dialer, own_relay=lambda: own_relay, emit=self._emit,
                                    new_identity=MemoryIdentity, store=MemoryStore() if store is None else store,
-                                   onions=onions)
+                                   onions=onions, keep=keep)
 
     def _emit(self, name: str, **fields: Any) -> None:
         self.events.append((name, fields))

@@ -58,7 +58,7 @@ def test_a_store_that_nobody_opened_leaves_the_relay_served_and_conversations_lo
     refused(daemon, "chat.list", StoreLocked)
     refused(daemon, "store.unlock", WrongPassphrase, passphrase="something else")
     assert call(daemon, "store.unlock", passphrase=PASSPHRASE)["state"] == "open"
-    assert [row["chat"] for row in call(daemon, "chat.list")] in ([], ["c1"])
+    assert [row["chat"] for row in call(daemon, "chat.list")] == ["c1"]
     call(daemon, "stop")
     assert daemon.ended()[0] == 0
 
@@ -136,7 +136,7 @@ def test_what_was_exported_comes_into_a_fresh_daemon(start, tmp_path, port):
         refused(other, "store.import", WrongPassphrase, file=file.fileno(), passphrase="wrong wrong")
     with blob.open("rb") as file:
         call(other, "store.import", file.fileno(), passphrase="for the export")
-    assert [row["chat"] for row in call(other, "chat.list")] in ([], [kept["chat"]])
+    assert [row["chat"] for row in call(other, "chat.list")] == [kept["chat"]]
 
 
 def test_wiping_ends_everything_and_leaves_a_new_store(start, tmp_path, port):

@@ -75,7 +75,7 @@ def chat_send(caller: Caller, chat: str, text: tuple[str, ...], wait: float) -> 
 
 def chat_watch(caller: Caller, chat: str) -> None:
     with caller.client() as client:
-        events = client.events(chat)
+        events = client.events(chat, reads=True)
         rows = [chat] if chat else [row["chat"] for row in client.call("chat.list")]
         seen = set()
         for row in (row for one in rows for row in history(client, one)):

@@ -217,7 +217,7 @@ class Talk:
 def converse(connect: Callable[[], Client], chat: str, paint: Paint) -> None:
     """Talk in this terminal until the person leaves or the conversation ends; raises when the daemon is lost."""
     with connect() as listener, connect() as client:
-        listener.subscribe(chat)
+        listener.subscribe(chat, reads=True)
         talk = Talk(client, chat, paint)
         asyncio.run(_Terminal(talk, listener, paint).run())
     if talk.problem is not None:

@@ -60,9 +60,11 @@ class Client:
             elif heard.id == self._calls:
                 return heard.result
 
-    def subscribe(self, chat: str = "") -> None:
-        """Ask for events, of one conversation only if it is named; from now on none is missed."""
-        self.call(SUBSCRIBE, {"chat": chat} if chat else {})
+    def subscribe(self, chat: str = "", *, reads: bool = False) -> None:
+        """Ask for events, of one conversation only if it is named; from now on none is missed.
+
+        ``reads`` says that somebody is shown what is said."""
+        self.call(SUBSCRIBE, {"chat": chat} | ({"reads": True} if reads else {}) if chat or reads else {})
 
     def next_event(self, timeout: float | None = None) -> Event:
         """Return the next event that was asked for; raises TimedOut, and DaemonUnreachable when the daemon is gone."""
@@ -75,9 +77,9 @@ class Client:
                 raise heard.error
         return self._events.popleft()
 
-    def events(self, chat: str = "", *, timeout: float | None = None) -> Iterator[Event]:
+    def events(self, chat: str = "", *, timeout: float | None = None, reads: bool = False) -> Iterator[Event]:
         """Subscribe at once, and return the events one by one; TimedOut comes after ``timeout`` seconds altogether."""
-        self.subscribe(chat)
+        self.subscribe(chat, reads=reads)
         return self._follow(None if timeout is None else time.monotonic() + timeout)
 
     def wait_closed(self, timeout: float) -> None:

@@ -76,7 +76,7 @@ class Command:
     right: str = CONVERSE  #: what whoever asks has to have; what is not said otherwise only the few may
     reads_only: bool = False  #: it changes nothing in the daemon
     file: bool = False  #: an open descriptor comes with the request
-    asked: tuple[Param, ...] = ()  #: sent too, but never typed: whisperctl asks for them
+    asked: tuple[Param, ...] = ()  #: sent too, but never typed: whisperctl asks for them, or knows
     pages: bool = False  #: the answer is a list, cut to what one line holds: ask again with ``after``
 
     @property
@@ -195,7 +195,8 @@ COMMANDS: tuple[Command, ...] = (
     )),
     Command("events.subscribe", "chat watch", "Print what was said, then everything that happens, a line each.", (
         Param("chat", "string", "Only this conversation.", metavar="CHAT"),
-    ), reads_only=True),
+    ), asked=(Param("reads", "boolean", "Somebody is shown what is said: a sealed store need not keep it for others.",
+                    default=False),), reads_only=True),
     Command("", "chat open", "Talk: an interactive conversation in this terminal.", (_CHAT,)),
     Command("chat.send-file", "chat send-file", "Offer a file to the other side; it moves once it is accepted there.", (
         _CHAT,

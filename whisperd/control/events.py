@@ -72,33 +72,42 @@ class EventBus:
 
     def __init__(self, complain: Callable[[BaseException], None] = logs.unexpected) -> None:
         self._complain = complain
-        self._subscribers: dict[object, tuple[Deliver, str]] = {}
+        self._subscribers: dict[object, tuple[Deliver, str, bool]] = {}
 
-    def emit(self, name: str, **fields: Value) -> None:
-        """Tell everybody; raises KeyError for an event that is not in the table, ValueError for other fields."""
+    def emit(self, name: str, **fields: Value) -> int:
+        """Tell everybody; return how many of those who read were told.
+
+        Raises KeyError for an event that is not in the table, ValueError for other fields.
+        """
         if set(fields) != set(EVENTS[name].fields):
             raise ValueError(f"event {name} has the fields {', '.join(EVENTS[name].fields) or 'none'}")
-        for key, (deliver, chat) in list(self._subscribers.items()):
+        told = 0
+        for key, (deliver, chat, reads) in list(self._subscribers.items()):
             if key in self._subscribers and _wanted(name, fields, chat):
-                self._hand_over(key, deliver, {"event": name, **fields})
+                told += self._hand_over(key, deliver, {"event": name, **fields}) and reads
+        return told
 
-    def subscribe(self, deliver: Deliver, chat: str = "") -> Callable[[], None]:
+    def subscribe(self, deliver: Deliver, chat: str = "", *, reads: bool = False) -> Callable[[], None]:
         """Call ``deliver(event)`` for each event, of one conversation only if ``chat`` is given.
+
+        ``reads`` says that somebody is shown what was said.
 
         Returns the function that ends it. Raises OverflowError when there are MAX_SUBSCRIBERS already.
         """
         if len(self._subscribers) >= MAX_SUBSCRIBERS:
             raise OverflowError("too many subscribers")
         key = object()
-        self._subscribers[key] = (deliver, chat)
+        self._subscribers[key] = (deliver, chat, reads)
         return lambda: self._forget(key)
 
-    def _hand_over(self, key: object, deliver: Deliver, event: Happened) -> None:
+    def _hand_over(self, key: object, deliver: Deliver, event: Happened) -> bool:
         try:
             deliver(event)
         except Exception as error:
             self._forget(key)
             self._complain(error)
+            return False
+        return True
 
     def _forget(self, key: object) -> None:
         self._subscribers.pop(key, None)

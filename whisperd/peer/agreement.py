@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from whisperd.interfaces import Level
+from whisperd.interfaces import Level, Random
 from whisperd.peer.channel import Channel
 from whisperd.peer.effects import Established
+from whisperd.peer.kept import AgreementKept
+from whisperd.peer.resuming import Resuming
+from whisperd.peer.secrets import SessionKeys
+from whisperd.wire.envelope import Offer
 
 
 class Agreement:
@@ -36,6 +41,26 @@ class Agreement:
     def comparison(self) -> dict[str, Any]:
         """Return the six words and the number that have to be the same on both sides."""
         return {"words": self._keys.words(), "number": self._keys.number()}
+
+    def resuming(self, *, inviter: bool, random: Random) -> Resuming:
+        """Return what asks and answers when one side comes back from its store."""
+        return Resuming(self._keys.verification, self._keys.associated_data, inviter=inviter, random=random)
+
+    def dump(self) -> AgreementKept:
+        """Return all but the payloads of the channel."""
+        kex, ratchet = ((offer.id, offer.version, int(offer.level)) for offer in (self._kex, self._ratchet))
+        return AgreementKept(kex, ratchet, bytes(self._keys.verification), self._keys.associated_data,
+                             self.channel.dump())
+
+    @classmethod
+    def load(cls, kept: AgreementKept, payloads: Mapping[int, bytes], plugins: Any, random: Random) -> Agreement:
+        """Return the agreement that was kept; raises PluginUnknown or ValueError when its ratchet is not to be had."""
+        session = plugins.ratchet(kept.ratchet[0]).load(kept.channel.session, random)
+        spent = bytearray(32)  # what the session and the confirmation have used up
+        keys = SessionKeys(spent, spent, spent, bytearray(kept.verification), kept.associated_data)
+        agreed = cls(Established(session, keys, Offer(*kept.kex), Offer(*kept.ratchet)))
+        agreed.channel = Channel.load(kept.channel, payloads, session, kept.associated_data)
+        return agreed
 
     def wipe(self) -> None:
         """Destroy the keys as far as the language allows."""

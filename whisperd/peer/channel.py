@@ -9,12 +9,15 @@ silent peer cannot make the ratchet skip too many keys.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from whisperd.errors import ChannelBroken
 from whisperd.peer.effects import SendFrame
+from whisperd.peer.kept import ChannelKept
 from whisperd.wire.envelope import CHANNEL_FRAME, ChannelFrame, Kind
+from whisperd.wire.resume import Counters
 
 #: Most data frames in flight.
 WINDOW = 64
@@ -77,6 +80,8 @@ class Channel:
         self._last_ticket = 0
         self._last_sent = 0
         self._last_received = 0
+        self._encrypted = 0
+        self._decrypted = 0
         self._up = False
         self._heard = False
         self._greeted = False
@@ -155,7 +160,9 @@ class Channel:
         Raises MessageRejected when it does not decrypt, ChannelBroken when it does not follow the protocol; then it
         is as if it had not come (but for the ratchet, which has used its key).
         """
-        message = ChannelFrame.decode(self._session.decrypt(frame[len(_HEAD):], self._associated_data))
+        plaintext = self._session.decrypt(frame[len(_HEAD):], self._associated_data)
+        self._decrypted += 1
+        message = ChannelFrame.decode(plaintext)
         if message.ack > self._last_sent:
             raise ChannelBroken("the other side acknowledged what was never sent")
         again, self.was_greeted = self._heard, message.kind is Kind.HELLO
@@ -180,6 +187,38 @@ class Channel:
             self._probing = True
             self._next = self._unacknowledged[0].seq
         return self._pump(now)
+
+    @property
+    def counters(self) -> Counters:
+        """How far this side is."""
+        return Counters(self._encrypted, self._decrypted, self._last_sent, self._last_received)
+
+    def dump(self) -> ChannelKept:
+        """Return all but the payloads; what is urgent speaks of links that end with the process."""
+        return ChannelKept(
+            self._session.dump(), self._last_ticket, self._last_sent, self._last_received, self._encrypted,
+            self._decrypted, [(data.ticket, data.stream) for data in self._unacknowledged],
+            [(ticket, waiting.stream) for ticket, waiting in self._waiting.items()])
+
+    def payloads(self) -> dict[int, tuple[int, bytes]]:
+        """Return stream and payload of all that has a ticket and is not acknowledged."""
+        sent = {data.ticket: (data.stream, data.payload) for data in self._unacknowledged if data.ticket}
+        return sent | {ticket: (waiting.stream, waiting.payload) for ticket, waiting in self._waiting.items()}
+
+    @classmethod
+    def load(cls, kept: ChannelKept, payloads: Mapping[int, bytes], session: Any, associated_data: bytes) -> Channel:
+        """Return the channel that was kept, with no link. What was sent and has no payload any more is sent empty, so
+        that the numbers stay; what only waited and has none is gone."""
+        channel = cls(session, associated_data)
+        channel._last_ticket, channel._last_sent = kept.last_ticket, kept.last_sent
+        channel._last_received = kept.last_received
+        channel._encrypted, channel._decrypted = kept.encrypted, kept.decrypted
+        first = kept.last_sent - len(kept.unacknowledged) + 1
+        channel._unacknowledged.extend(_Outgoing(seq, ticket, stream, payloads.get(ticket, b""))
+                                       for seq, (ticket, stream) in enumerate(kept.unacknowledged, first))
+        channel._waiting.update((ticket, _Waiting(stream, payloads[ticket])) for ticket, stream in kept.waiting
+                                if ticket in payloads)
+        return channel
 
     def wipe(self) -> None:
         """Destroy the keys and forget what waits."""
@@ -249,4 +288,5 @@ class Channel:
         return self._transmit(ChannelFrame(Kind.DATA, self._last_received, data.seq, data.stream, data.payload))
 
     def _transmit(self, frame: ChannelFrame) -> list[ChannelEffect]:
+        self._encrypted += 1
         return [SendFrame(_HEAD + self._session.encrypt(frame.encode(), self._associated_data))]

@@ -9,10 +9,12 @@ which whoever shows them on a terminal has to strip.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from whisperd.errors import FileUnknown, MessageTooLarge, QueueFull, TooLate, UsageError
 from whisperd.peer.effects import Emit
+from whisperd.peer.kept import ChatKept
 from whisperd.wire.envelope import MAX_TEXT, Text
 
 #: Bounds of what is kept of what was said.
@@ -44,6 +46,7 @@ class Chat:
         self._undelivered: OrderedDict[int, Message] = OrderedDict()  # by ticket of the channel
         self._last_id = 0
         self._counts: Counter[str] = Counter()
+        self._unread: set[int] = set()
 
     def counts(self) -> dict[str, int]:
         """Return how many messages are queued or sent now, and were delivered or received so far."""
@@ -74,7 +77,37 @@ class Chat:
 
     def received(self, text: Text) -> list[Emit]:
         """Keep an incoming text."""
-        return [self._said(self._keep("in", text.text, "received"))]
+        message = self._keep("in", text.text, "received")
+        self._unread.add(message.id)
+        return [self._said(message)]
+
+    def seen(self, last: int, first: int = 1) -> bool:
+        """Somebody has been given the messages ``first`` to ``last``; return whether that is news of any."""
+        before = len(self._unread)
+        self._unread = {number for number in self._unread if not first <= number <= last}
+        return len(self._unread) < before
+
+    def dump(self) -> ChatKept:
+        """Return all but the texts."""
+        self._unread &= self._kept.keys()
+        return ChatKept(self._last_id, dict(self._counts),
+                        [(ticket, message.id) for ticket, message in self._undelivered.items()], sorted(self._unread))
+
+    def messages(self, *, everything: bool) -> list[Message]:
+        """Return what is kept of what was said, or only what nobody else has: undelivered and unread messages."""
+        if everything:
+            return list(self._kept.values())
+        unread = [self._kept[number] for number in sorted(self._unread & self._kept.keys())]
+        return [*self._undelivered.values(), *unread]
+
+    def load(self, kept: ChatKept, messages: Iterable[Message]) -> None:
+        """Begin with what was kept; ``messages`` in the order of their numbers."""
+        self._last_id, self._counts = kept.last_id, Counter(kept.counts)
+        for message in messages:
+            self._hold(message)
+        known = dict(self._kept)
+        self._undelivered.update((ticket, known[number]) for ticket, number in kept.undelivered if number in known)
+        self._unread = set(kept.unread) & known.keys()
 
     def waiting(self, number: int) -> int:
         """Return the ticket of our message ``number`` if it is not delivered; raises FileUnknown or TooLate."""
@@ -117,11 +150,14 @@ class Chat:
         self._last_id += 1
         message = Message(self._last_id, direction, text, state)
         self._counts[state] += 1
+        self._hold(message)
+        return message
+
+    def _hold(self, message: Message) -> None:
         self._kept[message.id] = message
-        self._kept_bytes += len(text.encode())
+        self._kept_bytes += len(message.text.encode())
         while len(self._kept) > MOST_KEPT or self._kept_bytes > MOST_KEPT_BYTES:
             self._kept_bytes -= len(self._kept.popitem(last=False)[1].text.encode())
-        return message
 
     def _turn(self, message: Message, state: str) -> Emit:
         self._counts[message.state] -= 1

@@ -28,7 +28,7 @@ from whisperd.errors import (
 from whisperd.interfaces import ILink, ILinkOwner, Level, Random
 from whisperd.peer.handshake import Terms
 from whisperd.peer.negotiation import Plugins, check_floor
-from whisperd.peer.relays import Host, Relays
+from whisperd.peer.relays import TOKEN_SIZE, Host, Relays
 from whisperd.peer.secrets import InviteKeys
 from whisperd.wire.spoken import LARGEST_NAMEPLATE, WORDS_SIZE, SpokenCode
 
@@ -167,8 +167,8 @@ class Claim:
     def rejoin(self, delay: float) -> None:
         self._link.rejoin(delay)
 
-    def stop(self) -> Any:
-        return self._link.stop()
+    def stop(self, leave: bool = True) -> Any:
+        return self._link.stop() if leave else self._link.stop(leave=False)
 
     def woke(self) -> None:
         self._link.woke()
@@ -217,14 +217,22 @@ class Codes:
         """Open a conversation with a new code, which lives for ``seconds``, once the relay gave a seat."""
         check_floor(CodePlugins(self._registry, SpokenCode.make(1, bytes(WORDS_SIZE))), floor)  # as with any other code
         self._peers.check_room_for_one_more()
-        code, claim = await claimed(self._random, self._reactor, lambda code, done: self._relays.link(
-            host, InviteKeys.of_nameplate(code.nameplate).room, access, claimed=done))
+        tokens: dict[int, bytes] = {}
+
+        def make_link(code: SpokenCode, done: Callable[[], None]) -> Any:
+            token = tokens[code.nameplate] = self._random(TOKEN_SIZE)
+            room = InviteKeys.of_nameplate(code.nameplate).room
+            return self._relays.link(host, room, access, token=token, claimed=done)
+
+        code, claim = await claimed(self._random, self._reactor, make_link)
         expires = int(self._wall()) + seconds
         try:
             self._peers.check_room_for_one_more()
             terms = self._terms(code, floor)
-            link = self._peers.links([host], terms.keys.room, access, inviter=True, begun=claim)
-            name = self._peers.begin(terms, link, inviter=True, expires=expires,
+            route = self._peers.route([host], terms.keys.room, access, token=tokens[code.nameplate])
+            link = self._peers.links([host], route, inviter=True, begun=claim)
+            name = self._peers.begin(terms, link, inviter=True, expires=expires, route=lambda: route,
+                                     confirmed_only=True,
                                      tie=lambda chat: self._peers.people.met_at(chat, host.named, access))
         except BaseException:
             claim.stop()
@@ -239,8 +247,9 @@ class Codes:
         if self._peers.joins(label):
             raise InviteUsed("this code is being joined already")
         self._peers.check_room_for_one_more()
-        link = self._peers.links([host], terms.keys.room, access, inviter=False)
-        name = self._peers.begin(terms, link, inviter=False, label=label,
+        route = self._peers.route([host], terms.keys.room, access)
+        name = self._peers.begin(terms, self._peers.links([host], route, inviter=False), inviter=False, label=label,
+                                 route=lambda: route, confirmed_only=True,
                                  expires=int(self._wall()) + seconds,
                                  tie=lambda chat: self._peers.people.met_at(chat, host.named, access))
         return {"chat": name, "state": self._peers.driver(name).conversation.state}

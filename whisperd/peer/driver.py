@@ -9,10 +9,9 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from whisperd import errors
-from whisperd.errors import ChatEnded, WhisperdError
+from whisperd.errors import ChatEnded, StoreFailed, WhisperdError
 from whisperd.interfaces import ILinkOwner
 from whisperd.logs import note, unexpected
-from whisperd.peer.conversation import Conversation
 from whisperd.peer.desk import Desk, Told
 from whisperd.peer.downloads import Downloads
 from whisperd.peer.effects import (
@@ -35,6 +34,7 @@ from whisperd.peer.effects import (
 from whisperd.peer.files import FileEffect
 from whisperd.peer.paths import RELAY
 from whisperd.peer.phases import AWAY, CONNECTED, ENDED
+from whisperd.peer.resumable import ResumableConversation
 from whisperd.wire.envelope import Stream
 
 _HANDSHAKE_ERRORS = range(20, 30)
@@ -44,10 +44,13 @@ _HANDSHAKE_ERRORS = range(20, 30)
 class Driver:
     """Runs ``conversation`` on ``link``; ``confirmed`` is called once its key is, ``emit`` with every event.
 
-    ``link`` has ``heard``, ``confirmed``, ``woke`` and ``told`` of ``links.several`` beside ILink."""
+    With ``keeping`` (a ``peer.keeping.Keeping``) what the core wants is done once its state is on the disk. ``emit``
+    returns how many readers were given the event. ``link`` has ``heard``, ``confirmed``, ``woke`` and ``told`` of
+    ``links.several`` beside ILink.
+    """
 
-    def __init__(self, conversation: Conversation, link: Any, *, reactor: Any, emit: Callable[..., None],
-                 confirmed: Callable[[], None], downloads: Downloads | None = None) -> None:
+    def __init__(self, conversation: ResumableConversation, link: Any, *, reactor: Any, emit: Callable[..., Any],
+                 confirmed: Callable[[], None], downloads: Downloads | None = None, keeping: Any = None) -> None:
         self.conversation = conversation
         self.created = reactor.seconds()
         #: Fires when the conversation has ended and the link is closed.
@@ -63,6 +66,8 @@ class Driver:
         self._alarm: Any = None
         self._moved_to = RELAY
         self._waiting: list[Deferred[None]] = []
+        self._keeping = keeping
+        self._held: list[Effect] = []
 
     def start(self) -> None:
         """Tell that the conversation is there, and begin to connect."""
@@ -94,8 +99,37 @@ class Driver:
     def carry_out(self, effects: list[Effect]) -> None:
         """Do what the core wants, in its order, and set the alarm anew."""
         for effect in effects:
+            if self._keeping is None or type(effect) is Heard:  # which is about the frame that is being taken
+                self._actions[type(effect)](self, effect)
+            else:
+                self._held.append(effect)
+        if effects:
+            self.changed()
+        self._set_alarm()
+
+    def release(self) -> None:
+        """Do what was held until it was kept."""
+        held, self._held = self._held, []
+        for place, effect in enumerate(held):
+            try:
+                self._actions[type(effect)](self, effect)
+            except StoreFailed:  # what it has to do with contacts could not be written
+                self._held = held[place:] + self._held
+                self.changed()
+                return
+            except Exception as error:
+                unexpected(error)
+                self.carry_out(self.conversation.link_failed(WhisperdError()))
+
+    def suspend(self) -> Deferred[None]:
+        """Close the link and keep the seat; the conversation goes on another time."""
+        self._keeping = None
+        self._held.clear()
+        self._link.stop(leave=False).chainDeferred(self.closed)
+        for effect in self.conversation.sleep():
             self._actions[type(effect)](self, effect)
         self._set_alarm()
+        return self.closed
 
     def enact(self, effects: list[FileEffect]) -> None:
         """Do what the core's files want."""
@@ -122,7 +156,10 @@ class Driver:
 
     def greeting(self) -> list[bytes]:
         """Return frames that greet the other side, on another link than the one in use."""
-        return [effect.frame for effect in self.conversation.greeting(self._now()) if isinstance(effect, SendFrame)]
+        effects = self.conversation.greeting(self._now())
+        if effects and self._keeping is not None and not self._keeping.at_once(self.conversation.name):
+            return []
+        return [effect.frame for effect in effects if isinstance(effect, SendFrame)]
 
     def link_moved(self, name: str) -> None:
         """Frames go over a link of this kind from now on."""
@@ -174,7 +211,20 @@ class Driver:
             code = str(effect.fields["code"])
             if errors.catalogue()[code].exit_status in _HANDSHAKE_ERRORS:
                 note("handshake-failed", code=code)
-        self._emit(effect.name, **effect.fields)
+        given = self._emit(effect.name, **effect.fields)
+        if given and effect.name == "chat-message":
+            number = int(str(effect.fields["id"]))
+            self.seen(number, number)
+
+    def seen(self, last: int, first: int = 1) -> None:
+        """Somebody has been given the messages ``first`` to ``last``, so they need not be kept for anybody."""
+        if self.conversation.seen(last, first):
+            self.changed()
+
+    def changed(self) -> None:
+        """Have the conversation written down, where it is."""
+        if self._keeping is not None:
+            self._keeping.changed(self.conversation.name)
 
     def _rejoin(self, effect: Rejoin) -> None:
         self._link.rejoin(effect.delay)

@@ -12,6 +12,7 @@ from typing import Any
 from whisperd.errors import FileFailed, FileTooLarge, FileUnknown, TooLate, TooManyFiles, WhisperdError
 from whisperd.peer.effects import DropFile, Emit, KeepFile, Post, ReadFile, WriteFile
 from whisperd.peer.filenames import safe_name
+from whisperd.peer.kept import FilesKept
 from whisperd.peer.outgoing import Outgoing
 from whisperd.peer.transfers import CANCELLED, DONE, FAILED, HALTED, MOVING, OFFERED, REFUSED, Transfer
 from whisperd.wire.files import (
@@ -132,6 +133,18 @@ class Files:
         """The conversation ends: so does every file that is not complete."""
         open_ones = [transfer for transfer in self._all.values() if transfer.open]
         return [effect for transfer in open_ones for effect in self._close(transfer, FAILED, "ended")]
+
+    def dump(self) -> FilesKept:
+        """Return the last numbers, and which files are open."""
+        return FilesKept(self._last, self._last_wire["in"], self._last_wire["out"],
+                         [(one.direction, one.wire) for one in self._all.values() if one.open])
+
+    def load(self, kept: FilesKept) -> list[Post]:
+        """Go on with the numbers; return what tells the other side that the files that were open have failed."""
+        self._last = kept.last
+        self._last_wire = {"in": kept.last_in, "out": kept.last_out}
+        return [Post(encode_file((Withdraw if direction == "out" else Refuse)(wire, FileFailed.code)))
+                for direction, wire in kept.open]
 
     def wipe(self) -> None:
         """Forget what was listed."""

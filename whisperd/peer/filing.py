@@ -11,7 +11,7 @@ from whisperd.peer.driver import Driver
 Row = dict[str, Any]
 
 
-async def send_file(driver: Driver, name: str, source: Source) -> Row:
+async def offer(driver: Driver, name: str, source: Source) -> Row:
     """Offer ``source`` under ``name``; from then on it is closed when it is not needed any more.
 
     Raises ChatEnded, ChatNotConnected, FileFailed, FileTooLarge or TooManyFiles.
@@ -66,3 +66,46 @@ def cancel(driver: Driver, what: str) -> Row:
     else:
         raise FileUnknown
     return {"chat": driver.conversation.name, "id": what, "state": "cancelled"}
+
+
+class FileVerbs:
+    """What PeerService serves of files; it has the conversations, as ``_chats`` and by ``_find``."""
+
+    _chats: dict[str, Driver]
+
+    def _find(self, name: str) -> Driver:
+        raise NotImplementedError
+
+    def _find_verified(self, name: str) -> Driver:
+        raise NotImplementedError
+
+    async def send_file(self, chat: str, name: str, file: int) -> Row:
+        """Offer the file that the descriptor ``file`` has open, under ``name``; the descriptor stays the caller's.
+
+        Raises ChatUnknown, NotVerified, and what ``offer`` raises.
+        """
+        source = Source(file)
+        try:
+            return await offer(self._find_verified(chat), name, source)
+        except BaseException:
+            source.close()
+            raise
+
+    async def accept(self, chat: str, file: str) -> Row:
+        """Accept a file; it is written into the folder of peer.downloads.
+
+        Raises ChatUnknown, NotVerified, and what ``accept`` raises."""
+        return await accept(self._find_verified(chat), file)
+
+    async def refuse(self, chat: str, file: str) -> Row:
+        """Refuse a file that was offered. Raises ChatUnknown, and what ``refuse`` raises."""
+        return refuse(self._find(chat), file)
+
+    async def cancel(self, chat: str, id: str) -> Row:
+        """Give up a file, or take back a queued message. Raises ChatUnknown, and what ``cancel`` raises."""
+        return cancel(self._find(chat), id)
+
+    async def files(self, chat: str = "") -> list[Row]:
+        """Return a row for each file of one conversation, or of all. Raises ChatUnknown."""
+        drivers = [self._find(chat)] if chat else self._chats.values()
+        return [row for driver in drivers for row in driver.conversation.files()]

@@ -26,6 +26,7 @@ from whisperd.peer.agreement import level_number, level_word
 from whisperd.peer.bonds import first_secret, next_secret, seat_token
 from whisperd.peer.book import Book, Contact
 from whisperd.peer.driver import Driver
+from whisperd.peer.kept import Kept, RelayKept, Route, TieKept
 from whisperd.peer.links.line import Line
 from whisperd.peer.ties import Peers, Row, Rows, Tie
 from whisperd.wire.envelope import Stream
@@ -241,6 +242,18 @@ class People:
         if key in self._book.contacts:
             self._book.change(key, verified=True)
 
+    def kept(self, chat: str) -> TieKept:
+        """Return what a store keeps of this."""
+        tie = self._ties.get(chat, Tie())
+        return TieKept(tie.contact, tie.required)
+
+    def come_back(self, chat: str, relay: RelayAddress, kept: Kept) -> None:
+        """A conversation goes on that a store has kept; it meets at this relay first."""
+        tie = self._tie(chat)
+        tie.relay, tie.access, tie.required = relay, kept.route.relays[0].access, kept.tie.required
+        tie.contact = kept.tie.contact if kept.tie.contact in self._book.contacts else ""
+        tie.confirmed = True
+
     def require(self, chat: str) -> None:
         """Let nothing be sent or taken in this conversation before it is verified."""
         self._tie(chat).required = True
@@ -346,7 +359,8 @@ class People:
         try:
             chat = self._peers.begin_call(line.keys, contact.floor, line, inviter=contact.first,
                                           verified=contact.verified, reason=reason,
-                                          tie=lambda chat: self._bind(chat, key, line))
+                                          tie=lambda chat: self._bind(chat, key, line),
+                                          route=lambda: _route(contact, line))
         except BaseException:
             line.stop()
             self._rest(key)
@@ -369,6 +383,12 @@ class People:
 
     def _tell(self, name: str, state: str, chat: str | None = None) -> None:
         self._emit("contact-state", contact=name, state=state, chat=chat or "")
+
+
+def _route(contact: Contact, line: Line) -> Route:
+    """Return what leads back to the room where a contact was met."""
+    room = line.keys.room
+    return Route(room, [RelayKept(contact.address.url, contact.access, seat_token(contact.seat, room))])
 
 
 def check_verified(conversation: Any, required: bool) -> None:

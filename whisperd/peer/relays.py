@@ -8,6 +8,7 @@ from typing import Any
 
 from whisperd.errors import InviteMalformed, NoRelay, UsageError
 from whisperd.interfaces import Random
+from whisperd.peer.kept import RelayKept, Route
 from whisperd.peer.links.direct import DirectLinks
 from whisperd.peer.links.relay import RelayLink, RelayRoom
 from whisperd.peer.links.several import Links, Maker
@@ -17,7 +18,8 @@ from whisperd.wire.invite import MOST_RELAYS, RelayAddress
 #: Most characters of a relay's access code.
 LONGEST_ACCESS = 64
 
-_TOKEN_SIZE = 32
+#: Bytes of what a seat belongs to.
+TOKEN_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -71,13 +73,21 @@ class Relays:
         return RelayLink(at, reactor=self._reactor, dialer=self._dialer, random=self._random, token=token,
                          claimed=claimed)
 
-    def links(self, hosts: Sequence[Host], room: bytes, access: str, *, kinds: Sequence[str], inviter: bool,
-              begun: Any = None) -> Links:
-        """Return the links of a conversation to all of its relays; ``access`` is for the first, and no other sees it.
+    def route(self, hosts: Sequence[Host], room: bytes, access: str, *, token: bytes = b"") -> Route:
+        """Return seats in a room of several relays; ``access`` is for the first, and no other sees it.
 
-        Each relay gets the same seat token each time, over other circuits. ``kinds`` as Paths has them. ``begun`` is a
-        link to the first relay that has begun already."""
-        links = [self._maker(host, room, "" if place else access) for place, host in enumerate(hosts)]
+        Each has a token of its own, which is the same each time; the first one's is ``token`` if that is given."""
+        first, *others = hosts
+        return Route(room, [RelayKept(first.named.url, access, token or self._random(TOKEN_SIZE)),
+                            *(RelayKept(host.named.url, "", self._random(TOKEN_SIZE)) for host in others)])
+
+    def links(self, hosts: Sequence[Host], route: Route, *, kinds: Sequence[str], inviter: bool,
+              begun: Any = None) -> Links:
+        """Return the links of a conversation to all of its relays, each time over other circuits.
+
+        ``hosts`` are those of ``route``; ``kinds`` as Paths has them. ``begun`` is a link to the first relay that has
+        begun already."""
+        links = [self._maker(host, route.room, seat) for host, seat in zip(hosts, route.relays, strict=True)]
         if begun is not None:
             started = [begun]
             links[0] = _first(started, links[0])
@@ -94,9 +104,8 @@ class Relays:
                                         reactor=self._reactor, random=self._random, inviter=inviter))
         return made
 
-    def _maker(self, host: Host, room: bytes, access: str) -> Maker:
-        token = self._random(_TOKEN_SIZE)
-        return lambda: self.link(host, room, access, token=token)
+    def _maker(self, host: Host, room: bytes, seat: RelayKept) -> Maker:
+        return lambda: self.link(host, room, seat.access, token=seat.token)
 
 
 def _first(begun: list[Any], maker: Maker) -> Maker:

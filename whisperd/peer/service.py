@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import DeferredList
@@ -18,24 +19,28 @@ from whisperd.errors import (
     ChatUnknown,
     ContactAbsent,
     InviteUsed,
+    StoreFailed,
     TooManyChats,
     UsageError,
     WhisperdError,
 )
 from whisperd.interfaces import Random
-from whisperd.peer import filing
 from whisperd.peer.agreement import level_number, level_word
 from whisperd.peer.codes import Codes
-from whisperd.peer.conversation import Conversation
-from whisperd.peer.downloads import Downloads, Source
+from whisperd.peer.downloads import Downloads
 from whisperd.peer.driver import Driver
+from whisperd.peer.filing import FileVerbs
 from whisperd.peer.handshake import Terms
 from whisperd.peer.invitations import UsedInvites
+from whisperd.peer.keeping import Keeping
+from whisperd.peer.kept import Kept, Route
 from whisperd.peer.links.awake import Awake
 from whisperd.peer.negotiation import Plugins, check_floor
 from whisperd.peer.people import People, check_verified
 from whisperd.peer.phases import ENDED
 from whisperd.peer.relays import Host, Relays, check_access, choose
+from whisperd.peer.resumable import ResumableConversation
+from whisperd.peer.returning import returned
 from whisperd.peer.secrets import InviteKeys
 from whisperd.wire import invite as invites
 from whisperd.wire import spoken
@@ -52,20 +57,21 @@ Row = dict[str, Any]
 Rows = list[Row]
 
 
-class PeerService:
+class PeerService(FileVerbs):
     """The peer role of one daemon.
 
     ``settings`` has the keys of ``[peer]`` as attributes; ``registry`` is a ``negotiation.Plugins``; ``dialer`` has the
     ``connect`` of ``whisperd.tor.dial``; ``own_relay()`` returns (public url, local port) of this daemon's relay, or
     None; ``emit(name, **fields)`` takes events; ``new_identity(kinds, random)`` makes an IIdentity; ``store`` is an
-    IStore; ``onions`` is the ``whisperd.tor.direct`` of this daemon's tor, None where there is none.
+    IStore; ``onions`` is the ``whisperd.tor.direct`` of this daemon's tor, None where there is none;
+    ``keep`` has the keys of ``[store]``, where a durable store is to keep conversations.
     """
 
     def __init__(self, settings: Any, *, registry: Plugins, reactor: Any, dialer: Any,
-                 own_relay: Callable[[], tuple[str, int] | None], emit: Callable[..., None],
+                 own_relay: Callable[[], tuple[str, int] | None], emit: Callable[..., Any],
                  new_identity: Callable[[Sequence[str], Random], Any], store: Any,
                  random: Random = os.urandom, onions: Any = None,
-                 wall: Callable[[], float] | None = None) -> None:
+                 wall: Callable[[], float] | None = None, keep: Any = None) -> None:
         self._settings = settings
         self._registry = registry
         self._reactor = reactor
@@ -85,10 +91,21 @@ class PeerService:
         self._awake = Awake(reactor, self._woke)
         self._codes = Codes(self, registry, self._relays, reactor=reactor, new_identity=new_identity, random=random,
                             wall=self._wall)
+        self._keeping = Keeping(store, reactor=reactor, wall=self._wall, history=bool(keep and keep.history),
+                                days=keep.history_days if keep else 1, emit=emit)
         self.people = People(self, store, reactor=reactor, emit=emit, random=random, wall=self._wall)
 
     def resume(self) -> None:
         """Go on with the conversations that the store has kept, and listen for contacts that are listened for."""
+        for found in self._keeping.read():
+            kept, name = found.kept, found.name
+            self._last = max(self._last, int(name.removeprefix("c")))
+            conversation = returned(found, self._registry, self._new_identity, self._random, **self._bounds())
+            hosts = choose([relay.url for relay in kept.route.relays], "", self._own_relay())
+            link = self.links(hosts, kept.route, inviter=kept.conversation.inviter)
+            self.people.come_back(name, hosts[0].named, kept)
+            self._install(conversation, link, kept.label, kept, route=partial(getattr, kept, "route"),
+                          confirmed=partial(self._remember, kept.route.room, kept.conversation.expires))
         self.people.start()
 
     def reload(self, settings: Any) -> None:
@@ -120,6 +137,7 @@ class PeerService:
         made = Invite(first, level, int(self._wall()) + seconds, self._random(invites.SECRET_SIZE),
                       tuple(others))
         name = self._open(made, hosts, InviteKeys.derive(made.secret), floor=level, inviter=True, access=access)
+        await self._keeping.settled()
         return {"chat": name, "link": made.link(), "expires_at": made.expires}
 
     async def join(self, link: str = "", access: str = "", code: str = "", relay: str = "") -> Row:
@@ -147,6 +165,7 @@ class PeerService:
         check_floor(self._registry, max(floor, made.floor))
         self.check_room_for_one_more()
         name = self._open(made, list(map(Host.of, made.relays)), keys, floor=floor, inviter=False, access=access)
+        await self._keeping.settled()
         return {"chat": name, "state": self._chats[name].conversation.state}
 
     async def list(self) -> Rows:
@@ -159,27 +178,37 @@ class PeerService:
     async def send(self, chat: str, text: str) -> Row:
         """Accept a text for delivery.
 
-        Raises ChatUnknown, ChatEnded, ChatNotConnected, NotVerified, UsageError, MessageTooLarge or QueueFull.
+        Raises ChatUnknown, ChatEnded, ChatNotConnected, NotVerified, UsageError, MessageTooLarge, QueueFull or
+        StoreFailed.
         """
         driver = self._find_verified(chat)
+        self._keeping.check()
         message, effects = driver.conversation.send(text, self._reactor.seconds())
         driver.carry_out(effects)
+        await self._keeping.settled()
         return {"chat": chat, "id": message.id, "state": message.state}
 
     async def history(self, chat: str, after: int = 0) -> Rows:
-        """Return what was said with a number above ``after``, as far as memory holds it. Raises ChatUnknown."""
-        return self._find(chat).conversation.history(after)
+        """Return what was said with a number above ``after``, as far as it is kept; what stands before that has been
+        read. Raises ChatUnknown."""
+        driver = self._find(chat)
+        driver.seen(after)
+        kept = self._keeping.history(chat, after)
+        return driver.conversation.history(after) if kept is None else kept
 
     async def verify(self, chat: str, confirm: bool = False, require: bool = False) -> Row:
         """Return the words and the number to compare. Raises ChatUnknown, ChatEnded or ChatNotConnected.
 
         With ``confirm`` they were compared, which is kept for a contact; with ``require`` nothing is sent before.
         """
-        answer = self._find(chat).conversation.verify(confirm)
+        driver = self._find(chat)
+        answer = driver.conversation.verify(confirm)
         if confirm:
             self.people.verified(chat)
         if require:
             self.people.require(chat)
+        driver.changed()
+        await self._keeping.settled()
         return {**answer, **self.people.facts(chat), "require_verify": self._required(chat)}
 
     async def end(self, chat: str) -> Row:
@@ -195,43 +224,18 @@ class PeerService:
         self._forget(chat)
         return {"chat": chat, "state": ENDED}
 
-    async def send_file(self, chat: str, name: str, file: int) -> Row:
-        """Offer the file that the descriptor ``file`` has open, under ``name``; the descriptor stays the caller's.
-
-        Raises ChatUnknown, NotVerified, and what ``filing.send_file`` raises.
-        """
-        source = Source(file)
-        try:
-            return await filing.send_file(self._find_verified(chat), name, source)
-        except BaseException:
-            source.close()
-            raise
-
-    async def accept(self, chat: str, file: str) -> Row:
-        """Accept a file; it is written into the folder of peer.downloads.
-
-        Raises ChatUnknown, NotVerified, and what ``filing.accept`` raises."""
-        return await filing.accept(self._find_verified(chat), file)
-
-    async def refuse(self, chat: str, file: str) -> Row:
-        """Refuse a file that was offered. Raises ChatUnknown, and what ``filing.refuse`` raises."""
-        return filing.refuse(self._find(chat), file)
-
-    async def cancel(self, chat: str, id: str) -> Row:
-        """Give up a file, or take back a queued message. Raises ChatUnknown, and what ``filing.cancel`` raises."""
-        return filing.cancel(self._find(chat), id)
-
-    async def files(self, chat: str = "") -> Rows:
-        """Return a row for each file of one conversation, or of all. Raises ChatUnknown."""
-        drivers = [self._find(chat)] if chat else self._chats.values()
-        return [row for driver in drivers for row in driver.conversation.files()]
-
     async def stop(self) -> None:
-        """End every conversation, and wait until the other sides know and sockets and files are closed."""
+        """End every conversation that the store does not keep, and let the others sleep; wait until the other sides
+        know and sockets and files are closed."""
         self._awake.stop()
         await self.people.stop()
         drivers = list(self._chats.values())
-        await DeferredList([self._ended(driver) for driver in drivers], consumeErrors=True)
+        ending = [driver for driver in drivers if not self._keeping.keeps(driver.conversation)]
+        await DeferredList([self._ended(driver) for driver in ending], consumeErrors=True)
+        self._keeping.stop()
+        for driver in drivers:
+            if driver.conversation.state != ENDED:
+                driver.suspend()
         await DeferredList([driver.closed for driver in drivers], consumeErrors=True)
         await DeferredList([driver.desk.quiet() for driver in drivers])
         for name in list(self._chats):
@@ -245,10 +249,15 @@ class PeerService:
     def _open(self, made: Invite, hosts: Sequence[Host], keys: InviteKeys, *, floor: int, inviter: bool,
               access: str) -> str:
         terms = Terms(keys, made.floor, floor, self._registry, self._new_identity, self._random)
-        link = self.links(hosts, keys.room, access, inviter=inviter)
-        return self.begin(terms, link, inviter=inviter, expires=made.expires, label=keys.room,
-                          confirmed=lambda name: self._used.remember(keys.room, made.expires),
+        route = self.route(hosts, keys.room, access)
+        return self.begin(terms, self.links(hosts, route, inviter=inviter), inviter=inviter, expires=made.expires,
+                          label=keys.room, route=lambda: route,
+                          confirmed=partial(self._remember, keys.room, made.expires),
                           tie=lambda chat: self.people.met_at(chat, hosts[0].named, access))
+
+    def _remember(self, room: bytes, expires: float, name: str) -> None:
+        with suppress(StoreFailed):  # then the conversation itself is known to have used it
+            self._used.remember(room, expires)
 
     def _woke(self) -> None:
         for driver in list(self._chats.values()):
@@ -257,9 +266,13 @@ class PeerService:
 
     # -- for people and codes -------------------------------------------------------------------------------------
 
-    def links(self, hosts: Sequence[Host], room: bytes, access: str, *, inviter: bool, begun: Any = None) -> Any:
+    def route(self, hosts: Sequence[Host], room: bytes, access: str, *, token: bytes = b"") -> Route:
+        """Return the seats of a conversation, as ``Relays.route`` does."""
+        return self._relays.route(hosts, room, access, token=token)
+
+    def links(self, hosts: Sequence[Host], route: Route, *, inviter: bool, begun: Any = None) -> Any:
         """Return the links of a conversation, as ``Relays.links`` does, of the kinds that are configured."""
-        return self._relays.links(hosts, room, access, kinds=self._settings.links, inviter=inviter, begun=begun)
+        return self._relays.links(hosts, route, kinds=self._settings.links, inviter=inviter, begun=begun)
 
     def driver(self, chat: str) -> Driver:
         """Return the driver of a conversation. Raises ChatUnknown or ChatEnded."""
@@ -272,35 +285,56 @@ class PeerService:
         return self._relays.link(host, room, access, token=token)
 
     def begin_call(self, keys: InviteKeys, floor: int, line: Any, *, inviter: bool, verified: bool, reason: str,
-                   tie: Callable[[str], None]) -> str:
-        """Start a conversation on a contact's line and return its name, which ``tie`` hears before it begins."""
+                   tie: Callable[[str], None], route: Callable[[], Route]) -> str:
+        """Start a conversation on a contact's line and return its name, which ``tie`` hears before it begins.
+
+        ``route`` is asked once the two have met."""
         least = level_number(self._settings.floor)
         check_floor(self._registry, max(least, floor))
         terms = Terms(keys, floor, least, self._registry, self._new_identity, self._random)
         link = self._relays.begun(line, line.again, kinds=self._settings.links, inviter=inviter)
         return self.begin(terms, link, inviter=inviter, tie=tie, verified=verified, reason=reason,
                           lapse=ContactAbsent(), expires=self._wall() + CALL_SECONDS,
-                          confirmed=self.people.confirmed)
+                          confirmed=self.people.confirmed, route=route, confirmed_only=True)
 
     def begin(self, terms: Terms, link: Any, *, inviter: bool, expires: float, label: bytes = b"",
               confirmed: Callable[[str], None] = lambda name: None, tie: Callable[[str], None], verified: bool = False,
-              reason: str = "", lapse: WhisperdError | None = None) -> str:
-        """Start a conversation on ``link``; ``label`` is what it must not be joined by a second time."""
-        self._awake.start()
+              reason: str = "", lapse: WhisperdError | None = None, route: Callable[[], Route],
+              confirmed_only: bool = False) -> str:
+        """Start a conversation on ``link``; ``label`` is what it must not be joined by a second time.
+
+        A durable store keeps it, or, with ``confirmed_only``, does so once its key is confirmed; ``route`` is what
+        leads back to it."""
         self._last += 1
-        name = f"c{self._last}"
-        conversation = Conversation(name, terms, inviter=inviter, expires=expires,
-                                    max_queue=self._settings.max_queue, max_file=self._settings.max_file,
-                                    max_files=self._settings.max_files)
-        driver = Driver(conversation, link, reactor=self._reactor, emit=self._emit,
-                        confirmed=lambda: confirmed(name), downloads=self._downloads)
+        conversation = ResumableConversation(f"c{self._last}", terms, inviter=inviter, expires=expires,
+                                             **self._bounds())
         conversation.verified = verified
         conversation.reason = reason or conversation.reason
         conversation.lapse = lapse or conversation.lapse
+        tie(conversation.name)
+        return self._install(conversation, link, label, None, confirmed=confirmed, route=route,
+                             confirmed_only=confirmed_only)
+
+    def _bounds(self) -> dict[str, Any]:
+        return {name: getattr(self._settings, name) for name in ("max_queue", "max_file", "max_files")}
+
+    def _install(self, conversation: ResumableConversation, link: Any, label: bytes, kept: Kept | None, *,
+                 confirmed: Callable[[str], None], route: Callable[[], Route], confirmed_only: bool = False) -> str:
+        """Drive a conversation that begins, or one that was ``kept``."""
+        self._awake.start()
+        name = conversation.name
+        driver = Driver(conversation, link, reactor=self._reactor, emit=self._emit,
+                        confirmed=lambda: confirmed(name), downloads=self._downloads,
+                        keeping=self._keeping if self._keeping.durable else None)
         driver.on_settled = lambda: self.people.settled(name)
         driver.on_people = lambda payload: self.people.told(name, payload)
-        tie(name)
+        driver.created -= self._wall() - kept.created if kept else 0
+        self._keeping.keep(conversation, route, label, kept, driver.release,
+                           facts=partial(self.people.kept, name), confirmed_only=confirmed_only)
         self._chats[name] = driver
+        if conversation.state == ENDED:  # only its history was kept
+            driver.closed.callback(None)
+            return name
         self._rooms[name] = (label, conversation.role)
         driver.ended().addCallback(lambda _: self._has_ended(name))
         driver.start()
@@ -323,6 +357,7 @@ class PeerService:
 
     def _forget(self, name: str) -> None:
         driver = self._chats.pop(name, None)
+        self._keeping.forget(name)
         if driver is not None:
             driver.conversation.forget()
 

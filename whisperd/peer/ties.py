@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from whisperd.peer.driver import Driver
+from whisperd.peer.kept import Route
 from whisperd.peer.links.line import Line
 from whisperd.peer.secrets import InviteKeys
 from whisperd.wire.invite import RelayAddress
@@ -26,7 +27,7 @@ class Peers(Protocol):
         """Return a link to a room of a relay."""
 
     def begin_call(self, keys: InviteKeys, floor: int, line: Line, *, inviter: bool, verified: bool, reason: str,
-                   tie: Callable[[str], None]) -> str:
+                   tie: Callable[[str], None], route: Callable[[], Route]) -> str:
         """Start a conversation on a contact's line and return its name, which ``tie`` hears before it begins."""
 
     async def end(self, chat: str) -> Row: ...

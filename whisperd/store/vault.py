@@ -33,7 +33,7 @@ class Vault:
     ``emit(name, **fields)`` takes events.
     """
 
-    def __init__(self, store: SealedStore, settings: Any, *, reactor: Any, emit: Callable[..., None],
+    def __init__(self, store: SealedStore, settings: Any, *, reactor: Any, emit: Callable[..., Any],
                  opened: Callable[[], None], closing: Callable[[], Awaitable[None]], moving: Sequence[str] = (),
                  random: Random = os.urandom) -> None:
         self.store = store

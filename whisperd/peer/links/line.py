@@ -124,10 +124,10 @@ class Line:
         if self._link is not None:
             self._link.woke()
 
-    def stop(self) -> Deferred[None]:
+    def stop(self, leave: bool = True) -> Deferred[None]:
         self._met = True
         self._cancel_alarms()
-        self._leave()
+        self._leave(leave)
         done: Deferred[None] = Deferred()
         DeferredList(list(self._closing), consumeErrors=True).addCallback(lambda _: done.callback(None))
         return done
@@ -213,11 +213,11 @@ class Line:
             self.link_down(self, "moved")
         self.begin()
 
-    def _leave(self) -> None:
+    def _leave(self, leave: bool = True) -> None:
         link, self._link = self._link, None
         if link is not None:
             self._closing = [closing for closing in self._closing if not closing.called]
-            self._closing.append(link.stop())
+            self._closing.append(link.stop() if leave else link.stop(leave=False))
 
     def _set_alarm(self, delay: float) -> None:
         if self._alarm is not None and self._alarm.active():

@@ -113,8 +113,8 @@ class RelayLink:
         if self._socket is not None:
             self._socket.probe()
 
-    def stop(self) -> Deferred[None]:
-        """Free the seat and close; fires when the socket is closed. No report comes after this call."""
+    def stop(self, leave: bool = True) -> Deferred[None]:
+        """Free the seat and close, or keep it; fires when the socket is closed. No report comes after this call."""
         self._stopping = True
         self._up = False
         done: Deferred[None] = Deferred()
@@ -123,7 +123,7 @@ class RelayLink:
             return done
         self._task.addBoth(lambda _: done.callback(None))
         if self._socket is not None:
-            self._socket.leave(frames.encode_client(Leave()))
+            self._socket.leave(*([frames.encode_client(Leave())] if leave else []))
         elif self._waiting is not None:
             self._waiting.cancel()
         return done

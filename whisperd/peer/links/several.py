@@ -76,13 +76,13 @@ class Links:
             link.rejoin(delay)
             self._do(self._paths.closed(key, "", self._now()))
 
-    def stop(self) -> Deferred[None]:
+    def stop(self, leave: bool = True) -> Deferred[None]:
         self._stopping = True
         self._set_alarm()
         if self._direct is not None:
             self._leaving.append(Deferred.fromCoroutine(self._direct.stop()))
         for key in list(self._links):
-            self._leave(key)
+            self._leave(key, leave)
         done: Deferred[None] = Deferred()
         DeferredList(list(self._leaving), consumeErrors=True).addCallback(lambda _: done.callback(None))
         return done
@@ -198,10 +198,10 @@ class Links:
         link = self._links[key] = self._makers[key]()
         link.start(self)
 
-    def _leave(self, key: str) -> None:
+    def _leave(self, key: str, leave: bool = True) -> None:
         link = self._links.pop(key, None)
         if link is not None:
-            stopping = link.stop()
+            stopping = link.stop() if leave or key not in self._relays else link.stop(leave=False)
             self._leaving.append(stopping)
             stopping.addBoth(self._left, stopping)
 

@@ -1,0 +1,135 @@
+"""Two daemons with sealed stores, and a relay of their own, as processes that can be killed at any moment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from whisperd.control.client import Client
+from whisperd.errors import ChatNotConnected, DaemonUnreachable, WhisperdError
+from whisperd.tor.testnet.ports import free_ports
+
+PATIENCE = 90.0
+
+
+class Process:
+    """A ``whisperd`` process that keeps its configuration and its store over restarts."""
+
+    def __init__(self, folder: Path, config: str) -> None:
+        folder.mkdir()
+        self.socket = str(folder / "control.sock")
+        self._path = folder / "whisperd.toml"
+        self._path.write_text(f'[control]\nsocket = "{self.socket}"\n[tor]\nmode = "off"\n{config}')
+        (folder / "whisperd-store").write_text("correct horse battery")
+        self._environment = {**os.environ, "HOME": str(folder), "CREDENTIALS_DIRECTORY": str(folder)}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *before: str) -> None:
+        """Start it, behind the words of ``before``, and wait until it serves."""
+        self.process = subprocess.Popen([*before, sys.executable, "-m", "whisperd", "--config", str(self._path)],
+                                        env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.wait(lambda: self.call("status"))
+
+    def kill(self) -> None:
+        """Kill it as ``kill -9`` does."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait()
+
+    def call(self, method: str, **params: Any) -> Any:
+        with Client(self.socket) as client:
+            return client.call(method, params)
+
+    def wait(self, holds: Any) -> Any:
+        """Return what ``holds`` gives as soon as it is true; a daemon that does not answer yet is waited for."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                found = holds()
+            except (DaemonUnreachable, ChatNotConnected):
+                found = None
+            if found:
+                return found
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def relay(folder: Path) -> tuple[Process, str]:
+    """Return a relay that has started, and its url."""
+    port = free_ports(1)[0]
+    found = Process(folder, f'[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\n[peer]\nenabled = false\n')
+    found.start()
+    return found, f"http://127.0.0.1:{port}"
+
+
+class Person(Process):
+    """One side of the conversation ``c1``, which says numbered texts whatever happens to it."""
+
+    def __init__(self, folder: Path, name: str, url: str) -> None:
+        super().__init__(folder / name, (
+            f'[relay]\nenabled = false\n[peer]\nloopback = true\nrelay = "{url}"\n'
+            'kex = ["pqxdh-25519-mlkem1024"]\nratchet = ["double-he"]\n'
+            f'[store]\nkind = "sealed"\nfile = "{folder}/{name}/store/store.db"\nunlock = "credential"\n'
+            "argon2_memory = 64\nhistory = true\n"))
+        self.name = name
+        self.said: list[str] = []
+
+    def say(self) -> bool:
+        """Say the next text; return whether the daemon accepted it."""
+        text = f"{self.name} {len(self.said)}"
+        try:
+            self.call("chat.send", chat="c1", text=text)
+        except DaemonUnreachable:
+            return False
+        self.said.append(text)
+        return True
+
+    def come_back(self, *before: str) -> None:
+        """Start again, and find out whether the text that was being said when it was killed was accepted."""
+        self.start(*before)
+        accepted = [text for direction, text, _ in self.history() if direction == "out"]
+        assert accepted[: len(self.said)] == self.said, "an accepted text is gone"
+        self.said = accepted
+
+    def history(self) -> list[tuple[str, str, str]]:
+        rows: list[dict[str, Any]] = []
+        while part := self.call("chat.history", chat="c1", after=rows[-1]["id"] if rows else 0):
+            rows += part
+        return [(row["direction"], row["text"], row["state"]) for row in rows]
+
+    def heard(self) -> list[str]:
+        return [text for direction, text, _ in self.history() if direction == "in"]
+
+    def state(self) -> str:
+        try:
+            return str(self.call("chat.list")[0]["state"])
+        except (WhisperdError, IndexError):
+            return ""
+
+
+def meet(anna: Person, ben: Person) -> None:
+    """Start both, and connect them."""
+    anna.start()
+    ben.start()
+    ben.call("chat.join", link=anna.call("chat.invite")["link"])
+    for person in (anna, ben):
+        person.wait(lambda person=person: person.state() == "connected")
+
+
+def everything_arrived(anna: Person, ben: Person) -> None:
+    """Wait until all that was said has been heard, and compare: each text once, and in order."""
+    for speaker, listener in ((anna, ben), (ben, anna)):
+        listener.wait(lambda speaker=speaker, listener=listener: len(listener.heard()) >= len(speaker.said))
+        assert listener.heard() == speaker.said
+        speaker.wait(lambda speaker=speaker: all(
+            state == "delivered" for direction, _, state in speaker.history() if direction == "out"))

@@ -1,0 +1,141 @@
+"""What is kept of a conversation, as values: the cores fill them in and begin again from them.
+
+Each is a MessagePack array whose first part is the version of its form. Payloads and texts are apart from the rest,
+because they are written once and the rest each time a key was used.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from whisperd.errors import StoreDamaged
+
+FORM = 1
+#: A ticket and a stream.
+Place = tuple[int, int]
+
+
+class _Kept(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    """One value."""
+
+
+class ChannelKept(_Kept):
+    """Of a channel; ``session`` is IRatchetSession.dump. Unacknowledged data frames have one number after the other."""
+
+    session: bytes
+    last_ticket: int
+    last_sent: int
+    last_received: int
+    encrypted: int
+    decrypted: int
+    unacknowledged: list[Place]
+    waiting: list[Place]
+
+
+class AgreementKept(_Kept):
+    """Of what a handshake led to: ids, versions and levels of the suite, keys, the channel."""
+
+    kex: tuple[str, int, int]
+    ratchet: tuple[str, int, int]
+    verification: bytes
+    associated_data: bytes
+    channel: ChannelKept
+
+
+class ChatKept(_Kept):
+    """Of the texts: which message an undelivered payload has, and which nobody has been given yet."""
+
+    last_id: int
+    counts: dict[str, int]
+    undelivered: list[tuple[int, int]]
+    unread: list[int]
+
+
+class FilesKept(_Kept):
+    """Of the files: the last numbers, and those that were open, by direction and their sender's number."""
+
+    last: int
+    last_in: int
+    last_out: int
+    open: list[tuple[str, int]]
+
+
+class ConversationKept(_Kept):
+    """Of a conversation; ``invite`` has the fields of InviteKeys before the key is confirmed, and is empty then."""
+
+    form: int
+    inviter: bool
+    expires: float
+    invite_floor: int
+    floor: int
+    confirmed: bool
+    verified: bool
+    failures: int
+    ended: str
+    invite: list[bytes]
+    agreed: AgreementKept | None
+    chat: ChatKept
+    files: FilesKept
+
+
+class MessageKept(_Kept):
+    """One text; ``at`` is when it was first kept, in unix seconds."""
+
+    direction: str
+    text: str
+    state: str
+    at: float
+
+
+class RelayKept(_Kept):
+    """A seat: the relay as an invite names it, its access code, and the token (32)."""
+
+    url: str
+    access: str
+    token: bytes
+
+
+class Route(_Kept):
+    """How the two sides meet: the room (32) and the seats in it, the best relay first."""
+
+    room: bytes
+    relays: list[RelayKept]
+
+
+class TieKept(_Kept):
+    """Of a conversation's contact: its key, and whether words have to be compared first."""
+
+    contact: str
+    required: bool
+
+
+class Kept(_Kept):
+    """One conversation's record: the core's part, the route, and what it must not be joined by a second time."""
+
+    conversation: ConversationKept
+    route: Route
+    label: bytes
+    created: float
+    tie: TieKept
+
+
+_T = TypeVar("_T", bound=msgspec.Struct)
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def encode(value: _Kept) -> bytes:
+    """Return the bytes of a record."""
+    return _encode(value)
+
+
+def decode(data: bytes, kind: type[_T]) -> _T:
+    """Return the value of a record; raises StoreDamaged, as only another version could have written it so."""
+    try:
+        value: Any = msgspec.msgpack.decode(data, type=kind)
+    except msgspec.DecodeError:
+        raise StoreDamaged("the store has a record of another version of whisperd") from None
+    if isinstance(value, Kept) and value.conversation.form != FORM:
+        raise StoreDamaged("the store has a conversation of another version of whisperd")
+    return value

@@ -1,0 +1,27 @@
+"""From a record of the store back to a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from whisperd.errors import PluginUnknown, WhisperdError
+from whisperd.interfaces import Random
+from whisperd.peer.handshake import Terms
+from whisperd.peer.keeping import Found
+from whisperd.peer.negotiation import Plugins
+from whisperd.peer.phases import ENDED
+from whisperd.peer.resumable import ResumableConversation, invite_keys
+
+
+def returned(found: Found, plugins: Plugins, new_identity: Callable[[Sequence[str], Random], Any], random: Random,
+             **settings: Any) -> ResumableConversation:
+    """Return the conversation, as it was; one whose ratchet is not to be had any more is shown as ended, and why."""
+    kept = found.kept.conversation
+    terms = Terms(invite_keys(kept), kept.invite_floor, kept.floor, plugins, new_identity, random)
+    try:
+        return ResumableConversation.load(found.name, kept, terms, found.messages, found.payloads, **settings)
+    except (WhisperdError, ValueError) as error:
+        conversation = ResumableConversation(found.name, terms, inviter=kept.inviter, expires=kept.expires, **settings)
+        conversation.state, conversation.reason = ENDED, getattr(error, "code", PluginUnknown.code)
+        return conversation
