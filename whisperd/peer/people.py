@@ -26,7 +26,7 @@ from whisperd.peer.agreement import level_number, level_word
 from whisperd.peer.bonds import first_secret, next_secret, seat_token
 from whisperd.peer.book import Book, Contact
 from whisperd.peer.driver import Driver
-from whisperd.peer.kept import Kept, RelayKept, Route, TieKept
+from whisperd.peer.kept import Kept, TieKept
 from whisperd.peer.links.line import Line
 from whisperd.peer.ties import Peers, Row, Rows, Tie
 from whisperd.wire.envelope import Stream
@@ -360,7 +360,7 @@ class People:
             chat = self._peers.begin_call(line.keys, contact.floor, line, inviter=contact.first,
                                           verified=contact.verified, reason=reason,
                                           tie=lambda chat: self._bind(chat, key, line),
-                                          route=lambda: _route(contact, line))
+                                          route=lambda: line.route(contact.address.url, contact.access, contact.seat))
         except BaseException:
             line.stop()
             self._rest(key)
@@ -383,12 +383,6 @@ class People:
 
     def _tell(self, name: str, state: str, chat: str | None = None) -> None:
         self._emit("contact-state", contact=name, state=state, chat=chat or "")
-
-
-def _route(contact: Contact, line: Line) -> Route:
-    """Return what leads back to the room where a contact was met."""
-    room = line.keys.room
-    return Route(room, [RelayKept(contact.address.url, contact.access, seat_token(contact.seat, room))])
 
 
 def check_verified(conversation: Any, required: bool) -> None:

@@ -14,7 +14,8 @@ from zope.interface import implementer
 
 from whisperd.errors import WhisperdError
 from whisperd.interfaces import ILink, ILinkOwner, Random
-from whisperd.peer.bonds import EPOCH, call_keys, epoch_of
+from whisperd.peer.bonds import EPOCH, call_keys, epoch_of, seat_token
+from whisperd.peer.kept import RelayKept, Route
 from whisperd.peer.secrets import Seal
 from whisperd.wire.envelope import HANDSHAKE_FRAME, HandshakeMessage, Hello, Ring, decode_message, encode_message
 
@@ -88,6 +89,10 @@ class Line:
     def again(self) -> Any:
         """Return another link to the room in which the two have met."""
         return self._make_link(self.keys.room)
+
+    def route(self, url: str, access: str, seat: bytes) -> Route:
+        """Return what leads back to the room in which the two have met."""
+        return Route(self.keys.room, [RelayKept(url, access, seat_token(seat, self.keys.room))])
 
     def confirmed(self) -> None:
         """The two have met: the seat stays where it is."""
