@@ -25,7 +25,7 @@ from whisperd.errors import (
     TimedOut,
     WhisperdError,
 )
-from whisperd.peer.codes import CLAIM_SECONDS, RUNS, TRIES, Claim, CodePlugins, claimed
+from whisperd.peer.codes import CLAIM_SECONDS, MOST_BUNDLES, RUNS, TRIES, Claim, CodePlugins, claimed
 from whisperd.peer.conversation import ENDED, Conversation
 from whisperd.peer.effects import Ended, Established, Rejoin
 from whisperd.peer.handshake import InviterHandshake, JoinerHandshake, Terms
@@ -193,6 +193,23 @@ def test_a_stranger_who_says_that_the_code_is_spent_is_not_believed():
     inviter.link_up(0)
     effects = inviter.frame_received(sealed(Abort("code-spent"), by_inviter=False), 0)
     assert inviter.state != ENDED and [event["code"] for event in events(effects, "chat-error")] == ["code-spent"]
+
+
+def test_a_stranger_who_asks_for_exchanges_without_end_is_stopped_and_the_right_one_is_served_afterwards():
+    inviter = conversation(inviter=True)
+    inviter.link_up(0)
+    stranger = JoinerHandshake(terms("stranger", WRONG))
+    said = []
+    for _ in range(MOST_BUNDLES + 1):
+        said = inviter.frame_received(frames(stranger.begin())[0], 0)
+    assert [event["code"] for event in events(said, "chat-error")] == ["key-exchange-refused"]
+    assert only(said, Rejoin).delay == 1.0
+    inviter.link_up(1)
+    assert decode_answer(inviter.frame_received(frames(JoinerHandshake(terms("joiner")).begin())[0], 1))
+
+
+def decode_answer(effects: list[Any]) -> bool:
+    return isinstance(opened(frames(effects)[0], by_inviter=True), Answer)
 
 
 def test_frames_of_another_nameplate_or_of_nobody_are_refused():

@@ -34,6 +34,9 @@ from whisperd.wire.spoken import LARGEST_NAMEPLATE, WORDS_SIZE, SpokenCode
 
 #: Runs that a code is good for on each side; in each the other side can test one guess.
 RUNS = 5
+#: Bundles that an inviter makes before it counts as a failed handshake that nobody answered to them: a stranger can ask
+#: for one at no cost.
+MOST_BUNDLES = 16
 #: Seconds to wait for a seat before a code can be told.
 CLAIM_SECONDS = 60.0
 #: The largest nameplate of each try; short ones are easier to say, long ones are likelier to be free.
@@ -45,11 +48,17 @@ class CodeExchange:
 
     def __init__(self, exchange: Any) -> None:
         self._exchange = exchange
+        self._bundles = 0
         self.identity_kinds: Sequence[str] = exchange.identity_kinds
 
     def prekeys(self, identity: Any, random: Random) -> Any:
-        """As IKeyExchange."""
+        """As IKeyExchange; KeyExchangeRefused for one that asks too often."""
         self._refuse_without_runs()
+        self._bundles += 1
+        if self._bundles > MOST_BUNDLES:
+            self._bundles = 0
+            raise KeyExchangeRefused("somebody asks for one exchange after the other and takes none",
+                                     remedy="Wait; if it goes on, make another code, or send an invite link.")
         return self._exchange.prekeys(identity, random)
 
     def initiate(self, bundle: bytes, identity: Any, random: Random) -> Any:
@@ -60,7 +69,7 @@ class CodeExchange:
     def accept(self, message: bytes, private: Any, identity: Any) -> Any:
         """As IKeyExchange; CodeWrong or CodeSpent when the message was made with another code."""
         self._refuse_without_runs()
-        before = self._exchange.runs_left
+        before, self._bundles = self._exchange.runs_left, 0
         try:
             return self._exchange.accept(message, private, identity)
         except KeyExchangeRefused:
