@@ -17,6 +17,7 @@ class Attached:
     """A daemon's half that talks to a tor which is there already: what the relay's or a person's daemon has of it."""
 
     def __init__(self, control: str) -> None:
+        self.control = control
         config = load(overrides={"tor.mode": "attach", "tor.control": control, "onion.enabled": False})
         self.dialer = Dialer(reactor)
         self.service = TorService(config, reactor=reactor, dialer=self.dialer, emit=lambda *_, **__: None)
@@ -34,6 +35,7 @@ class DirectPerson(Person):
 
     def __init__(self, control: str, socks: str, **settings: Any) -> None:
         self.tor = Attached(control)
+        self.socks = socks
         super().__init__(loopback=False, socks=socks, onions=self.tor.service.direct, **settings)
         self.tor.service.startService()
 
@@ -42,6 +44,14 @@ class DirectPerson(Person):
 
     def links(self, chat: str) -> list[str]:
         return [fields["link"] for name, fields in self.events if name == "chat-link" and fields["chat"] == chat]
+
+    def files(self, state: str) -> list[dict[str, Any]]:
+        """Return the events of files that came to this state."""
+        return [fields for name, fields in self.events if name == "file-state" and fields["state"] == state]
+
+    def moved(self) -> list[int]:
+        """Return how far files were, as it was told."""
+        return [fields["moved"] for name, fields in self.events if name == "file-progress"]
 
     async def stop(self) -> None:
         await self.service.stop()

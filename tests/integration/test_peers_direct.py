@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -180,3 +181,37 @@ async def test_after_a_restart_of_tor_the_same_service_is_there_again(testnet, t
         await pair.anna.stop()
     finally:
         await tor.kill()
+
+
+@in_the_reactor
+async def test_where_no_relay_may_carry_texts_they_wait_for_the_direct_link(pair):
+    for person in (pair.anna, pair.ben):
+        person.service.reload(load(overrides={"peer.links": ["onion"]}).peer)
+    await pair.meet(pair.onion)
+    sent = await pair.anna.service.send(chat=pair.annas, text="not over the relay")
+    assert sent["state"] == "queued" and pair.anna.links(pair.annas) == []
+    await pair.anna.until_delivered(pair.annas, sent["id"])
+    assert pair.anna.links(pair.annas) == ["onion"] and pair.heard()[1] == ["not over the relay"]
+    await pair.anna.until(lambda: not pair.relay.service.status()["connections"])
+
+
+@in_the_reactor
+async def test_a_file_arrives_whole_although_its_links_die_on_the_way(tmp_path, pair):
+    content = os.urandom(4_000_000)
+    (tmp_path / "data").write_bytes(content)
+    (tmp_path / "downloads").mkdir()
+    await pair.ben.stop()
+    pair.ben = DirectPerson(pair.ben.tor.control, pair.ben.socks, downloads=str(tmp_path / "downloads"))
+    await pair.meet(pair.onion)
+    await pair.until_link("onion")
+    with (tmp_path / "data").open("rb") as file:
+        await pair.anna.service.send_file(chat=pair.annas, name="data", file=file.fileno())
+    await pair.ben.until(lambda: pair.ben.files("offered"))
+    await pair.ben.service.accept(chat=pair.bens, file="f1")
+    for cuts in (1, 2):
+        before = len(pair.ben.moved())
+        await pair.ben.until(lambda before=before: len(pair.ben.moved()) > before)
+        pair.ben.dialer.cut()
+        await pair.ben.until(lambda cuts=cuts: len(pair.ben.links(pair.bens)) > cuts)
+    await pair.ben.until(lambda: pair.ben.files("done"))
+    assert (tmp_path / "downloads" / "data").read_bytes() == content

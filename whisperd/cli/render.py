@@ -212,11 +212,17 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], paint: Paint) -> 
     return [paint(lines[0], "strong"), *lines[1:]]
 
 
+def _link(row: Row) -> str:
+    """Return what carries the frames, and that there is no onion service where one was wanted and tor gives none."""
+    lacks_onion = row.get("direct") == "unavailable"
+    return f"{row['link']} (no onion)" if row["link"] and lacks_onion else row["link"] or "-"
+
+
 def chats(rows: Iterable[Row], paint: Paint) -> list[str]:
     """Return the table of 'whisperctl chat list'."""
     heads = ("CHAT", "CONTACT", "STATE", "LINK", "LEVEL", "VERIFIED", "QUEUED", "SENT", "DELIVERED", "RECEIVED", "AGE")
     return table(heads, [(
-        row["chat"], row.get("contact") or "-", row["state"], row["link"] or "-", row["level"] or "-",
+        row["chat"], row.get("contact") or "-", row["state"], _link(row), row["level"] or "-",
         "yes" if row["verified"] else "no", str(row["queued"]), str(row["sent"]), str(row["delivered"]),
         str(row["received"]), seconds(row["created_age"]),
     ) for row in rows], paint)

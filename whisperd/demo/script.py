@@ -91,7 +91,7 @@ class Demo:
         self.report.figure("onion service published", time.monotonic() - began, "s")
 
     def _start_people(self) -> None:
-        peer = f'[relay]\nenabled = false\n[peer]\nrelay = "{self._address["url"]}"\n'
+        peer = f'[relay]\nenabled = false\n[peer]\nlinks = ["relay"]\nrelay = "{self._address["url"]}"\n'
         self._alice, self._bob = (self._daemon(name, client, peer) for client, name in enumerate(("alice", "bob"), 1))
         for person in (self._alice, self._bob):
             person.start()

@@ -279,8 +279,8 @@ class Conversation:
         except (MessageRejected, ChannelBroken):
             return []
         first, self._settled = not self._settled, True
-        done = [*self._heard(), *([Settled()] if first else []), Heard(agreed.channel.was_greeted),
-                *self._carry_out(effects, now)]
+        heard = [*self._heard(), *([Settled()] if first else [])]
+        done = [Heard(agreed.channel.was_greeted), *heard, *self._carry_out(effects, now)]
         return [*done, *self._finish(self._over)] if self._over else done
 
     def _heard(self) -> list[Effect]:

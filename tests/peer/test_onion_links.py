@@ -1,0 +1,200 @@
+"""Direct links on real sockets, with a clock that the test turns: strangers at the door, and streams that die."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.task import Clock, deferLater
+from zope.interface.verify import verifyObject
+
+from tests.peer.support import seeded
+from tests.peer.test_relay_link import Notes, Owner
+from tests.tor.kit import CALLER
+from whisperd.errors import DialFailed, DialRefused
+from whisperd.interfaces import ILink
+from whisperd.peer.links.onion import MOST_STRANGERS, OnionDoor, OnionLink
+from whisperd.peer.links.redial import MOST_DELAY
+from whisperd.peer.links.socket import PING_INTERVAL, WAKE_PATIENCE
+from whisperd.peer.links.stream import MOST_UNPROVEN, PROOF_TIMEOUT
+from whisperd.wire.direct import PING, record
+
+in_the_reactor = pytest_twisted.ensureDeferred
+GOOD = b"\2 good"
+
+
+class Hands(Clock):
+    """The clock of the test, and the real reactor's sockets."""
+
+    def listenTCP(self, *arguments: Any, **options: Any) -> Any:
+        return reactor.listenTCP(*arguments, **options)
+
+
+class Adopting(Owner):
+    """Takes frames that begin well for the other side's, as the ratchet would."""
+
+    def frame_received(self, link: Any, frame: bytes) -> None:
+        if frame.startswith(GOOD):
+            self._notes.add("anew", link.adopt())
+        super().frame_received(link, frame)
+
+
+class Bench:
+    """A door, a link that goes there through a dialer which may fail, and one list of notes for each."""
+
+    def __init__(self) -> None:
+        self.clock = Hands()
+        self.inside, self.outside = Notes(), Notes()
+        self.door = OnionDoor(reactor=self.clock)
+        self.door.start(Adopting(self.inside))
+        self.link = OnionLink("x.onion", reactor=self.clock, dialer=self, random=seeded("link"))
+        self.fault: Exception | None = None
+        self.dialled = 0
+
+    async def connect(self, host: str, port: int, factory: Any, *, isolation: str) -> Any:
+        self.dialled += 1
+        self.outside.add("dialled")
+        assert (host, port) == ("x.onion", 80) and len(isolation) == 32
+        if self.fault is not None:
+            raise self.fault
+        return await TCP4ClientEndpoint(reactor, "127.0.0.1", self.door.port).connect(factory)
+
+    async def stranger(self) -> Any:
+        return await TCP4ClientEndpoint(reactor, "127.0.0.1", self.door.port).connect(CALLER)
+
+    async def meet(self) -> None:
+        """Have both sides prove themselves."""
+        self.link.start(Adopting(self.outside))
+        await self.outside.until_there_is("up")
+        self.link.send(GOOD)
+        await self.inside.until_there_is("frame", GOOD)
+        self.door.send(GOOD)
+        await self.outside.until_there_is("frame", GOOD)
+
+
+@pytest_twisted.async_yield_fixture
+async def bench():
+    made = Bench()
+    yield made
+    stopping = [made.link.stop(), made.door.stop()]
+    made.clock.advance(WAKE_PATIENCE)
+    for one in stopping:
+        await one
+
+
+def test_the_interface_is_provided(bench):
+    assert verifyObject(ILink, bench.door) and verifyObject(ILink, bench.link)
+
+
+@in_the_reactor
+async def test_frames_flow_both_ways_once_both_are_proven(bench):
+    await bench.meet()
+    for number in range(5):
+        bench.link.send(b"%d" % number * 30_000)
+        bench.door.send(b"%d" % number * 30_000)
+        await bench.inside.until_there_is("frame", b"%d" % number * 30_000)
+        await bench.outside.until_there_is("frame", b"%d" % number * 30_000)
+    assert ("anew", True) in bench.inside.all
+
+
+@pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\n\r\n", b"\3\0\0", record(b"\2 bad") * (MOST_UNPROVEN + 1),
+                                  PING * (MOST_UNPROVEN + 1)])
+@in_the_reactor
+async def test_whoever_does_not_prove_themselves_gets_no_byte_and_is_cut_off(bench, said):
+    stranger = await bench.stranger()
+    answer = stranger.ask(said)
+    await stranger.lost
+    assert not answer.called and ("anew", True) not in bench.inside.all
+
+
+@in_the_reactor
+async def test_whoever_says_nothing_is_cut_off_in_time(bench):
+    stranger = await bench.stranger()
+    stranger.transport.write(record(b"\2 bad"))
+    await bench.inside.until_there_is("frame", b"\2 bad")
+    bench.clock.advance(PROOF_TIMEOUT)
+    await stranger.lost
+
+
+@in_the_reactor
+async def test_strangers_are_few_and_keep_nobody_out_who_is_proven(bench):
+    await bench.meet()
+    strangers = [await bench.stranger() for _ in range(MOST_STRANGERS)]
+    for stranger in strangers:
+        stranger.transport.write(record(b"\2 bad"))
+    await bench.inside.until(lambda: bench.inside.all.count(("frame", b"\2 bad")) == MOST_STRANGERS)
+    late = await bench.stranger()
+    await late.lost
+    bench.link.send(b"\2 still here")
+    await bench.inside.until_there_is("frame", b"\2 still here")
+    for stranger in strangers:
+        stranger.transport.abortConnection()
+        await stranger.lost
+
+
+@in_the_reactor
+async def test_a_later_stream_that_is_proven_takes_the_place_of_the_one_before(bench):
+    await bench.meet()
+    again = await bench.stranger()
+    again.transport.write(record(GOOD + b" again"))
+    await bench.inside.until_there_is("frame", GOOD + b" again")
+    await bench.outside.until_there_is("down", "link-lost")
+    assert bench.inside.all.count(("anew", True)) == 2 and ("down", "link-lost") not in bench.inside.all
+    bench.door.send(b"\2 to the new one")
+    again.transport.abortConnection()
+    await bench.inside.until_there_is("down", "link-lost")
+
+
+@in_the_reactor
+async def test_a_stream_on_which_nothing_answers_dies_and_is_dialled_anew(bench):
+    await bench.meet()
+    stream = bench.door._stream
+    stream.dataReceived = lambda data: None  # the other side's tor hangs
+    for _ in range(3):
+        bench.clock.advance(PING_INTERVAL)
+    await bench.outside.until_there_is("down", "link-lost")
+    await bench.inside.until_there_is("down", "link-lost")
+    while bench.link._waiting is None:  # until it pauses before the next attempt
+        await deferLater(reactor, 0)
+    bench.clock.advance(1.0)
+    await bench.outside.until(lambda: bench.dialled == 2)
+
+
+@in_the_reactor
+async def test_after_sleep_a_stream_has_ten_seconds_to_show_that_it_lives(bench):
+    await bench.meet()
+    bench.link.woke()
+    bench.door.woke()
+    bench.link.send(b"\2 behind the ping")
+    bench.door.send(b"\2 behind the ping")
+    await bench.inside.until_there_is("frame", b"\2 behind the ping")
+    await bench.outside.until_there_is("frame", b"\2 behind the ping")
+    bench.clock.advance(WAKE_PATIENCE)
+    assert ("down", "link-lost") not in bench.outside.all
+    bench.door._stream.dataReceived = lambda data: None
+    bench.link.woke()
+    bench.clock.advance(WAKE_PATIENCE)
+    bench.clock.advance(WAKE_PATIENCE)
+    await bench.outside.until_there_is("down", "link-lost")
+
+
+@in_the_reactor
+async def test_an_onion_that_cannot_be_reached_is_tried_ever_more_rarely_without_a_word(bench):
+    bench.fault = DialFailed()
+    bench.link.start(Adopting(bench.outside))
+    for attempt in range(1, 10):
+        await bench.outside.until(lambda attempt=attempt: bench.dialled == attempt)
+        bench.clock.advance(MOST_DELAY)
+    assert set(bench.outside.all) == {("dialled",)}
+
+
+@in_the_reactor
+async def test_an_address_that_may_not_be_dialled_is_given_up(bench):
+    bench.fault = DialRefused()
+    bench.link.start(Adopting(bench.outside))
+    await bench.outside.until_there_is("failed", "dial-refused")
+    bench.clock.advance(MOST_DELAY)
+    assert bench.dialled == 1
