@@ -42,6 +42,7 @@ EXTRAS = {
         "mypy>=1.18,<3",
         "doubleratchet>=1.3,<2",
         "pqcrypto==0.4.*",
+        "pyyaml>=6,<7",
     ],
 }
 

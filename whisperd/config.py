@@ -172,6 +172,9 @@ KEYS: tuple[Key, ...] = (
         "only."),
     Key("onion.overlap", 12, "Hours that the address before a rotation still answers; 'whisperctl onion rotate' has an "
         "option for it.", 1, 720),
+    Key("onion.listen", "tcp:0:interface=127.0.0.1", "Where the relay listens for what tor hands over, as a Twisted "
+        "endpoint string; another port where a firewall lets one through, another address only where tor is on another "
+        "machine."),
     Key("onion.port", 80, "Port of the onion address.", 1, 65_535),
     Key("onion.private", False, "Let only those find the onion service who hold a credential; 'whisperctl onion client "
         "add' makes them."),

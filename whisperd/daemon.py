@@ -84,7 +84,7 @@ class Daemon:
             await self.relay.listen(torrc=managed and self.config.onion.enabled)
             if self.tor is not None and self.config.onion.enabled:
                 if self.peer is not None or not managed:  # own peers come in there, also where tor does not
-                    self._onion_port = await self.relay.listen_for_onion()
+                    self._onion_port = await self.relay.listen_for_onion(self.config.onion.listen)
                 circuits = self.config.tor.mode == "launch" and self.config.onion.circuits
                 self.tor.publish(self._onion_port, await self.relay.listen_for_onion(circuits=True) if circuits else 0)
         if self.tor is not None:

@@ -33,7 +33,8 @@ if TYPE_CHECKING:  # a relay without TLS loads no OpenSSL
 
 #: Seconds between two looks at whether a relay that drains has a room left.
 DRAIN_INTERVAL = 0.5
-_LOOPBACK = "tcp:0:interface=127.0.0.1"
+#: The default of onion.listen.
+LOOPBACK = "tcp:0:interface=127.0.0.1"
 #: Seconds that clients have to answer the close when the relay stops.
 STOP_TIMEOUT = 3
 
@@ -85,10 +86,12 @@ class RelayService(Service):
             raise
         note("relay-listening", listeners=len(self._listeners))
 
-    async def listen_for_onion(self, *, circuits: bool = False) -> int:
-        """Open one more listener, on 127.0.0.1, for the onion service, and return its port; with ``circuits`` one that
-        is told by which circuit each connection came."""
-        port = await self._open(f"haproxy:{_LOOPBACK}" if circuits else _LOOPBACK, onion=True)
+    async def listen_for_onion(self, place: str = LOOPBACK, *, circuits: bool = False) -> int:
+        """Open one more listener for the onion service, and return its port; with ``circuits`` one that is told by
+        which circuit each connection came. Raises ConfigError, AddressInUse."""
+        if not place.startswith("tcp:"):
+            raise not_a_listener(place)
+        port = await self._open(f"haproxy:{place}" if circuits else place, onion=True)
         return int(port.getHost().port)
 
     @property

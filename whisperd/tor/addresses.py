@@ -77,6 +77,10 @@ class Addresses:
     def on_upload(self, call: Callable[[], object]) -> None:
         self._current.on_upload = call
 
+    def published(self) -> set[str]:
+        """Return the onion names that tor has been given and that it should hold now."""
+        return {each.address for each in self._all() if each.address and each.state in ("publishing", "up")}
+
     def credential(self) -> Credential:
         """Return what opens the own private service in force to the daemon; raises OnionKeyUnusable."""
         return self._current.credential()

@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet import defer
 
+from whisperd.errors import TorCommandFailed
 from whisperd.tor.control import ControlConnection
 
 #: Seconds between two questions, and that tor has for the answer.
@@ -14,15 +15,25 @@ INTERVAL = 30.0
 TIMEOUT = 30.0
 
 
-async def until_gone(control: ControlConnection, *, reactor: Any, alive: Callable[[], object] = lambda: None) -> None:
+async def until_gone(control: ControlConnection, *, reactor: Any,
+                     alive: Callable[[set[str] | None], object] = lambda _: None) -> None:
     """Return when the connection has ended; ask for a sign of life every INTERVAL until then, and call ``alive`` when
-    it comes.
+    it comes, with the onion services that tor holds for this connection (None: it does not say).
 
-    Raises TorControlUnreachable, with the connection closed, when tor does not answer within TIMEOUT.
+    Behind a filter the connection outlives a tor that is started again, and only this tells that they are gone.
+    Raises what ``alive`` raises, and TorControlUnreachable, with the connection closed, when tor does not answer
+    within TIMEOUT.
     """
     while not control.gone:
         try:
             await control.when_lost().addTimeout(INTERVAL, reactor)
         except defer.TimeoutError:
-            await control.request("GETINFO version", TIMEOUT)
-            alive()
+            alive(await _held(control))
+
+
+async def _held(control: ControlConnection) -> set[str] | None:
+    try:
+        answer = await control.request("GETINFO onions/current", TIMEOUT)
+    except TorCommandFailed:  # a filter's answer is a sign of life, too
+        return None
+    return {f"{label}.onion" for label in answer.partition("=")[2].split()}

@@ -229,7 +229,7 @@ class TorService(Service):
             socks = socks or await socks_place(control)
             await self._keyring.give(control)
             await self._watch(control, socks)
-            await until_gone(control, reactor=self._reactor, alive=self._look_at_clocks)
+            await until_gone(control, reactor=self._reactor, alive=self._look_around)
             raise TorControlUnreachable("tor closed the control connection",
                                         remedy="Start tor again; whisperd comes back by itself.")
         finally:
@@ -265,7 +265,11 @@ class TorService(Service):
         self._addresses.tor_up(control, self._way)
         self.direct.tor_up(control)
 
-    def _look_at_clocks(self) -> None:
+    def _look_around(self, held: set[str] | None) -> None:
+        """See whether tor still has what it was given, and whether the clock was set."""
+        if held is not None and isinstance(self._way, AddOnion) and not self._addresses.published() <= held:
+            raise TorControlUnreachable("tor has lost the onion service",
+                                        remedy="Nothing to do: whisperd gives it to tor again.")
         if self._clocks.jumped() and self._config.onion.probe_interval:
             self._probe.published()
 
