@@ -23,6 +23,8 @@ from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.main import installReactor
 from twisted.python import log
 
+_BOTH = EPOLLIN | EPOLLOUT
+
 
 class Alarm:
     """A timer that epoll can wait for: set seldom, where each wait with an end of its own would set one anew.
@@ -87,7 +89,7 @@ class QuietReactor(EPollReactor):
                     self._planned = self._planned or number == self._alarm.number
                     continue
                 try:
-                    if event & (EPOLLIN | EPOLLOUT) == EPOLLIN:
+                    if event & _BOTH == EPOLLIN:
                         why = selectable.doRead()
                     else:
                         why = self._doReadOrWrite(selectable, number, event)

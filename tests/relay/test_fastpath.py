@@ -45,7 +45,8 @@ def test_unmasking_is_what_the_rfc_says(mask, payload) -> None:
     begin, end = len(frame) - len(payload), len(frame)
     assert unmask(frame, begin, end) == payload
     for way in (fastpath._by_autobahn, fastpath._by_number):
-        assert way(mask, frame[begin:], len(payload)) == payload
+        assert way(mask, frame[begin:]) == payload
+        assert way(mask, bytearray(frame[begin:])) == payload
 
 
 def test_the_usual_message_does_not_come_near_autobahns_machine(monkeypatch) -> None:

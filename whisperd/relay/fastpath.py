@@ -18,7 +18,7 @@ from autobahn.twisted.websocket import WebSocketServerProtocol
 from whisperd.relay.session import Session
 
 TEXT, BINARY = _MESSAGES = 0x81, 0x82
-_pack_short, _pack_long, _unpack = Struct("!BBH").pack, Struct("!BBQ").pack, Struct("!BBH").unpack_from
+_pack_short, _pack_long, _unpack = Struct("!BBH").pack, Struct("!BBQ").pack, Struct("!BBH4s").unpack_from
 #: Bytes of the largest frame that is put together here from several reads: each of them copies what there is of it.
 MAX_TAIL = 16_384
 #: Bytes up to which a number as wide as the frame is the quicker way to unmask it.
@@ -42,16 +42,18 @@ class ShortWay(WebSocketServerProtocol):
     session: Session | None
     held: bool  # what was read waits here, and nothing more is read
     pinged: bool  # and has not answered yet
+    congested: bool  # more waits for the client than its transport wants
 
     def dataReceived(self, data: bytes) -> None:
         short = self.state == _OPEN and self.current_frame is None and not self.inside_message
         if short:
             if self.data:
                 data, self.data = self.data + data, b""
-            first, begin, end = _usual(data, 0, self.factory.max_frame)
-            if 0 < end == len(data) and not (self.failedByMe or self.held):  # one read, one message, one write
-                self._take(first, unmask(data, begin, end))
-                return
+            if len(data) > 8 + WIDE and not (self.failedByMe or self.held):  # one read, one message, one write
+                first, second, size, mask = _unpack(data)
+                if second == 0xFE and size == len(data) - 8 <= self.factory.max_frame and first in _MESSAGES:
+                    self._take(first, _unmask_long(mask, data[8:]))
+                    return
         if self.state == _CONNECTING:
             self.data += data
             self.processHandshake()
@@ -97,8 +99,8 @@ class ShortWay(WebSocketServerProtocol):
             first, size = BINARY if binary else TEXT, len(payload)
             head = (bytes((first, size)) if size < 126 else _pack_short(first, 126, size) if size < 65_536
                     else _pack_long(first, 127, size))
-            if _waiting is None:
-                self.write(head + payload)
+            if _waiting is None and not self.congested:
+                self.transport.write(head + payload)
             else:
                 self.sendData(head + payload)
 
@@ -137,7 +139,7 @@ def _usual(data: bytes, at: int, largest: int) -> tuple[int, int, int]:
     """Return the first byte of the frame that begins at ``at``, and where its payload begins and ends; zeros unless it
     is a usual one."""
     if len(data) - at >= 8:
-        first, second, size = _unpack(data, at)
+        first, second, size, _ = _unpack(data, at)
         if first in _MESSAGES:
             if second == 0xFE:
                 if 126 <= size <= largest:
@@ -149,24 +151,25 @@ def _usual(data: bytes, at: int, largest: int) -> tuple[int, int, int]:
 
 def unmask(data: bytes, begin: int, end: int) -> bytes:
     """Return the payload that stands there, behind its mask of 4 bytes. [RFC 6455, 5.3]"""
-    mask, masked, size = data[begin - 4:begin], data[begin:end], end - begin
-    if size <= WIDE:
-        words = size + 3 >> 2
-        stream = int.from_bytes(mask, "little") * _REPEAT[words]
-        wide = (int.from_bytes(masked, "little") ^ stream).to_bytes(words * 4, "little")
-        return wide if size % 4 == 0 else wide[:size]
-    return _unmask_long(mask, masked, size)
+    if end - begin > WIDE:
+        return _unmask_long(bytes(data[begin - 4:begin]), data[begin:end])
+    size = end - begin
+    words = size + 3 >> 2
+    stream = int.from_bytes(data[begin - 4:begin], "little") * _REPEAT[words]
+    wide = (int.from_bytes(data[begin:end], "little") ^ stream).to_bytes(words * 4, "little")
+    return wide if size % 4 == 0 else wide[:size]
 
 
-def _by_autobahn(mask: bytes, masked: bytes, size: int) -> bytes:
-    payload = bytearray(masked)
+def _by_autobahn(mask: bytes, masked: bytes) -> bytes:
+    payload = masked if type(masked) is bytearray else bytearray(masked)
     masker = _new(mask)
-    _process(masker, _address(payload), size)
+    _process(masker, _address(payload), len(payload))
     _free(masker)
-    return bytes(payload)
+    return payload  # type: ignore[return-value]  # which is as good as bytes to all who get it
 
 
-def _by_number(mask: bytes, masked: bytes, size: int) -> bytes:
+def _by_number(mask: bytes, masked: bytes) -> bytes:
+    size = len(masked)
     stream = int.from_bytes((mask * (size // 4 + 1))[:size], "little")
     return (int.from_bytes(masked, "little") ^ stream).to_bytes(size, "little")
 
@@ -176,6 +179,6 @@ try:
 except ImportError:  # autobahn was built without it
     _unmask_long = _by_number
 else:
-    _new, _process, _free = lib.nvx_xormask_new, lib.nvx_xormask_process, lib.nvx_xormask_free
     _address = ffi.from_buffer
+    _new, _process, _free = lib.nvx_xormask_new, lib.nvx_xormask_process, lib.nvx_xormask_free
     _unmask_long = _by_autobahn

@@ -14,8 +14,8 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.python import log
 from twisted.python.failure import Failure
 
-#: Bytes that are read at once.
-READ = 65_536
+#: Where reads go; each is handed on as a copy of its own size.
+_READ = bytearray(65_536)
 _DONE, _LOST = Failure(ConnectionDone()), Failure(ConnectionLost())
 
 
@@ -43,14 +43,14 @@ class Connection(tcp.Server):
 
     def doRead(self) -> None:
         try:
-            data = self.socket.recv(READ)
+            size = self.socket.recv_into(_READ)
         except BlockingIOError:
             return
         except OSError:
             self.connectionLost(_LOST)
         else:
-            if data:
-                self.protocol.dataReceived(data)
+            if size:
+                self.protocol.dataReceived(_READ[:size])
             else:
                 self.connectionLost(_DONE)
 
