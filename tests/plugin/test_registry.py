@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,23 @@ def test_bundled_plugins_are_loaded_and_offered_in_the_order_given():
 @pytest.mark.parametrize(("kind", "plugin_id"), [(kind, name) for kind, names in BUNDLED.items() for name in names])
 def test_every_row_of_the_bundled_table_loads(kind: str, plugin_id: str):
     assert Registry().require(kind, plugin_id).id == plugin_id
+
+
+@pytest.mark.parametrize(("kind", "plugin_id"), [(kind, name) for kind, names in BUNDLED.items() for name in names])
+def test_the_table_states_of_a_bundled_plugin_what_it_says_itself_when_it_is_loaded(kind: str, plugin_id: str):
+    before, registry = rows(Registry())[f"whisperd {plugin_id}"], Registry()
+    registry.require(kind, plugin_id)
+    after = rows(registry)[f"whisperd {plugin_id}"]
+    assert (before.pop("state"), after.pop("state")) == ("available", "loaded")
+    assert before == after and None not in before.values()
+
+
+def test_the_table_says_of_which_plugin_a_package_is_missing(monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pqcrypto" else find(name))
+    table = rows(Registry())
+    assert table["whisperd pqxdh-25519-mlkem1024-falcon1024"]["state"] == "incomplete"
+    assert table["whisperd pqxdh-25519-mlkem1024"]["state"] == "available"
 
 
 def test_an_id_that_nobody_has_is_unknown():

@@ -50,8 +50,26 @@ BUNDLED: dict[str, dict[str, str]] = {
         "double": "whisperd_plugins.double:Double",
     },
 }
-#: Which extra of whisperd brings a package that only some bundled plug-ins need.
+#: What the bundled ones say of themselves, so that the table can say it without importing them: version and level.
+STATED: dict[str, tuple[int, Level]] = {
+    "pqxdh-25519-mlkem1024-mldsa87": (1, Level.QUANTUM_RESISTANT),
+    "pqxdh-25519-mlkem1024-falcon1024": (1, Level.QUANTUM_RESISTANT),
+    "pqxdh-25519-mlkem1024": (1, Level.ENHANCED),
+    "cpace-25519": (1, Level.ENHANCED),
+    "x3dh-25519": (1, Level.STANDARD),
+    "p256-simple": (1, Level.STANDARD),
+    "triple-cascade": (1, Level.QUANTUM_RESISTANT),
+    "triple": (1, Level.QUANTUM_RESISTANT),
+    "kem-every-turn-cascade": (1, Level.QUANTUM_RESISTANT),
+    "kem-every-turn": (1, Level.QUANTUM_RESISTANT),
+    "double-he-cascade": (1, Level.ENHANCED),
+    "double-he": (1, Level.ENHANCED),
+    "double-cascade": (1, Level.STANDARD),
+    "double": (1, Level.STANDARD),
+}
+#: Which extra of whisperd brings a package that only some bundled plug-ins need, and who needs one.
 EXTRAS = {"pqcrypto": "falcon"}
+NEEDS = {"pqxdh-25519-mlkem1024-falcon1024": "pqcrypto"}
 #: The identity key kinds that a key exchange may ask for.
 IDENTITY_KINDS = frozenset({"ed25519", "x25519", "mldsa87", "falcon1024", "p256"})
 
@@ -157,10 +175,11 @@ class Registry:
     def table(self) -> list[dict[str, Any]]:
         """Return one row for every plug-in that is there, for ``whisperctl plugins``.
 
-        ``state`` is "loaded" (offered), "available" (bundled or allowed, not configured), "not-allowed" (its code was
-        not run) or "shadows" (it has the id of a bundled one and is never run).
+        ``state`` is "loaded" (offered), "available" (bundled or allowed, not configured), "incomplete" (bundled, and an
+        extra that brings what it needs is not installed), "not-allowed" (its code was not run) or "shadows" (it has the
+        id of a bundled one and is never run).
         """
-        rows = [self._row(source, "loaded" if key in self._loaded else "available")
+        rows = [self._row(source, "loaded" if key in self._loaded else _usable(source))
                 for key, source in self._sources.items()]
         for source in self._foreign:
             if self._sources.get((source.kind, source.id)) is not source:
@@ -190,13 +209,15 @@ class Registry:
 
     def _row(self, source: Source, state: str) -> dict[str, Any]:
         plugin = self._loaded.get((source.kind, source.id)) if state == "loaded" else None
+        stated = STATED[source.id] if source.bundled else (None, None)
+        version, level = (plugin.version, plugin.level) if plugin else stated
         return {
             "kind": source.kind,
             "id": source.id,
             "distribution": source.distribution,
-            "version": plugin.version if plugin else None,
-            "api": plugin.api if plugin else None,
-            "level": Level(plugin.level).name.lower().replace("_", "-") if plugin else None,
+            "version": version,
+            "api": plugin.api if plugin else API_VERSION if source.bundled else None,
+            "level": Level(level).name.lower().replace("_", "-") if level else None,
             "state": state,
             "sha256": source.sha256(),
         }
@@ -261,6 +282,12 @@ def fault(plugin: Any, kind: str, plugin_id: str) -> str | None:
     if kind == KEX and not set(plugin.identity_kinds) <= IDENTITY_KINDS:
         return "asks for an identity key that does not exist"
     return None
+
+
+def _usable(source: Source) -> str:
+    """Return the state of a plug-in that may be used and was not loaded."""
+    needed = NEEDS.get(source.id) if source.bundled else None
+    return "incomplete" if needed and importlib.util.find_spec(needed) is None else "available"
 
 
 def _bundled() -> Iterator[Source]:
