@@ -22,7 +22,7 @@ async def test_a_contact_is_saved_listed_renamed_and_called(serving: Serving, ct
     assert (await ctl("contact", "rename", "ben", "bert")).stdout == "ben is bert now\n"
     assert (await ctl("contact", "save")).returncode == 2
     head, *rows = (await ctl("contact", "list")).stdout.splitlines()
-    assert head.split() == ["CONTACT", "STATE", "CHAT", "VERIFIED", "LISTENS", "LEVEL", "RELAY"]
+    assert head.split() == ["CONTACT", "STATE", "CHAT", "VERIFIED", "LISTENS", "LEVEL", "RELAYS"]
     assert rows[1].split() == ["bert", "connected", "c1", "yes", "no", "enhanced", ADDRESS]
     assert json.loads((await ctl("--json", "contact", "list")).stdout)[1]["contact"] == "bert"
     called = await ctl("chat", "call", "bert", "--wait", "30")

@@ -143,7 +143,7 @@ class SampleApi:
 
     async def contact_save(self, chat: str, name: str) -> dict[str, Any]:
         self._known(chat)["contact"] = name
-        self.contacts[name] = {"contact": name, "relay": ADDRESS, "level": "enhanced", "verified": True,
+        self.contacts[name] = {"contact": name, "relays": [ADDRESS], "level": "enhanced", "verified": True,
                                "listens": False, "state": "connected", "chat": chat}
         state = "offered" if name == "shy" else "saved"
         self.bus.emit("contact-state", contact=name, state=state, chat=chat)

@@ -75,7 +75,7 @@ async def test_two_who_save_each_other_share_a_secret_and_their_names_stay_their
     await saved(scene)
     assert secrets(scene.anna) == secrets(scene.ben) and len(secrets(scene.anna)) == 1
     (row,) = await scene.anna.service.people.list()
-    assert row == {"contact": "ben", "relay": f"127.0.0.1:{scene.relay.port}", "level": "quantum-resistant",
+    assert row == {"contact": "ben", "relays": [f"127.0.0.1:{scene.relay.port}"], "level": "quantum-resistant",
                    "verified": False, "listens": False, "state": "connected", "chat": scene.annas}
     assert [row["contact"] for row in await scene.ben.service.list()] == ["anna"]
 
@@ -398,6 +398,30 @@ async def test_a_name_that_was_changed_stays_when_the_other_side_saves_again(sce
     await scene.ben.until(lambda: scene.ben.contact_states().count(("anna", "saved")) == 3)
     assert [row["contact"] for row in await scene.anna.service.people.list()] == ["benjamin"]
     assert secrets(scene.anna) == secrets(scene.ben)
+
+
+@in_the_reactor
+async def test_a_call_meets_at_the_next_relay_when_the_first_is_gone(scene, monkeypatch):
+    second = Relay()
+    await second.start()
+    made = await scene.anna.service.invite(relay=[scene.relay.url, second.url])
+    scene.annas, scene.bens = made["chat"], (await scene.ben.service.join(link=made["link"]))["chat"]
+    await scene.anna.until_state(scene.annas, "connected")
+    await scene.ben.until_state(scene.bens, "connected")
+    await scene.anna.service.people.save(chat=scene.annas, name="ben")
+    await scene.ben.until_contact("", "asked")
+    await scene.ben.service.people.save(chat=scene.bens, name="anna")
+    await scene.anna.until_contact("ben", "saved")
+    await parted(scene)
+    await scene.relay.stop()
+    monkeypatch.setattr(line, "TURN", 0.2)
+    await scene.ben.service.people.listen(name="anna")
+    called = (await scene.anna.service.people.call(name="ben"))["chat"]
+    await scene.anna.until_state(called, "connected")
+    await talk(scene, called, await scene.ben.until_contact("anna", "called"), "elsewhere")
+    for person in (scene.anna, scene.ben):
+        await person.service.stop()
+    await second.stop()
 
 
 @in_the_reactor

@@ -16,9 +16,12 @@ secrets = st.binary(min_size=32, max_size=32)
 contacts = st.builds(
     Contact, name=st.from_regex(r"[a-z0-9][a-z0-9._-]{0,31}", fullmatch=True),
     secrets=st.lists(secrets, min_size=1, max_size=2).map(tuple), first=st.booleans(),
-    relay=st.sampled_from(["127.0.0.1:8787", "[::1]:80", "a" * 56 + ".onion"]), access=st.text(max_size=64),
+    relays=st.lists(st.sampled_from(["127.0.0.1:8787", "[::1]:80", "a" * 56 + ".onion"]), min_size=1,
+                    max_size=4).map(tuple),
+    access=st.text(max_size=64),
     floor=st.integers(1, 3), seat=secrets, verified=st.booleans(), listens=st.booleans())
-BEN = Contact(name="ben", secrets=(bytes(32),), first=True, relay="127.0.0.1:8787", access="", floor=3, seat=bytes(32))
+BEN = Contact(name="ben", secrets=(bytes(32),), first=True, relays=("127.0.0.1:8787",), access="", floor=3,
+              seat=bytes(32))
 
 
 def book(store: MemoryStore | None = None) -> Book:
@@ -82,7 +85,8 @@ def test_what_is_no_name_is_refused(name):
 
 
 @pytest.mark.parametrize("change", [
-    {"version": 2}, {"secrets": ()}, {"secrets": (b"short",)}, {"floor": 9}, {"more": 1}, {"name": 7}, {"seat": b""},
+    {"version": 2}, {"secrets": ()}, {"secrets": (b"short",)}, {"floor": 9}, {"more": 1}, {"relays": ()},
+    {"name": 7}, {"seat": b""},
 ])
 @pytest.mark.parametrize("collection", [CONTACTS, BLOCKED])
 def test_a_record_of_another_shape_is_an_error_and_not_dropped(collection, change):

@@ -33,7 +33,7 @@ class Relay:
         self.rooms: dict[bytes, list[Seat]] = {}
         self.seen: list[bytes] = []
 
-    def seat(self, room: bytes) -> Seat:
+    def seat(self, room: bytes, place: int) -> Seat:
         return Seat(self, room)
 
 
@@ -41,6 +41,7 @@ class Seat:
     """A link of a line."""
 
     name = "relay"
+    seated = True
 
     def __init__(self, relay: Relay, room: bytes) -> None:
         self.relay, self.room, self.owner = relay, room, None
@@ -337,6 +338,44 @@ def test_trouble_of_a_call_is_the_conversation_s(clock):
     side.line.link_troubled(None, DialFailed())
     side.line.link_failed(None, RoomFull())
     assert side.told == [("troubled", "dial-failed"), ("failed", "room-full")]
+
+
+class Unreachable(Relay):
+    """A relay that does not answer."""
+
+    def seat(self, room: bytes, place: int) -> Seat:
+        seat = Seat(self, room)
+        seat.seated = False
+        self.seen.append(room)
+        seat.start = lambda owner: owner.link_troubled(seat, DialFailed())  # type: ignore[method-assign]
+        return seat
+
+
+def test_where_the_first_relay_is_gone_the_two_meet_at_the_next_and_come_back_with_the_epoch(clock):
+    gone, there = Unreachable(), Relay()
+    sides = [Side(there, clock, NOW, first=first) for first in (True, False)]
+    for side in sides:
+        side.line._places = 2
+        side.line._make_link = lambda room, place: (gone, there)[place].seat(room, place)
+    sides[1].line.begin()
+    sides[0].line.begin()
+    assert sides[1].told == ["dial-failed"]
+    clock.advance(TURN)
+    assert sides[0].line.place == sides[1].line.place == 1 and "here" in sides[1].told
+    clock.pump([MOST_JITTER] * 70)
+    assert set(gone.seen) == {call_keys(NOW, epoch).room for epoch in (1_000, 1_001)}, "each epoch begins at the first"
+    sides[0].call()
+    assert sides[0].established and sides[1].established
+
+
+def test_a_relay_that_came_back_in_time_is_not_left(clock):
+    relay = Relay()
+    side = Side(relay, clock, NOW, first=True)
+    side.line._places = 2
+    side.line.begin()
+    side.line.link_troubled(None, DialFailed())
+    clock.advance(TURN)
+    assert side.line.place == 0 and len(next(iter(relay.rooms.values()))) == 1
 
 
 def test_a_line_that_is_stopped_leaves_its_room_and_plans_nothing(clock):

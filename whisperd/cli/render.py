@@ -230,10 +230,10 @@ def chats(rows: Iterable[Row], paint: Paint) -> list[str]:
 
 def contacts(rows: Iterable[Row], paint: Paint) -> list[str]:
     """Return the table of 'whisperctl contact list'."""
-    heads = ("CONTACT", "STATE", "CHAT", "VERIFIED", "LISTENS", "LEVEL", "RELAY")
+    heads = ("CONTACT", "STATE", "CHAT", "VERIFIED", "LISTENS", "LEVEL", "RELAYS")
     return table(heads, [(
         row["contact"] or "-", row["state"], row["chat"] or "-", "yes" if row["verified"] else "no",
-        "yes" if row["listens"] else "no", row["level"] or "-", row["relay"],
+        "yes" if row["listens"] else "no", row["level"] or "-", ", ".join(row["relays"]),
     ) for row in rows], paint)
 
 

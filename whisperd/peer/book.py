@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from whisperd.errors import ContactBlocked, ContactExists, ContactUnknown, ContactUnreadable, UsageError
 from whisperd.interfaces import Random
-from whisperd.wire.invite import RelayAddress
+from whisperd.wire.invite import MOST_RELAYS, RelayAddress
 
 CONTACTS, BLOCKED = "contact", "blocked"
 
@@ -25,14 +25,15 @@ class Contact(Struct, frozen=True, forbid_unknown_fields=True):
 
     ``secrets`` are those that the other side may hold, the newest first: two between the end of a call's handshake and
     the first word of the other side, else one. ``first`` says whether this side takes the inviter's part in calls.
-    ``relay`` is ``HOST[:PORT]``, ``access`` the code that it wants, ``floor`` the lowest level of calls, ``seat`` what
+    ``relays`` are ``HOST[:PORT]``, the best first, ``access`` the code that the first one wants, ``floor`` the lowest
+    level of calls, ``seat`` what
     the tokens of this side's seats are made of.
     """
 
     name: str
     secrets: Annotated[tuple[_Secret, ...], Meta(min_length=1, max_length=2)]
     first: bool
-    relay: str
+    relays: Annotated[tuple[str, ...], Meta(min_length=1, max_length=MOST_RELAYS)]
     access: str
     floor: Annotated[int, Meta(ge=1, le=3)]
     seat: _Secret
@@ -44,8 +45,8 @@ class Contact(Struct, frozen=True, forbid_unknown_fields=True):
         return "Contact(...)"
 
     @property
-    def address(self) -> RelayAddress:
-        return RelayAddress.parse(self.relay)
+    def addresses(self) -> tuple[RelayAddress, ...]:
+        return tuple(map(RelayAddress.parse, self.relays))
 
 
 class Book:

@@ -242,7 +242,7 @@ class Codes:
             link = self._peers.links([host], route, inviter=True, begun=claim)
             name = self._peers.begin(terms, link, inviter=True, expires=expires, route=lambda: route,
                                      confirmed_only=True,
-                                     tie=lambda chat: self._peers.people.met_at(chat, host.named, access))
+                                     tie=lambda chat: self._peers.people.met_at(chat, [host.named], access))
         except BaseException:
             claim.stop()
             raise
@@ -260,7 +260,7 @@ class Codes:
         name = self._peers.begin(terms, self._peers.links([host], route, inviter=False), inviter=False, label=label,
                                  route=lambda: route, confirmed_only=True,
                                  expires=int(self._wall()) + seconds,
-                                 tie=lambda chat: self._peers.people.met_at(chat, host.named, access))
+                                 tie=lambda chat: self._peers.people.met_at(chat, [host.named], access))
         return {"chat": name, "state": self._peers.driver(name).conversation.state}
 
     def _terms(self, code: SpokenCode, floor: int) -> Terms:

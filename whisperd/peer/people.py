@@ -7,7 +7,7 @@ secret that led to it. The methods that return dicts and lists are served one to
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -18,17 +18,16 @@ from whisperd.errors import (
     ChatEnded,
     ContactChanged,
     ContactExists,
-    NotVerified,
     WhisperdError,
 )
 from whisperd.interfaces import Random
-from whisperd.peer.agreement import level_number, level_word
+from whisperd.peer.agreement import level_number
 from whisperd.peer.bonds import first_secret, next_secret, seat_token
 from whisperd.peer.book import Book, Contact
 from whisperd.peer.driver import Driver
 from whisperd.peer.kept import Kept, TieKept
 from whisperd.peer.links.line import Line
-from whisperd.peer.ties import Peers, Row, Rows, Tie
+from whisperd.peer.ties import Peers, Row, Rows, Tie, shown
 from whisperd.wire.envelope import Stream
 from whisperd.wire.invite import RelayAddress
 from whisperd.wire.people import NONCE_SIZE, Keep, Withdraw, decode_people, encode_people
@@ -101,12 +100,12 @@ class People:
     async def list(self) -> Rows:
         """Return a row for each contact, and for each offer that is not answered yet."""
         rows = [self._row(key, contact) for key, contact in self._book.contacts.items()]
-        rows += [{**_facts(contact), "state": "blocked", "chat": None} for contact in self._book.blocked.values()]
+        rows += [{**shown(contact), "state": "blocked", "chat": None} for contact in self._book.blocked.values()]
         for chat, tie in self._ties.items():
             if not tie.contact and (tie.ours or tie.theirs):
-                rows.append({"contact": tie.name if tie.ours else None, "relay": str(tie.relay), "level": None,
-                             "verified": False, "listens": False, "state": "offered" if tie.ours else "asked",
-                             "chat": chat})
+                rows.append({"contact": tie.name if tie.ours else None, "relays": list(map(str, tie.relays)),
+                             "level": None, "verified": False, "listens": False,
+                             "state": "offered" if tie.ours else "asked", "chat": chat})
         return rows
 
     async def remove(self, name: str) -> Row:
@@ -178,10 +177,10 @@ class People:
 
     # -- what the conversations tell ------------------------------------------------------------------------------
 
-    def met_at(self, chat: str, relay: RelayAddress, access: str) -> None:
-        """A conversation meets at this relay; there a contact that comes of it will be met again."""
+    def met_at(self, chat: str, relays: Iterable[RelayAddress], access: str) -> None:
+        """A conversation meets at these relays; there a contact that comes of it will be met again."""
         tie = self._tie(chat)
-        tie.relay, tie.access = relay, access
+        tie.relays, tie.access = tuple(relays), access
 
     def told(self, chat: str, payload: bytes) -> None:
         """The other side said something about keeping contacts."""
@@ -247,10 +246,10 @@ class People:
         tie = self._ties.get(chat, Tie())
         return TieKept(tie.contact, tie.required)
 
-    def come_back(self, chat: str, relay: RelayAddress, kept: Kept) -> None:
-        """A conversation goes on that a store has kept; it meets at this relay first."""
+    def come_back(self, chat: str, relays: Iterable[RelayAddress], kept: Kept) -> None:
+        """A conversation goes on that a store has kept; it meets at these relays."""
         tie = self._tie(chat)
-        tie.relay, tie.access, tie.required = relay, kept.route.relays[0].access, kept.tie.required
+        tie.relays, tie.access, tie.required = tuple(relays), kept.route.relays[0].access, kept.tie.required
         tie.contact = kept.tie.contact if kept.tie.contact in self._book.contacts else ""
         tie.confirmed = True
 
@@ -272,7 +271,7 @@ class People:
 
     def _agree(self, chat: str, tie: Tie) -> None:
         """Make, or renew, the contact if both sides want it."""
-        if not tie.ours or not tie.theirs or tie.relay is None:
+        if not tie.ours or not tie.theirs or not tie.relays:
             return
         conversation = self._peers.driver(chat).conversation
         agreed = conversation.agreed()
@@ -286,7 +285,8 @@ class People:
             self._listen(tie.contact)
         else:
             tie.contact = self._book.add(Contact(
-                name=tie.name, secrets=(secret,), first=first, relay=str(tie.relay), access=tie.access,
+                name=tie.name, secrets=(secret,), first=first, relays=tuple(map(str, tie.relays)),
+                access=tie.access,
                 floor=level_number(agreed.level), seat=self._random(32), verified=conversation.verified))
         self._tell(self._book.contacts[tie.contact].name, "saved", chat)
 
@@ -306,19 +306,21 @@ class People:
         state = ("here" if line.up else "listening") if line is not None else "saved"
         if chat is not None:
             state = self._peers.driver(chat).conversation.state
-        return {**_facts(contact), "state": state, "chat": chat}
+        return {**shown(contact), "state": state, "chat": chat}
 
     def _line(self, key: str) -> Line:
         """Return a way to the place where the contact can be met."""
         contact = self._book.contacts[key]
 
-        def seat(room: bytes) -> Any:
-            return self._peers.seat(contact.address, contact.access, room, seat_token(contact.seat, room))
+        def seat(room: bytes, place: int) -> Any:
+            access = "" if place else contact.access
+            return self._peers.seat(contact.addresses[place], access, room, seat_token(contact.seat, room))
 
         line = Line(contact.secrets, first=contact.first, make_link=seat, reactor=self._reactor, random=self._random,
                     wall=self._wall, heard=lambda: self._called(key), trouble=lambda error: self._complain(key, error),
                     wrong=lambda: self._complain(key, ContactChanged()),
-                    present=lambda here: self._tell(self._book.contacts[key].name, "here" if here else "gone"))
+                    present=lambda here: self._tell(self._book.contacts[key].name, "here" if here else "gone"),
+                    places=len(contact.relays))
         return line
 
     def _listen(self, key: str) -> None:
@@ -360,7 +362,7 @@ class People:
             chat = self._peers.begin_call(line.keys, contact.floor, line, inviter=contact.first,
                                           verified=contact.verified, reason=reason,
                                           tie=lambda chat: self._bind(chat, key, line),
-                                          route=lambda: line.route(contact.address.url, contact.access, contact.seat))
+                                          route=lambda: line.route(contact))
         except BaseException:
             line.stop()
             self._rest(key)
@@ -372,7 +374,7 @@ class People:
     def _bind(self, chat: str, key: str, line: Line) -> None:
         contact = self._book.contacts[key]
         tie = self._tie(chat)
-        tie.contact, tie.line, tie.relay, tie.access = key, line, contact.address, contact.access
+        tie.contact, tie.line, tie.relays, tie.access = key, line, contact.addresses, contact.access
 
     def _complain(self, key: str, error: WhisperdError) -> None:
         """Tell what is wrong: in the conversation that the line belongs to, or of the contact alone."""
@@ -383,14 +385,3 @@ class People:
 
     def _tell(self, name: str, state: str, chat: str | None = None) -> None:
         self._emit("contact-state", contact=name, state=state, chat=chat or "")
-
-
-def check_verified(conversation: Any, required: bool) -> None:
-    """Raise NotVerified when the words have to be compared first."""
-    if required and not conversation.verified:
-        raise NotVerified
-
-
-def _facts(contact: Contact) -> Row:
-    return {"contact": contact.name, "relay": contact.relay, "level": level_word(contact.floor),
-            "verified": contact.verified, "listens": contact.listens}

@@ -36,12 +36,13 @@ from whisperd.peer.keeping import Keeping
 from whisperd.peer.kept import Kept, Route
 from whisperd.peer.links.awake import Awake
 from whisperd.peer.negotiation import Plugins, check_floor
-from whisperd.peer.people import People, check_verified
+from whisperd.peer.people import People
 from whisperd.peer.phases import ENDED
 from whisperd.peer.relays import Host, Relays, check_access, choose
 from whisperd.peer.resumable import ResumableConversation
 from whisperd.peer.returning import returned
 from whisperd.peer.secrets import InviteKeys
+from whisperd.peer.ties import check_verified
 from whisperd.wire import invite as invites
 from whisperd.wire import spoken
 from whisperd.wire.invite import Invite, RelayAddress
@@ -103,7 +104,7 @@ class PeerService(FileVerbs):
             conversation = returned(found, self._registry, self._new_identity, self._random, **self._bounds())
             hosts = choose([relay.url for relay in kept.route.relays], "", self._own_relay())
             link = self.links(hosts, kept.route, inviter=kept.conversation.inviter)
-            self.people.come_back(name, hosts[0].named, kept)
+            self.people.come_back(name, [host.named for host in hosts], kept)
             self._install(conversation, link, kept.label, kept, route=partial(getattr, kept, "route"),
                           confirmed=partial(self._remember, kept.route.room, kept.conversation.expires))
         self.people.start()
@@ -253,7 +254,7 @@ class PeerService(FileVerbs):
         return self.begin(terms, self.links(hosts, route, inviter=inviter), inviter=inviter, expires=made.expires,
                           label=keys.room, route=lambda: route,
                           confirmed=partial(self._remember, keys.room, made.expires),
-                          tie=lambda chat: self.people.met_at(chat, hosts[0].named, access))
+                          tie=lambda chat: self.people.met_at(chat, [host.named for host in hosts], access))
 
     def _remember(self, room: bytes, expires: float, name: str) -> None:
         with suppress(StoreFailed):  # then the conversation itself is known to have used it

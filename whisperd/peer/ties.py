@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from whisperd.errors import NotVerified
+from whisperd.peer.agreement import level_word
+from whisperd.peer.book import Contact
 from whisperd.peer.driver import Driver
 from whisperd.peer.kept import Route
 from whisperd.peer.links.line import Line
@@ -37,7 +40,7 @@ class Peers(Protocol):
 class Tie:
     """What one conversation has to do with contacts."""
 
-    relay: RelayAddress | None = None
+    relays: tuple[RelayAddress, ...] = ()
     access: str = ""
     contact: str = ""  #: the key of the contact that the other side is
     name: str = ""  #: the name under which this side wants to keep it
@@ -47,3 +50,15 @@ class Tie:
     line: Line | None = None
     confirmed: bool = False
     required: bool = False
+
+
+def check_verified(conversation: Any, required: bool) -> None:
+    """Raise NotVerified when the words have to be compared first."""
+    if required and not conversation.verified:
+        raise NotVerified
+
+
+def shown(contact: Contact) -> Row:
+    """Return what 'contact list' shows of a contact itself."""
+    return {"contact": contact.name, "relays": list(contact.relays), "level": level_word(contact.floor),
+            "verified": contact.verified, "listens": contact.listens}

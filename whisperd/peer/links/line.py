@@ -15,6 +15,7 @@ from zope.interface import implementer
 from whisperd.errors import WhisperdError
 from whisperd.interfaces import ILink, ILinkOwner, Random
 from whisperd.peer.bonds import EPOCH, call_keys, epoch_of, seat_token
+from whisperd.peer.book import Contact
 from whisperd.peer.kept import RelayKept, Route
 from whisperd.peer.secrets import Seal
 from whisperd.wire.envelope import HANDSHAKE_FRAME, HandshakeMessage, Hello, Ring, decode_message, encode_message
@@ -32,17 +33,18 @@ _HANDSHAKE = bytes([HANDSHAKE_FRAME])
 
 @implementer(ILink, ILinkOwner)
 class Line:
-    """One contact's line. ``make_link(room)`` returns an ILink to a room of 32 bytes; ``first`` is the contact's field;
-    ``wall()`` is the time that both sides have, in unix seconds.
+    """One contact's line. ``make_link(room, place)`` returns an ILink to a room of 32 bytes at one of ``places`` relays
+    that has ``seated`` too; ``first`` is the contact's field; ``wall()`` is the time that both sides have, in unix
+    seconds.
 
     ``heard()`` is called when the contact calls; it may start a conversation on this link. ``wrong()`` is called when
     somebody else answers in the contact's place. While this is nobody's link, ``trouble(error)`` hears what goes wrong,
     and ``present(here)`` whether somebody is there.
     """
 
-    def __init__(self, secrets: Sequence[bytes], *, first: bool, make_link: Callable[[bytes], Any], reactor: Any,
+    def __init__(self, secrets: Sequence[bytes], *, first: bool, make_link: Callable[[bytes, int], Any], reactor: Any,
                  random: Random, wall: Callable[[], float], heard: Callable[[], None], wrong: Callable[[], None],
-                 trouble: Callable[[WhisperdError], None], present: Callable[[bool], None]) -> None:
+                 trouble: Callable[[WhisperdError], None], present: Callable[[bool], None], places: int = 1) -> None:
         self._secrets = tuple(secrets)
         self._first = first
         self._make_link = make_link
@@ -53,6 +55,9 @@ class Line:
         self._on_trouble = trouble
         self._on_wrong = wrong
         self._on_present = present
+        self._places = places
+        #: Which relay is in use.
+        self.place = 0
         self._turn = 0
         #: The secret by which the contact is waited for at present, and the keys that it gives.
         self.secret = self._secrets[0]
@@ -68,17 +73,22 @@ class Line:
         self._troubled = ""
         self._alarm: Any = None
         self._ring_alarm: Any = None
+        self._away_alarm: Any = None
 
     # -- what the owner of the contacts asks ----------------------------------------------------------------------
 
     def begin(self) -> None:
         """Take the seat, and move with it."""
         now = self._wall()
+        self.place = 0
         self.secret = self._secrets[self._turn % len(self._secrets)]
         self.keys.become(call_keys(self.secret, epoch_of(now)))
         self._warned = False
-        self._link = self._make_link(self.keys.room)
         self._set_alarm(self._until_move(now))
+        self._sit()
+
+    def _sit(self) -> None:
+        self._link = self._make_link(self.keys.room, self.place)
         self._link.start(self)
 
     def call(self) -> None:
@@ -88,11 +98,13 @@ class Line:
 
     def again(self) -> Any:
         """Return another link to the room in which the two have met."""
-        return self._make_link(self.keys.room)
+        return self._make_link(self.keys.room, self.place)
 
-    def route(self, url: str, access: str, seat: bytes) -> Route:
+    def route(self, contact: Contact) -> Route:
         """Return what leads back to the room in which the two have met."""
-        return Route(self.keys.room, [RelayKept(url, access, seat_token(seat, self.keys.room))])
+        access = "" if self.place else contact.access
+        token = seat_token(contact.seat, self.keys.room)
+        return Route(self.keys.room, [RelayKept(contact.addresses[self.place].url, access, token)])
 
     def confirmed(self) -> None:
         """The two have met: the seat stays where it is."""
@@ -168,6 +180,7 @@ class Line:
             self._owner.frame_received(self, frame)
 
     def link_troubled(self, link: Any, error: WhisperdError) -> None:
+        self._look_elsewhere()
         if self._owner is not None:
             self._owner.link_troubled(self, error)
         elif error.code != self._troubled:
@@ -175,11 +188,12 @@ class Line:
             self._on_trouble(error)
 
     def link_failed(self, link: Any, error: WhisperdError) -> None:
-        if self._owner is not None:
+        if self._owner is not None and self._places == 1:
             self._owner.link_failed(self, error)
         else:
             self.link_troubled(link, error)
-            self._set_alarm(RETRY)
+            if self._places == 1:
+                self._set_alarm(RETRY)
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
@@ -218,6 +232,18 @@ class Line:
             self.link_down(self, "moved")
         self.begin()
 
+    def _look_elsewhere(self) -> None:
+        """Give a relay a while; if there is no seat then, go to the next one, as the other side does."""
+        if self._places > 1 and not self._met and not (self._away_alarm is not None and self._away_alarm.active()):
+            self._away_alarm = self._reactor.callLater(TURN, self._go_elsewhere)
+
+    def _go_elsewhere(self) -> None:
+        if not self._up and (self._link is None or not self._link.seated):
+            self.place = (self.place + 1) % self._places
+            self._leave()
+            self._sit()
+            self._look_elsewhere()
+
     def _leave(self, leave: bool = True) -> None:
         link, self._link = self._link, None
         if link is not None:
@@ -230,6 +256,6 @@ class Line:
         self._alarm = self._reactor.callLater(delay, self._move)
 
     def _cancel_alarms(self) -> None:
-        for alarm in (self._alarm, self._ring_alarm):
+        for alarm in (self._alarm, self._ring_alarm, self._away_alarm):
             if alarm is not None and alarm.active():
                 alarm.cancel()

@@ -81,6 +81,8 @@ class RelayLink:
         self._waiting: Deferred[Any] | None = None
         self._up = False
         self._was_seated = False
+        #: Whether the relay has given the seat, on a connection that lives.
+        self.seated = False
         self._claimed = claimed
         self._reason = "relay-lost"
         self._redial = Redial(reactor, random)
@@ -161,7 +163,7 @@ class RelayLink:
 
     def _closed(self, was_open: bool, lived: float) -> None:
         self._redial.lived(lived)
-        self._leaving = False
+        self._leaving = self.seated = False
         if self._up:
             self._down(self._reason)
         if not was_open:
@@ -209,7 +211,7 @@ class RelayLink:
                 f"the relay forwards frames of {frame.limits.frame} bytes at most; {NEEDED_FRAME} are needed"))
         elif self._claimed is not None and not self._was_seated:
             self._claim(self._claimed, frame.peer)
-        self._was_seated = True
+        self._was_seated = self.seated = True
 
     def _claim(self, claimed: Callable[[], None], peer: bool) -> None:
         if peer:
