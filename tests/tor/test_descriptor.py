@@ -24,6 +24,16 @@ def test_it_is_complete_when_one_worked_and_none_is_under_way() -> None:
     assert after(UPLOAD, UPLOAD, FAILED, UPLOADED).complete
 
 
+def test_a_descriptor_that_has_not_been_uploaded_yet_is_waited_for() -> None:
+    created = [f"CREATED {LABEL} UNKNOWN UNKNOWN {name}" for name in ("first", "second")]
+    first, second = (f"{UPLOAD} {name} HSDIR_INDEX=00" for name in ("first", "second"))
+    half = after(*created, first, UPLOADED)
+    assert half.done == 1 and not half.begun and not half.complete
+    both = after(*created, first, UPLOADED, second)
+    assert both.begun and not both.complete
+    assert after(*created, first, UPLOADED, second, UPLOADED).complete
+
+
 def test_failures_alone_are_no_success() -> None:
     assert not after(UPLOAD, FAILED).complete
 

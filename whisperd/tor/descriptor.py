@@ -7,26 +7,38 @@ class Uploads:
     """Counts the uploads of one onion service (``address``, with ``.onion``).
 
     One that worked would do, but a client that asks before the others have worked too may ask the wrong directories
-    only, and then does not ask those again for a quarter of an hour.
+    only, and then does not ask those again for a quarter of an hour. And there are two descriptors, for two periods of
+    time; each goes out when its own introduction points are ready, and which of them a client asks for depends on the
+    hour.
     """
 
     def __init__(self, address: str) -> None:
         self.done = 0
         self._label = address.removesuffix(".onion")
         self._under_way = 0
+        self._waiting: set[str] = set()
 
     def hear(self, event: str) -> None:
-        """Take the text of one HS_DESC event: ``ACTION ADDRESS AUTH HSDIR …``; those of others change nothing."""
-        action, address, *_ = [*event.split(), "", ""]
+        """Take the text of one HS_DESC event: ``ACTION ADDRESS AUTH HSDIR DESCRIPTOR …``; those of others change
+        nothing."""
+        action, address, _, _, descriptor, *_ = [*event.split(), "", "", "", "", ""]
         if address != self._label:
             return
-        if action == "UPLOAD":
+        if action == "CREATED":
+            self._waiting.add(descriptor)
+        elif action == "UPLOAD":
             self._under_way += 1
+            self._waiting.discard(descriptor)
         elif action in ("UPLOADED", "FAILED"):
             self._under_way = max(self._under_way - 1, 0)
             self.done += action == "UPLOADED"
 
     @property
     def complete(self) -> bool:
-        """Whether at least one upload worked and none is under way any more."""
-        return self.done > 0 and self._under_way == 0
+        """Whether at least one upload worked, none is under way any more, and no descriptor waits for its turn."""
+        return self.begun and self._under_way == 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether at least one upload worked, and uploads of every descriptor have begun."""
+        return self.done > 0 and not self._waiting

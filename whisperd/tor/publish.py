@@ -22,8 +22,10 @@ from whisperd.tor.onionkey import OnionKey
 
 #: Seconds that tor has to remove the onion service while the daemon stops.
 _REMOVE_TIMEOUT = 3.0
-#: Seconds after the first upload that worked in which the others may still be waited for.
+#: Seconds after the first upload that worked in which the others may still be waited for, if all have begun.
 _OTHER_UPLOADS = 3.0
+#: Seconds after it that the other descriptor, whose introduction points are not ready yet, may be waited for.
+_OTHER_DESCRIPTOR = 15.0
 
 
 @dataclass(frozen=True)
@@ -259,12 +261,15 @@ class Publisher:
     def _descriptor_event(self, control: ControlConnection, text: str) -> None:
         if control is not self._control or self._uploads is None:
             return
-        before = self._uploads.done
-        self._uploads.hear(text)
-        if self._uploads.complete:
+        uploads = self._uploads
+        before, begun = uploads.done, uploads.begun
+        uploads.hear(text)
+        if uploads.complete:
             self._machine.uploaded()
-        elif self._uploads.done > before == 0:
+        elif uploads.begun and not begun:
             self._later(_OTHER_UPLOADS, self._machine.uploaded)
+        elif uploads.done > before == 0:
+            self._later(_OTHER_DESCRIPTOR, self._machine.uploaded)
 
     def _later(self, seconds: float, what: Callable[[], object]) -> None:
         self._timers.append(self._reactor.callLater(seconds, what))
