@@ -6,12 +6,13 @@ import re
 import tomllib
 
 import pytest
+from whisperd_plugins.double_he import DoubleHeaderEncrypted
 
 from tests.house import pages
 from whisperd.config import KEYS
 from whisperd.interfaces import API_VERSION, ICodeKeyExchange, IIdentity, IKeyExchange, IRatchet, IRatchetSession, Level
 from whisperd.plugin.conformance import KEX_CHECKS, NEGOTIATION_CHECKS, RATCHET_CHECKS
-from whisperd.plugin.registry import BUNDLED, IDENTITY_KINDS, Registry
+from whisperd.plugin.registry import BUNDLED, IDENTITY_KINDS, KEX, RATCHET, Registry
 
 PAGE = "whisperd-plugins.7"
 CHECKS = [*KEX_CHECKS.by_name.items(), *RATCHET_CHECKS.by_name.items(), *NEGOTIATION_CHECKS.by_name.items()]
@@ -51,6 +52,21 @@ def test_the_page_has_the_api_version_and_the_identity_kinds():
     assert f"the API version of this daemon, which is {API_VERSION}," in pages.text(PAGE)
     for kind in IDENTITY_KINDS:
         assert f".Ql {kind}" in pages.source(PAGE)
+
+
+def test_each_display_has_its_test():
+    assert len(pages.examples(PAGE)) == 5
+
+
+def test_a_declaration_names_a_group_that_is_loaded():
+    declared = eval(f"dict({pages.examples(PAGE)[0]})", {})["entry_points"]
+    (group, entries), = declared.items()
+    assert group in {f"whisperd.{kind}" for kind in (KEX, RATCHET)} and re.fullmatch(r"\w+ = \w+:\w+", entries[0])
+
+
+def test_the_check_of_the_page_runs_as_it_stands(capsys):
+    exec(pages.examples(PAGE)[4], {"MyRatchet": DoubleHeaderEncrypted})
+    assert len(capsys.readouterr().out.splitlines()) >= len(RATCHET_CHECKS.by_name)
 
 
 def test_the_example_of_the_page_is_the_one_in_the_sources():

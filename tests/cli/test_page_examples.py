@@ -1,0 +1,107 @@
+"""EXAMPLES of whisperctl(1), typed in a shell as they stand, one display after the other, at the sample daemon.
+
+Only what stands for something else is filled in: an invite link, a relay's address, a code. A line without a prompt is
+what the command above it prints.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+import pytest_twisted
+from twisted.internet.threads import deferToThread
+
+from tests.cli.conftest import COMMAND, environment
+from tests.cli.terminal import Terminal
+from tests.control.sample import ADDRESS, CODE, LINK, Serving
+from tests.house import pages
+
+FILLED_IN = {"http://...onion/#...": LINK, "http://...onion": f"http://{ADDRESS}", "7-crowd-hidden-lamp": CODE}
+#: These stay until they are told to end: one is typed into, the other is interrupted.
+STAYING = ("chat open", "chat watch")
+
+
+def displays() -> list[str]:
+    body = re.search(r"^\.Sh EXAMPLES\n(.*?)(?=^\.Sh )", pages.source("whisperctl.1"), re.M | re.S)
+    assert body is not None
+    return pages.literals(body[1])
+
+
+def filled(line: str) -> str:
+    for placeholder, value in FILLED_IN.items():
+        line = line.replace(placeholder, value)
+    return line
+
+
+class Desk:
+    """A folder with a file to send, a shell that finds whisperctl, and c1, a conversation with something in it."""
+
+    def __init__(self, serving: Serving, folder: Path, known: bool) -> None:
+        self.serving, self.folder = serving, folder
+        (folder / "holiday.mp4").write_bytes(b"film")
+        program = folder / "bin" / "whisperctl"
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\nexec {shlex.join(COMMAND)} \"$@\"\n")
+        program.chmod(0o755)
+        self.where = environment(serving.path)
+        self.where["PATH"] = f"{program.parent}:{self.where['PATH']}"
+        if known:
+            self._prepare()
+
+    def _prepare(self) -> None:
+        api = self.serving.api
+        chat = api.add("inviter", "connected")
+        for number in range(7):
+            api.say(chat, "out", f"text {number + 1}", "queued" if number == 6 else "delivered")
+        api.put_file(chat, "in", "theirs.txt", b"theirs")
+        api.put_file(chat, "in", "big.txt", b"another")
+        sending = api.chat_send_file
+
+        async def taken(**params):
+            """The other side takes what is offered."""
+            row = await sending(**params)
+            api.reactor.callLater(0, api._move_file, row)
+            return row
+
+        api.chat_send_file = taken
+
+    def type(self, line: str, stdin: str) -> str:
+        """Run one line and return what it prints; raises AssertionError when it fails."""
+        if any(verb in line for verb in STAYING):
+            return self._stay(line)
+        done = subprocess.run(["/bin/bash", "-c", f"set -o pipefail; {line}"], input=stdin, capture_output=True,
+                              text=True, env=self.where, cwd=self.folder, timeout=60)
+        assert (done.returncode, done.stderr) == (0, ""), (line, done)
+        return done.stdout
+
+    def _stay(self, line: str) -> str:
+        terminal = Terminal(["/bin/bash", "-c", line], self.where)
+        try:
+            terminal.wait_for("c1")
+            terminal.press("\x04" if "open" in line else "\x03")
+            assert terminal.wait_for_end() in (0, 9, 130)
+            return terminal.screen.text
+        finally:
+            terminal.close()
+
+
+def play(serving: Serving, folder: Path, display: str) -> None:
+    desk, printed = Desk(serving, folder, known=bool(re.search(r"\b[cf]1\b", display))), ""
+    lines = filled(display).splitlines()
+    assert lines[0].startswith(("$ ", "# "))
+    for number, line in enumerate(lines):
+        if line.startswith(("$ ", "# ")):
+            following = lines[number + 1:number + 2]
+            printed = desk.type(line[2:], printed)
+            if following and not following[0].startswith(("$ ", "# ")):
+                assert printed == f"{following[0]}\n"
+
+
+@pytest.mark.parametrize("display", displays(), ids=lambda display: display.splitlines()[0].partition("whisperctl ")[2])
+@pytest_twisted.ensureDeferred
+async def test_an_example_does_what_the_page_says(serving: Serving, tmp_path: Path, display: str) -> None:
+    await deferToThread(play, serving, tmp_path, display)
