@@ -39,6 +39,14 @@ def test_the_folder_of_the_onion_key_is_writable_only_where_a_key_is_kept(tmp_pa
     assert (tmp_path / "keys" in found.writable) is there
 
 
+@pytest.mark.parametrize(("kind", "enabled", "there"), [("sealed", True, True), ("memory", True, False),
+                                                        ("sealed", False, False)])
+def test_the_folder_of_the_store_is_writable_only_where_one_is_kept(tmp_path, kind, enabled, there):
+    found = rules(tmp_path, tor__mode="off", store__kind=kind, peer__enabled=enabled,
+                  store__file=str(tmp_path / "kept" / "store.db"))
+    assert (tmp_path / "kept" in found.writable) is there
+
+
 def test_kept_access_codes_and_unix_listeners_have_their_folders(tmp_path):
     found = rules(tmp_path, tor__mode="off", relay__access_keep=str(tmp_path / "codes" / "kept"),
                   relay__listen=(f"unix:{tmp_path}/front/relay.sock:mode=660", f"haproxy:unix:{tmp_path}/tor-side/r"))

@@ -75,12 +75,12 @@ def relay(folder: Path) -> tuple[Process, str]:
 class Person(Process):
     """One side of the conversation ``c1``, which says numbered texts whatever happens to it."""
 
-    def __init__(self, folder: Path, name: str, url: str) -> None:
+    def __init__(self, folder: Path, name: str, url: str, *, sealed: bool = True) -> None:
+        store = (f'[store]\nkind = "sealed"\nfile = "{folder}/{name}/store/store.db"\nunlock = "credential"\n'
+                 "argon2_memory = 64\nhistory = true\n")
         super().__init__(folder / name, (
             f'[relay]\nenabled = false\n[peer]\nloopback = true\nrelay = "{url}"\n'
-            'kex = ["pqxdh-25519-mlkem1024"]\nratchet = ["double-he"]\n'
-            f'[store]\nkind = "sealed"\nfile = "{folder}/{name}/store/store.db"\nunlock = "credential"\n'
-            "argon2_memory = 64\nhistory = true\n"))
+            'kex = ["pqxdh-25519-mlkem1024"]\nratchet = ["double-he"]\n' + (store if sealed else "")))
         self.name = name
         self.said: list[str] = []
 
@@ -117,9 +117,9 @@ class Person(Process):
             return ""
 
 
-def meet(anna: Person, ben: Person) -> None:
-    """Start both, and connect them."""
-    anna.start()
+def meet(anna: Person, ben: Person, *before: str) -> None:
+    """Start both, the first behind the words of ``before``, and connect them."""
+    anna.start(*before)
     ben.start()
     ben.call("chat.join", link=anna.call("chat.invite")["link"])
     for person in (anna, ben):

@@ -9,6 +9,7 @@ import pytest
 import pytest_twisted
 
 from tests.integration.peers import Person, Relay, Scene
+from tests.integration.test_peers_contacts import parted, saved
 from tests.store.kit import Place
 from whisperd.errors import StoreFailed
 from whisperd.store.file import places
@@ -229,6 +230,50 @@ async def test_nothing_is_sent_while_the_store_cannot_be_written_and_everything_
     last = await say(scene.anna, scene.annas, "second")
     await scene.anna.until_delivered(scene.annas, last)
     assert scene.ben.heard(scene.bens) == ["first", "second"]
+
+
+@in_the_reactor
+async def test_a_contact_and_the_conversation_with_it_belong_together_after_a_restart(scene):
+    await saved(scene)
+    anna = await scene.annas_keeper.restart()
+    assert [(row["chat"], row["contact"]) for row in await anna.service.list()] == [(scene.annas, "ben")]
+    assert [(row["contact"], row["chat"]) for row in await anna.service.people.list()] == [("ben", scene.annas)]
+    await anna.until_state(scene.annas, "connected")
+    assert (await anna.service.people.call(name="ben"))["chat"] == scene.annas
+
+
+@in_the_reactor
+async def test_a_conversation_that_began_with_a_call_goes_on_after_a_restart_of_either_side(scene):
+    await saved(scene)
+    await parted(scene)
+    await scene.ben.service.people.listen(name="anna")
+    scene.annas = (await scene.anna.service.people.call(name="ben"))["chat"]
+    scene.bens = await scene.ben.until_contact("anna", "called")
+    await scene.anna.until_state(scene.annas, "connected")
+    await scene.anna.until_delivered(scene.annas, await say(scene.anna, scene.annas, "one"))
+    anna = await scene.annas_keeper.restart()
+    await anna.until_delivered(scene.annas, await say(anna, scene.annas, "two"))
+    ben = await scene.bens_keeper.restart()
+    await ben.until_delivered(scene.bens, await say(ben, scene.bens, "three"))
+    assert anna.heard(scene.annas) == ["three"]
+    assert [row["text"] for row in await ben.service.history(chat=scene.bens)] == ["one", "two", "three"]
+    await anna.service.end(chat=scene.annas)
+    await ben.until_state(scene.bens, "ended")
+    scene.annas = (await anna.service.people.call(name="ben"))["chat"]
+    await anna.until_state(scene.annas, "connected")
+
+
+@in_the_reactor
+async def test_a_conversation_that_began_with_a_spoken_code_is_kept_once_its_key_is_confirmed(scene):
+    made = await scene.anna.service.invite(relay=scene.relay.url, code=True)
+    assert scene.annas_keeper.store.keys("conversation") == []
+    scene.annas = made["chat"]
+    scene.bens = (await scene.ben.service.join(code=made["code"], relay=scene.relay.url))["chat"]
+    await scene.anna.until_state(scene.annas, "connected")
+    await scene.anna.until_delivered(scene.annas, await say(scene.anna, scene.annas, "one"))
+    anna = await scene.annas_keeper.restart()
+    await anna.until_delivered(scene.annas, await say(anna, scene.annas, "two"))
+    assert scene.ben.heard(scene.bens) == ["one", "two"]
 
 
 @in_the_reactor

@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.test_daemon import COMMAND, Process, start
 from whisperd.control.client import Client
-from whisperd.errors import StoreAbsent, StoreLocked, WhisperdError, WrongPassphrase
+from whisperd.errors import StoreAbsent, StoreLocked, StoreNotEmpty, WhisperdError, WrongPassphrase
 from whisperd.tor.testnet.ports import free_ports
 
 __all__ = ["start"]  # a fixture
@@ -137,6 +137,8 @@ def test_what_was_exported_comes_into_a_fresh_daemon(start, tmp_path, port):
     with blob.open("rb") as file:
         call(other, "store.import", file.fileno(), passphrase="for the export")
     assert [row["chat"] for row in call(other, "chat.list")] == [kept["chat"]]
+    with blob.open("rb") as file:
+        refused(other, "store.import", StoreNotEmpty, file=file.fileno(), passphrase="for the export")
 
 
 def test_wiping_ends_everything_and_leaves_a_new_store(start, tmp_path, port):

@@ -245,6 +245,7 @@ class Driver:
 
     def _told_of_people(self, effect: ToldOfPeople) -> None:
         self.on_people(effect.payload)
+        self.changed()
 
     def _end(self, effect: Ended) -> None:
         self._link.stop().chainDeferred(self.closed)

@@ -168,7 +168,8 @@ class Keeping:
         return rows
 
     def stop(self) -> None:
-        """Write what is left, and keep nothing any more."""
+        """Write how everything stands, and keep nothing any more."""
+        self._changed = {**self._entries}
         if self._changed:
             self._flush()
         for alarm in (self._alarm, self._sweeping):
@@ -212,7 +213,7 @@ class Keeping:
         """Keep holding, and try again; but what is over is not held up by a disk."""
         if not isinstance(error, WhisperdError):
             unexpected(error)
-        if not self._failing:
+        if not self._failing and not isinstance(error, StoreLocked):  # which was wiped under our hands
             self._failing = True
             self._tell("failing")
         over = [entry for entry in changed.values() if entry.conversation.state == ENDED]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectingCancelledError
 from zope.interface import implementer
 
 from whisperd.errors import DialRefused, RelayRefused, RoomFull, WhisperdError
@@ -138,7 +139,7 @@ class RelayLink:
                 await self._connect_once()
                 if not self._stopping:
                     await self._cancellable(self._redial.pause())
-            except CancelledError:
+            except (CancelledError, ConnectingCancelledError):
                 return
 
     async def _connect_once(self) -> None:
