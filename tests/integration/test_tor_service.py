@@ -329,6 +329,7 @@ async def test_what_stands_in_the_way_is_told_and_nothing_gives_up(
 async def test_a_wrong_password_is_told_until_the_right_tor_is_there(
         reactor: Any, testnet: Testnet, start: Any, tmp_path: Path) -> None:
     network, control = testnet.network_file.read_text().splitlines(), f"ControlPort unix:{tmp_path}/control"
+    network.append("SocksPort 0")
     wrong = await OwnTor(reactor, tmp_path / "a", [control, "DisableNetwork 1", "HashedControlPassword 16:"
                          "872860B76453A77D60CA2BB8C1A7042072093276A3D701AD684053EC4C"]).start()
     right = OwnTor(reactor, tmp_path / "b", [*network, control, "CookieAuthentication 1"])
@@ -336,7 +337,7 @@ async def test_a_wrong_password_is_told_until_the_right_tor_is_there(
         running = start(tor_mode="attach", tor_control=f"unix:{tmp_path}/control", tor_password="not this one",
                         tor_socks=testnet.clients[0].socks)
         with pytest.raises(TorAuthRefused):
-            await running.service.address(0.5)
+            await running.service.address(5)
         await wrong.kill()
         up = running.events.next("tor-state", state="up")
         await right.start()
