@@ -69,7 +69,7 @@ class OnionLink:
         if self._stream is not None:
             self._stream.probe()
 
-    def stop(self) -> Deferred[None]:
+    def stop(self, leave: bool = True) -> Deferred[None]:
         self._stopping = True
         done: Deferred[None] = Deferred()
         if self._task is None:
@@ -190,7 +190,7 @@ class OnionDoor:
         if self._stream is not None:
             self._stream.probe()
 
-    def stop(self) -> Deferred[None]:
+    def stop(self, leave: bool = True) -> Deferred[None]:
         self._stopping = True
         for stranger in self._strangers:
             stranger.drop()
