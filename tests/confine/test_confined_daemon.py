@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -25,13 +26,13 @@ needs_landlock = pytest.mark.skipif(landlock.abi() < 6, reason="the kernel's Lan
 class Trying:
     """A daemon that tries what it must not, with its socket in ``run`` and a file to harm in ``outside``."""
 
-    def __init__(self, folder: Path, config: str, module: str) -> None:
+    def __init__(self, folder: Path, config: str, module: str, control: str) -> None:
         self.socket = folder / "run" / "control.sock"
         self.outside = folder / "outside"
         self.outside.mkdir()
         (self.outside / "there").write_text("untouched")
         path = folder / "whisperd.toml"
-        path.write_text(f'[control]\nsocket = "{self.socket}"\n{config}')
+        path.write_text(f'[control]\nsocket = "{self.socket}"\n{control}{config}')
         environment = {**os.environ, "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"),
                        "TRY_OUTSIDE": str(self.outside), "TRY_INSIDE": str(self.socket.parent)}
         self.process = subprocess.Popen([sys.executable, "-m", module, "--config", str(path)], env=environment,
@@ -65,8 +66,8 @@ class Trying:
 def start(tmp_path):
     running = []
 
-    def begin(config: str, module: str = "tests.confine.attempts") -> Trying:
-        running.append(Trying(tmp_path, config, module))
+    def begin(config: str, module: str = "tests.confine.attempts", control: str = "") -> Trying:
+        running.append(Trying(tmp_path, config, module, control))
         return running[-1]
 
     yield begin
@@ -129,6 +130,20 @@ def test_a_launched_tor_is_confined_too_and_is_started_again_when_it_dies(start,
     second, = daemon.children
     assert second != first
     assert any("tor" in program for program in daemon.call("status")["confinement"]["programs"])
+
+
+@needs_landlock
+def test_the_audit_trail_can_be_written_and_made_anew_under_confinement(start, tmp_path):
+    trail = tmp_path / "trail" / "audit.log"
+    daemon = start(f'{NO_TOR}[daemon]\nsandbox = "require"\n', "whisperd", f'audit = "{trail}"\n')
+    assert "control.audit" in daemon.call("status")["opt_in"]
+    daemon.call("relay.drain")
+    trail.rename(trail.with_suffix(".old"))
+    daemon.call("reload")
+    daemon.call("relay.resume")
+    methods = {path: [json.loads(line)["method"] for line in path.read_text().splitlines()]
+               for path in (trail, trail.with_suffix(".old"))}
+    assert list(methods.values()) == [["reload", "relay.resume"], ["relay.drain"]]
 
 
 def test_every_attempt_is_named_once():

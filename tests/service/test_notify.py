@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
+import time
 import urllib.request
 
 import pytest
@@ -58,6 +62,22 @@ def test_without_a_watchdog_nothing_is_said_of_living(manager):
     manager.stop()
     manager.hear("STOPPING=1")
     assert "WATCHDOG=1" not in manager.told
+
+
+def test_lines_have_their_priority_where_standard_error_is_the_journal(tmp_path):
+    path, journal = tmp_path / "whisperd.toml", tmp_path / "journal"
+    path.write_text(f'[control]\nsocket = "{tmp_path}/control.sock"\n{NO_TOR}')
+    with journal.open("wb") as stream:
+        status = os.fstat(stream.fileno())
+        given = {**os.environ, "HOME": str(tmp_path), "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
+        process = subprocess.Popen([sys.executable, "-m", "whisperd", "--config", str(path)], env=given, stderr=stream)
+    while b"daemon-started" not in journal.read_bytes():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.terminate()
+    process.wait(20)
+    lines = journal.read_text().splitlines()
+    assert lines and all(line.startswith("<6>info ") for line in lines)
 
 
 @pytest.mark.parametrize("environment", [{}, {"NOTIFY_SOCKET": "/nowhere/notify"}, {"NOTIFY_SOCKET": "@nobody"},
