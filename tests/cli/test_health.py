@@ -55,6 +55,8 @@ ERROR = {"code": "onion-unreachable", "message": "not reached", "remedy": "Wait.
     ({"relay__connections": 899}, []),
     ({"relay__connections": 900}, ["relay-nearly-full"]),
     ({"relay__rooms": 500, "relay__draining": True}, ["relay-full", "draining"]),
+    ({"store__state": "locked"}, ["store-locked"]),
+    ({"store__state": "new"}, ["store-locked"]),
     ({"confinement__why": "this kernel has no Landlock"}, ["unconfined"]),
     ({"confinement__why": "daemon.sandbox is off", "confinement__sandbox": "off"}, []),
     ({"confinement__no_tracing": False}, ["unconfined"]),

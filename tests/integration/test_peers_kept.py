@@ -277,6 +277,25 @@ async def test_a_conversation_that_began_with_a_spoken_code_is_kept_once_its_key
 
 
 @in_the_reactor
+async def test_a_file_does_not_outlive_its_daemon_and_the_other_side_is_told(scene, tmp_path):
+    await scene.meet()
+    path = tmp_path / "report.pdf"
+    path.write_bytes(bytes(200_000))
+    with path.open("rb") as file:
+        await scene.anna.service.send_file(chat=scene.annas, name="report.pdf", file=file.fileno())
+    await scene.ben.until(lambda: any(name == "file-state" for name, _ in scene.ben.events))
+    anna = await scene.annas_keeper.restart()
+    await scene.ben.until(lambda: [fields["state"] for name, fields in scene.ben.events
+                                   if name == "file-state"][-1] == "failed")
+    last = await say(anna, scene.annas, "sorry")
+    await anna.until_delivered(scene.annas, last)
+    with path.open("rb") as file:
+        row = await anna.service.send_file(chat=scene.annas, name="report.pdf", file=file.fileno())
+    await scene.ben.until(lambda: sum(name == "file-state" for name, _ in scene.ben.events) == 3)
+    assert row["file"] == "f2"
+
+
+@in_the_reactor
 async def test_with_the_memory_store_a_stop_ends_the_conversation(scene):
     await scene.bens_keeper.stop()
     scene.ben = Person()

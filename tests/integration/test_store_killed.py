@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import resource
 
 import pytest
 
 from tests.integration.killed import Person, everything_arrived, meet, relay
+from whisperd.errors import StoreFailed
 
 
 @pytest.fixture
@@ -46,5 +48,28 @@ def test_killing_one_side_at_any_write_loses_and_doubles_nothing(people, writes)
         while anna.say():
             ben.say()
         anna.process.wait()
+    anna.come_back()
+    everything_arrived(anna, ben)
+
+
+def test_a_full_disk_holds_everything_back_and_loses_nothing(people):
+    """The daemon's files may not grow for a while, which is what it sees of a full disk."""
+    anna, ben = people
+    meet(anna, ben)
+    assert anna.say() and ben.say()
+    everything_arrived(anna, ben)
+    limits = resource.prlimit(anna.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(anna.process.pid, resource.RLIMIT_FSIZE, (512, limits[1]))
+    with pytest.raises(StoreFailed):
+        anna.say()
+    with pytest.raises(StoreFailed):
+        anna.say()
+    assert ben.say() and len(anna.heard()) == 1 and len(ben.heard()) == 1
+    resource.prlimit(anna.process.pid, resource.RLIMIT_FSIZE, limits)
+    anna.said.append("anna 1")  # which was taken in, and could not be written at first
+    ben.wait(lambda: len(ben.heard()) == 2)
+    assert anna.say()
+    everything_arrived(anna, ben)
+    anna.kill()
     anna.come_back()
     everything_arrived(anna, ben)

@@ -42,6 +42,7 @@ CONDITIONS: dict[str, Condition] = {
     "relay-nearly-full": Condition(WARNING, f"The relay has {NEARLY} percent of the connections or rooms that it "
                                             "takes."),
     "draining": Condition(WARNING, "The relay drains: no room is opened."),
+    "store-locked": Condition(WARNING, "The sealed store is locked or new, so that only the relay is served."),
     "unconfined": Condition(WARNING, "The configuration asks for confinement and some of it is not in force."),
 }
 
@@ -67,7 +68,8 @@ class Verdict:
 
 def judge(status: dict[str, Any]) -> Verdict:
     """Return what is wrong with a daemon that has this status, the worst first."""
-    found = [*_tor(status["tor"], status["uptime"]), *_relay(status["relay"]), *_confinement(status["confinement"])]
+    found = [*_tor(status["tor"], status["uptime"]), *_relay(status["relay"]), *_confinement(status["confinement"]),
+             *_store(status["store"])]
     found.sort(key=lambda each: -CONDITIONS[each[0]].level)
     return Verdict(tuple(found), tuple(_figures(status)))
 
@@ -125,6 +127,11 @@ def _confinement(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "unconfined", f"not in force: {', '.join(missing)}"
     if found["sandbox"] != "off" and found["why"]:
         yield "unconfined", found["why"]
+
+
+def _store(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if found["state"] != "open":
+        yield "store-locked", f"the store is {found['state']}: 'whisperctl store unlock'"
 
 
 def _figures(status: dict[str, Any]) -> Iterator[str]:
