@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -41,7 +42,7 @@ async def tor(reactor: Any, tmp_path: Path) -> AsyncIterator[Any]:
         await each.kill()
 
 
-async def examined(reactor: Any, status: dict[str, Any] | None = None, **values: str) -> dict[str, Finding]:
+async def examined(reactor: Any, status: dict[str, Any] | None = None, **values: Any) -> dict[str, Finding]:
     settings = config.load(None, {f"tor.{name}": value for name, value in values.items()})
     found = [finding async for finding in examine(settings, status, reactor=reactor)]
     assert [finding.name for finding in found] == list(NAMES)
@@ -152,6 +153,36 @@ async def test_a_launched_tor_is_judged_by_what_the_daemon_says(reactor: Any) ->
     assert found["descriptor"].code == "onion-not-published" and found["reachable"].state == "skipped"
     status["tor"]["error"] = {"code": "tor-not-bootstrapped", "message": "no way out", "remedy": "Wait."}
     assert (await examined(reactor, status, mode="launch"))["bootstrap"].detail == "no way out"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_launched_tors_onion_is_judged_by_the_daemons_own_probes(reactor: Any) -> None:
+    onion = {"state": "up", "address": "x" * 56 + ".onion", "published_age": 5.0, "reached_age": 3}
+    status: dict[str, Any] = {
+        "version": "1", "pid": 1, "roles": {"relay": True, "peer": True},
+        "tor": {"state": "up", "percent": 100, "summary": "Done", "version": "0.4.9", "error": None, "onion": onion}}
+    found = await examined(reactor, status, mode="launch")
+    assert found["reachable"].state == "ok" and "3 s ago" in found["reachable"].detail
+    status["tor"]["error"] = {"code": "onion-unreachable", "message": "not reached", "remedy": "Wait."}
+    found = await examined(reactor, status, mode="launch")
+    assert found["bootstrap"].state == "ok" and found["reachable"].code == "onion-unreachable"
+    onion["state"] = "lost"
+    status["tor"]["error"] = {"code": "onion-key-unusable", "message": "others may read it", "remedy": "chmod"}
+    found = await examined(reactor, status, mode="launch")
+    assert found["bootstrap"].state == "ok" and found["descriptor"].code == "onion-key-unusable"
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_tor_has_and_what_its_bridges_lack_is_said(
+        reactor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    detail = (await examined(reactor, mode="launch"))["program"].detail
+    assert " with " in detail and "relay" in detail.partition(" with ")[2]
+    program = shutil.which("tor")
+    assert program
+    (tmp_path / "tor").symlink_to(program)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = await examined(reactor, mode="launch", bridges=["obfs4 192.0.2.1:80 cert=x"])
+    assert found["program"].code == "transport-not-installed" and "apt install obfs4proxy" in found["program"].remedy
 
 
 @pytest_twisted.ensureDeferred

@@ -20,6 +20,7 @@ from whisperd.config import Config
 from whisperd.errors import (
     HostnameUnusable,
     OnionNotPublished,
+    OnionUnreachable,
     TorNotBootstrapped,
     TorNotInstalled,
     TorUnavailable,
@@ -31,11 +32,13 @@ from whisperd.tor.control import ControlConnection
 from whisperd.tor.dial import Dialer
 from whisperd.tor.hostname import read_hostname
 from whisperd.tor.knock import find_socks, knock
+from whisperd.tor.transports import bridge_lines
 
 #: The oldest tor that is known to do all that is asked of it.
 OLDEST = (0, 4, 8)
 #: Seconds that the clock may differ from the network's consensus: it lives three hours.
 MOST_SKEW = 3 * 3600
+_MODULE = re.compile(r"^(\w+): (yes|no)$", re.MULTILINE)
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
@@ -92,18 +95,32 @@ def _program(config: Config) -> Finding:
         if config.tor.mode != "launch":
             return Finding("program", "skipped", "no tor in PATH here; one that runs is used")
         return Finding.failed("program", TorNotInstalled(f"there is no program '{config.tor.binary}' in PATH"))
-    try:
-        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        said = ""
-    found = _VERSION.search(said)
+    found = _VERSION.search(_said_by(path, "--version"))
     if found is None:
         return Finding("program", "failed", f"{path} does not say which tor it is", "tor-not-installed",
                        "Name the tor program in tor.binary.")
     if tuple(map(int, found.groups())) < OLDEST:
-        return Finding("program", "failed", f"{path} is tor {found[0]}, which is too old", "tor-not-installed",
-                       f"Update tor to {'.'.join(map(str, OLDEST))} or later.")
-    return Finding("program", "ok", f"{path} is tor {found[0]}")
+        return _too_old("program", f"{path} is tor {found[0]}")
+    if config.tor.mode == "launch":
+        try:
+            bridge_lines(config.tor.bridges)
+        except WhisperdError as error:
+            return Finding.failed("program", error)
+    modules = [name for name, state in _MODULE.findall(_said_by(path, "--list-modules")) if state == "yes"]
+    return Finding("program", "ok", f"{path} is tor {found[0]} with {', '.join(modules) or 'no modules'}")
+
+
+def _said_by(*command: str) -> str:
+    """Return what a program prints, nothing when it cannot be run."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+def _too_old(name: str, what: str) -> Finding:
+    return Finding(name, "failed", f"{what}, which is too old", "tor-not-installed",
+                   f"Update tor to {'.'.join(map(str, OLDEST))} or later.")
 
 
 def _launched(status: dict[str, Any] | None, installed: bool) -> list[Finding]:
@@ -112,16 +129,18 @@ def _launched(status: dict[str, Any] | None, installed: bool) -> list[Finding]:
         return _skip(("control", "socks", "bootstrap", "clock"), "it is the daemon that launches tor")
     tor = status["tor"]
     error = tor["error"]
+    if tor["state"] == "up":  # an error is the onion service's then
+        detail = f"tor {tor['version']}, launched by the daemon"
+        return [*(Finding(name, "ok", detail) for name in NAMES[2:5]),
+                Finding("clock", "ok", "good enough for tor to take the network's consensus")]
     if error:
         failed = Finding("control" if tor["state"] in ("starting", "lost") else "bootstrap", "failed",
                          error["message"], error["code"], error["remedy"])
         others = _skip(tuple(name for name in NAMES[2:6] if name != failed.name), "tor is not up")
         return sorted([failed, *others], key=lambda finding: NAMES.index(finding.name))
-    if tor["state"] != "up":
-        return [Finding("control", "ok", "launched by the daemon"), Finding("socks", "ok", "launched by the daemon"),
-                Finding.failed("bootstrap", TorNotBootstrapped(f"tor stands at {tor['percent']} %: {tor['summary']}")),
-                *_skip(("clock",), "tor is not up")]
-    return [Finding(name, "ok", f"tor {tor['version']}, launched by the daemon") for name in NAMES[2:6]]
+    return [Finding("control", "ok", "launched by the daemon"), Finding("socks", "ok", "launched by the daemon"),
+            Finding.failed("bootstrap", TorNotBootstrapped(f"tor stands at {tor['percent']} %: {tor['summary']}")),
+            *_skip(("clock",), "tor is not up")]
 
 
 async def _attached(config: Config, reactor: Any) -> list[Finding]:
@@ -130,8 +149,7 @@ async def _attached(config: Config, reactor: Any) -> list[Finding]:
     except WhisperdError as error:
         return [Finding.failed("control", error), *_skip(NAMES[3:6], "there is no control connection")]
     try:
-        return [Finding("control", "ok", f"authenticated with tor {(control.version or '').split(' ')[0]}"),
-                await _socks(config, control), await _bootstrap(control), await _clock(control)]
+        return [_control(control), await _socks(config, control), await _bootstrap(control), await _clock(control)]
     except WhisperdError as error:
         return [Finding.failed("control", error), *_skip(NAMES[3:6], "the control connection broke")]
     finally:
@@ -146,6 +164,14 @@ async def _managed(config: Config, reactor: Any) -> list[Finding]:
         socks = Finding.failed("socks", error)
     return [*_skip(("control",), "torrc has the onion service, and no control port is used"), socks,
             *_skip(("bootstrap", "clock"), "only a control port tells; tor's log says it too")]
+
+
+def _control(control: ControlConnection) -> Finding:
+    version = (control.version or "").split(" ")[0]
+    numbers = _VERSION.match(version)
+    if numbers and tuple(map(int, numbers.groups())) < OLDEST:
+        return _too_old("control", f"the tor that runs is {version}")
+    return Finding("control", "ok", f"authenticated with tor {version}")
 
 
 async def _socks(config: Config, control: ControlConnection) -> Finding:
@@ -182,8 +208,10 @@ def _descriptor(config: Config, status: dict[str, Any] | None) -> Finding:
         return _hostname(config, status)
     if status is None or not status["roles"]["relay"] or not config.onion.enabled:
         return Finding("descriptor", "skipped", "this daemon publishes no onion service")
-    onion = status["tor"]["onion"]
+    onion, error = status["tor"]["onion"], status["tor"]["error"]
     if onion["state"] != "up":
+        if error and status["tor"]["state"] == "up":
+            return Finding("descriptor", "failed", error["message"], error["code"], error["remedy"])
         return Finding.failed("descriptor", OnionNotPublished(f"the onion service is {onion['state']}"))
     return Finding("descriptor", "ok", f"published {onion['published_age']:.0f} s ago")
 
@@ -207,10 +235,8 @@ async def _reachable(config: Config, status: dict[str, Any] | None, findings: li
     socks = next((finding.detail for finding in findings if finding.name == "socks" and finding.state == "ok"), "")
     if status is None or not published:
         return Finding("reachable", "skipped", "there is no published onion service to dial")
-    if config.tor.mode == "launch":
-        return Finding("reachable", "skipped", "only the daemon can go through the tor that it launched")
-    if config.onion.private:
-        return Finding("reachable", "skipped", "a private onion service answers only to those who have a credential")
+    if config.tor.mode == "launch" or config.onion.private:
+        return _probed(config, status)
     dialer = Dialer(reactor)
     dialer.socks = socks or None
     began = reactor.seconds()
@@ -220,6 +246,18 @@ async def _reachable(config: Config, status: dict[str, Any] | None, findings: li
     except WhisperdError as error:
         return Finding.failed("reachable", error)
     return Finding("reachable", "ok", f"reached through Tor in {reactor.seconds() - began:.1f} s")
+
+
+def _probed(config: Config, status: dict[str, Any]) -> Finding:
+    """Say what the daemon's own probes found, where nobody else can dial."""
+    error, age = status["tor"]["error"], status["tor"]["onion"].get("reached_age")
+    if error and error["code"] == OnionUnreachable.code:
+        return Finding("reachable", "failed", error["message"], error["code"], error["remedy"])
+    if age is not None:
+        return Finding("reachable", "ok", f"the daemon reached it through Tor {age} s ago")
+    if config.onion.private and config.tor.mode != "launch":
+        return Finding("reachable", "skipped", "a private onion service answers only to those who have a credential")
+    return Finding("reachable", "skipped", "only the daemon can dial it, and has not yet done so")
 
 
 def _skip(names: tuple[str, ...], why: str) -> list[Finding]:
