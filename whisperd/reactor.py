@@ -103,6 +103,12 @@ class QuietReactor(EPollReactor):
 
     doIteration = doPoll
 
+    def forget(self, number: int) -> None:
+        """Handle no event of a file that is closed next: epoll forgets it by itself then."""
+        self._reads.discard(number)
+        self._writes.discard(number)
+        self._selectables.pop(number, None)
+
     def _end(self, selectable: Any, why: Any) -> None:
         try:
             self._disconnectSelectable(selectable, why, True)

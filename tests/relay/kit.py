@@ -209,6 +209,7 @@ class RelayWorld:
         factory = WebSocketClientFactory("ws://relay/any/path", protocols=list(protocols), reactor=self.reactor)
         factory.protocol = Client
         factory.noisy = False
+        factory.setProtocolOptions(closeHandshakeTimeout=30, serverConnectionDropTimeout=30)  # on a busy machine too
         client = await reach(self.reactor, place or self.place, self.tls).connect(factory)
         self.clients.append(client)
         await client.is_open.addTimeout(30, self.reactor)

@@ -15,6 +15,7 @@ from whisperd.relay import access as module
 from whisperd.relay.access import ALPHABET, Access, Grant
 from whisperd.relay.keep import kept
 from whisperd.relay.limits import Denial, Limits
+from whisperd.relay.report import guesses
 
 
 class World:
@@ -110,6 +111,20 @@ def test_many_circuits_that_guess_together_are_locked_out_together() -> None:
         assert world.access.find("wrong", world.circuit(number), 0) == Denial("code-refused")
     assert world.access.find(world.issued(), world.circuit(9), 0) == Denial("too-many-guesses", 20)
     assert world.access.find("wrong", world.circuit(9), 20) == Denial("code-refused")
+
+
+def test_guesses_are_shown_among_the_limits_with_their_use_and_refusals_where_codes_are_needed() -> None:
+    world = World(guesses=4, circuit_guesses=2)
+    assert guesses(world.access, 0) == []
+    world.access.required = True
+    assert [world.enter("wrong") for _ in range(3)] == ["code-refused", "code-refused", "too-many-guesses"]
+    for number in (2, 3):
+        world.access.find("wrong", world.circuit(number), 0)
+    assert world.access.find("wrong", world.circuit(4), 0).code == "too-many-guesses"
+    assert guesses(world.access, 0) == [
+        {"limit": "access_guesses", "scope": "total", "most": 4, "used": 4, "refused": 1, "slowed": 0},
+        {"limit": "access_guesses", "scope": "circuit", "most": 2, "used": None, "refused": 1, "slowed": 0}]
+    assert guesses(world.access, 60)[0]["used"] == 0
 
 
 def test_a_clock_that_goes_back_locks_nobody_out() -> None:

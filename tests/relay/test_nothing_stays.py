@@ -48,4 +48,4 @@ def test_an_open_connection_holds_neither_its_handshake_nor_its_address() -> Non
     seen = gc.get_referents(protocol, protocol.session, vars(protocol))
     assert not any("dGhlIHNhbXBsZSBub25jZQ" in str(value) for value in seen if isinstance(value, str | bytes))
     assert set(vars(protocol)) <= {"factory", "transport", "session", "state", "data", "connected", "current_frame",
-                                   "inside_message", "failedByMe", "held", "pinged", "congested"}
+                                   "inside_message", "usual", "failedByMe", "held", "pinged", "congested"}

@@ -10,6 +10,7 @@ circuit that they came by and for the whole relay, and beyond a number a minute 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
@@ -51,6 +52,7 @@ class Access:
         self.grants: dict[bytes, Grant] = {grant.digest: grant for grant in grants}
         self.required = False
         self.guesses = self.circuit_guesses = 0  # wrong codes a minute, in total and of one circuit; 0: any number
+        self.refused: Counter[str] = Counter()  # joins that were refused unseen, by whose guesses were used up
         self._locked: dict[Scope | None, float] = {}
 
     def issue(self, uses: int, hours: float, now: float) -> dict[str, object]:
@@ -83,9 +85,10 @@ class Access:
         """Return what ``code`` stands for, or why there is nothing."""
         if not code:
             return Denial("code-needed")
-        wait = max(self._wait(source, self.circuit_guesses, now), self._wait(None, self.guesses, now))
-        if wait > 0:
-            return Denial("too-many-guesses", math.ceil(wait))
+        own, all_ = self._wait(source, self.circuit_guesses, now), self._wait(None, self.guesses, now)
+        if own > 0 or all_ > 0:
+            self.refused["circuit" if own > all_ else "total"] += 1
+            return Denial("too-many-guesses", math.ceil(max(own, all_)))
         grant = self.grants.get(self._digest(code))
         if grant is None or not grant.left or grant.expires <= now:
             self._guessed(source, self.circuit_guesses, now)
@@ -99,6 +102,10 @@ class Access:
         if grant.left <= 0:
             self.grants.pop(grant.digest, None)
         self._keep()
+
+    def guessed(self, now: float) -> int:
+        """Return how many of the wrong codes that there may be a minute are used up, in total."""
+        return round(self._spent(None, now) * self.guesses / _MINUTE)
 
     def forget(self, now: float) -> None:
         """Forget codes that have expired, and guesses of long ago."""

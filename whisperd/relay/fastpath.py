@@ -23,6 +23,7 @@ _pack_short, _pack_long, _unpack = Struct("!BBH").pack, Struct("!BBQ").pack, Str
 MAX_TAIL = 16_384
 #: Bytes up to which a number as wide as the frame is the quicker way to unmask it.
 WIDE = 192
+_LONG = 8 + WIDE  # of a whole frame
 #: A mask times the entry for so many words of 4 bytes is a stream of it.
 _REPEAT = [sum(1 << 32 * word for word in range(words)) for words in range(WIDE // 4 + 1)]
 
@@ -41,6 +42,7 @@ class ShortWay(WebSocketServerProtocol):
     factory: Any
     session: Session | None
     held: bool  # what was read waits here, and nothing more is read
+    usual: int  # the first byte of what this client's messages to its partner are
     pinged: bool  # and has not answered yet
     congested: bool  # more waits for the client than its transport wants
 
@@ -49,9 +51,9 @@ class ShortWay(WebSocketServerProtocol):
         if short:
             if self.data:
                 data, self.data = self.data + data, b""
-            if len(data) > 8 + WIDE and not (self.failedByMe or self.held):  # one read, one message, one write
+            if len(data) > _LONG and not (self.failedByMe or self.held):  # one read, one message, one write
                 first, second, size, mask = _unpack(data)
-                if second == 0xFE and size == len(data) - 8 <= self.factory.max_frame and first in _MESSAGES:
+                if second == 0xFE and size == len(data) - 8 <= self.factory.max_frame and first == self.usual:
                     self._take(first, _unmask_long(mask, data[8:]))
                     return
         if self.state == _CONNECTING:

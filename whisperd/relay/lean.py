@@ -52,6 +52,7 @@ class LeanProtocol(ShortWay):
         self.state = self.STATE_CONNECTING
         self.session = None
         self.data = b""
+        self.usual = 0
         self.current_frame: Any = None
         self.inside_message = self.failedByMe = self.held = self.pinged = self.congested = False
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from whisperd.relay import web
+from whisperd.relay.fastpath import BINARY, TEXT
 from whisperd.relay.lean import LeanProtocol
 from whisperd.relay.scopes import Scope
 from whisperd.relay.session import WhisperdSession
@@ -55,5 +56,6 @@ class OpeningProtocol(LeanProtocol):
 
     def _open(self, wanted: web.Upgrade, rest: bytes, source: Scope) -> None:
         dialect = WhisperSession if wanted.subprotocol is None else WhisperdSession
+        self.usual = TEXT if wanted.subprotocol is None else BINARY
         self.session = dialect(self.factory.relay, self, source)  # type: ignore[arg-type]
         self.opened(web.switch(wanted), rest)

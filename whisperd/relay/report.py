@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from whisperd.relay.access import Access
 from whisperd.relay.bounds import GAUGES, RATES
 from whisperd.relay.limits import SPARE_SOCKETS, Limits
 from whisperd.relay.scopes import Level, Scope
@@ -31,6 +32,13 @@ def rows(limits: Limits, listeners: list[Scope], now: float) -> list[Row]:
             *_level(limits, limits.circuit, [], now),
             *(_row(name, "connection", getattr(limits.bounds, name), None, limits.refused[code], 0)
               for name, code in _OTHERS.items())]
+
+
+def guesses(access: Access, now: float) -> list[Row]:
+    """Return the same for wrong access codes a minute, where codes are needed."""
+    found = [_row("access_guesses", "total", access.guesses, access.guessed(now), access.refused["total"], 0),
+             _row("access_guesses", "circuit", access.circuit_guesses, None, access.refused["circuit"], 0)]
+    return [row for row in found if access.required and row["most"]]
 
 
 def _level(limits: Limits, level: Level, scopes: list[Scope], now: float) -> list[Row]:

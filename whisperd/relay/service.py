@@ -24,7 +24,7 @@ from whisperd.relay.factory import RelayFactory
 from whisperd.relay.keep import kept
 from whisperd.relay.limits import Limits
 from whisperd.relay.listeners import address, endpoint, not_a_listener, tells_circuits, why_not
-from whisperd.relay.report import rows
+from whisperd.relay.report import guesses, rows
 from whisperd.relay.shared import Relay
 from whisperd.relay.sockets import accept_for
 
@@ -160,7 +160,9 @@ class RelayService(Service):
 
     def limits(self) -> list[dict[str, object]]:
         """Return each limit with its use and its refusals, as ``whisperctl relay limits`` shows them."""
-        return rows(self._relay.limits, [factory.scope for _, factory in self._listeners], self._relay.now())
+        relay = self._relay
+        return [*rows(relay.limits, [factory.scope for _, factory in self._listeners], relay.now()),
+                *guesses(relay.access, relay.wall())]
 
     @property
     def tls_groups(self) -> dict[str, int]:

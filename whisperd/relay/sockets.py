@@ -72,8 +72,11 @@ class Connection(tcp.Server):
         if self.disconnected:
             return
         self.connected, self.disconnected = 0, 1
-        self.reactor.removeReader(self)
-        if self.dataBuffer or self._tempDataBuffer or self.disconnecting:
+        forget = getattr(self.reactor, "forget", None)  # of the daemon's own
+        if forget is not None:
+            forget(self.fileno())
+        else:
+            self.reactor.removeReader(self)
             self.reactor.removeWriter(self)
         if reason is _DONE or reason is _LOST:  # the other side has ended it
             self.socket.close()
@@ -104,7 +107,7 @@ def accept_for(port: Any, factory: Any) -> None:
                 accepted.close()
                 return None
             connection = Connection(accepted, protocol, port.reactor)
-            port.reactor.addReader(connection)
+            connection.startReading()
             protocol.makeConnection(connection)
         except Exception:
             log.err()
