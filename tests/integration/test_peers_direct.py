@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import pytest_twisted
@@ -12,6 +13,7 @@ from twisted.internet.task import deferLater
 
 from tests.integration.direct import Attached, DirectPerson, Pair
 from tests.integration.peers import Relay
+from tests.store.kit import Place
 from tests.tor.kit import CALLER, OwnTor
 from tests.tor.proxy import PASS, ControlProxy
 from whisperd.config import load
@@ -219,3 +221,29 @@ async def test_a_file_arrives_whole_although_its_links_die_on_the_way(tmp_path, 
         await pair.ben.until(lambda cuts=cuts: len(pair.ben.links(pair.bens)) > cuts)
     await pair.ben.until(lambda: pair.ben.files("done"))
     assert (tmp_path / "downloads" / "data").read_bytes() == content
+
+
+@in_the_reactor
+async def test_a_side_that_comes_back_from_its_store_comes_to_a_direct_link_again(tmp_path, pair):
+    place, keep, moved = Place(tmp_path / "store.db"), SimpleNamespace(history=False, history_days=30), 0
+    await pair.ben.stop()
+    for again in (False, True):
+        store = place.open()
+        pair.ben = DirectPerson(pair.ben.tor.control, pair.ben.socks, store=store, keep=keep)
+        pair.ben.service.resume()
+        if again:
+            await pair.anna.until(lambda before=moved: len(pair.anna.links(pair.annas)) > before)
+        else:
+            await pair.meet(pair.onion)
+        await pair.until_link("onion")
+        await pair.say("once more" if again else "once")
+        if not again:
+            moved = len(pair.anna.links(pair.annas))
+            await pair.ben.stop()
+            store.close()
+            await pair.anna.until_state(pair.annas, "away")
+            waiting = await pair.anna.service.send(chat=pair.annas, text="meanwhile")
+    await pair.anna.until_delivered(pair.annas, waiting["id"])
+    assert pair.heard() == (["once", "once more"], ["meanwhile", "once more"])
+    await pair.ben.stop()
+    store.close()

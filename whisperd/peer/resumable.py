@@ -159,7 +159,7 @@ class ResumableConversation(Conversation):
         if said is None:
             return []
         if said.turn is Turn.ASK:
-            return [Heard(False), SendFrame(sealer.answer(said, own))]
+            return [Heard(True), SendFrame(sealer.answer(said, own))]  # it uses this link, whatever was used before
         if said.turn is Turn.REFUSE:
             return self._rolled_back()
         if own.ahead_of(said.counters) or said.counters.ahead_of(own):
