@@ -53,10 +53,12 @@ class Bench:
         self.link = OnionLink("x.onion", reactor=self.clock, dialer=self, random=seeded("link"))
         self.fault: Exception | None = None
         self.dialled = 0
+        self.isolations: list[str] = []
 
     async def connect(self, host: str, port: int, factory: Any, *, isolation: str) -> Any:
         self.dialled += 1
         self.outside.add("dialled")
+        self.isolations.append(isolation)
         assert (host, port) == ("x.onion", 80) and len(isolation) == 32
         if self.fault is not None:
             raise self.fault
@@ -189,6 +191,22 @@ async def test_an_onion_that_cannot_be_reached_is_tried_ever_more_rarely_without
         await bench.outside.until(lambda attempt=attempt: bench.dialled == attempt)
         bench.clock.advance(MOST_DELAY)
     assert set(bench.outside.all) == {("dialled",)}
+
+
+@in_the_reactor
+async def test_every_link_goes_over_circuits_of_its_own_and_keeps_to_them(bench):
+    bench.fault = DialFailed()
+    random = seeded("links")
+    links = [OnionLink("x.onion", reactor=bench.clock, dialer=bench, random=random) for _ in range(3)]
+    for link in links:
+        link.start(Adopting(bench.outside))
+    for attempt in (2, 3):
+        bench.clock.advance(MOST_DELAY)
+        await bench.outside.until(lambda attempt=attempt: bench.dialled == 3 * attempt)
+    assert len(set(bench.isolations)) == 3
+    assert all(bench.isolations.count(isolation) == 3 for isolation in bench.isolations)
+    for link in links:
+        await link.stop()
 
 
 @in_the_reactor
