@@ -54,6 +54,28 @@ async def test_a_conversation_moves_to_a_direct_link_and_outlives_its_relay(pair
 
 
 @in_the_reactor
+async def test_a_call_to_a_contact_moves_to_a_direct_link_and_falls_back_to_the_room_where_it_began(pair):
+    await pair.meet(pair.onion)
+    await pair.anna.service.people.save(chat=pair.annas, name="ben")
+    await pair.ben.until_contact("", "asked")
+    await pair.ben.service.people.save(chat=pair.bens, name="anna")
+    await pair.anna.until_contact("ben", "saved")
+    await pair.anna.service.end(chat=pair.annas)
+    await pair.ben.until_state(pair.bens, "ended")
+    await pair.ben.service.people.listen(name="anna")
+    pair.annas = (await pair.anna.service.people.call(name="ben"))["chat"]
+    pair.bens = await pair.ben.until_contact("anna", "called")
+    await pair.anna.until_state(pair.annas, "connected")
+    await pair.until_link("onion")
+    await pair.say("past the relay")
+    for person in (pair.anna, pair.ben):
+        for stream in streams_of(person):
+            stream.transport.abortConnection()
+    await pair.say("and back, or on")
+    assert pair.heard() == (["past the relay", "and back, or on"],) * 2
+
+
+@in_the_reactor
 async def test_a_tor_that_publishes_nothing_for_the_conversation_leaves_it_on_the_relay(testnet, tmp_path, pair):
     proxies = [ControlProxy(reactor, tmp_path / f"proxy{number}", Path(client.control.removeprefix("unix:")), no_onions)
                for number, client in enumerate(testnet.clients[1:3])]
