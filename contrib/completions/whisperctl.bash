@@ -45,7 +45,7 @@ _whisperctl() {
         "tor credential add") words="--socket --json --help" ;;
         "tor credential list") words="--socket --json --help" ;;
         "tor credential remove") words="--socket --json --help" ;;
-        "chat invite") words="--relay --expires --floor --access --code --qr --no-qr --socket --json --help" ;;
+        "chat invite") words="--relay --expires --floor --access --code --qr --no-qr --wait --socket --json --help" ;;
         "chat join") words="--access --code --relay --wait --socket --json --help" ;;
         "chat list") words="--socket --json --help" ;;
         "chat send") words="--wait --socket --json --help" ;;

@@ -113,6 +113,7 @@ complete -c whisperctl -n '__whisperctl_in "chat invite"' -l access -x -d 'Acces
 complete -c whisperctl -n '__whisperctl_in "chat invite"' -l code -d 'Make a code of a number and three words instead, to be told by voice; both sides have to name the same relay.'
 complete -c whisperctl -n '__whisperctl_in "chat invite"' -l qr -d 'Draw the link as a QR code; it is drawn on a terminal unless told otherwise.'
 complete -c whisperctl -n '__whisperctl_in "chat invite"' -l no-qr -d 'Draw the link as a QR code; it is drawn on a terminal unless told otherwise.'
+complete -c whisperctl -n '__whisperctl_in "chat invite"' -l wait -x -d 'Wait as long as this until the other side has joined, and tell of wrong codes.'
 complete -c whisperctl -n '__whisperctl_in "chat join"' -l access -x -d 'Access code, where the first relay wants one.'
 complete -c whisperctl -n '__whisperctl_in "chat join"' -l code -x -d 'The spoken code, instead of a link; \'-\' reads it from standard input.'
 complete -c whisperctl -n '__whisperctl_in "chat join"' -l relay -x -d 'Relay to meet at with a code, as \'http://HOST[:PORT]\', instead of the one that is configured.'

@@ -28,6 +28,8 @@ async def test_a_contact_is_saved_listed_renamed_and_called(serving: Serving, ct
     called = await ctl("chat", "call", "bert", "--wait", "30")
     assert (called.returncode, called.stdout) == (0, "bert: c2 is connected\n")
     assert "bert" in (await ctl("chat", "list")).stdout
+    assert (await ctl("chat", "end", "bert")).stdout == "c2 is ended\n"
+    assert (await ctl("chat", "end", "nobody")).returncode == 55
 
 
 @pytest_twisted.ensureDeferred

@@ -239,6 +239,22 @@ async def test_a_spoken_code_is_printed_alone_and_joined_from_a_word_or_from_sta
 
 
 @pytest_twisted.ensureDeferred
+async def test_who_waits_for_the_other_side_is_told_of_wrong_codes(serving: Serving, ctl: Ctl) -> None:
+    def happen() -> None:
+        serving.bus.emit("chat-error", chat="c1", code="code-wrong", message="somebody came with another code",
+                         remedy="Say it again.")
+        serving.api.move("c1", "connected", "confirmed")
+
+    serving.api.after_invite = happen
+    done = await ctl("chat", "invite", "--code", "--wait", "60")
+    assert (done.returncode, done.stdout.splitlines()) == (0, [
+        CODE, "c1 error code-wrong: somebody came with another code. Say it again.", "c1 is connected (confirmed)"])
+    serving.api.after_invite = lambda: serving.api.move("c2", "ended", "code-spent")
+    assert (await ctl("chat", "invite", "--code", "--wait", "60")).returncode == 56
+    assert (await ctl("chat", "invite", "--wait", "0.1")).returncode == 5
+
+
+@pytest_twisted.ensureDeferred
 async def test_join_takes_the_link_as_a_word_or_from_standard_input(serving: Serving, ctl: Ctl) -> None:
     word, read = await gatherResults([ctl("chat", "join", LINK), ctl("chat", "join", "-", stdin=LINK + "\n")])
     assert word.returncode == read.returncode == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -50,6 +51,7 @@ class SampleApi:
         self.cancelled = 0
         self.server: ControlServer | None = None
         self.reactor: Any = None
+        self.after_invite: Callable[[], None] | None = None
 
     async def status(self) -> dict[str, Any]:
         states = [chat["state"] for chat in self.chats.values()]
@@ -82,6 +84,9 @@ class SampleApi:
     async def chat_invite(self, **params: Any) -> dict[str, Any]:
         self.calls.append(("chat.invite", params))
         chat = self.add("inviter", "waiting")
+        if self.after_invite is not None:
+            self.reactor.callLater(0, self.after_invite)
+            self.after_invite = None
         if params.get("code"):
             return {"chat": chat, "code": CODE, "relay": f"http://{ADDRESS}", "expires_at": 1_800_000_000}
         return {"chat": chat, "link": LINK, "expires_at": 1_800_000_000}

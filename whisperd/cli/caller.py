@@ -53,10 +53,13 @@ class Caller:
 
 
 def named(client: Client, chat: str) -> str:
-    """Return ``chat``, or the only conversation there is when none is named; an ended one counts if it is alone."""
-    if chat:
+    """Return ``chat``, the conversation with the contact of this name, or the only one there is when none is named; an
+    ended one counts if it is alone."""
+    if chat and looks_like_chat(chat):
         return chat
     rows = client.call("chat.list")
+    if chat:
+        return next((str(row["chat"]) for row in rows if row.get("contact") == chat), chat)
     live = [row["chat"] for row in rows if row["state"] != "ended"] or [row["chat"] for row in rows]
     if not live:
         raise ChatUnknown("there is no conversation", remedy="Make one: 'whisperctl chat invite', or 'chat join LINK'.")
@@ -64,6 +67,11 @@ def named(client: Client, chat: str) -> str:
         raise UsageError(f"there are {len(live)} conversations: {', '.join(map(render.clean, live))}",
                          remedy="Name the one that is meant.")
     return str(live[0])
+
+
+def looks_like_chat(word: str) -> bool:
+    """Return whether a word can be the name of a conversation."""
+    return word[:1] == "c" and word[1:].isdecimal()
 
 
 def history(client: Client, chat: str, after: int = 0) -> Iterator[dict[str, Any]]:

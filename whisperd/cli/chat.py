@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from whisperd.cli import render
-from whisperd.cli.caller import Caller, error_of, event_of, history, named
+from whisperd.cli.caller import Caller, error_of, event_of, history, looks_like_chat, named
 from whisperd.cli.pipe import send_patiently
 from whisperd.control.client import CALL_SECONDS, Client
 from whisperd.errors import ChatEnded, DaemonUnreachable, UsageError
@@ -20,9 +20,18 @@ _CLAIM_SECONDS = 300.0
 
 
 def chat_invite(caller: Caller, relay: tuple[str, ...], expiry: int, floor: str, access: str, code: bool,
-                qr: bool | None) -> None:
-    answer = caller.call("chat.invite", _CLAIM_SECONDS if code else CALL_SECONDS, relay=list(relay), expiry=expiry,
-                         floor=floor, access=access, code=code)
+                qr: bool | None, wait: float) -> None:
+    with caller.client() as client:
+        if wait:
+            client.subscribe()
+        asked = {"relay": list(relay), "expiry": expiry, "floor": floor, "access": access, "code": code}
+        answer = client.call("chat.invite", asked, timeout=_CLAIM_SECONDS if code else CALL_SECONDS)
+        _show_invite(caller, answer, code, qr)
+        if wait:
+            _until_joined(caller, client, answer["chat"], time.monotonic() + wait)
+
+
+def _show_invite(caller: Caller, answer: dict[str, Any], code: bool, qr: bool | None) -> None:
     lines = [render.clean(answer["code" if code else "link"])]
     if not code and (qr or (qr is None and caller.terminal)):
         lines += ["", render.qr_text(answer["link"], caller.paint)]
@@ -55,7 +64,7 @@ def chat_list(caller: Caller) -> None:
 
 
 def chat_send(caller: Caller, chat: str, text: tuple[str, ...], wait: float) -> None:
-    if chat and not _looks_like_chat(chat):
+    if chat and not looks_like_chat(chat):
         chat, text = "", (chat, *text)
     if not text:
         raise UsageError("there is no message", remedy="Write it behind the conversation's name, or '-'.")
@@ -141,10 +150,6 @@ def _message_key(row: dict[str, Any]) -> tuple[Any, ...]:
     return row["chat"], row["direction"], row["id"]
 
 
-def _looks_like_chat(word: str) -> bool:
-    return word[:1] == "c" and word[1:].isdecimal()
-
-
 def _lines_of_input() -> Iterator[str]:
     for line in sys.stdin:
         if line.strip():
@@ -166,6 +171,19 @@ def _until_connected(client: Client, answer: dict[str, Any], deadline: float) ->
         elif event["event"] == "chat-state":
             state = event["state"]
     return "connected"
+
+
+def _until_joined(caller: Caller, client: Client, chat: str, deadline: float) -> None:
+    """Show what goes wrong until the other side is connected; raises the error that ended it, or TimedOut."""
+    state, problem = "waiting", None
+    while state != "connected":
+        if state == "ended":
+            raise problem or ChatEnded()
+        event = event_of(client, chat, deadline, f"nobody has joined {chat} yet; it stays open")
+        if event["event"] in ("chat-state", "chat-error"):
+            caller.show(event, [render.event(event, caller.paint)])
+            state = event.get("state", state)
+            problem = error_of(event) if event["event"] == "chat-error" else problem
 
 
 def _until_delivered(client: Client, answer: dict[str, Any], deadline: float) -> str:

@@ -107,8 +107,8 @@ def _listed(names: Mapping[str, Param]) -> str:
 
 _DAY = 86_400
 _ACCESS = Param("access", "string", "Access code, where the first relay wants one.", option="--access", metavar="CODE")
-_CHAT = Param("chat", "string", "Name of the conversation, as 'chat list' shows it.", required=True, metavar="CHAT",
-              implied=True)
+_CHAT = Param("chat", "string", "Name of the conversation, or of its contact, as 'chat list' shows them.",
+              required=True, metavar="CHAT", implied=True)
 _FILE = Param("file", "string", "Name of the file, as 'chat files' shows it: f1, f2 and so on.", required=True,
               metavar="FILE")
 _CONTACT = Param("name", "string", "Name of the contact, as 'contact list' shows it.", required=True, metavar="NAME",
@@ -175,6 +175,7 @@ COMMANDS: tuple[Command, ...] = (
               "have to name the same relay.", default=False, option="--code"),
         Param("qr", "boolean", "Draw the link as a QR code; it is drawn on a terminal unless told otherwise.",
               default=False, option="--qr/--no-qr", local=True),
+        _wait("Wait as long as this until the other side has joined, and tell of wrong codes."),
     )),
     Command("chat.join", "chat join", "Join a conversation by its invite link, or by its spoken code.", (
         Param("link", "string", "The invite link; '-' reads it from standard input, where no process list shows it.",
