@@ -10,7 +10,19 @@ from hypothesis import strategies as st
 from nacl.bindings import crypto_scalarmult_base
 
 from tests.peer.support import seeded
-from whisperd.peer.direct import ASKED, OFF, OFFERED, PUBLISHING, UNAVAILABLE, Direct, GoTo, Publish, Tell
+from whisperd.peer.direct import (
+    ASKED,
+    MOST_CHANGES,
+    OFF,
+    OFFERED,
+    PUBLISHING,
+    SECONDS_A_CHANGE,
+    UNAVAILABLE,
+    Direct,
+    GoTo,
+    Publish,
+    Tell,
+)
 from whisperd.wire.direct import At, Key, decode_direct, encode_direct
 from whisperd.wire.envelope import End, encode_control
 
@@ -41,7 +53,7 @@ class Two:
             if not self.under_way:
                 return
             side, payload = self.under_way.popleft()
-            self.do(1 - side, self.sides[1 - side].told(payload))
+            self.do(1 - side, self.sides[1 - side].told(payload, 0.0))
         raise AssertionError("they never stop talking")
 
 
@@ -70,7 +82,7 @@ def test_a_side_that_never_answers_is_asked_once_and_nothing_is_published():
 
 def test_a_side_that_does_not_want_one_says_and_does_nothing():
     side = Direct(seeded("a"))
-    assert side.told(encode_direct(Key(bytes(32)))) == side.told(encode_direct(At(ONIONS[0]))) == []
+    assert side.told(encode_direct(Key(bytes(32))), 0.0) == side.told(encode_direct(At(ONIONS[0])), 0.0) == []
     assert side.state == OFF
 
 
@@ -90,7 +102,7 @@ def test_an_onion_service_that_is_lost_and_back_is_told_again_at_its_address():
     assert two.sides[0].state == PUBLISHING
     assert [decode_direct(effect.payload) for effect in two.sides[0].published(ONIONS[0])] == [At(ONIONS[0])]
     assert two.sides[0].published(ONIONS[0]) == []
-    assert two.sides[1].told(encode_direct(At(ONIONS[0]))) == [], "it goes there already"
+    assert two.sides[1].told(encode_direct(At(ONIONS[0])), 1.0) == [], "it goes there already"
     two.sides[0].unpublished(refused=True)
     assert two.sides[0].state == UNAVAILABLE
 
@@ -108,5 +120,19 @@ def test_whatever_the_other_side_says_costs_one_action_each_at_most(said):
     side = Direct(seeded("a"))
     side.begin()
     for payload in said:
-        effects = side.told(payload)
+        effects = side.told(payload, 0.0)
         assert len(effects) <= 2 and sum(not isinstance(effect, Tell) for effect in effects) <= 1
+
+
+def test_a_side_that_begins_anew_all_the_time_is_followed_now_and_then_only():
+    side = Direct(seeded("a"))
+    side.begin()
+
+    def flood(now: float) -> int:
+        keys = (encode_direct(Key(int(now * 1000 + number).to_bytes(32))) for number in range(1, 1000))
+        return sum(isinstance(effect, Publish) for key in keys for effect in side.told(key, now))
+
+    assert flood(0.0) == MOST_CHANGES
+    assert flood(SECONDS_A_CHANGE) == 1
+    assert flood(SECONDS_A_CHANGE * 1000) == MOST_CHANGES
+    assert flood(0.0) == 0, "a clock that was set back gives nothing"

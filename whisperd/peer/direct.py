@@ -17,6 +17,8 @@ from whisperd.wire.direct import At, Key, decode_direct, encode_direct
 
 #: Seconds that the inviter gives the joiner to come, before it goes to the joiner's service.
 PATIENCE = 20.0
+#: How often the other side may begin anew at once, and the seconds until it may once more: each costs tor a service.
+MOST_CHANGES, SECONDS_A_CHANGE = 8, 60.0
 _KEY_SIZE = 32
 
 #: How far a direct link is, as 'chat list' shows it.
@@ -58,6 +60,8 @@ class Direct:
         self._client = b""
         self._onion = ""
         self._goes_to = ""
+        self._changes = float(MOST_CHANGES)
+        self._changed_at: float | None = None
 
     def begin(self) -> Effects:
         """The channel is there."""
@@ -66,15 +70,15 @@ class Direct:
         self.state = ASKED
         return [self._own_key()]
 
-    def told(self, payload: bytes) -> Effects:
-        """Take what the other side says; what does not follow the protocol is dropped."""
+    def told(self, payload: bytes, now: float) -> Effects:
+        """Take what the other side says; what does not follow the protocol, or comes too often, is dropped."""
         try:
             message = decode_direct(payload)
         except ChannelBroken:
             return []
         if isinstance(message, At):
-            return self._other_at(message.onion)
-        return self._other_key(message.key)
+            return self._other_at(message.onion, now)
+        return self._other_key(message.key, now)
 
     def published(self, onion: str) -> Effects:
         """The own onion service can be found."""
@@ -93,16 +97,26 @@ class Direct:
     def _own_key(self) -> Tell:
         return Tell(encode_direct(Key(crypto_scalarmult_base(self._secret))))
 
-    def _other_key(self, client: bytes) -> Effects:
-        if self.state == OFF or client == self._client:
+    def _may_change(self, now: float) -> bool:
+        """Take one of the changes that the other side may make, if there is one left."""
+        since = 0.0 if self._changed_at is None else max(0.0, now - self._changed_at)
+        self._changes = min(float(MOST_CHANGES), self._changes + since / SECONDS_A_CHANGE)
+        self._changed_at = now
+        if self._changes < 1:
+            return False
+        self._changes -= 1
+        return True
+
+    def _other_key(self, client: bytes, now: float) -> Effects:
+        if self.state == OFF or client == self._client or not self._may_change(now):
             return []
         before, self._client = self._client, client
         self.state, self._onion = PUBLISHING, ""
         again: Effects = [self._own_key()] if before else []  # it began anew, and does not know ours
         return [*again, Publish(client)]
 
-    def _other_at(self, onion: str) -> Effects:
-        if self.state == OFF or onion == self._goes_to:
+    def _other_at(self, onion: str, now: float) -> Effects:
+        if self.state == OFF or onion == self._goes_to or not self._may_change(now):
             return []
         self._goes_to = onion
         return [GoTo(onion, self._secret)]

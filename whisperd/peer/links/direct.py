@@ -36,6 +36,8 @@ class DirectLinks:
         self._door: OnionDoor | None = None
         self._service: Any = None
         self._goes_to = ""
+        self._client = b""
+        self._publishing = False
         self._stopped = False
 
     @property
@@ -51,7 +53,7 @@ class DirectLinks:
     def told(self, payload: bytes) -> None:
         """The other side said something of it."""
         if not self._stopped:
-            self._do(self._core.told(payload))
+            self._do(self._core.told(payload, self._reactor.seconds()))
 
     async def stop(self) -> None:
         """Withdraw the onion service, and forget the keys."""
@@ -75,21 +77,31 @@ class DirectLinks:
         self._tell(effect.payload)
 
     def _publish(self, effect: Publish) -> None:
-        self._later(self._publish_for(effect.client))
+        self._client = effect.client
+        if not self._publishing:
+            self._publishing = True
+            self._later(self._publish_for_the_last())
 
     def _go_to(self, effect: GoTo) -> None:
         self._later(self._connect(effect))
 
-    async def _publish_for(self, client: bytes) -> None:
-        service, self._service = self._service, None
-        if service is not None:
-            await service.close()
-        if self._stopped:
-            return
+    async def _publish_for_the_last(self) -> None:
+        """Publish for the key that was told last, one service at a time."""
+        try:
+            while self._service is not None and not self._stopped:
+                service, self._service = self._service, None
+                await service.close()
+        finally:
+            self._publishing = False
+        if not self._stopped:
+            self._service = self._onions.open(self._open_door(), self._client, self._turned)
+
+    def _open_door(self) -> int:
+        """Return the port of the door, which stands among the links from now on."""
         if self._door is None:
             self._door = OnionDoor(reactor=self._reactor)
             self._links.add(IN, ONION, 0 if self._inviter else 1, lambda: self._door, passive=True)
-        self._service = self._onions.open(self._door.port, client, self._turned)
+        return self._door.port
 
     async def _connect(self, effect: GoTo) -> None:
         before, self._goes_to = self._goes_to, effect.onion
