@@ -84,10 +84,13 @@ class PlainState(RatchetState):
 
     def commit(self, step: Step, header: bytes) -> None:
         """Change the state as the step says, and derive the keys of the messages that are missing."""
+        turn, receiving = step.turn, self.receiving
+        if step.following and turn is None and not step.missing:  # the next one of its chain, as most are
+            receiving.advance(step.following, step.number + 1)  # type: ignore[union-attr]
+            return
         if step.missing:
             self.allowance += len(step.missing)
             _derive(step.missing)
-        turn, receiving = step.turn, self.receiving
         if turn is not None and receiving is not None:
             previous = COUNTS.unpack_from(header, KEY)[0]
             if previous > receiving.number:

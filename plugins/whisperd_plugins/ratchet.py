@@ -166,12 +166,15 @@ class RatchetState:
         if beside:
             first = joined(first, beside)
         turn = Turn(peer, behind, root, following)
-        try:
-            missing, key = self._walk(first, 0, number)
-        except MessageRejected:
-            wipe(first)
-            _forget_turn(turn)
-            raise
+        missing: Keys = {}
+        key: bytes | bytearray = first
+        if number:
+            try:
+                missing, key = self._walk(first, 0, number)
+            except MessageRejected:
+                wipe(first)
+                _forget_turn(turn)
+                raise
         step = self._forward(key, number, missing)
         step.turn = turn
         wipe(first)
@@ -212,7 +215,8 @@ class RatchetState:
         if receiving is None:
             self.receiving = Chain(bytearray(step.following), header, step.number + 1)
         else:
-            self.skipped.turn(receiving.header)
+            if self.skipped.current or self.HEADER_KEY:
+                self.skipped.turn(receiving.header)
             receiving.advance(step.following, step.number + 1)
             receiving.header = header
         if sending is not None:
