@@ -8,6 +8,7 @@ its tor can come.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,10 @@ async def _strike_all(reactor: Any) -> dict[str, Any]:
             async with faults.stage(Path(folder), network) as scene:
                 found = {name: await faults.recover(scene, strike) for name, strike in strikes.items()}
                 floor = scene.published
+            (Path(folder) / "launched").mkdir(mode=0o700)
+            async with faults.stage(Path(folder) / "launched", network, launch=True) as scene:
+                found["SIGKILL of a launched tor"] = await faults.recover(scene,
+                                                                          faults.launched_tor_gets(signal.SIGKILL))
     finally:
         await network.down()
     return {"floor": floor, "faults": {name: {"the onion answers": each.onion, "the conversation goes on":

@@ -48,7 +48,9 @@ async def until(holds: Callable[[], bool], what: str, within: float = PATIENCE) 
 class Stage:
     """The tor of the relay (``tor``, attached to through ``proxy``), the relay, its TorService, and two people."""
 
-    def __init__(self, folder: Path, testnet: Testnet, clock: SetClock | None = None) -> None:
+    def __init__(self, folder: Path, testnet: Testnet, clock: SetClock | None = None, launch: bool = False) -> None:
+        self.launch = launch
+        self.folder = folder
         self.testnet = testnet
         self.clock = clock
         self.published = 0.0
@@ -60,10 +62,12 @@ class Stage:
                           clock.environment if clock else None)
         self.proxy = ControlProxy(reactor, folder / "proxy", control)
         self.events = Events(reactor)
-        values = {"tor.mode": "attach", "tor.control": self.proxy.place, "onion.probe_interval": 0}
+        values = {"tor.mode": "launch", "tor.network": str(testnet.network_file), "tor.data_dir": str(folder / "data"),
+                  "control.socket": str(folder / "c")} if launch else {
+                      "tor.mode": "attach", "tor.control": self.proxy.place}
         clocks = Clocks(lambda: time.time() + clock.offset) if clock else None
-        self.service = TorService(load(None, values), reactor=reactor, dialer=Dialer(reactor), emit=self.events.emit,
-                                  clocks=clocks)
+        self.service = TorService(load(None, values | {"onion.probe_interval": 0}), reactor=reactor,
+                                  dialer=Dialer(reactor), emit=self.events.emit, clocks=clocks)
         self._dialer = Dialer(reactor)
         self._dialer.socks = testnet.clients[1].socks
         self._people: list[tuple[Person, str]] = []
@@ -76,7 +80,8 @@ class Stage:
         await self.relay.start()
         assert self.relay.service
         began = reactor.seconds()
-        await self.tor.start()
+        if not self.launch:
+            await self.tor.start()
         self.service.publish(await self.relay.service.listen_for_onion())
         self.service.startService()
         self.address = await self.service.address(PATIENCE)
@@ -102,6 +107,15 @@ class Stage:
         await self.relay.stop()
         await self.proxy.stop()
         await self.tor.kill()
+
+    def launched(self) -> int:
+        """Return the process of the tor that the daemon launched itself."""
+        for child in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
+            with suppress(OSError):
+                files = map(os.readlink, Path(f"/proc/{child}/fd").iterdir())
+                if any(file.startswith(f"{self.folder}/data/") for file in files):
+                    return int(child)
+        raise AssertionError("there is no launched tor")
 
     async def tor_says(self, command: str) -> str:
         """Ask the tor of the relay something over a control connection of the test's own."""
@@ -154,9 +168,11 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(folder: Path, testnet: Testnet, clock: SetClock | None = None) -> AsyncIterator[Stage]:
-    """A stage on which everything has begun; ``clock`` is that of the relay's tor and of the daemon beside it."""
-    made = Stage(folder, testnet, clock)
+async def stage(folder: Path, testnet: Testnet, clock: SetClock | None = None,
+                launch: bool = False) -> AsyncIterator[Stage]:
+    """A stage on which everything has begun; ``clock`` is that of the relay's tor and of the daemon beside it, and with
+    ``launch`` the daemon launches that tor."""
+    made = Stage(folder, testnet, clock, launch)
     try:
         await made.begin()
         yield made
@@ -215,6 +231,18 @@ async def tor_killed(scene: Stage) -> None:
     await lost
     await scene.say()
     await scene.tor.start()
+
+
+def launched_tor_gets(number: int) -> Strike:
+    """A signal for the tor that the daemon launched: it ends, or hangs and is ended, and another one is launched."""
+
+    async def strike(scene: Stage) -> None:
+        lost = scene.events.next("tor-state", timeout=PATIENCE, state="lost")
+        os.kill(scene.launched(), number)
+        await scene.say()
+        await lost
+
+    return strike
 
 
 def tor_stopped(seconds: float) -> Strike:

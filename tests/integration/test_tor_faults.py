@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tests.tor.kit import Echo, Events, SetClock
 from tests.tor.proxy import CUT_AFTER, CUT_BEFORE
 from whisperd import logs
 from whisperd.config import load
-from whisperd.tor import backoff, probe, pulse
+from whisperd.tor import backoff, launch, probe, pulse
 from whisperd.tor.clocks import Clocks
 from whisperd.tor.credential import new_credential
 from whisperd.tor.dial import Dialer
@@ -79,6 +80,14 @@ async def test_a_tor_that_hangs_is_noticed_and_taken_up_again_when_it_goes_on(sc
 async def test_a_tor_that_refuses_several_times(scene: Stage) -> None:
     with set_to((backoff, "LONGEST", 1.0)):
         await check(scene, faults.tor_refusing(5))
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_launched_tor_that_is_killed_and_one_that_hangs(testnet: Testnet, tmp_path: Path) -> None:
+    with set_to((pulse, "INTERVAL", 0.2), (pulse, "TIMEOUT", 2.0), (launch, "STOP_TIMEOUT", 0.5)):
+        async with faults.stage(tmp_path, testnet, launch=True) as scene:
+            await check(scene, faults.launched_tor_gets(signal.SIGKILL))
+            await check(scene, faults.launched_tor_gets(signal.SIGSTOP))
 
 
 @pytest_twisted.ensureDeferred
