@@ -8,7 +8,7 @@ _whisperctl() {
         if [[ $skip == --socket ]]; then socket=(--socket "$word"); fi
         if [[ -n $skip ]]; then skip=""; continue; fi
         case $word in
-            --access|--after|--code|--config|--every|--expires|--floor|--hours|--level|--lines|--name|--overlap|--relay|--socket|--uses|--wait) skip=$word ;;
+            --access|--after|--code|--config|--every|--expires|--floor|--hook|--hours|--level|--lines|--name|--overlap|--relay|--socket|--uses|--wait) skip=$word ;;
             -*) ;;
             *) case $verb in ""|"onion"|"onion client"|"tor"|"tor credential"|"chat"|"contact"|"relay"|"access"|"log"|"config"|"plugins"|"store") verb=${verb:+$verb }$word ;; *) ((place++)) ;; esac ;;
         esac
@@ -17,7 +17,7 @@ _whisperctl() {
         --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --floor) mapfile -t COMPREPLY < <(compgen -W "standard enhanced quantum-resistant" -- "$current"); return ;;
         --level) mapfile -t COMPREPLY < <(compgen -W "debug info warning error" -- "$current"); return ;;
-        --access|--after|--code|--config|--every|--expires|--hours|--lines|--name|--overlap|--relay|--uses|--wait) COMPREPLY=(); return ;;
+        --access|--after|--code|--config|--every|--expires|--hook|--hours|--lines|--name|--overlap|--relay|--uses|--wait) COMPREPLY=(); return ;;
     esac
     case $verb in
         "") words="status address onion tor chat contact relay access metrics reload log config plugins doctor store stop --socket --json --help --version" ;;
@@ -49,8 +49,8 @@ _whisperctl() {
         "chat join") words="--access --code --relay --wait --socket --json --help" ;;
         "chat list") words="--socket --json --help" ;;
         "chat send") words="--wait --socket --json --help" ;;
-        "chat watch") words="--socket --json --help" ;;
-        "chat open") words="--socket --json --help" ;;
+        "chat watch") words="--hook --socket --json --help" ;;
+        "chat open") words="--hook --socket --json --help" ;;
         "chat send-file") words="--name --wait --socket --json --help" ;;
         "chat accept") words="--wait --socket --json --help" ;;
         "chat refuse") words="--socket --json --help" ;;

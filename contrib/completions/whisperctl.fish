@@ -7,7 +7,7 @@ function __whisperctl_verb
     for word in $words
         if set -q skip[1]
             set -e skip
-        else if contains -- $word --access --after --code --config --every --expires --floor --hours --level --lines --name --overlap --relay --socket --uses --wait
+        else if contains -- $word --access --after --code --config --every --expires --floor --hook --hours --level --lines --name --overlap --relay --socket --uses --wait
             set skip yes
         else if not string match -q -- "-*" $word
             set -a verb $word
@@ -120,7 +120,9 @@ complete -c whisperctl -n '__whisperctl_in "chat join"' -l relay -x -d 'Relay to
 complete -c whisperctl -n '__whisperctl_in "chat join"' -l wait -x -d 'Wait as long as this until the two sides are connected.'
 complete -c whisperctl -n '__whisperctl_in "chat send"' -l wait -x -d 'Wait as long as this until the other side has the message.'
 complete -c whisperctl -n '__whisperctl_at "chat send"' -a '(__whisperctl_chats)'
+complete -c whisperctl -n '__whisperctl_in "chat watch"' -l hook -x -d 'Run this program for each message and offered file that comes in; it is told the conversation, not what was said.'
 complete -c whisperctl -n '__whisperctl_at "chat watch"' -a '(__whisperctl_chats)'
+complete -c whisperctl -n '__whisperctl_in "chat open"' -l hook -x -d 'Run this program for each message and offered file that comes in; it is told the conversation, not what was said.'
 complete -c whisperctl -n '__whisperctl_at "chat open"' -a '(__whisperctl_chats)'
 complete -c whisperctl -n '__whisperctl_in "chat send-file"' -l name -x -d 'Name that the other side sees, instead of the file\'s own.'
 complete -c whisperctl -n '__whisperctl_in "chat send-file"' -l wait -x -d 'Wait as long as this until the other side has all of it; show how far it is.'

@@ -98,6 +98,37 @@ async def test_verification_is_shown_and_marked(serving: Serving, person: Person
 
 
 @pytest_twisted.ensureDeferred
+async def test_several_conversations_are_held_in_one_view_and_no_line_goes_astray(
+        serving: Serving, person: Person) -> None:
+    here, there = serving.api.add("inviter", "connected"), serving.api.add("joiner", "connected")
+    serving.api.say(there, "in", "from long ago", "received")
+    view = person("chat", "open", here)
+    await shown(view, "c1>")
+    serving.api.say(there, "in", "are you there?", "received")
+    await shown(view, "c2 says something: '/go c2' goes there")
+    serving.api.say(there, "in", "hello?", "received")
+    assert "are you there" not in await shown(view, "c2: 2 new")
+    view.press("to the first\r")
+    await shown(view, "you  #1 to the first")
+    view.press("/chats\r")
+    await shown(view, "c2: 2 new")
+    view.press("/go nobody\r")
+    await shown(view, "there is no conversation of this name")
+    view.press("\x15/go\r")
+    await shown(view, "they #1 from long ago")
+    await shown(view, "they #3 hello?")
+    await shown(view, "c2>")
+    view.press("to the second\r")
+    await shown(view, "you  #4 to the second")
+    view.press("/go c1\r")
+    await shown(view, "-- c1")
+    view.press("/end\r")
+    assert await ended(view) == 0
+    assert [row["text"] for row in serving.api.said[there]][-1] == "to the second"
+    assert serving.api.chats[there]["state"] == "connected"
+
+
+@pytest_twisted.ensureDeferred
 async def test_help_completion_and_errors(serving: Serving, person: Person) -> None:
     chat = serving.api.add("inviter", "connected")
     view = person("chat", "open", chat)
@@ -222,7 +253,7 @@ async def test_the_screen_of_a_real_terminal_stays_in_order(serving: Serving, tm
         await deferToThread(until, "> one half")
         serving.api.say(chat, "in", "meanwhile", "received")
         screen = (await deferToThread(until, "they #1 meanwhile", "> one half")).splitlines()
-        assert screen.index("they #1 meanwhile") < screen.index("> one half")
+        assert screen.index("they #1 meanwhile") < screen.index("c1> one half")
         await deferToThread(tmux, "send-keys", " and the other", "Enter")
         screen = (await deferToThread(until, "#2 delivered")).splitlines()
         assert "you  #2 one half and the other (queued)" in screen

@@ -9,6 +9,7 @@ from typing import Any
 
 from whisperd.cli import render
 from whisperd.cli.caller import Caller, error_of, event_of, history, looks_like_chat, named
+from whisperd.cli.hook import hook_of
 from whisperd.cli.pipe import send_patiently
 from whisperd.control.client import CALL_SECONDS, Client
 from whisperd.errors import ChatEnded, DaemonUnreachable, UsageError
@@ -82,7 +83,8 @@ def chat_send(caller: Caller, chat: str, text: tuple[str, ...], wait: float) -> 
             caller.show(answer, [f"{render.clean(answer['chat'])} #{number} is {state}"])
 
 
-def chat_watch(caller: Caller, chat: str) -> None:
+def chat_watch(caller: Caller, chat: str, hook: str) -> None:
+    notify = hook_of(hook)
     with caller.client() as client:
         events = client.events(chat, reads=True)
         rows = [chat] if chat else [row["chat"] for row in client.call("chat.list")]
@@ -94,21 +96,24 @@ def chat_watch(caller: Caller, chat: str) -> None:
             if event["event"] == "chat-message" and _message_key(event) in seen:
                 continue
             caller.show(event, [render.event(event, caller.paint)])
+            if notify is not None:
+                notify.happened(event)
             if event["event"] == "daemon-stopping":
                 raise DaemonUnreachable("the daemon stopped", remedy="Start it again with 'whisperd'.")
             if chat and event["event"] == "chat-state" and event["state"] == "ended":
                 return
 
 
-def chat_open(caller: Caller, chat: str) -> None:
+def chat_open(caller: Caller, chat: str, hook: str) -> None:
     if not caller.person:
         raise UsageError("'chat open' needs a terminal",
                          remedy="In scripts use 'chat watch --json' and 'chat send'.")
     from whisperd.cli.open import converse
 
+    notify = hook_of(hook)
     with caller.client() as client:
         chat = named(client, chat)
-    converse(caller.client, chat, caller.paint)
+    converse(caller.client, chat, caller.paint, notify)
 
 
 def chat_call(caller: Caller, name: str, wait: float) -> None:

@@ -109,6 +109,8 @@ _DAY = 86_400
 _ACCESS = Param("access", "string", "Access code, where the first relay wants one.", option="--access", metavar="CODE")
 _CHAT = Param("chat", "string", "Name of the conversation, or of its contact, as 'chat list' shows them.",
               required=True, metavar="CHAT", implied=True)
+_HOOK = Param("hook", "string", "Run this program for each message and offered file that comes in; it is told the "
+              "conversation, not what was said.", option="--hook", metavar="PROGRAM", local=True)
 _FILE = Param("file", "string", "Name of the file, as 'chat files' shows it: f1, f2 and so on.", required=True,
               metavar="FILE")
 _CONTACT = Param("name", "string", "Name of the contact, as 'contact list' shows it.", required=True, metavar="NAME",
@@ -195,10 +197,10 @@ COMMANDS: tuple[Command, ...] = (
         _wait("Wait as long as this until the other side has the message."),
     )),
     Command("events.subscribe", "chat watch", "Print what was said, then everything that happens, a line each.", (
-        Param("chat", "string", "Only this conversation.", metavar="CHAT"),
+        Param("chat", "string", "Only this conversation.", metavar="CHAT"), _HOOK,
     ), asked=(Param("reads", "boolean", "Somebody is shown what is said: a sealed store need not keep it for others.",
                     default=False),), reads_only=True),
-    Command("", "chat open", "Talk: an interactive conversation in this terminal.", (_CHAT,)),
+    Command("", "chat open", "Talk: an interactive conversation in this terminal.", (_CHAT, _HOOK)),
     Command("chat.send-file", "chat send-file", "Offer a file to the other side; it moves once it is accepted there.", (
         _CHAT,
         Param("path", "string", "The file; whisperctl opens it, so that the daemon reads only what its user may.",

@@ -1,0 +1,214 @@
+"""One conversation as a person sees it in 'whisperctl chat open': what a typed line does, what an event looks like."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from whisperd.cli import render
+from whisperd.cli.caller import history
+from whisperd.cli.files import offer
+from whisperd.cli.render import Paint
+from whisperd.control.client import Client
+from whisperd.errors import DaemonUnreachable, WhisperdError
+
+#: What can be typed besides messages.
+ACTIONS = {
+    "/verify": "show the words that have to be the same on both sides; '/verify yes' marks them as compared",
+    "/save": "keep the other side as a contact: '/save NAME'; it has to want that too",
+    "/send-file": "offer a file: '/send-file PATH'",
+    "/accept": "accept a file that was offered: '/accept f1'; '/refuse f1' does not want it",
+    "/refuse": "refuse a file that was offered",
+    "/cancel": "give up a file, '/cancel f1', or take back a queued message, '/cancel 7'",
+    "/files": "list the files, and how far they are",
+    "/chats": "list the conversations, with what is new in each",
+    "/go": "go to another conversation, '/go c2', or to the one that has something new",
+    "/end": "end the conversation, destroy its keys and tell the other side",
+    "/quit": "leave this view; the conversation goes on (so does Ctrl-D)",
+    "/help": "show this; a message that begins with '/' is typed as '//'",
+}
+
+#: States that a message of ours stays in.
+_SETTLED = ("delivered", "failed", "cancelled")
+#: States of a file that can still move.
+_OPEN = ("offered", "moving", "halted")
+#: Most files whose bars are shown below.
+_MOST_BARS = 3
+
+
+class Talk:
+    """Its methods return the lines to show; the blocking ones say so."""
+
+    def __init__(self, client: Client, chat: str, paint: Paint) -> None:
+        self.chat = chat
+        self.finished = False
+        self.draft = ""
+        self.problem: WhisperdError | None = None
+        self._client = client
+        self._paint = paint
+        self._row: dict[str, Any] = {}
+        self._shown: set[tuple[str, int]] = set()
+        self._under_way: set[int] = set()
+        self._settled: set[int] = set()
+        self._moving: dict[str, dict[str, Any]] = {}
+        self._actions: dict[str, Callable[[str], list[str]]] = {
+            "/verify": self._verify, "/save": self._save, "/send-file": self._send_file,
+            "/accept": partial(self._file, "chat.accept"),
+            "/refuse": partial(self._file, "chat.refuse"), "/cancel": self._cancel, "/files": self._files,
+            "/end": self._end, "/quit": self._quit, "/help": self._help}
+
+    @property
+    def name(self) -> str:
+        """What a person calls it: its contact, or its own name."""
+        return self._row.get("contact") or self.chat
+
+    def begin(self) -> list[str]:
+        """Return what was said before (blocking)."""
+        self.refresh()
+        lines = [line for row in history(self._client, self.chat) for line in self._message(row)]
+        rows = self._client.call("chat.files", {"chat": self.chat})
+        lines += [render.file_line(row, self._paint) for row in rows if row["state"] in _OPEN]
+        return [*lines, self._paint("Type a message, or /help.", "dim")]
+
+    def refresh(self) -> None:
+        """Ask for link, level and verification of the conversation (blocking)."""
+        rows = self._client.call("chat.list")
+        self._row = next((row for row in rows if row["chat"] == self.chat), self._row)
+        self.finished = self.finished or self._row.get("state") == "ended"
+
+    def look_again(self) -> list[str]:
+        """Refresh after something changed (blocking)."""
+        try:
+            self.refresh()
+        except WhisperdError as error:
+            return self.lost(error)
+        return []
+
+    def typed(self, line: str) -> list[str]:
+        """Do what ``line`` says (blocking). On an error the line comes back as ``draft``."""
+        self.draft = ""
+        words = line.strip()
+        try:
+            if words.startswith("/") and not words.startswith("//"):
+                name, _, rest = words.partition(" ")
+                return self._actions.get(name, self._unknown)(rest.strip())
+            return self._send(words.removeprefix("/") if words.startswith("//") else words) if words else []
+        except DaemonUnreachable as error:
+            return self.lost(error)
+        except WhisperdError as error:
+            self.draft = line
+            return [self.complaint(error.message, error.remedy)]
+
+    def happened(self, event: dict[str, Any]) -> list[str]:
+        """Return what an event looks like."""
+        if event["event"] == "chat-message":
+            return self._message(event)
+        if event["event"] == "message-state":
+            return self._delivery(event)
+        if event["event"] == "file-progress":
+            self._moving[event["file"]] = event
+            return []
+        if event["event"] == "file-state" and event["state"] != "moving":
+            self._moving.pop(event["file"], None)
+        if event["event"] == "contact-state" and event["state"] in ("saved", "renamed"):
+            self._row = self._row | {"contact": event["contact"]}
+        if event["event"] == "chat-error":
+            return [self.complaint(event["message"], event["remedy"])]
+        if event["event"] == "chat-state":
+            self._row = self._row | {"state": event["state"]}
+            self.finished = self.finished or event["state"] == "ended"
+        return [self._paint("-- ", "dim") + render.event(event, self._paint)]
+
+    def lost(self, error: WhisperdError) -> list[str]:
+        """The daemon is gone: nothing more can happen."""
+        self.problem = self.problem or error
+        self.finished = True
+        return []
+
+    def status_line(self) -> str:
+        """Return what stands below: state, link, level, verification, messages under way, and the files that move."""
+        row = self._row
+        words = [self.chat, row.get("contact"), row.get("state"), row.get("link"), row.get("level"),
+                 "verified" if row.get("verified") else "not verified"]
+        if self._under_way:
+            words.append(f"{render.count(len(self._under_way), 'message')} under way")
+        lines = [" | ".join(render.clean(word) for word in words if word)]
+        return "\n".join(lines + [render.progress(row) for row in list(self._moving.values())[:_MOST_BARS]])
+
+    # -- what lines and events do --------------------------------------------------------------------------------
+
+    def _message(self, row: dict[str, Any]) -> list[str]:
+        key = row["direction"], row["id"]
+        if key in self._shown:
+            return []
+        self._shown.add(key)
+        number, text = self._paint(f"#{row['id']}", "dim"), render.clean(row["text"])
+        if row["direction"] == "in":
+            return [f"{self._paint('they', 'them')} {number} {text}"]
+        state = row.get("state", "queued")
+        if state not in _SETTLED and row["id"] not in self._settled:
+            self._under_way.add(row["id"])
+        return [f"you  {number} {text} ({self._paint.state(state)})"]
+
+    def _delivery(self, event: dict[str, Any]) -> list[str]:
+        if event["state"] == "queued":  # the message's own line says so
+            return []
+        if event["state"] in _SETTLED:
+            self._settled.add(event["id"])
+            self._under_way.discard(event["id"])
+        return [f"     {self._paint('#' + str(event['id']), 'dim')} {self._paint.state(event['state'])}"]
+
+    def _send(self, text: str) -> list[str]:
+        answer = self._client.call("chat.send", {"chat": self.chat, "text": text})
+        return self._message({"direction": "out", "text": text, **answer})
+
+    def _verify(self, rest: str) -> list[str]:
+        answer = self._client.call("chat.verify", {"chat": self.chat, "confirm": rest == "yes"})
+        self._row = self._row | {"verified": answer["verified"]}
+        hint = [] if answer["verified"] else ["", "Compare them over a way on which you know each other; if they "
+                                              "are the same there, type '/verify yes'."]
+        return [*render.verification(answer, self._paint), *hint]
+
+    def _save(self, rest: str) -> list[str]:
+        answer = self._client.call("contact.save", {"chat": self.chat, "name": rest})
+        if answer["state"] == "saved":
+            self._row = self._row | {"contact": answer["contact"]}
+        return render.saved(answer, self._paint)
+
+    def _send_file(self, rest: str) -> list[str]:
+        offer(self._client, self.chat, os.path.expanduser(rest))
+        return []  # the event of the offer says it
+
+    def _file(self, method: str, rest: str) -> list[str]:
+        self._client.call(method, {"chat": self.chat, "file": rest})
+        return []
+
+    def _cancel(self, rest: str) -> list[str]:
+        self._client.call("chat.cancel", {"chat": self.chat, "id": rest})
+        return []
+
+    def _files(self, rest: str) -> list[str]:
+        rows = self._client.call("chat.files", {"chat": self.chat})
+        return render.files(rows, self._paint) if rows else ["There is no file."]
+
+    def _end(self, rest: str) -> list[str]:
+        self._client.call("chat.end", {"chat": self.chat})
+        self.finished = True
+        return [f"{render.clean(self.chat)} is {self._paint.state('ended')}; its keys are destroyed."]
+
+    def _quit(self, rest: str) -> list[str]:
+        self.finished = True
+        chat = render.clean(self.chat)
+        return [f"The conversation goes on: 'whisperctl chat open {chat}' comes back to it."]
+
+    def _help(self, rest: str) -> list[str]:
+        return [f"{name:<11}{help}" for name, help in ACTIONS.items()]
+
+    def _unknown(self, rest: str) -> list[str]:
+        return [self.complaint("there is no such command", "Type /help, or '//' to begin a message with '/'.")]
+
+    def complaint(self, message: str, remedy: str) -> str:
+        """Return the line of an error."""
+        return f"{self._paint('error', 'bad')} {render.clean(message)}. {render.clean(remedy)}"
