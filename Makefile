@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NEEDS := contrib/setup/system-packages
 CONFIG ?=
-SCRIPTS := contrib/setup/system-packages contrib/setup/python contrib/setup/virtualenv contrib/debian/build .ci/run
+SCRIPTS := contrib/setup/system-packages contrib/setup/python contrib/setup/virtualenv contrib/debian/build contrib/bots/answer.sh .ci/run
 PAGES = $(wildcard man/*.[1-8])
 
 .PHONY: help run demo test test-setup lint pages bench soak deb install clean
@@ -26,7 +26,7 @@ test: test-setup ## run all tests, those on the private Tor network included
 	@$(BIN)/pytest
 
 test-setup: $(VENV)/.stamp-test ## bring in what the tests need, and stop there
-	@$(NEEDS) tor mandoc shellcheck systemd-analyze strace unshare zsh fish tmux nginx haproxy caddy promtool obfs4proxy \
+	@$(NEEDS) tor mandoc shellcheck systemd-analyze strace unshare zsh fish tmux jq nginx haproxy caddy promtool obfs4proxy \
 		snowflake-client faketime dpkg-buildpackage dh dh_apparmor system-pip lintian apparmor_parser
 
 lint: $(VENV)/.stamp-test ## check style, types, shell scripts and man pages

@@ -12,6 +12,7 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from tests.cli.conftest import COMMAND, ROOT, Ctl, environment
@@ -363,6 +364,8 @@ async def test_watch_says_when_the_daemon_stops(serving: Serving) -> None:
     watching = watch(serving)
     assert watching.stdout is not None
     assert await deferToThread(watching.stdout.readline) == "c1 < #1 hello\n"
+    while ("chat.history", {"after": 1}) not in serving.api.calls:  # until it has all that was said before
+        await deferLater(reactor, 0.01)
     serving.api.say(chat, "in", "again", "received")
     assert await deferToThread(watching.stdout.readline) == "c1 < #2 again\n"
     await serving.api.stop()

@@ -7,7 +7,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any
 
@@ -45,6 +45,8 @@ class _Terminal:
         self._prompt: PromptSession[str] = PromptSession(
             lambda: self._talk.prompt, completer=_completer(), complete_while_typing=True, erase_when_done=True,
             color_depth=depth, bottom_toolbar=talk.status_line, reserve_space_for_menu=len(ACTIONS))
+        # A line is printed without leaving raw mode: the terminal itself would act on a Ctrl-U that comes meanwhile.
+        self._prompt.input.cooked_mode = nullcontext  # type: ignore[method-assign]
 
     async def run(self) -> None:
         from prompt_toolkit.patch_stdout import patch_stdout
