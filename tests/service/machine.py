@@ -1,12 +1,12 @@
-"""A machine of its own for tests: this one's file system under a layer that is thrown away, with its own processes.
+"""A machine of its own for tests: this one's file system under a layer that is thrown away, and its own processes.
 
 Everything below ``/`` is there as it is here; what is changed is changed in memory and gone at the end. The network is
-this machine's. It needs root, and a kernel with overlay file systems.
+this machine's. With ``systemd`` its first process is a real systemd, which takes itself to be in a container: this
+kernel's settings, clock, modules and audit are out of its reach. It needs root, and overlay file systems.
 """
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 from dataclasses import dataclass
@@ -16,25 +16,61 @@ _SETUP = """
 set -eu
 mount -t tmpfs -o mode=755 machine {base}
 cd /
-mkdir {base}/changes {base}/work {base}/root
-mount -t overlay -o lowerdir=/,upperdir={base}/changes,workdir={base}/work machine {base}/root
-mount -t proc proc {base}/root/proc
-mount --rbind /dev {base}/root/dev
-mount -t tmpfs -o mode=755 run {base}/root/run
-mount -t tmpfs -o mode=1777 tmp {base}/root/tmp
-cat > {base}/root/run/script
-exec chroot {base}/root /bin/bash /run/script
+root={base}/root
+mkdir {base}/changes {base}/work $root
+mount -t overlay -o lowerdir=/,upperdir={base}/changes,workdir={base}/work machine $root
+mount -t proc proc $root/proc
+mount --bind $root/proc/sys $root/proc/sys
+mount -o remount,ro,bind $root/proc/sys
+mount -t sysfs -o ro sysfs $root/sys
+mount -t cgroup2 cgroup2 $root/sys/fs/cgroup
+mount -t tmpfs -o mode=755 dev $root/dev
+mount -t tmpfs -o mode=755 run $root/run
+mount -t tmpfs -o mode=1777 tmp $root/tmp
+for device in null zero full random urandom tty; do
+    touch $root/dev/$device; mount --bind /dev/$device $root/dev/$device
+done
+mkdir $root/dev/shm $root/dev/pts $root/machine
+mount -t devpts -o newinstance,ptmxmode=0666 devpts $root/dev/pts
+ln -s pts/ptmx $root/dev/ptmx
+ln -s /proc/self/fd $root/dev/fd
+mount --bind {shared} $root/machine
+rm -rf $root/etc/systemd/system/*.wants $root/etc/systemd/system/*.requires
+cp {shared}/typed.service $root/etc/systemd/system/
+cd $root
+mkdir before
+pivot_root . before
+umount -l /before
+"""
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_ENVIRONMENT = {"PATH": _PATH, "HOME": "/root", "LANG": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+_PLAIN = "exec /bin/bash /machine/script\n"
+#: What a container's systemd has no business with.
+_WITHOUT = "-sys_time,-sys_module,-sys_boot,-audit_control,-audit_read,-syslog,-mac_admin"
+_BOOTED = f"""
+exec env -i container=other PATH={_PATH} setpriv --bounding-set={_WITHOUT} \\
+    /lib/systemd/systemd --system --unit=typed.service --show-status=0 --log-target=null
+"""
+_UNIT = f"""[Unit]
+DefaultDependencies=no
+[Service]
+Type=oneshot
+TimeoutStartSec=infinity
+ExecStart=/bin/bash /machine/script
+ExecStopPost=/bin/systemctl exit 0 --force
+StandardOutput=null
+StandardError=null
+Environment={" ".join(f"{name}={value}" for name, value in _ENVIRONMENT.items())}
 """
 _STEP = """
 echo {mark}{number}
 (cd {folder}; {command}
-) 2>&1 </dev/null
+) </dev/null
 status=$?
 echo "{mark}status $status"
 [ $status = 0 ] || exit 1
 """
 _MARK = "-=#=- "
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
@@ -46,19 +82,30 @@ class Step:
     status: int = -1
 
 
-def run(commands: list[str], folder: Path, place: Path, seconds: float) -> list[Step]:
-    """Type ``commands`` one after the other, in ``folder``, until one fails; ``place`` is empty and used as scratch."""
-    script = "".join(_STEP.format(mark=_MARK, number=number, command=command, folder=shlex.quote(str(folder)))
-                     for number, command in enumerate(commands))
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "http", "SSL_"))}
-    done = subprocess.run(
-        ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--ipc", "sh", "-c", _SETUP.format(base=place)],
-        input=script, capture_output=True, text=True, timeout=seconds,
-        env={**kept, "PATH": _PATH, "HOME": "/root", "LANG": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"})
-    assert not done.stderr, done.stderr
+def run(commands: list[str], folder: Path, place: Path, seconds: float, *, systemd: bool = False) -> list[Step]:
+    """Type ``commands`` one after the other, in ``folder``, until one fails; ``place`` is an empty folder."""
+    base, shared = place / "base", place / "shared"
+    base.mkdir()
+    shared.mkdir()
+    typed = "".join(_STEP.format(mark=_MARK, number=number, command=command, folder=shlex.quote(str(folder)))
+                    for number, command in enumerate(commands))
+    (shared / "script").write_text(f"exec >/machine/printed 2>&1\n{typed}")
+    (shared / "printed").touch()
+    (shared / "typed.service").write_text(_UNIT)
+    setup = (_SETUP + (_BOOTED if systemd else _PLAIN)).format(base=base, shared=shared)
+    separate = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--ipc", "--uts", "--cgroup"]
+    with (shared / "machine").open("wb") as said:
+        subprocess.run([*separate, "sh", "-c", setup], stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+                       timeout=seconds, env=_ENVIRONMENT)
+    said_by_machine = (shared / "machine").read_text()
+    assert not said_by_machine, said_by_machine
+    return _steps(commands, (shared / "printed").read_text())
+
+
+def _steps(commands: list[str], printed: str) -> list[Step]:
     steps = [Step(command) for command in commands]
     number = 0
-    for part in done.stdout.split(_MARK)[1:]:
+    for part in printed.split(_MARK)[1:]:
         head, _, rest = part.partition("\n")
         if head.startswith("status "):
             steps[number] = Step(commands[number], steps[number].printed, int(head.split()[1]))
