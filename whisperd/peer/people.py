@@ -206,7 +206,7 @@ class People:
             return
         tie.line.confirmed()
         tie.confirmed = True
-        if tie.contact:
+        if tie.contact in self._book.contacts:
             with suppress(ChatEnded):  # with its first word
                 verification = self._peers.driver(chat).conversation.agreed().verification
                 used = tie.line.secret
@@ -216,7 +216,7 @@ class People:
     def settled(self, chat: str) -> None:
         """The other side was heard, so it has the next secret too: the one before is forgotten."""
         tie = self._tie(chat)
-        if tie.line is not None and tie.contact:
+        if tie.line is not None and tie.contact in self._book.contacts:
             self._book.change(tie.contact, secrets=self._book.contacts[tie.contact].secrets[:1])
             self._listen(tie.contact)
 

@@ -1,0 +1,131 @@
+"""The secrets of two contacts over many calls, each of which may break off anywhere: they always find each other."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+
+from tests.peer.support import seeded
+from whisperd.errors import ChatEnded
+from whisperd.peer.book import Contact
+from whisperd.peer.people import People
+from whisperd.store.memory import MemoryStore
+
+#: How far a call comes: nobody's key is confirmed, the joiner's is, the inviter's too, and the joiner hears of that.
+OUTCOMES = ("broken", "joiner", "inviter", "settled")
+
+
+class Side:
+    """One person's contacts, in a store that outlives what is in memory."""
+
+    def __init__(self, *, first: bool, secret: bytes) -> None:
+        self.store = MemoryStore()
+        self.verification: bytes | None = b""
+        self.seen: list[bytes] = []
+        self.restart()
+        self.key = self.people._book.add(Contact(
+            name="other", secrets=(secret,), first=first, relays=("127.0.0.1:80",), access="", floor=2, seat=bytes(32)))
+
+    def restart(self) -> None:
+        self.people = People(self, self.store, reactor=Clock(), emit=lambda *_, **__: None, random=seeded("people"),
+                             wall=lambda: 0.0)
+
+    def driver(self, chat: str) -> Any:
+        return SimpleNamespace(conversation=SimpleNamespace(agreed=self._agreed))
+
+    def _agreed(self) -> Any:
+        if self.verification is None:
+            raise ChatEnded
+        return SimpleNamespace(verification=bytearray(self.verification))
+
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        return self.people._book.contacts[self.key].secrets
+
+    def begin(self, chat: str, secret: bytes) -> None:
+        line = SimpleNamespace(secret=secret, confirmed=lambda: None)
+        self.people._bind(chat, self.key, line)  # type: ignore[arg-type]
+
+    def confirm(self, chat: str, verification: bytes | None) -> None:
+        self.verification = verification
+        self.people.confirmed(chat)
+
+
+def call(number: int, inviter: Side, joiner: Side, outcome: str) -> None:
+    """One call by a secret that both hold, as far as it comes."""
+    chat, verification = f"c{number}", number.to_bytes(32)
+    common = next(secret for secret in inviter.secrets if secret in joiner.secrets)
+    for side in (inviter, joiner):
+        side.begin(chat, common)
+    if outcome != "broken":
+        joiner.confirm(chat, verification)
+    if outcome in ("inviter", "settled"):
+        inviter.confirm(chat, verification)
+        inviter.people.settled(chat)
+    if outcome == "settled":
+        joiner.people.settled(chat)
+    for side in (inviter, joiner):
+        side.people.ended(chat)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(OUTCOMES), st.booleans()), max_size=12))
+def test_however_calls_break_off_the_two_hold_a_secret_in_common(calls):
+    inviter, joiner = Side(first=True, secret=bytes(32)), Side(first=False, secret=bytes(32))
+    for number, (outcome, restarts) in enumerate(calls, 1):
+        call(number, inviter, joiner, outcome)
+        assert set(inviter.secrets) & set(joiner.secrets)
+        assert len(inviter.secrets) == 1 and len(joiner.secrets) <= 2
+        if restarts:
+            inviter.restart()
+            joiner.restart()
+    call(99, inviter, joiner, "settled")
+    assert inviter.secrets == joiner.secrets and len(joiner.secrets) == 1
+
+
+@given(st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=6))
+def test_a_secret_that_both_have_left_behind_never_comes_back(outcomes):
+    inviter, joiner = Side(first=True, secret=bytes(32)), Side(first=False, secret=bytes(32))
+    gone: set[bytes] = set()
+    for number, outcome in enumerate([*outcomes, "settled"], 1):
+        before = {*inviter.secrets, *joiner.secrets}
+        call(number, inviter, joiner, outcome)
+        now = {*inviter.secrets, *joiner.secrets}
+        assert not now & gone
+        gone |= before - now
+    assert bytes(32) in gone
+
+
+def test_a_contact_whose_first_word_is_the_last_changes_nothing():
+    """Its conversation is over when the confirmation is carried out."""
+    inviter = Side(first=True, secret=bytes(32))
+    inviter.begin("c1", bytes(32))
+    inviter.confirm("c1", None)
+    inviter.people.settled("c1")
+    assert inviter.secrets == (bytes(32),)
+
+
+def test_a_contact_who_is_blocked_during_a_call_is_not_written_again():
+    side = Side(first=False, secret=bytes(32))
+    side.begin("c1", bytes(32))
+    side.confirm("c1", bytes(32))
+    side.people._book.block(side.key)
+    side.people.settled("c1")
+    side.confirm("c1", bytes(32))
+    side.people.ended("c1")
+    assert side.people._book.contacts == {} and list(side.people._book.blocked) == [side.key]
+
+
+def test_a_contact_who_was_removed_during_a_call_is_not_written_again():
+    side = Side(first=True, secret=bytes(32))
+    side.begin("c1", bytes(32))
+    side.people._book.remove("other")
+    side.people._ties["c1"].contact = ""
+    side.confirm("c1", bytes(32))
+    side.people.settled("c1")
+    side.people.ended("c1")
+    assert side.people._book.contacts == {} and side.store.keys("contact") == []
