@@ -20,11 +20,11 @@ PATIENCE = 90.0
 class Process:
     """A ``whisperd`` process that keeps its configuration and its store over restarts."""
 
-    def __init__(self, folder: Path, config: str) -> None:
+    def __init__(self, folder: Path, config: str, tor: str = 'mode = "off"') -> None:
         folder.mkdir()
         self.socket = str(folder / "control.sock")
         self._path = folder / "whisperd.toml"
-        self._path.write_text(f'[control]\nsocket = "{self.socket}"\n[tor]\nmode = "off"\n{config}')
+        self._path.write_text(f'[control]\nsocket = "{self.socket}"\n[tor]\n{tor}\n{config}')
         (folder / "whisperd-store").write_text("correct horse battery")
         self._environment = {**os.environ, "HOME": str(folder), "CREDENTIALS_DIRECTORY": str(folder)}
         self.process: subprocess.Popen[bytes] | None = None
@@ -75,12 +75,12 @@ def relay(folder: Path) -> tuple[Process, str]:
 class Person(Process):
     """One side of the conversation ``c1``, which says numbered texts whatever happens to it."""
 
-    def __init__(self, folder: Path, name: str, url: str, *, sealed: bool = True) -> None:
+    def __init__(self, folder: Path, name: str, url: str, *, sealed: bool = True, tor: str = 'mode = "off"') -> None:
         store = (f'[store]\nkind = "sealed"\nfile = "{folder}/{name}/store/store.db"\nunlock = "credential"\n'
                  "argon2_memory = 64\nhistory = true\n")
         super().__init__(folder / name, (
             f'[relay]\nenabled = false\n[peer]\nloopback = true\nrelay = "{url}"\n'
-            'kex = ["pqxdh-25519-mlkem1024"]\nratchet = ["double-he"]\n' + (store if sealed else "")))
+            'kex = ["pqxdh-25519-mlkem1024"]\nratchet = ["double-he"]\n' + (store if sealed else "")), tor)
         self.name = name
         self.said: list[str] = []
 
