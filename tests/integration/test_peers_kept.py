@@ -12,6 +12,7 @@ from tests.integration.peers import Person, Relay, Scene
 from tests.integration.test_peers_contacts import parted, saved
 from tests.store.kit import Place
 from whisperd.errors import StoreFailed
+from whisperd.peer.keeping import MOVING
 from whisperd.store.file import places
 
 in_the_reactor = pytest_twisted.ensureDeferred
@@ -293,6 +294,27 @@ async def test_a_file_does_not_outlive_its_daemon_and_the_other_side_is_told(sce
         row = await anna.service.send_file(chat=scene.annas, name="report.pdf", file=file.fileno())
     await scene.ben.until(lambda: sum(name == "file-state" for name, _ in scene.ben.events) == 3)
     assert row["file"] == "f2"
+
+
+@in_the_reactor
+async def test_what_was_said_can_be_read_where_only_the_history_came_in(scene, tmp_path):
+    scene.annas_keeper.keep.history = True
+    scene.anna = await scene.annas_keeper.restart()
+    await scene.meet()
+    await scene.anna.until_delivered(scene.annas, await say(scene.anna, scene.annas, "one"))
+    other = Keeper(tmp_path / "other.db", history=True)
+    other.start()
+    try:
+        for collection in set(scene.annas_keeper.store.collections()) - set(MOVING):
+            for key in scene.annas_keeper.store.keys(collection):
+                other.store.put(collection, key, scene.annas_keeper.store.get(collection, key))
+        person = await other.restart()
+        assert [(row["state"], row["reason"]) for row in await person.service.list()] == [("ended", "exported")]
+        assert [row["text"] for row in await person.service.history(chat=scene.annas)] == ["one"]
+        await person.service.end(chat=scene.annas)
+        assert other.store.keys("message") == []
+    finally:
+        await other.stop()
 
 
 @in_the_reactor

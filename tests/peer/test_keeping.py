@@ -147,6 +147,6 @@ def test_records_without_a_conversation_are_removed_at_the_start():
     store = Durable()
     store.put("message", "c7/1", b"left over")
     store.put("outgoing", "c7/1", b"left over")
-    keeping = Keeping(store, reactor=Clock(), wall=float, history=True, days=30, emit=print)
+    keeping = Keeping(store, reactor=Clock(), wall=float, history=False, days=30, emit=print)
     assert list(keeping.read()) == []
     assert store.keys("message") == store.keys("outgoing") == []

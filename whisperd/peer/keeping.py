@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from whisperd.errors import StoreFailed, StoreLocked, WhisperdError
 from whisperd.logs import note, unexpected
 from whisperd.peer.chat import Message
-from whisperd.peer.kept import Kept, MessageKept, Route, TieKept, decode, encode
+from whisperd.peer.kept import Kept, MessageKept, Route, TieKept, decode, encode, exported
 from whisperd.peer.phases import ENDED
 from whisperd.peer.resumable import ResumableConversation
 from whisperd.wire.envelope import Stream
@@ -85,10 +85,11 @@ class Keeping:
         """Yield what the store has, the oldest first; raises StoreDamaged."""
         if not self.durable:
             return
-        for name in sorted(self._store.keys(CONVERSATIONS), key=_number):
-            kept = decode(self._store.get(CONVERSATIONS, name), Kept)
+        for name in sorted(self._names(), key=_number):
+            record = self._store.get(CONVERSATIONS, name)
             messages = {int(key): decode(value, MessageKept) for key, value in self._under(MESSAGES, name)}
             payloads = {int(key): value for key, value in self._under(OUTGOING, name)}
+            kept = exported(max(messages)) if record is None else decode(record, Kept)
             self._known[name] = (set(payloads),
                                  {number: (one.state, one.at) for number, one in messages.items()})
             texts = [Message(number, one.direction, one.text, one.state) for number, one in sorted(messages.items())]
@@ -153,6 +154,14 @@ class Keeping:
         if self._changed:
             self._waiting.append(Deferred())
             await self._waiting[-1]
+
+    async def took(self, number: int) -> None:
+        """Wait until a message is on the disk; raises StoreFailed, which says that it waits for that."""
+        try:
+            await self.settled()
+        except StoreFailed:
+            raise StoreFailed(f"message #{number} waits here until the store's file can be written",
+                              remedy="Make room on its disk; do not send the message again.") from None
 
     def history(self, name: str, after: int) -> list[dict[str, Any]] | None:
         """Return what was said with a number above ``after``, None where the store has no more than memory."""
@@ -278,7 +287,7 @@ class Keeping:
     def _sweep(self) -> None:
         """Remove what was kept for long enough, and what belongs to no conversation."""
         self._sweeping = self._reactor.callLater(SWEEP, self._sweep)
-        names = set(self._store.keys(CONVERSATIONS))
+        names = self._names()
         try:
             with self._store.together():
                 for collection in (OUTGOING, MESSAGES):
@@ -297,6 +306,11 @@ class Keeping:
             if state and number not in needed and not self._fresh(at):
                 self._store.delete(MESSAGES, f"{entry.name}/{number}")
                 entry.messages[number] = ("", at)
+
+    def _names(self) -> set[str]:
+        """Return the conversations that there are, and those of which only the history is."""
+        said = {key.partition("/")[0] for key in self._store.keys(MESSAGES)} if self._history else set()
+        return said | set(self._store.keys(CONVERSATIONS))
 
     def _under(self, collection: str, name: str) -> Iterator[tuple[str, bytes]]:
         """Yield the rest of the key, and the value, of all that a collection has of one conversation."""

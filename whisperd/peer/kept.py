@@ -121,6 +121,13 @@ class Kept(_Kept):
     tie: TieKept
 
 
+def exported(last_id: int) -> Kept:
+    """Return what stands for a conversation of which only the history is there, because it lives elsewhere."""
+    conversation = ConversationKept(FORM, False, 0.0, 1, 1, True, False, 0, "exported", [], None,
+                                    ChatKept(last_id, {}, [], []), FilesKept(0, 0, 0, []))
+    return Kept(conversation, Route(bytes(32), []), b"", 0.0, TieKept("", False))
+
+
 _T = TypeVar("_T", bound=msgspec.Struct)
 _encode = msgspec.msgpack.Encoder().encode
 

@@ -9,8 +9,10 @@ from whisperd.errors import PluginUnknown, WhisperdError
 from whisperd.interfaces import Random
 from whisperd.peer.handshake import Terms
 from whisperd.peer.keeping import Found
+from whisperd.peer.kept import Kept
 from whisperd.peer.negotiation import Plugins
 from whisperd.peer.phases import ENDED
+from whisperd.peer.relays import Host, choose
 from whisperd.peer.resumable import ResumableConversation, invite_keys
 
 
@@ -25,3 +27,11 @@ def returned(found: Found, plugins: Plugins, new_identity: Callable[[Sequence[st
         conversation = ResumableConversation(found.name, terms, inviter=kept.inviter, expires=kept.expires, **settings)
         conversation.state, conversation.reason = ENDED, getattr(error, "code", PluginUnknown.code)
         return conversation
+
+
+def way_back(kept: Kept, own: tuple[str, int] | None) -> list[Host]:
+    """Return the relays at which a conversation meets, none for one that has ended; ``own`` is this daemon's."""
+    if kept.conversation.ended:
+        kept.route.relays = []
+    urls = [relay.url for relay in kept.route.relays]
+    return choose(urls, "", own) if urls else []

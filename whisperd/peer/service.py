@@ -40,7 +40,7 @@ from whisperd.peer.people import People
 from whisperd.peer.phases import ENDED
 from whisperd.peer.relays import Host, Relays, check_access, choose
 from whisperd.peer.resumable import ResumableConversation
-from whisperd.peer.returning import returned
+from whisperd.peer.returning import returned, way_back
 from whisperd.peer.secrets import InviteKeys
 from whisperd.peer.ties import check_verified
 from whisperd.wire import invite as invites
@@ -102,9 +102,10 @@ class PeerService(FileVerbs):
             kept, name = found.kept, found.name
             self._last = max(self._last, int(name.removeprefix("c")))
             conversation = returned(found, self._registry, self._new_identity, self._random, **self._bounds())
-            hosts = choose([relay.url for relay in kept.route.relays], "", self._own_relay())
+            hosts = way_back(kept, self._own_relay())
             link = self.links(hosts, kept.route, inviter=kept.conversation.inviter)
-            self.people.come_back(name, [host.named for host in hosts], kept)
+            if hosts:
+                self.people.come_back(name, [host.named for host in hosts], kept)
             self._install(conversation, link, kept.label, kept, route=partial(getattr, kept, "route"),
                           confirmed=partial(self._remember, kept.route.room, kept.conversation.expires))
         self.people.start()
@@ -186,7 +187,7 @@ class PeerService(FileVerbs):
         self._keeping.check()
         message, effects = driver.conversation.send(text, self._reactor.seconds())
         driver.carry_out(effects)
-        await self._keeping.settled()
+        await self._keeping.took(message.id)
         return {"chat": chat, "id": message.id, "state": message.state}
 
     async def history(self, chat: str, after: int = 0) -> Rows:
