@@ -152,13 +152,13 @@ class Daemon:
         return Registry.load(peer.kex, peer.ratchet, allowed=peer.plugins, random=os.urandom)
 
     def _make_vault(self, store: Any) -> Any:
-        from whisperd.peer.keeping import MOVING
+        from whisperd.peer.keeping import MOVED, MOVING
         from whisperd.store.opening import make_store
         from whisperd.store.vault import Vault
 
         settings = self.config.store
         return Vault(store or make_store(settings), settings, reactor=self._reactor, emit=self.bus.emit,
-                     opened=self._store_opened, closing=self._store_closing, moving=MOVING)
+                     opened=self._store_opened, closing=self._store_closing, moving=MOVING, moved=MOVED)
 
     def _make_peer(self, settings: Any) -> Any:
         from whisperd.peer.service import PeerService

@@ -155,7 +155,7 @@ complete -c whisperctl -n '__whisperctl_in "log follow"' -l level -x -a 'debug i
 complete -c whisperctl -n '__whisperctl_in "log follow"' -l lines -x -d 'Lines from before that are shown first.'
 complete -c whisperctl -n '__whisperctl_in "plugins check"' -l thorough -d 'Change every byte of each value instead of some 128, and walk longer; minutes.'
 complete -c whisperctl -n '__whisperctl_in "doctor"' -l config -x -d 'Configuration file of the daemon, instead of the usual place.'
-complete -c whisperctl -n '__whisperctl_in "store export"' -l move -d 'Take live conversations along: they are gone from here. Without it they stay and are left out, because their keys must not be used in two places.'
+complete -c whisperctl -n '__whisperctl_in "store export"' -l move -d 'Take live conversations along: they and what was said are gone from here. Without it they stay and are left out, because their keys must not be used in two places.'
 complete -c whisperctl -n '__whisperctl_in "store wipe"' -l yes -d 'Do not ask.'
 complete -c whisperctl -n '__whisperctl_in "stop"' -l wait -x -d 'Wait as long as this, instead of 60 seconds.'
 complete -c whisperctl -l socket -rF -d 'Control socket of the daemon.'

@@ -46,9 +46,9 @@ class Process:
             self.process.terminate()
             self.process.wait()
 
-    def call(self, method: str, **params: Any) -> Any:
+    def call(self, method: str, file: int | None = None, **params: Any) -> Any:
         with Client(self.socket) as client:
-            return client.call(method, params)
+            return client.call(method, params, file=file)
 
     def wait(self, holds: Any) -> Any:
         """Return what ``holds`` gives as soon as it is true; a daemon that does not answer yet is waited for."""

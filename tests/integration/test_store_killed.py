@@ -73,3 +73,23 @@ def test_a_full_disk_holds_everything_back_and_loses_nothing(people):
     anna.kill()
     anna.come_back()
     everything_arrived(anna, ben)
+
+
+def test_a_conversation_that_was_moved_goes_on_elsewhere_and_not_here(people, tmp_path):
+    anna, ben = people
+    meet(anna, ben)
+    assert anna.say() and ben.say()
+    everything_arrived(anna, ben)
+    elsewhere = Person(tmp_path, "elsewhere", "")
+    elsewhere.start()
+    blob = tmp_path / "export"
+    with blob.open("wb") as file:
+        assert anna.call("store.export", file=file.fileno(), passphrase="for the export", move=True)["moved"]
+    assert anna.call("chat.list") == []
+    anna.stop()
+    assert ben.say()
+    with blob.open("rb") as file:
+        elsewhere.call("store.import", file=file.fileno(), passphrase="for the export")
+    elsewhere.name, elsewhere.said = "anna", list(anna.said)
+    assert elsewhere.say()
+    everything_arrived(elsewhere, ben)

@@ -308,8 +308,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("store.export", "store export", "Write what the store holds into one sealed file, under a passphrase of "
             "its own that is asked for.", (
         Param("path", "string", "The file, which must not be there yet.", required=True, metavar="PATH", local=True),
-        Param("move", "boolean", "Take live conversations along: they are gone from here. Without it they stay and are "
-              "left out, because their keys must not be used in two places.", default=False, option="--move"),
+        Param("move", "boolean", "Take live conversations along: they and what was said are gone from here. Without "
+              "it they stay and are left out, because their keys must not be used in two places.", default=False,
+              option="--move"),
     ), asked=(_secret("passphrase", "The export's passphrase."),), file=True),
     Command("store.import", "store import", "Take an export into a store that is empty: asks for the export's "
             "passphrase.", (

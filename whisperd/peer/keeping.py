@@ -24,6 +24,8 @@ from whisperd.wire.envelope import Stream
 CONVERSATIONS, OUTGOING, MESSAGES = "conversation", "outgoing", "message"
 #: What must not be in two places, because keys would be used twice.
 MOVING = (CONVERSATIONS, OUTGOING)
+#: What goes along when these are moved.
+MOVED = (*MOVING, MESSAGES)
 #: Seconds after which a store that could not be written is tried again, and between two looks for what is too old.
 RETRY = 5.0
 SWEEP = 3_600.0

@@ -340,7 +340,7 @@ class PeerService(FileVerbs):
         self._rooms[name] = (label, conversation.role)
         driver.ended().addCallback(lambda _: self._has_ended(name))
         driver.start()
-        if conversation.error is not None:  # the dialler refuses this address, so it would never connect
+        if conversation.error is not None and kept is None:  # the dialler refuses this address for ever
             self._forget(name)
             raise conversation.error
         return name

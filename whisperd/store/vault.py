@@ -29,13 +29,13 @@ class Vault:
     """``store`` and who works with it.
 
     ``opened()`` is called when it has been unlocked, ``closing()`` is awaited before it is locked. ``settings`` has the
-    keys of ``[store]``; ``moving`` are the collections that an export holds only if they are taken from here;
-    ``emit(name, **fields)`` takes events.
+    keys of ``[store]``; ``moving`` are the collections that an export holds only if they are taken from here, and
+    ``moved`` those that are taken then; ``emit(name, **fields)`` takes events.
     """
 
     def __init__(self, store: SealedStore, settings: Any, *, reactor: Any, emit: Callable[..., Any],
                  opened: Callable[[], None], closing: Callable[[], Awaitable[None]], moving: Sequence[str] = (),
-                 random: Random = os.urandom) -> None:
+                 moved: Sequence[str] = (), random: Random = os.urandom) -> None:
         self.store = store
         self._settings = settings
         self._reactor = reactor
@@ -43,6 +43,7 @@ class Vault:
         self._opened = opened
         self._closing = closing
         self._moving = frozenset(moving)
+        self._moved = frozenset(moved)
         self._random = random
         self._lock = DeferredLock()
 
@@ -132,7 +133,7 @@ class Vault:
             await self._thread(_write, file, data)
             if move:
                 with self.store.together():
-                    for collection in self._moving:
+                    for collection in self._moved:
                         for key in self.store.keys(collection):
                             self.store.delete(collection, key)
         finally:
