@@ -9,8 +9,8 @@ import pytest_twisted
 from tests.cli.conftest import Ctl
 from tests.control.sample import ADDRESS, Serving
 from whisperd.cli import render
-from whisperd.cli.open import ACTIONS, Talk
 from whisperd.cli.render import PLAIN
+from whisperd.cli.talk import ACTIONS, Talk
 
 
 @pytest_twisted.ensureDeferred
