@@ -50,6 +50,8 @@ async def test_a_conversation_is_held_with_its_history_and_delivery_marks(servin
     view = person("chat", "open")
     await shown(view, "they #1 before you came")
     await shown(view, "c1 | connected | relay | enhanced | not verified")
+    serving.bus.emit("chat-link", chat=chat, link="onion")
+    assert "goes over" not in await shown(view, "c1 | connected | onion | enhanced | not verified")
     view.press("hello there\r")
     await shown(view, "you  #2 hello there (queued)")
     await shown(view, "#2 sent")

@@ -57,6 +57,10 @@ def test_everything_that_the_other_side_can_write_is_cleaned() -> None:
         render.event({"event": "chat-state", "chat": evil, "state": evil, "reason": evil}, PLAIN),
         render.event({"event": "chat-error", "chat": evil, "code": evil, "message": evil, "remedy": evil}, PLAIN),
         render.event({"event": "message-state", "chat": evil, "id": 1, "state": evil}, PLAIN),
+        render.event({"event": "chat-link", "chat": evil, "link": evil}, PLAIN),
+        *render.chats([{"chat": evil, "state": evil, "link": evil, "direct": "unavailable", "level": evil,
+                        "verified": False, "queued": 0, "sent": 0, "delivered": 0, "received": 0,
+                        "created_age": 1}], PLAIN),
         render.event({"event": "tor-state", "state": evil, "percent": 3, "summary": evil}, PLAIN),
         render.event({"event": "onion-state", "state": evil, "address": evil}, PLAIN),
         render.event({"event": "onion-rotated", "address": evil, "old": evil, "seconds": 1}, PLAIN),
@@ -73,8 +77,19 @@ def test_events_are_shown_as_a_line_each() -> None:
         "tor is up (Done)"
     assert render.event({"event": "onion-state", "state": "absent", "address": None}, PLAIN) == "onion is absent"
     assert render.event({"event": "message-state", "chat": "c1", "id": 3, "state": "sent"}, PLAIN) == "c1 #3 is sent"
+    assert render.event({"event": "chat-link", "chat": "c1", "link": "onion"}, PLAIN) == "c1 goes over onion now"
     assert render.event({"event": "chat-error", "chat": "c1", "code": "x", "message": "m", "remedy": "R."}, PLAIN) == \
         "c1 error x: m. R."
+
+
+@pytest.mark.parametrize(("link", "direct", "words"), [
+    ("relay", "unavailable", "relay (no onion)"), ("relay", "publishing", "relay"), ("onion", "up", "onion"),
+    (None, "unavailable", "-"), ("relay", "off", "relay"),
+])
+def test_the_list_says_where_tor_gives_no_onion_service(link, direct, words) -> None:
+    row = {"chat": "c1", "state": "connected", "link": link, "direct": direct, "level": None, "verified": False,
+           "queued": 0, "sent": 0, "delivered": 0, "received": 0, "created_age": 1}
+    assert words in [cell.strip() for cell in render.chats([row], PLAIN)[1].split("  ")]
 
 
 @pytest.mark.parametrize(("variables", "wanted"), [

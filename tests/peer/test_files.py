@@ -14,7 +14,7 @@ from tests.peer.support import events
 from whisperd.errors import FileFailed, FileTooLarge, FileUnknown, TooLate, TooManyFiles
 from whisperd.peer.effects import DropFile, KeepFile, Post, ReadFile, WriteFile
 from whisperd.peer.files import MOST_ANSWERS, MOST_CLOSED, Files
-from whisperd.peer.outgoing import FIRST_WINDOW, LEAST_WINDOW, MOST_WINDOW
+from whisperd.peer.outgoing import FIRST_WINDOW, LEAST_WINDOW, MOST_DIRECT, MOST_WINDOW
 from whisperd.wire.files import (
     CHUNK,
     CREDIT,
@@ -225,6 +225,21 @@ def test_what_is_under_way_grows_on_a_quick_link_and_shrinks_on_a_slow_one():
         carrier.acknowledge()
         seen.append(len(carrier.carried))
     assert max(seen) == MOST_WINDOW and seen[-1] == LEAST_WINDOW
+
+
+def test_more_is_under_way_on_a_direct_link_and_no_more_than_a_relay_takes_when_it_is_lost():
+    files = made()
+    files.link_moved(direct=True)
+    carrier = Carrier(files)
+    carrier.do(sending(files, 10_000 * CHUNK))
+    seen = []
+    for move in (True,) * 12 + (False,) * 3:
+        files.link_moved(direct=move)
+        carrier.now += 0.1
+        carrier.carried.clear()
+        carrier.acknowledge()
+        seen.append(len(carrier.carried))
+    assert seen[11] == MOST_DIRECT and seen[12:] == [MOST_WINDOW] * 3
 
 
 def test_nobody_is_believed_to_have_what_was_not_sent():

@@ -345,6 +345,8 @@ def event(row: Row, paint: Paint) -> str:
         return f"onion is {clean(row['address'])} now; {clean(row['old'])} answers for {seconds(row['seconds'])} more"
     if name == "onion-retired":
         return f"{clean(row['address'])} answers no more"
+    if name == "chat-link":
+        return f"{subject} goes over {clean(row['link'])} now"
     if name == "daemon-stopping":
         return "the daemon stops"
     details = clean(row.get("reason") or row.get("address") or row.get("summary") or "")

@@ -114,6 +114,9 @@ class Talk:
             self._moving.pop(event["file"], None)
         if event["event"] == "contact-state" and event["state"] in ("saved", "renamed"):
             self._row = self._row | {"contact": event["contact"]}
+        if event["event"] == "chat-link":  # it shows below the line, and changes nothing else
+            self._row = self._row | {"link": event["link"]}
+            return []
         if event["event"] == "chat-error":
             return [self.complaint(event["message"], event["remedy"])]
         if event["event"] == "chat-state":

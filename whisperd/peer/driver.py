@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from whisperd import errors
-from whisperd.errors import ChatEnded, StoreFailed, WhisperdError
+from whisperd.errors import ChatEnded, ChatNotConnected, StoreFailed, WhisperdError
 from whisperd.interfaces import ILinkOwner
 from whisperd.logs import note, unexpected
 from whisperd.peer.desk import Desk, Told
@@ -163,6 +164,8 @@ class Driver:
 
     def link_moved(self, name: str) -> None:
         """Frames go over a link of this kind from now on."""
+        with suppress(ChatEnded, ChatNotConnected):
+            self.conversation.open_files().link_moved(direct=name != RELAY)
         if name != self._moved_to and self.conversation.state in (CONNECTED, AWAY):
             self._emit("chat-link", chat=self.conversation.name, link=name)
             self._moved_to = name

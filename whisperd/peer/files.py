@@ -13,7 +13,7 @@ from whisperd.errors import FileFailed, FileTooLarge, FileUnknown, TooLate, TooM
 from whisperd.peer.effects import DropFile, Emit, KeepFile, Post, ReadFile, WriteFile
 from whisperd.peer.filenames import safe_name
 from whisperd.peer.kept import FilesKept
-from whisperd.peer.outgoing import Outgoing
+from whisperd.peer.outgoing import MOST_DIRECT, MOST_WINDOW, Outgoing
 from whisperd.peer.transfers import CANCELLED, DONE, FAILED, HALTED, MOVING, OFFERED, REFUSED, Transfer
 from whisperd.wire.files import (
     CREDIT,
@@ -123,6 +123,10 @@ class Files:
         events = [transfer.progress_event(self._chat) for transfer in self._outgoing.acknowledged(ticket, now)
                   if transfer.state == MOVING and transfer.step(now)]
         return [*events, *self._fill()]
+
+    def link_moved(self, *, direct: bool) -> None:
+        """What is sent goes over a direct link from now on, or over a relay, which lets less wait."""
+        self._outgoing.most = MOST_DIRECT if direct else MOST_WINDOW
 
     def link_down(self) -> None:
         """Nothing moves any more, for now."""

@@ -14,8 +14,9 @@ from whisperd.peer.effects import Post, ReadFile
 from whisperd.peer.transfers import MOVING, Transfer
 from whisperd.wire.files import CHUNK, Chunk, encode_file
 
-#: Chunks under way: at first, at least, and at most; a relay lets 1 MiB wait for a slow reader.
-FIRST_WINDOW, LEAST_WINDOW, MOST_WINDOW = 4, 2, 24
+#: Chunks under way: at first, at least, and at most; a relay lets 1 MiB wait for a slow reader, and where there is none
+#: the channel's own window is the bound.
+FIRST_WINDOW, LEAST_WINDOW, MOST_WINDOW, MOST_DIRECT = 4, 2, 24, 56
 #: Seconds that an acknowledgement may take before fewer chunks are sent ahead.
 TARGET_DELAY = 1.5
 #: Most chunks that are read from the disk at once.
@@ -34,6 +35,8 @@ class Outgoing:
     """The chunks of all files that one conversation sends."""
 
     def __init__(self) -> None:
+        #: Most chunks under way, on the link that is used.
+        self.most = MOST_WINDOW
         self._window = FIRST_WINDOW
         self._under_way: deque[_UnderWay] = deque()
         self._unposted = 0
@@ -42,7 +45,7 @@ class Outgoing:
         """Ask for what may be sent now; one read of a file at a time."""
         moving = [transfer for transfer in transfers if transfer.state == MOVING]
         reading = sum(-(-transfer.reading // CHUNK) for transfer in moving)
-        room = self._window - len(self._under_way) - self._unposted - reading
+        room = min(self._window, self.most) - len(self._under_way) - self._unposted - reading
         reads = []
         for transfer in moving:
             wanted = min(transfer.limit, transfer.size) - transfer.position
@@ -74,7 +77,7 @@ class Outgoing:
         while self._under_way and self._under_way[0].ticket <= ticket:
             chunk = self._under_way.popleft()
             quick = now - chunk.since < TARGET_DELAY
-            self._window = min(self._window + 1, MOST_WINDOW) if quick else max(self._window - 1, LEAST_WINDOW)
+            self._window = min(self._window + 1, self.most) if quick else max(self._window - 1, LEAST_WINDOW)
             if chunk.transfer.open:
                 chunk.transfer.moved = max(chunk.transfer.moved, min(chunk.end, chunk.transfer.position))
                 further[chunk.transfer.number] = chunk.transfer
