@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import pytest_twisted
 from twisted.internet import reactor as _reactor
+from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
@@ -32,6 +33,8 @@ from whisperd.tor.testnet.ports import free_ports
 
 reactor: Any = _reactor
 FLOOD = 200
+#: Most of them that the limits of one circuit can let in while the machine is slow.
+MOST = 64
 
 
 class World:
@@ -190,14 +193,18 @@ async def test_a_flood_from_one_circuit_is_refused_while_two_people_on_others_co
     before = [person.errors() for person in (anna, ben)]  # the descriptor may have been on its way still
     dialer = Dialer(reactor)
     dialer.socks = testnet.clients[0].socks
-    await dialled(dialer, address, "flood")
-    flood = [await dialled(dialer, address, "flood", 3) for _ in range(FLOOD - 1)]
+    flood = [await dialled(dialer, address, "flood")]
+    flood += await gatherResults(
+        [ensureDeferred(dialled(dialer, address, "flood", 3)) for _ in range(FLOOD - 1)], consumeErrors=True)
     said = [await anna.service.send(chat=made["chat"], text=f"in the middle of it, {number}") for number in range(5)]
     for message in said:
         await anna.until_delivered(made["chat"], message["id"])
-    answers = [await until(lambda client=client: client.received[:13], 60) for client in flood]
-    refused, taken = answers.count(b"HTTP/1.1 503 "), answers.count(b"HTTP/1.1 101 ")
-    assert refused + taken == FLOOD - 1 and taken <= 64 and refused >= FLOOD - 64
+
+    def answered(words: bytes) -> int:
+        return sum(client.received.startswith(words) for client in flood)
+
+    refused = await until(lambda: answered(b"HTTP/1.1 503 ") >= FLOOD - MOST and answered(b"HTTP/1.1 503 "))
+    assert answered(b"HTTP/1.1 101 ") <= MOST
     limits = {(row["limit"], row["scope"]): row["refused"] for row in await here.call("relay.limits")}
     assert limits["connection_rate", "circuit"] + limits["connections", "circuit"] >= refused
     assert limits["connection_rate", "total"] == limits["connections", "total"] == 0
