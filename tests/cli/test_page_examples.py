@@ -48,7 +48,7 @@ class Desk:
         program.write_text(f"#!/bin/sh\nexec {shlex.join(COMMAND)} \"$@\"\n")
         program.chmod(0o755)
         self.where = environment(serving.path)
-        self.where["PATH"] = f"{program.parent}:{self.where['PATH']}"
+        self.where |= {"PATH": f"{program.parent}:{self.where['PATH']}", "HOME": str(folder)}
         if known:
             self._prepare()
 
@@ -91,7 +91,7 @@ class Desk:
 
 def play(serving: Serving, folder: Path, display: str) -> None:
     desk, printed = Desk(serving, folder, known=bool(re.search(r"\b[cf]1\b", display))), ""
-    lines = filled(display).splitlines()
+    lines = filled(display).replace("\\\n", "").splitlines()
     assert lines[0].startswith(("$ ", "# "))
     for number, line in enumerate(lines):
         if line.startswith(("$ ", "# ")):
