@@ -309,15 +309,27 @@ def cut_at_verb(way: str, verb: str, ask: Callable[[TorService], Awaitable[objec
     return strike
 
 
-def clock_jumps(seconds: int) -> Strike:
-    """The clock of the relay's machine is set so far from the right time."""
+def clock_ahead(seconds: int) -> Strike:
+    """The clock of the relay's machine is set so far ahead of the right time, and stays there."""
 
     async def strike(scene: Stage) -> None:
         assert scene.clock
         scene.clock.jump(seconds)
-        await deferLater(reactor, 3.0)
 
     return strike
+
+
+async def directories_refusing(scene: Stage) -> None:
+    """Every directory refuses the descriptor, as tor tells it, until that is complained of."""
+    scene.proxy.edit = lambda said: said.replace(b"HS_DESC UPLOADED", b"HS_DESC FAILED")
+    again = scene.events.next("onion-state", timeout=PATIENCE, state="publishing")
+    await scene.service.republish()
+    await again
+    for _ in range(2):
+        again = scene.events.next("onion-state", timeout=PATIENCE, state="publishing")
+        await again
+    assert scene.service.status()["error"]["code"] == "onion-not-published"
+    scene.proxy.edit = bytes
 
 
 def tor_refusing(times: int) -> Strike:

@@ -91,10 +91,15 @@ async def test_a_launched_tor_that_is_killed_and_one_that_hangs(testnet: Testnet
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_clock_that_is_set_back_and_right_again_and_ahead(testnet: Testnet, tmp_path: Path) -> None:
+async def test_a_clock_that_is_set_ahead(testnet: Testnet, tmp_path: Path) -> None:
     async with faults.stage(tmp_path, testnet, SetClock(tmp_path / "offset")) as scene:
-        for hours in (-2, 0, 3):
-            await check(scene, faults.clock_jumps(3600 * hours))
+        await check(scene, faults.clock_ahead(3 * 3600))
+
+
+@pytest_twisted.ensureDeferred
+async def test_directories_that_refuse_the_descriptor_for_a_while(scene: Stage) -> None:
+    with set_to((backoff, "LONGEST", 1.0)):
+        await check(scene, faults.directories_refusing)
 
 
 @pytest_twisted.ensureDeferred

@@ -25,11 +25,12 @@ def let_all_pass(line: str, connection: int, number: int) -> str:
 
 class ControlProxy:
     """Listens on ``path``, connects to the control socket ``target``. ``heard`` has every command as it was sent,
-    ``judge`` may be exchanged at any time."""
+    ``judge`` may be exchanged at any time, and ``edit``, which gets what tor says."""
 
     def __init__(self, reactor: Any, path: Path, target: Path, judge: Judge = let_all_pass) -> None:
         self.place = f"unix:{path}"
         self.judge = judge
+        self.edit: Callable[[bytes], bytes] = bytes
         self.heard: list[str] = []
         self.connections = 0
         self._reactor = reactor
@@ -117,7 +118,7 @@ class _Side(LineOnlyReceiver):
         if self._cut_at_answer and not data.startswith(b"650"):
             self.end()
         else:
-            self.transport.write(data)
+            self.transport.write(self._proxy.edit(data))
 
     def end(self) -> None:
         if self.transport.connected:

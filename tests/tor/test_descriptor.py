@@ -38,6 +38,13 @@ def test_failures_alone_are_no_success() -> None:
     assert not after(UPLOAD, FAILED).complete
 
 
+def test_it_has_failed_when_everything_did_and_nothing_is_to_come() -> None:
+    assert after(UPLOAD, UPLOAD, FAILED, FAILED).failed
+    assert not after().failed and not after(UPLOAD, UPLOAD, FAILED).failed
+    assert not after(UPLOAD, UPLOAD, UPLOADED, FAILED).failed
+    assert not after(UPLOAD, FAILED, f"CREATED {LABEL} UNKNOWN UNKNOWN second").failed
+
+
 def test_what_concerns_another_onion_changes_nothing() -> None:
     assert not after(UPLOAD, UPLOADED.replace("a", "b")).complete
 

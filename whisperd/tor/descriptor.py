@@ -17,6 +17,7 @@ class Uploads:
         self._label = address.removesuffix(".onion")
         self._under_way = 0
         self._waiting: set[str] = set()
+        self._refused = 0
 
     def hear(self, event: str) -> None:
         """Take the text of one HS_DESC event: ``ACTION ADDRESS AUTH HSDIR DESCRIPTOR …``; those of others change
@@ -32,6 +33,7 @@ class Uploads:
         elif action in ("UPLOADED", "FAILED"):
             self._under_way = max(self._under_way - 1, 0)
             self.done += action == "UPLOADED"
+            self._refused += action == "FAILED"
 
     @property
     def complete(self) -> bool:
@@ -42,3 +44,8 @@ class Uploads:
     def begun(self) -> bool:
         """Whether at least one upload worked, and uploads of every descriptor have begun."""
         return self.done > 0 and not self._waiting
+
+    @property
+    def failed(self) -> bool:
+        """Whether every upload failed and none is under way any more; tor does not try again soon."""
+        return self._refused > 0 and not self.done and not self._under_way and not self._waiting

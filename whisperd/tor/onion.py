@@ -74,7 +74,8 @@ class Hands(Protocol):
 ABSENT, ADDING, PUBLISHING, UP, LOST = STATES = ("absent", "adding", "publishing", "up", "lost")
 
 #: From, what happened, to, what is done then. Waiting longer than planned is no reason to begin anew: tor goes on
-#: trying to upload by itself, and a new start would throw away the introduction points it has.
+#: trying to upload by itself, and a new start would throw away the introduction points it has. Only when every upload
+#: failed does it not, and ``again`` comes after a pause.
 TABLE: tuple[tuple[str, Callable[..., None], str, tuple[Callable[..., None], ...]], ...] = (
     (ABSENT, Onion.begin, ADDING, (Hands.add,)),
     (ADDING, Onion.added, PUBLISHING, (Hands.start_deadline,)),

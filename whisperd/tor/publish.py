@@ -64,6 +64,7 @@ class Publisher:
         self._read_key = key
         self._key: OnionKey | None = None
         self._uploads: Uploads | None = None
+        self._retrying = False
         self._attempts = 0
         self._published: float | None = None
         self._own: Credential | None = None
@@ -214,7 +215,7 @@ class Publisher:
         error = None
         try:
             key = self.key()
-            self._uploads = Uploads(key.address)
+            self._uploads, self._retrying = Uploads(key.address), False
             await self._hear_of_uploads(control)
             if remove:
                 with suppress(TorCommandFailed):  # tor has lost it already
@@ -270,6 +271,12 @@ class Publisher:
             self._later(_OTHER_UPLOADS, self._machine.uploaded)
         elif uploads.done > before == 0:
             self._later(_OTHER_DESCRIPTOR, self._machine.uploaded)
+        elif uploads.failed and self.state == "publishing" and not self._retrying:
+            # Tor would upload it again in an hour or two only.
+            self._retrying = True
+            self.complain()
+            self._attempts += 1
+            self._later(pause(self._attempts, self._random), self._machine.again)
 
     def _later(self, seconds: float, what: Callable[[], object]) -> None:
         self._timers.append(self._reactor.callLater(seconds, what))
