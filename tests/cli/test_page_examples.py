@@ -17,18 +17,28 @@ from twisted.internet.threads import deferToThread
 
 from tests.cli.conftest import COMMAND, environment
 from tests.cli.terminal import Terminal
-from tests.control.sample import ADDRESS, CODE, LINK, Serving
+from tests.control.sample import ADDRESS, CODE, LINK, NEXT, Serving
 from tests.house import pages
+from tests.service.test_daemon_examples import by_whisperctl_alone
 
 FILLED_IN = {"http://...onion/#...": LINK, "http://...onion": f"http://{ADDRESS}", "7-crowd-hidden-lamp": CODE}
+BOT = "$ contrib/bots/"  #: has a test of its own, tests/integration/test_bots.py
 #: These stay until they are told to end: one is typed into, the other is interrupted.
+PROMPT = re.compile(r"\w*[$#] ")
+#: What is answered to who asks for one, and what a program of the examples prints.
+PASSPHRASE = "correct horse battery staple"
 STAYING = ("chat open", "chat watch")
 
 
 def displays() -> list[str]:
-    body = re.search(r"^\.Sh EXAMPLES\n(.*?)(?=^\.Sh )", pages.source("whisperctl.1"), re.M | re.S)
-    assert body is not None
-    return pages.literals(body[1])
+    """Return those of whisperctl(1), and those of whisperd(8) that are asked by whisperctl alone."""
+    found = []
+    for page in ("whisperctl.1", "whisperd.8"):
+        body = re.search(r"^\.Sh EXAMPLES\n(.*?)(?=^\.Sh )", pages.source(page), re.M | re.S)
+        assert body is not None
+        found += [display for display in pages.literals(body[1]) if not display.startswith(BOT) and
+                  (page == "whisperctl.1" or by_whisperctl_alone(display.splitlines()))]
+    return found
 
 
 def filled(line: str) -> str:
@@ -48,7 +58,11 @@ class Desk:
         program.write_text(f"#!/bin/sh\nexec {shlex.join(COMMAND)} \"$@\"\n")
         program.chmod(0o755)
         self.where = environment(serving.path)
-        self.where |= {"PATH": f"{program.parent}:{self.where['PATH']}", "HOME": str(folder)}
+        program.with_name("pass").write_text(f"#!/bin/sh\necho '{PASSPHRASE}'\n")
+        program.with_name("pass").chmod(0o755)
+        self.where["HOME"] = str(folder)
+        self.serving.api.onion_retire = self._retired
+        self.where["PATH"] = f"{program.parent}:{self.where['PATH']}"
         if known:
             self._prepare()
 
@@ -69,14 +83,29 @@ class Desk:
 
         api.chat_send_file = taken
 
+    async def _retired(self):
+        return {"address": NEXT, "old": ADDRESS, "retired": True, "state": "up"}
+
     def type(self, line: str, stdin: str) -> str:
         """Run one line and return what it prints; raises AssertionError when it fails."""
         if any(verb in line for verb in STAYING):
             return self._stay(line)
-        done = subprocess.run(["/bin/bash", "-c", f"set -o pipefail; {line}"], input=stdin, capture_output=True,
-                              text=True, env=self.where, cwd=self.folder, timeout=60)
+        if "store wipe" in line:
+            return self._confirm(line)
+        done = subprocess.run(["/bin/bash", "-c", f"set -o pipefail; {line}"], input=stdin or f"{PASSPHRASE}\n" * 3,
+                              capture_output=True, text=True, env=self.where, cwd=self.folder, timeout=60)
         assert (done.returncode, done.stderr) == (0, ""), (line, done)
         return done.stdout
+
+    def _confirm(self, line: str) -> str:
+        terminal = Terminal(["/bin/bash", "-c", line], self.where)
+        try:
+            terminal.wait_for("[y/N]")
+            terminal.press("y\r")
+            assert terminal.wait_for_end() == 0
+            return terminal.screen.text
+        finally:
+            terminal.close()
 
     def _stay(self, line: str) -> str:
         terminal = Terminal(["/bin/bash", "-c", line], self.where)
@@ -92,12 +121,12 @@ class Desk:
 def play(serving: Serving, folder: Path, display: str) -> None:
     desk, printed = Desk(serving, folder, known=bool(re.search(r"\b[cf]1\b", display))), ""
     lines = filled(display).replace("\\\n", "").splitlines()
-    assert lines[0].startswith(("$ ", "# "))
+    assert PROMPT.match(lines[0])
     for number, line in enumerate(lines):
-        if line.startswith(("$ ", "# ")):
+        if prompt := PROMPT.match(line):
             following = lines[number + 1:number + 2]
-            printed = desk.type(line[2:], printed)
-            if following and not following[0].startswith(("$ ", "# ")):
+            printed = desk.type(line[prompt.end():], printed if "--code -" in line else "")
+            if following and not PROMPT.match(following[0]) and not following[0].endswith(":"):
                 assert printed == f"{following[0]}\n"
 
 

@@ -1,6 +1,7 @@
 """EXAMPLES of whisperd(8), typed as they stand, on a machine of its own whose daemons go through the private network.
 
-'whisperd demo' has a test of its own: tests/soak/test_demo.py.
+What is asked of a daemon by whisperctl alone is typed by tests/cli/test_page_examples.py. What takes long, or needs a
+tor of the system on the public network, is named in ELSEWHERE with the test that does the same in its own words.
 """
 
 from __future__ import annotations
@@ -17,29 +18,53 @@ from tests.service import machine
 from tests.service.machine import Step
 
 PAGE = "whisperd.8"
-#: Run elsewhere, because it takes long.
-LONG = "whisperd demo"
+#: First line of a display -> the test that does what it shows.
+ELSEWHERE = {
+    "$ whisperd demo": "tests/soak/test_demo.py",
+    "# apt install tor": "tests/integration/test_tor_service.py",
+    "# adduser whisperd debian-tor": "tests/integration/test_tor_managed.py",
+}
 #: What would stay in the foreground is ended as soon as it has printed an invite. Not by SIGINT: a shell without a
 #: terminal has that ignored by what it runs in the background.
 FOREGROUND = ("{} >/tmp/printed & until grep -q 'onion/#' /tmp/printed; do sleep 0.2; kill -0 $! || exit 1; done; "
               "kill $!; wait $!")
+#: What was put into the background ends with its display.
+BACKGROUND = "set -e; {}\nkill $(jobs -p); wait"
+#: A daemon in the background is there a moment later; a person types no faster.
+THERE = "until test -S /run/whisperd/control.sock; do sleep 0.1; done"
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a machine of its own needs root")
 
-
-def commands() -> list[str]:
+def displays() -> list[list[str]]:
+    """Return the lines of each display."""
     body = re.search(r"^\.Sh EXAMPLES\n(.*?)(?=^\.Sh )", pages.source(PAGE), re.M | re.S)
     assert body is not None
-    lines = "".join(pages.literals(body[1])).splitlines()
-    assert all(line.startswith(("$ ", "# ")) for line in lines)
-    return [line[2:] for line in lines]
+    return [display.splitlines() for display in pages.literals(body[1])]
 
 
-def test_the_long_one_is_run_elsewhere():
-    assert LONG in commands()
-    assert f'"{LONG}"' in (pages.ROOT / "tests/soak/test_demo.py").read_text()
+def by_whisperctl_alone(display: list[str]) -> bool:
+    return all(re.match(r"(?:\w+)?[$#] whisperctl ", line) for line in display)
 
 
+def here() -> list[list[str]]:
+    return [display for display in displays() if display[0] not in ELSEWHERE and not by_whisperctl_alone(display)]
+
+
+def typed(display: list[str]) -> str:
+    """Return a display as one piece of shell."""
+    lines = [line[2:] for line in display]
+    if lines[0].startswith("whisperd run"):
+        return FOREGROUND.format(lines[0])
+    text = "\n".join(f"{line}\n{THERE}" if line.endswith("&") else line for line in lines)
+    return BACKGROUND.format(text) if "&" in text else text
+
+
+def test_what_is_shown_elsewhere_is_shown_in_a_test():
+    assert set(ELSEWHERE) <= {display[0] for display in displays()}
+    assert all((pages.ROOT / path).is_file() for path in ELSEWHERE.values())
+    assert len(here()) >= 3
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a machine of its own needs root")
 def test_the_others_do_what_the_page_says(testnet, tmp_path):
     network = Path(testnet.network_file).read_text()
     programs = Path(sys.executable).parent
@@ -47,8 +72,6 @@ def test_the_others_do_what_the_page_says(testnet, tmp_path):
                 f"ln -sf {programs}/whisperd {programs}/whisperctl /usr/local/bin/",
                 f"cat >/etc/whisperd/network <<'END'\n{network}\nEND",
                 "printf '[tor]\\nnetwork = \"/etc/whisperd/network\"\\n' >/etc/whisperd/whisperd.toml"]
-    typed = [FOREGROUND.format(command) if command.startswith("whisperd run") else command
-             for command in commands() if command != LONG]
-    steps: list[Step] = machine.run([*prepared, *typed, "cat /tmp/printed"], pages.ROOT, tmp_path, 150)
+    steps: list[Step] = machine.run([*prepared, *map(typed, here()), "cat /tmp/printed"], pages.ROOT, tmp_path, 200)
     assert [step for step in steps if step.status != 0] == []
     assert re.search(r"http://[a-z2-7]{56}\.onion/#", steps[-1].printed)
