@@ -180,3 +180,29 @@ def test_a_copy_opens_as_the_original_does(place, tmp_path):
     store.open_with(PASSPHRASE)
     assert content(store, "contact") == RECORDS
     store.close()
+
+
+def test_damage_to_the_log_of_a_killed_daemon_gives_an_earlier_state_as_a_whole_or_is_found(place, tmp_path):
+    """The log has checksums of its own: SQLite takes what stands before the first one that is wrong."""
+    store = place.open()
+    states = [dict(RECORDS)]
+    for number in range(6):
+        with store.together():
+            store.put("contact", "first", bytes([number]) * 500)
+            store.put("contact", "second", bytes([number]) * 500)
+        states.append(content(store, "contact"))
+    log = place.path.with_name(place.path.name + "-wal")
+    files = place.path.read_bytes(), log.read_bytes()
+    store.close()
+    seen = set()
+    chosen = random.Random(7)
+    for offset in [*range(0, 60, 4), *range(60, len(files[1]), 331)]:
+        broken = bytearray(files[1])
+        broken[offset] ^= 1 << chosen.randrange(8)
+        place.path.write_bytes(files[0])
+        log.write_bytes(broken)
+        log.chmod(0o600)
+        found = outcome(place)
+        assert found == "store-damaged" or found in states, offset
+        seen.add(-1 if found == "store-damaged" else states.index(found))
+    assert len(seen) > 3
