@@ -116,7 +116,7 @@ async def dialled(dialer: Dialer, onion: str, isolation: str, patience: int = 60
     factory.noisy = False
     for _ in range(patience):
         try:
-            client = await dialer.connect(onion, 80, factory, isolation=isolation)
+            client = await dialer.connect(onion, 80, factory, isolation=isolation, timeout=20)
         except DialFailed:
             await deferLater(reactor, 0.5)
             continue
