@@ -27,12 +27,15 @@ class Process:
         self._path.write_text(f'[control]\nsocket = "{self.socket}"\n[tor]\n{tor}\n{config}')
         (folder / "whisperd-store").write_text("correct horse battery")
         self._environment = {**os.environ, "HOME": str(folder), "CREDENTIALS_DIRECTORY": str(folder)}
+        #: What all its processes printed.
+        self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *before: str) -> None:
         """Start it, behind the words of ``before``, and wait until it serves."""
-        self.process = subprocess.Popen([*before, sys.executable, "-m", "whisperd", "--config", str(self._path)],
-                                        env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen([*before, sys.executable, "-m", "whisperd", "--config", str(self._path)],
+                                            env=self._environment, stdout=log, stderr=log)
         self.wait(lambda: self.call("status"))
 
     def kill(self) -> None:
@@ -60,7 +63,8 @@ class Process:
                 found = None
             if found:
                 return found
-            assert time.monotonic() < deadline
+            assert time.monotonic() < deadline, self.log.read_text()
+            assert self.process is None or self.process.poll() is None, self.log.read_text()
             time.sleep(0.02)
 
 
@@ -75,12 +79,13 @@ def relay(folder: Path) -> tuple[Process, str]:
 class Person(Process):
     """One side of the conversation ``c1``, which says numbered texts whatever happens to it."""
 
-    def __init__(self, folder: Path, name: str, url: str, *, sealed: bool = True, tor: str = 'mode = "off"') -> None:
+    def __init__(self, folder: Path, name: str, url: str, *, sealed: bool = True, tor: str = 'mode = "off"',
+                 peer: str = "") -> None:
         store = (f'[store]\nkind = "sealed"\nfile = "{folder}/{name}/store/store.db"\nunlock = "credential"\n'
                  "argon2_memory = 64\nhistory = true\n")
         super().__init__(folder / name, (
             f'[relay]\nenabled = false\n[peer]\nloopback = true\nrelay = "{url}"\n'
-            'kex = ["pqxdh-25519-mlkem1024"]\nratchet = ["double-he"]\n' + (store if sealed else "")), tor)
+            f'kex = ["pqxdh-25519-mlkem1024"]\nratchet = ["double-he"]\n{peer}' + (store if sealed else "")), tor)
         self.name = name
         self.said: list[str] = []
 
