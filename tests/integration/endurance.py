@@ -247,7 +247,7 @@ class Endurance:
         for name, sizes in self.resident.items():
             assert sizes[-1] < sizes[0] + MOST_GROWN, f"{name} has grown"
         for process in (self.relay, *self.people):
-            assert " unexpected " not in process.log.read_text(), process.log.read_text()
+            assert b" unexpected " not in process.log, process.log.decode()
         return took
 
     def end(self) -> None:

@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from whisperd.control.client import Client
 from whisperd.errors import ChatNotConnected, DaemonUnreachable, WhisperdError
@@ -27,15 +28,15 @@ class Process:
         self._path.write_text(f'[control]\nsocket = "{self.socket}"\n[tor]\n{tor}\n{config}')
         (folder / "whisperd-store").write_text("correct horse battery")
         self._environment = {**os.environ, "HOME": str(folder), "CREDENTIALS_DIRECTORY": str(folder)}
-        #: What all its processes printed.
-        self.log = folder / "log"
+        #: What all its processes logged.
+        self.log = bytearray()
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *before: str) -> None:
         """Start it, behind the words of ``before``, and wait until it serves."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen([*before, sys.executable, "-m", "whisperd", "--config", str(self._path)],
-                                            env=self._environment, stdout=log, stderr=log)
+        self.process = subprocess.Popen([*before, sys.executable, "-m", "whisperd", "--config", str(self._path)],
+                                        env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True).start()
         self.wait(lambda: self.call("status"))
 
     def kill(self) -> None:
@@ -48,6 +49,10 @@ class Process:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             self.process.wait()
+
+    def _read(self, stream: IO[bytes]) -> None:
+        for line in stream:
+            self.log += line
 
     def call(self, method: str, file: int | None = None, **params: Any) -> Any:
         with Client(self.socket) as client:
@@ -63,8 +68,8 @@ class Process:
                 found = None
             if found:
                 return found
-            assert time.monotonic() < deadline, self.log.read_text()
-            assert self.process is None or self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.decode()
+            assert self.process is None or self.process.poll() is None, self.log.decode()
             time.sleep(0.02)
 
 
