@@ -58,6 +58,17 @@ async def reached(world: RelayWorld, place: str, wanted: bool) -> None:
     raise AssertionError("the proxy has not noticed")
 
 
+async def meet(world: RelayWorld, place: str) -> None:
+    """Have two peers come to a room through the proxy, and one say something."""
+    anna = await world.peer(ANNA, place=place)
+    assert await anna.types(1) == ["joined"]
+    ben = await world.peer(BEN, place=place)
+    assert await ben.types(2) == ["joined", "ready"]
+    ben.sendMessage(b"through a proxy", isBinary=True)
+    assert await anna.types(1) == ["ready"]
+    assert await anna.next() == b"through a proxy"
+
+
 @pytest_twisted.ensureDeferred
 async def test_two_peers_meet_behind_nginx(folder: Path, run) -> None:
     port = free_ports(1)[0]
@@ -69,13 +80,7 @@ async def test_two_peers_meet_behind_nginx(folder: Path, run) -> None:
     place = f"tls:tcp:127.0.0.1:{port}"
     world = await RelayWorld(reactor, f"unix:{folder}/relay.sock:mode=666", tls=Tls()).up()
     await reached(world, place, True)
-    anna = await world.peer(ANNA, place=place)
-    assert await anna.types(1) == ["joined"]
-    ben = await world.peer(BEN, place=place)
-    assert await ben.types(2) == ["joined", "ready"]
-    ben.sendMessage(b"over nginx", isBinary=True)
-    assert await anna.types(1) == ["ready"]
-    assert await anna.next() == b"over nginx"
+    await meet(world, place)
     _, fields, _ = await world.http("GET /health HTTP/1.1\r\nConnection: close", place)
     assert fields["Strict-Transport-Security"] == "max-age=31536000"
     await world.down()
@@ -118,11 +123,5 @@ async def test_two_peers_meet_behind_caddy(folder: Path, run) -> None:
     place = f"tls:tcp:127.0.0.1:{port}"
     world = await RelayWorld(reactor, f"unix:{folder}/relay.sock:mode=666", tls=Tls()).up()
     await reached(world, place, True)
-    anna = await world.peer(ANNA, place=place)
-    assert await anna.types(1) == ["joined"]
-    ben = await world.peer(BEN, place=place)
-    assert await ben.types(2) == ["joined", "ready"]
-    ben.sendMessage(b"over caddy", isBinary=True)
-    assert await anna.types(1) == ["ready"]
-    assert await anna.next() == b"over caddy"
+    await meet(world, place)
     await world.down()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from whisperd.errors import DialRefused, WhisperdError
 from whisperd.interfaces import ILink, Random
-from whisperd.logs import note, unexpected
-from whisperd.peer.links.redial import Redial
+from whisperd.logs import note
+from whisperd.peer.links.dialling import Dialling
 from whisperd.peer.links.stream import Stream, StreamFactory
 
 #: Port of the onion services.
@@ -26,28 +26,23 @@ LOST = "link-lost"
 
 
 @implementer(ILink)
-class OnionLink:
+class OnionLink(Dialling):
     """Connects to ``address`` for ever, at jittered intervals, each time over circuits of this conversation."""
 
     name = "onion"
 
     def __init__(self, address: str, *, reactor: Any, dialer: Any, random: Random) -> None:
+        super().__init__(reactor, random)
         self._address = address
-        self._reactor = reactor
         self._dialer = dialer
         self._isolation = random(16).hex()
-        self._redial = Redial(reactor, random)
         self._owner: Any = None
         self._stream: Stream | None = None
         self._gone: Deferred[None] | None = None
-        self._waiting: Deferred[Any] | None = None
-        self._task: Deferred[None] | None = None
-        self._stopping = False
 
     def start(self, owner: Any) -> None:
         self._owner = owner
-        self._task = Deferred.fromCoroutine(self._run())
-        self._task.addErrback(_note)
+        self._begin()
 
     def send(self, frame: bytes) -> None:
         if self._stream is not None:
@@ -70,25 +65,12 @@ class OnionLink:
             self._stream.probe()
 
     def stop(self, leave: bool = True) -> Deferred[None]:
-        self._stopping = True
-        done: Deferred[None] = Deferred()
-        if self._task is None:
-            return succeed(None)
-        self._task.addBoth(lambda _: done.callback(None))
+        done = self._no_more()
         if self._stream is not None:
             self._stream.close()
-        elif self._waiting is not None:
-            self._waiting.cancel()
+        else:
+            self._give_up_waiting()
         return done
-
-    async def _run(self) -> None:
-        while not self._stopping:
-            try:
-                await self._connect_once()
-                if not self._stopping:
-                    await self._cancellable(self._redial.pause())
-            except CancelledError:
-                return
 
     async def _connect_once(self) -> None:
         self._gone = Deferred()
@@ -106,13 +88,6 @@ class OnionLink:
         began = self._reactor.seconds()
         await self._gone
         self._redial.lived(self._reactor.seconds() - began)
-
-    async def _cancellable(self, waiting: Deferred[Any]) -> Any:
-        self._waiting = waiting
-        try:
-            return await waiting
-        finally:
-            self._waiting = None
 
     # -- what the stream reports ----------------------------------------------------------------------------------
 
@@ -134,10 +109,6 @@ class OnionLink:
         gone, self._gone = self._gone, None
         if gone is not None:
             gone.callback(None)
-
-
-def _note(failure: Any) -> None:
-    unexpected(failure.value.with_traceback(failure.getTracebackObject()))
 
 
 @implementer(ILink)

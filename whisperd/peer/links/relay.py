@@ -11,14 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectingCancelledError
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from whisperd.errors import DialRefused, RelayRefused, RoomFull, WhisperdError
 from whisperd.interfaces import ILink, Random
-from whisperd.logs import note, unexpected
-from whisperd.peer.links.redial import FIRST_DELAY, Redial
+from whisperd.logs import note
+from whisperd.peer.links.dialling import Dialling
+from whisperd.peer.links.redial import FIRST_DELAY
 from whisperd.peer.links.socket import RelaySocket, RelaySocketFactory
 from whisperd.wire import frames
 from whisperd.wire.frames import ERRORS, FrameError, Join, Joined, Leave, PeerLeft, Ready, RelayError
@@ -57,7 +57,7 @@ class RelayRoom:
 
 
 @implementer(ILink)
-class RelayLink:
+class RelayLink(Dialling):
     """One conversation's seat in a room. ``dialer`` has the ``connect`` of ``whisperd.tor.dial``.
 
     ``token`` (32 bytes) is what the seat belongs to; empty: a random one. With ``claimed`` the room has to be empty at
@@ -68,25 +68,21 @@ class RelayLink:
 
     def __init__(self, room: RelayRoom, *, reactor: Any, dialer: Any, random: Random, token: bytes = b"",
                  claimed: Callable[[], None] | None = None) -> None:
+        super().__init__(reactor, random)
         self._room = room
-        self._reactor = reactor
         self._dialer = dialer
         self._random = random
         self._join = frames.encode_client(Join(room=_b64(room.room), token=_b64(token or random(32)), code=room.access))
         self._isolation = random(16).hex()
         self._factory = RelaySocketFactory(room.url, self, reactor=reactor, random=random)
         self._owner: Any = None
-        self._task: Deferred[None] | None = None
-        self._stopping = False
         self._socket: RelaySocket | None = None
-        self._waiting: Deferred[Any] | None = None
         self._up = False
         self._was_seated = False
         #: Whether the relay has given the seat, on a connection that lives.
         self.seated = False
         self._claimed = claimed
         self._reason = "relay-lost"
-        self._redial = Redial(reactor, random)
         self._leaving = False
 
     # -- ILink ----------------------------------------------------------------------------------------------------
@@ -94,8 +90,7 @@ class RelayLink:
     def start(self, owner: Any) -> None:
         """Begin to connect; ``owner`` is an ILinkOwner."""
         self._owner = owner
-        self._task = Deferred.fromCoroutine(self._run())
-        self._task.addErrback(self._failed_itself)
+        self._begin()
 
     def send(self, frame: bytes) -> None:
         """Hand over one frame; it is dropped while the other side is not there."""
@@ -118,29 +113,15 @@ class RelayLink:
 
     def stop(self, leave: bool = True) -> Deferred[None]:
         """Free the seat and close, or keep it; fires when the socket is closed. No report comes after this call."""
-        self._stopping = True
         self._up = False
-        done: Deferred[None] = Deferred()
-        if self._task is None:
-            done.callback(None)
-            return done
-        self._task.addBoth(lambda _: done.callback(None))
+        done = self._no_more()
         if self._socket is not None:
             self._socket.leave(*([frames.encode_client(Leave())] if leave else []))
-        elif self._waiting is not None:
-            self._waiting.cancel()
+        else:
+            self._give_up_waiting()
         return done
 
     # -- the life of the link -------------------------------------------------------------------------------------
-
-    async def _run(self) -> None:
-        while not self._stopping:
-            try:
-                await self._connect_once()
-                if not self._stopping:
-                    await self._cancellable(self._redial.pause())
-            except (CancelledError, ConnectingCancelledError):
-                return
 
     async def _connect_once(self) -> None:
         self._reason = "relay-lost"
@@ -170,15 +151,8 @@ class RelayLink:
         if not was_open:
             self._trouble(RelayRefused("what answers at the relay's address is no whisperd relay"))
 
-    async def _cancellable(self, waiting: Deferred[Any]) -> Any:
-        self._waiting = waiting
-        try:
-            return await waiting
-        finally:
-            self._waiting = None
-
     def _failed_itself(self, failure: Any) -> None:
-        unexpected(failure.value.with_traceback(failure.getTracebackObject()))
+        super()._failed_itself(failure)
         if not self._stopping:
             self._give_up(WhisperdError())
 
