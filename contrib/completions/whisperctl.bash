@@ -25,7 +25,7 @@ _whisperctl() {
         "onion client") words="add list remove --socket --json --help" ;;
         "tor") words="newnym credential --socket --json --help" ;;
         "tor credential") words="add list remove --socket --json --help" ;;
-        "chat") words="invite join list send watch open send-file accept refuse cancel files verify call end history --socket --json --help" ;;
+        "chat") words="invite join list send watch open send-file accept refuse cancel files verify fade call end history --socket --json --help" ;;
         "contact") words="save list remove rename listen block unblock --socket --json --help" ;;
         "relay") words="limits drain resume --socket --json --help" ;;
         "access") words="issue list revoke --socket --json --help" ;;
@@ -57,6 +57,7 @@ _whisperctl() {
         "chat cancel") words="--socket --json --help" ;;
         "chat files") words="--socket --json --help" ;;
         "chat verify") words="--yes --require --socket --json --help" ;;
+        "chat fade") words="--socket --json --help" ;;
         "chat call") words="--wait --socket --json --help" ;;
         "chat end") words="--socket --json --help" ;;
         "chat history") words="--after --socket --json --help" ;;
@@ -90,7 +91,7 @@ _whisperctl() {
         "store wipe") words="--yes --socket --json --help" ;;
         "stop") words="--wait --socket --json --help" ;;
     esac
-    case $verb in "chat send"|"chat watch"|"chat open"|"chat send-file"|"chat accept"|"chat refuse"|"chat cancel"|"chat files"|"chat verify"|"chat end"|"chat history"|"contact save")
+    case $verb in "chat send"|"chat watch"|"chat open"|"chat send-file"|"chat accept"|"chat refuse"|"chat cancel"|"chat files"|"chat verify"|"chat fade"|"chat end"|"chat history"|"contact save")
         if ((place == 0)) && [[ $current != -* ]]; then
             words=$(whisperctl "${socket[@]}" --json chat list 2> /dev/null | grep -o '"chat": "[^"]*"' | cut -d '"' -f 4)
         fi ;;

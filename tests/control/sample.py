@@ -22,6 +22,7 @@ from whisperd.errors import (
     WrongPassphrase,
     WrongSecret,
 )
+from whisperd.peer.fading import seconds_of
 
 ADDRESS = "a" * 56 + ".onion"
 NEXT = "b" * 56 + ".onion"
@@ -132,6 +133,17 @@ class SampleApi:
 
     async def chat_files(self, chat: str) -> list[dict[str, Any]]:
         return [row for row in self.files if chat in ("", row["chat"])]
+
+    async def chat_fade(self, chat: str, time: str) -> dict[str, Any]:
+        row = self._known(chat)
+        self.calls.append(("chat.fade", {"chat": chat, "time": time}))
+        if time == "accept":
+            row["fade"] = {"seconds": row["fade"]["proposed"], "proposed": None, "by": None}
+        elif time:
+            row["fade"] = {"seconds": row["fade"]["seconds"], "proposed": seconds_of(time), "by": "us"}
+        if time:
+            self.bus.emit("chat-fade", chat=chat, **row["fade"])
+        return {"chat": chat, **row["fade"]}
 
     async def chat_history(self, chat: str, after: int) -> list[dict[str, Any]]:
         self._known(chat)
@@ -311,7 +323,8 @@ class SampleApi:
         chat = f"c{len(self.chats) + 1}"
         self.chats[chat] = {"chat": chat, "role": role, "state": state, "link": "relay", "level": "enhanced",
                             "suite": {"kex": "pqxdh-25519-mlkem1024", "ratchet": "double-he"}, "verified": False,
-                            "queued": 0, "sent": 0, "delivered": 0, "received": 0, "created_age": 5.0}
+                            "queued": 0, "sent": 0, "delivered": 0, "received": 0, "created_age": 5.0,
+                            "fade": {"seconds": 0, "proposed": None, "by": None}}
         self.said[chat] = []
         return chat
 
@@ -322,7 +335,7 @@ class SampleApi:
     def say(self, chat: str, direction: str, text: str, state: str) -> int:
         number = len(self.said[chat]) + 1
         self.said[chat].append({"id": number, "direction": direction, "text": text, "state": state})
-        self.bus.emit("chat-message", chat=chat, id=number, direction=direction, text=text)
+        self.bus.emit("chat-message", chat=chat, id=number, direction=direction, text=text, fade=0)
         return number
 
     def put_file(self, chat: str, direction: str, name: str, content: bytes) -> dict[str, Any]:

@@ -194,7 +194,7 @@ async def test_a_reader_that_does_not_read_is_dropped_and_the_others_hear_all(se
         one.closed.addCallback(lambda _: gone.append(True))
     text, rounds = "x" * 16_000, 0
     while not gone and rounds < 600:
-        serving.bus.emit("chat-message", chat="c1", id=rounds, direction="in", text=text)
+        serving.bus.emit("chat-message", chat="c1", id=rounds, direction="in", text=text, fade=0)
         rounds += 1
         assert (await in_thread(next, events))["id"] == rounds - 1
     assert gone == [True]

@@ -131,6 +131,33 @@ def direct_payload(kind: str, value: bytes | str) -> bytes:
     return b"\x82\xa1t" + bytes([0xA0 | len(kind)]) + kind.encode() + name + packed
 
 
+def _unsigned(value: int) -> bytes:
+    """MessagePack: a whole number in as few bytes as it needs"""
+    if value < 128:
+        return bytes([value])
+    head, size = next((head, size) for head, size in ((0xCC, 1), (0xCD, 2), (0xCE, 4)) if value < 256 ** size)
+    return bytes([head]) + value.to_bytes(size)
+
+
+def timer_payload(number: int, seconds: int) -> bytes:
+    """FADING, of stream 5"""
+    return b"\x83\xa1t\xa5timer\xa6number" + _unsigned(number) + b"\xa7seconds" + _unsigned(seconds)
+
+
+def fading_text(text: str, seconds: int) -> bytes:
+    """FADING, of stream 1"""
+    data = text.encode()
+    head = bytes([0xA0 | len(data)]) if len(data) < 32 else b"\xd9" + bytes([len(data)])
+    return b"\x83\xa1t\xa6fading\xa4text" + head + data + b"\xa7seconds" + _unsigned(seconds)
+
+
+def counts_more(one: list[int], other: list[int]) -> bool:
+    """FADING: of two proposals, which one counts"""
+    if one[0] != other[0]:
+        return one[0] > other[0]
+    return one[1] != 0 and (other[1] == 0 or one[1] < other[1])
+
+
 def direct_record(kind: int, content: bytes) -> bytes:
     """DIRECT, of the connection"""
     return struct.pack(">BH", kind, len(content)) + content

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
 from typing import Any
 
 import msgspec
@@ -62,6 +63,16 @@ def test_direct_links():
     assert page.direct_payload("at", said[1]["onion"]) == unhex(said[1]["payload"])
     for case in vectors("direct.json")["records"]:
         assert page.direct_record(case["kind"], unhex(case["content"])) == unhex(case["record"])
+
+
+def test_texts_that_fade():
+    case = vectors("fading.json")
+    for timer in case["timers"]:
+        assert page.timer_payload(timer["number"], timer["seconds"]) == unhex(timer["payload"])
+    for text in case["texts"]:
+        assert page.fading_text(text["text"], text["seconds"]) == unhex(text["payload"])
+    for one, other in combinations(case["order"], 2):
+        assert page.counts_more(other, one) and not page.counts_more(one, other)
 
 
 @pytest.mark.parametrize("case", vectors("sas.json"), ids=lambda case: case["number"][:5])

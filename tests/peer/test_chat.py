@@ -17,8 +17,9 @@ def test_a_message_is_queued_then_sent_then_delivered_and_each_is_told():
     chat = Chat("c1", 10)
     message, told = chat.accepted("hello", 7)
     assert [event.fields for event in told] == [
-        {"chat": "c1", "id": 1, "direction": "out", "text": "hello"}, {"chat": "c1", "id": 1, "state": "queued"}]
-    assert [event.fields["state"] for event in [*chat.sent(7), *chat.acknowledged(7)]] == ["sent", "delivered"]
+        {"chat": "c1", "id": 1, "direction": "out", "text": "hello", "fade": 0},
+        {"chat": "c1", "id": 1, "state": "queued"}]
+    assert [event.fields["state"] for event in [*chat.sent(7), *chat.acknowledged(7, 0.0)]] == ["sent", "delivered"]
     assert message.state == "delivered" and chat.counts() == {"queued": 0, "sent": 0, "delivered": 1, "received": 0}
 
 
@@ -26,7 +27,7 @@ def test_an_acknowledgement_covers_everything_before_it_and_is_told_once():
     chat = Chat("c1", 10)
     for seq in (1, 3, 4):
         chat.accepted("x", seq)
-    assert len(chat.acknowledged(3)) == 2 and chat.acknowledged(3) == []
+    assert len(chat.acknowledged(3, 0.0)) == 2 and chat.acknowledged(3, 0.0) == []
     assert states(chat) == ["delivered", "delivered", "queued"]
 
 
@@ -34,7 +35,7 @@ def test_what_was_not_delivered_at_the_end_has_failed():
     chat = Chat("c1", 10)
     chat.accepted("a", 1)
     chat.accepted("b", 2)
-    chat.acknowledged(1)
+    chat.acknowledged(1, 0.0)
     assert [event.fields["id"] for event in chat.fail()] == [2] and states(chat) == ["delivered", "failed"]
     assert chat.fail() == []
 
@@ -42,14 +43,14 @@ def test_what_was_not_delivered_at_the_end_has_failed():
 def test_both_directions_share_one_numbering():
     chat = Chat("c1", 10)
     chat.accepted("a", 1)
-    (told,) = chat.received(Text("b\x1b[2J"))
-    assert told.fields == {"chat": "c1", "id": 2, "direction": "in", "text": "b\x1b[2J"}
-    assert chat.history(1) == [{"id": 2, "direction": "in", "text": "b\x1b[2J", "state": "received"}]
+    (told,) = chat.received(Text("b\x1b[2J"), 0.0)
+    assert told.fields == {"chat": "c1", "id": 2, "direction": "in", "text": "b\x1b[2J", "fade": 0}
+    assert chat.history(1) == [{"id": 2, "direction": "in", "text": "b\x1b[2J", "state": "received", "fade": 0}]
 
 
 def test_frames_of_other_streams_are_not_messages():
     chat = Chat("c1", 10)
-    assert chat.sent(5) == [] and chat.acknowledged(5) == []
+    assert chat.sent(5) == [] and chat.acknowledged(5, 0.0) == []
 
 
 @pytest.mark.parametrize(("text", "error"), [
@@ -70,17 +71,17 @@ def test_the_queue_is_bounded_by_what_was_not_delivered():
         chat.accepted("x", seq)
     with pytest.raises(QueueFull):
         chat.check("x")
-    chat.acknowledged(1)
+    chat.acknowledged(1, 0.0)
     chat.check("x")
 
 
 def test_history_is_bounded_in_messages_and_in_bytes():
     chat = Chat("c1", 10)
     for _ in range(MOST_KEPT + 5):
-        chat.received(Text("x"))
+        chat.received(Text("x"), 0.0)
     assert len(chat.history(0)) == MOST_KEPT and chat.history(0)[0]["id"] == 6
     for _ in range(100):
-        chat.received(Text("é" * 8_000))
+        chat.received(Text("é" * 8_000), 0.0)
     assert sum(len(str(row["text"]).encode()) for row in chat.history(0)) <= MOST_KEPT_BYTES
 
 
@@ -88,9 +89,9 @@ def test_a_message_that_is_not_kept_any_more_still_gets_its_states():
     chat = Chat("c1", 10)
     chat.accepted("x", 1)
     for _ in range(MOST_KEPT):
-        chat.received(Text("x"))
+        chat.received(Text("x"), 0.0)
     assert chat.history(0)[0]["id"] == 2
-    assert [event.fields["state"] for event in chat.acknowledged(1)] == ["delivered"]
+    assert [event.fields["state"] for event in chat.acknowledged(1, 0.0)] == ["delivered"]
 
 
 def test_wiping_forgets_what_was_said():

@@ -11,13 +11,15 @@ from tests.peer.support import ManyPlugins, frames, seeded, terms
 from whisperd.peer.bonds import call_keys, first_secret, next_secret
 from whisperd.peer.channel import Channel
 from whisperd.peer.codes import CodePlugins
+from whisperd.peer.fading import rank
 from whisperd.peer.handshake import InviterHandshake, JoinerHandshake, Terms
 from whisperd.peer.secrets import InviteKeys, Seal, transcript
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.plugin.registry import Registry
 from whisperd.wire import envelope, sas
 from whisperd.wire.direct import PING, PONG, At, Key, encode_direct, record
-from whisperd.wire.envelope import ChannelFrame, End, Kind, Stream, Text
+from whisperd.wire.envelope import LEAST_FADE, MOST_FADE, ChannelFrame, End, FadingText, Kind, Stream, Text
+from whisperd.wire.fading import Timer, encode_timer
 from whisperd.wire.invite import Invite, RelayAddress
 from whisperd.wire.people import Keep, Withdraw, encode_people
 from whisperd.wire.spoken import SpokenCode
@@ -70,6 +72,21 @@ def envelopes() -> dict[str, Any]:
                      "payload": case.payload.hex(), "plaintext": case.encode().hex()} for case in cases],
         "padding": [{"message": bytes(size).hex(), "size": len(envelope.pad_message(bytes(size)))}
                     for size in (0, 252, 253, 508, 509)],
+    }
+
+
+def fading() -> dict[str, Any]:
+    """What is said of timers, the texts that have one, and which proposal counts."""
+    timers = [Timer(1, 0), Timer(2, 30), Timer(200, 600), Timer(2**32 - 1, MOST_FADE)]
+    texts = [FadingText("Grüße", 600), FadingText("x", LEAST_FADE), FadingText("x" * 40, MOST_FADE)]
+    order = [(0, 0), (1, 0), (1, MOST_FADE), (1, 600), (1, 30), (2, 0), (2, 86_400)]
+    assert sorted(order, key=rank) == order
+    return {
+        "timers": [{"number": one.number, "seconds": one.seconds, "payload": encode_timer(one).hex()}
+                   for one in timers],
+        "texts": [{"text": one.text, "seconds": one.seconds, "payload": envelope.encode_chat(one).hex()}
+                  for one in texts],
+        "order": order,
     }
 
 
@@ -206,7 +223,7 @@ def contact() -> dict[str, Any]:
 
 
 MAKERS = {"invite": invite, "sas": sas_values, "envelope": envelopes, "handshake": handshake, "code": code,
-          "direct": direct_links, "contact": contact}
+          "direct": direct_links, "contact": contact, "fading": fading}
 
 
 def render(name: str) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from whisperd.cli import render
+from whisperd.cli import render, timers
 from whisperd.cli.caller import Caller, error_of, event_of, history, looks_like_chat, named
 from whisperd.cli.hook import hook_of
 from whisperd.cli.pipe import send_patiently
@@ -139,6 +139,19 @@ def chat_verify(caller: Caller, chat: str, confirm: bool, require: bool) -> None
                 caller.show(None, [f"{render.clean(chat)} is {caller.paint('verified', 'good')}"])
 
 
+def chat_fade(caller: Caller, chat: str, time: str) -> None:
+    if chat and not time and _is_time(chat):
+        chat, time = "", chat
+    with caller.client() as client:
+        answer = client.call("chat.fade", {"chat": named(client, chat), "time": time})
+    caller.show(answer, [f"{render.clean(answer['chat'])}: {timers.line(answer, caller.paint)}"])
+
+
+def _is_time(word: str) -> bool:
+    """Return whether a word says when messages fade; no name of a conversation does."""
+    return word in ("off", "accept", "refuse") or word[:1].isdecimal()
+
+
 def chat_end(caller: Caller, chat: str) -> None:
     with caller.client() as client:
         answer = client.call("chat.end", {"chat": named(client, chat)})
@@ -210,6 +223,6 @@ def _until_delivered(client: Client, answer: dict[str, Any], deadline: float) ->
 VERBS: dict[str, Callable[..., None]] = {
     "chat invite": chat_invite, "chat join": chat_join, "chat list": chat_list, "chat send": chat_send,
     "chat watch": chat_watch, "chat open": chat_open, "chat verify": chat_verify, "chat call": chat_call,
-    "chat end": chat_end,
+    "chat end": chat_end, "chat fade": chat_fade,
     "chat history": chat_history,
 }

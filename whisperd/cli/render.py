@@ -10,12 +10,15 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
+from whisperd.cli import timers
+
 Row = Mapping[str, Any]
 
 _STYLES = {"good": "32", "warn": "33", "bad": "31", "dim": "2", "strong": "1", "them": "36"}
 _STATES = {"up": "good", "connected": "good", "delivered": "good", "ready": "good", "lost": "bad", "failed": "bad",
            "ended": "dim", "queued": "warn", "away": "warn", "done": "good", "halted": "warn", "offered": "strong",
-           "refused": "dim", "cancelled": "dim", "open": "good", "locked": "warn", "new": "warn", "failing": "bad"}
+           "refused": "dim", "cancelled": "dim", "faded": "dim", "open": "good", "locked": "warn", "new": "warn",
+           "failing": "bad"}
 #: Joiners that several scripts and emoji cannot be written without.
 _JOINERS = "\u200c\u200d"
 _BREAKS = {"Zl", "Zp"}
@@ -220,11 +223,12 @@ def _link(row: Row) -> str:
 
 def chats(rows: Iterable[Row], paint: Paint) -> list[str]:
     """Return the table of 'whisperctl chat list'."""
-    heads = ("CHAT", "CONTACT", "STATE", "LINK", "LEVEL", "VERIFIED", "QUEUED", "SENT", "DELIVERED", "RECEIVED", "AGE")
+    heads = ("CHAT", "CONTACT", "STATE", "LINK", "LEVEL", "VERIFIED", "FADE", "QUEUED", "SENT", "DELIVERED", "RECEIVED",
+             "AGE")
     return table(heads, [(
         row["chat"], row.get("contact") or "-", row["state"], _link(row), row["level"] or "-",
-        "yes" if row["verified"] else "no", str(row["queued"]), str(row["sent"]), str(row["delivered"]),
-        str(row["received"]), seconds(row["created_age"]),
+        "yes" if row["verified"] else "no", timers.column(row), str(row["queued"]), str(row["sent"]),
+        str(row["delivered"]), str(row["received"]), seconds(row["created_age"]),
     ) for row in rows], paint)
 
 
@@ -335,6 +339,8 @@ def event(row: Row, paint: Paint) -> str:
     if name == "chat-error":
         return f"{subject} {paint('error', 'bad')} {clean(row['code'])}: {clean(row['message'])}. " \
                f"{clean(row['remedy'])}"
+    if name == "chat-fade":
+        return f"{subject}: {timers.line(row, paint)}"
     if name == "file-state":
         return file_line(row, paint)
     if name in ("contact-state", "contact-error"):

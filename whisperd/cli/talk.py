@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from whisperd.cli import render
+from whisperd.cli import render, timers
 from whisperd.cli.caller import history
 from whisperd.cli.files import offer
 from whisperd.cli.render import Paint
@@ -18,6 +18,7 @@ from whisperd.errors import DaemonUnreachable, WhisperdError
 ACTIONS = {
     "/verify": "show the words that have to be the same on both sides; '/verify yes' marks them as compared",
     "/save": "keep the other side as a contact: '/save NAME'; it has to want that too",
+    "/fade": "let messages disappear on both sides: '/fade 10m', '/fade off'; '/fade accept' or '/fade refuse'",
     "/send-file": "offer a file: '/send-file PATH'",
     "/accept": "accept a file that was offered: '/accept f1'; '/refuse f1' does not want it",
     "/refuse": "refuse a file that was offered",
@@ -54,7 +55,8 @@ class Talk:
         self._settled: set[int] = set()
         self._moving: dict[str, dict[str, Any]] = {}
         self._actions: dict[str, Callable[[str], list[str]]] = {
-            "/verify": self._verify, "/save": self._save, "/send-file": self._send_file,
+            "/verify": self._verify, "/save": self._save, "/fade": self._fade,
+            "/send-file": self._send_file,
             "/accept": partial(self._file, "chat.accept"),
             "/refuse": partial(self._file, "chat.refuse"), "/cancel": self._cancel, "/files": self._files,
             "/end": self._end, "/quit": self._quit, "/help": self._help}
@@ -117,6 +119,8 @@ class Talk:
         if event["event"] == "chat-link":  # it shows below the line, and changes nothing else
             self._row = self._row | {"link": event["link"]}
             return []
+        if event["event"] == "chat-fade":
+            self._row = self._row | {"fade": {name: event[name] for name in ("seconds", "proposed", "by")}}
         if event["event"] == "chat-error":
             return [self.complaint(event["message"], event["remedy"])]
         if event["event"] == "chat-state":
@@ -135,6 +139,8 @@ class Talk:
         row = self._row
         words = [self.chat, row.get("contact"), row.get("state"), row.get("link"), row.get("level"),
                  "verified" if row.get("verified") else "not verified"]
+        if (timer := timers.column(row)) != "off":
+            words.append(f"fade {timer}")
         if self._under_way:
             words.append(f"{render.count(len(self._under_way), 'message')} under way")
         lines = [" | ".join(render.clean(word) for word in words if word)]
@@ -158,6 +164,8 @@ class Talk:
     def _delivery(self, event: dict[str, Any]) -> list[str]:
         if event["state"] == "queued":  # the message's own line says so
             return []
+        if event["state"] == "faded":
+            return [f"     {self._paint('#' + str(event['id']), 'dim')} has {self._paint.state('faded')}"]
         if event["state"] in _SETTLED:
             self._settled.add(event["id"])
             self._under_way.discard(event["id"])
@@ -179,6 +187,10 @@ class Talk:
         if answer["state"] == "saved":
             self._row = self._row | {"contact": answer["contact"]}
         return render.saved(answer, self._paint)
+
+    def _fade(self, rest: str) -> list[str]:
+        answer = self._client.call("chat.fade", {"chat": self.chat, "time": rest})
+        return [timers.line(answer, self._paint)] if not rest else []  # otherwise the event says it
 
     def _send_file(self, rest: str) -> list[str]:
         offer(self._client, self.chat, os.path.expanduser(rest))

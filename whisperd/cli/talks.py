@@ -91,6 +91,8 @@ class Talks:
             return self._tell_of(chat, "says something")
         if event["event"] == "file-state" and event["state"] == "offered" and event["direction"] == "in":
             return self._tell_of(chat, "offers a file")
+        if event["event"] == "chat-fade" and event["by"] == "them":
+            return self._tell_of(chat, "proposes when messages fade")
         return []
 
     def status_line(self) -> str:

@@ -160,6 +160,9 @@ class Api:
     async def chat_verify(self, **params: Any) -> Row:
         return await self._peers().verify(**params)
 
+    async def chat_fade(self, **params: Any) -> Row:
+        return await self._peers().fade(**params)
+
     async def chat_end(self, **params: Any) -> Row:
         return await self._peers().end(**params)
 

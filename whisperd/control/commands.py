@@ -227,6 +227,12 @@ COMMANDS: tuple[Command, ...] = (
         Param("require", "boolean", "Send nothing and accept no file in this conversation before it is verified.",
               default=False, option="--require"),
     )),
+    Command("chat.fade", "chat fade", "Let messages disappear on both sides some time after their delivery, when both "
+            "have agreed to it.", (
+        _CHAT,
+        Param("time", "string", "Propose this time: 5 seconds to 4 weeks, as 30, 10m, 2h, 1d or 4w, or 'off'; or "
+              "'accept' or 'refuse' what is proposed. Without it, show what is in force.", metavar="TIME"),
+    )),
     Command("chat.call", "chat call", "Talk to a contact, without an invite: both call, or the other listens.", (
         _CONTACT, _wait("Wait as long as this until the two sides are connected."),
     )),

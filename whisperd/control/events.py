@@ -39,10 +39,13 @@ EVENTS: dict[str, Event] = {
     "chat-state": Event("A conversation is waiting, in handshake, connected, away or ended.",
                         ("chat", "state", "reason")),
     "chat-link": Event("A conversation that is connected goes over another link: relay or onion.", ("chat", "link")),
-    "chat-message": Event("A message was received ('in') or accepted for sending ('out').",
-                          ("chat", "id", "direction", "text")),
-    "message-state": Event("A message of ours is queued, sent, delivered, failed or cancelled.",
-                           ("chat", "id", "state")),
+    "chat-message": Event("A message was received ('in') or accepted for sending ('out'); 'fade' is the seconds "
+                          "after its delivery at which it goes, 0 if it stays.",
+                          ("chat", "id", "direction", "text", "fade")),
+    "message-state": Event("A message of ours is queued, sent, delivered, failed or cancelled; one of either side has "
+                           "faded.", ("chat", "id", "state")),
+    "chat-fade": Event("What became of a conversation's timer: the seconds in force (0: messages stay), and what is "
+                       "proposed, by 'us' or 'them', or null.", ("chat", "seconds", "proposed", "by")),
     "file-state": Event("A file is offered, moving, halted, done, refused, cancelled or failed.",
                         ("chat", "file", "direction", "filename", "size", "state", "reason")),
     "file-progress": Event("How far a file is: bytes, bytes a second, and seconds that remain, null if unknown.",

@@ -2,20 +2,21 @@
 
 A message is ``queued`` here, ``sent`` when it was handed to a link, ``delivered`` when the other side has it,
 ``failed`` when the conversation ended before, ``cancelled`` when it was taken back while it was queued; an incoming
-one is ``received``. Texts of the other side are kept and passed on as they came: they may hold control characters,
+one is ``received``. One with a timer ``fades`` so many seconds after it was delivered or received: then nothing of it
+is kept here. Texts of the other side are kept and passed on as they came: they may hold control characters,
 which whoever shows them on a terminal has to strip.
 """
 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from whisperd.errors import FileUnknown, MessageTooLarge, QueueFull, TooLate, UsageError
 from whisperd.peer.effects import Emit
 from whisperd.peer.kept import ChatKept
-from whisperd.wire.envelope import MAX_TEXT, Text
+from whisperd.wire.envelope import MAX_TEXT, FadingText, Text
 
 #: Bounds of what is kept of what was said.
 MOST_KEPT = 1_000
@@ -24,15 +25,19 @@ MOST_KEPT_BYTES = 1 << 20
 
 @dataclass
 class Message:
-    """One text, with the number that it has in this conversation on this side."""
+    """One text, with the number that it has in this conversation on this side.
+
+    It fades ``fade`` seconds after its delivery, or stays (0); once it is delivered, at ``fades_at``."""
 
     id: int
     direction: str
     text: str
     state: str
+    fade: int = 0
+    fades_at: float | None = None
 
     def row(self) -> dict[str, str | int]:
-        return {"id": self.id, "direction": self.direction, "text": self.text, "state": self.state}
+        return {"id": self.id, "direction": self.direction, "text": self.text, "state": self.state, "fade": self.fade}
 
 
 class Chat:
@@ -47,6 +52,11 @@ class Chat:
         self._last_id = 0
         self._counts: Counter[str] = Counter()
         self._unread: set[int] = set()
+        #: Seconds after which texts of ours fade that are accepted from now on, and those that theirs may name.
+        self.fade = 0
+        self.honoured: Collection[int] = ()
+        #: When ``fading`` is to be called, or None.
+        self.fades_next: float | None = None
 
     def counts(self) -> dict[str, int]:
         """Return how many messages are queued or sent now, and were delivered or received so far."""
@@ -69,15 +79,21 @@ class Chat:
         if len(self._undelivered) >= self._max_queue:
             raise QueueFull
 
+    def form(self, text: str) -> Text | FadingText:
+        """Return what is sent of an outgoing text."""
+        return FadingText(text, self.fade) if self.fade else Text(text)
+
     def accepted(self, text: str, ticket: int) -> tuple[Message, list[Emit]]:
         """Keep an outgoing text for which the channel gave ``ticket``."""
-        message = self._keep("out", text, "queued")
+        message = self._keep("out", text, "queued", self.fade)
         self._undelivered[ticket] = message
         return message, [self._said(message), self._state_of(message)]
 
-    def received(self, text: Text) -> list[Emit]:
-        """Keep an incoming text."""
-        message = self._keep("in", text.text, "received")
+    def received(self, text: Text | FadingText, now: float) -> list[Emit]:
+        """Keep an incoming text. One whose timer this side has not agreed to stays."""
+        agreed = isinstance(text, FadingText) and text.seconds in self.honoured
+        message = self._keep("in", text.text, "received", text.seconds if agreed else 0)  # type: ignore[union-attr]
+        self._count_down(message, now)
         self._unread.add(message.id)
         return [self._said(message)]
 
@@ -96,7 +112,8 @@ class Chat:
     def messages(self, *, everything: bool) -> list[Message]:
         """Return what is kept of what was said, or only what nobody else has: undelivered and unread messages."""
         if everything:
-            return list(self._kept.values())
+            return [*self._kept.values(), *(message for message in self._undelivered.values()
+                                            if message.id not in self._kept)]
         unread = [self._kept[number] for number in sorted(self._unread & self._kept.keys())]
         return [*self._undelivered.values(), *unread]
 
@@ -108,6 +125,7 @@ class Chat:
         known = dict(self._kept)
         self._undelivered.update((ticket, known[number]) for ticket, number in kept.undelivered if number in known)
         self._unread = set(kept.unread) & known.keys()
+        self._look_ahead()
 
     def waiting(self, number: int) -> int:
         """Return the ticket of our message ``number`` if it is not delivered; raises FileUnknown or TooLate."""
@@ -127,12 +145,27 @@ class Chat:
         message = self._undelivered.get(ticket)
         return [self._turn(message, "sent")] if message else []
 
-    def acknowledged(self, ticket: int) -> list[Emit]:
+    def acknowledged(self, ticket: int, now: float) -> list[Emit]:
         """The other side has everything up to ``ticket``."""
         events = []
         while self._undelivered and next(iter(self._undelivered)) <= ticket:
-            events.append(self._turn(self._undelivered.popitem(last=False)[1], "delivered"))
+            message = self._undelivered.popitem(last=False)[1]
+            events.append(self._turn(message, "delivered"))
+            self._count_down(message, now)
         return events
+
+    def fading(self, now: float) -> list[Emit]:
+        """Forget the texts whose time is over."""
+        if self.fades_next is None or now < self.fades_next:
+            return []
+        over = [message for message in self._kept.values() if message.fades_at is not None and message.fades_at <= now]
+        for message in over:
+            del self._kept[message.id]
+            self._kept_bytes -= len(message.text.encode())
+            self._unread.discard(message.id)
+            message.text, message.state = "", "faded"
+        self._look_ahead()
+        return [self._state_of(message) for message in over]
 
     def fail(self) -> list[Emit]:
         """Give up on what was not delivered."""
@@ -145,10 +178,21 @@ class Chat:
         self._undelivered.clear()
         self._kept.clear()
         self._kept_bytes = 0
+        self.fades_next = None
 
-    def _keep(self, direction: str, text: str, state: str) -> Message:
+    def _count_down(self, message: Message, now: float) -> None:
+        """A text is where it has to be; its time begins."""
+        if message.fade:
+            message.fades_at = now + message.fade
+            self.fades_next = min(message.fades_at, self.fades_next or message.fades_at)
+
+    def _look_ahead(self) -> None:
+        times = (message.fades_at for message in self._kept.values())
+        self.fades_next = min((time for time in times if time is not None), default=None)
+
+    def _keep(self, direction: str, text: str, state: str, fade: int) -> Message:
         self._last_id += 1
-        message = Message(self._last_id, direction, text, state)
+        message = Message(self._last_id, direction, text, state, fade)
         self._counts[state] += 1
         self._hold(message)
         return message
@@ -167,7 +211,7 @@ class Chat:
 
     def _said(self, message: Message) -> Emit:
         return Emit("chat-message", {"chat": self._name, "id": message.id, "direction": message.direction,
-                                     "text": message.text})
+                                     "text": message.text, "fade": message.fade})
 
     def _state_of(self, message: Message) -> Emit:
         return Emit("message-state", {"chat": self._name, "id": message.id, "state": message.state})

@@ -190,7 +190,7 @@ class Conversation:
         """
         agreed = self.agreed()
         self._chat.check(text)
-        ticket, effects = agreed.channel.send(Stream.CHAT, envelope.encode_chat(envelope.Text(text)), now)
+        ticket, effects = agreed.channel.send(Stream.CHAT, envelope.encode_chat(self._chat.form(text)), now)
         message, events = self._chat.accepted(text, ticket)
         return message, [*events, *self._carry_out(effects, now)]
 
@@ -324,7 +324,7 @@ class Conversation:
         """Hand a payload to its reader; what nobody understands is dropped, and stays acknowledged."""
         try:
             if received.stream == Stream.CHAT:
-                return list(self._chat.received(envelope.decode_chat(received.payload)))
+                return list(self._chat.received(envelope.decode_chat(received.payload), now))
             if received.stream == Stream.FILES:
                 return self._carry_out(self._files.received(decode_file(received.payload), now), now)
             if received.stream == Stream.CONTROL:
@@ -343,7 +343,7 @@ class Conversation:
         if self._end_ticket is not None and acknowledged.ticket >= self._end_ticket:
             self._over = "ended"
         files = self._files.acknowledged(acknowledged.ticket, now) if self._give_up_at is None else []
-        return [*self._chat.acknowledged(acknowledged.ticket), *self._carry_out(files, now)]
+        return [*self._chat.acknowledged(acknowledged.ticket, now), *self._carry_out(files, now)]
 
     def _post(self, post: Post, now: float) -> list[Effect]:
         assert self._agreed is not None

@@ -75,6 +75,16 @@ class Driver:
         self.carry_out(self.conversation.start())
         self._link.start(self)
 
+    def rest(self) -> None:
+        """Only show what has ended, until it fades or is forgotten."""
+        self.closed.callback(None)
+        self._set_alarm()
+
+    def forget(self) -> None:
+        """Forget what was said, in a conversation that has ended."""
+        self.conversation.forget()
+        self._set_alarm()
+
     @property
     def link_name(self) -> str | None:
         """The name of the link in use, None while there is none."""

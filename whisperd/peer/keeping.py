@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -29,6 +30,8 @@ MOVED = (*MOVING, MESSAGES)
 #: Seconds after which a store that could not be written is tried again, and between two looks for what is too old.
 RETRY = 5.0
 SWEEP = 3_600.0
+#: Seconds that the conversation has to forget a text by itself, before it is asked for in its place.
+GRACE = 1.0
 #: Payloads of the files' stream that are larger are chunks, which are not kept: files do not outlive the daemon.
 _LARGEST_FILES = 4_096
 _DAY = 86_400.0
@@ -47,6 +50,16 @@ class _Entry:
     outgoing: set[int] = field(default_factory=set)
     #: State and time of each message that is kept, by its number.
     messages: dict[int, tuple[str, float]] = field(default_factory=dict)
+    #: When each of them fades, of those that do; infinity before they are delivered. In unix seconds.
+    fades: dict[int, float] = field(default_factory=dict)
+
+    def noted(self) -> tuple[set[int], dict[int, tuple[str, float]], dict[int, float]]:
+        """Return what is known of what is kept."""
+        return self.outgoing, self.messages, self.fades
+
+    def note(self, noted: tuple[set[int], dict[int, tuple[str, float]], dict[int, float]]) -> None:
+        """Know that of what is kept."""
+        self.outgoing, self.messages, self.fades = noted
 
 
 @dataclass(frozen=True)
@@ -76,7 +89,8 @@ class Keeping:
         self._entries: dict[str, _Entry] = {}
         self._changed: dict[str, _Entry] = {}
         self._waiting: list[Deferred[None]] = []
-        self._known: dict[str, tuple[set[int], dict[int, tuple[str, float]]]] = {}
+        self._known: dict[str, tuple[set[int], dict[int, tuple[str, float]], dict[int, float]]] = {}
+        self._fading: Any = None
         self._alarm: Any = None
         self._sweeping: Any = None
         self._failing = False
@@ -93,8 +107,11 @@ class Keeping:
             payloads = {int(key): value for key, value in self._under(OUTGOING, name)}
             kept = exported(max(messages)) if record is None else decode(record, Kept)
             self._known[name] = (set(payloads),
-                                 {number: (one.state, one.at) for number, one in messages.items()})
-            texts = [Message(number, one.direction, one.text, one.state) for number, one in sorted(messages.items())]
+                                 {number: (one.state, one.at) for number, one in messages.items()},
+                                 {number: inf if one.fades_at is None else one.fades_at
+                                  for number, one in messages.items() if one.fade})
+            texts = [Message(number, one.direction, one.text, one.state, one.fade, self._in_this_run(one))
+                     for number, one in sorted(messages.items())]
             yield Found(name, kept, texts, payloads)
         self._sweep()
 
@@ -107,8 +124,9 @@ class Keeping:
             return
         name, created = conversation.name, kept.created if kept else self._wall()
         entry = _Entry(name, conversation, route, label, created, confirmed_only, release, facts)
-        entry.outgoing, entry.messages = self._known.pop(name, (set(), {}))
+        entry.note(self._known.pop(name, (set(), {}, {})))
         self._entries[name] = entry
+        self._look_ahead(entry)
 
     def keeps(self, conversation: ResumableConversation) -> bool:
         """Whether this conversation goes on after a restart."""
@@ -126,12 +144,12 @@ class Keeping:
     def at_once(self, name: str) -> bool:
         """Write this conversation now; return whether that worked."""
         entry = self._entries[name]
-        before = entry.outgoing, entry.messages
+        before = entry.noted()
         try:
             with self._store.together():
                 self._write(entry)
         except WhisperdError:
-            entry.outgoing, entry.messages = before
+            entry.note(before)
             return False
         return True
 
@@ -171,11 +189,14 @@ class Keeping:
         if entry is None or not self._history:
             return None
         rows = []
-        for number in sorted(number for number in entry.messages if number > after)[:1_000]:
+        now = self._wall()
+        there = (number for number in entry.messages if number > after and entry.fades.get(number, inf) > now)
+        for number in sorted(there)[:1_000]:
             value = self._store.get(MESSAGES, f"{name}/{number}")
             if value is not None:
                 kept = decode(value, MessageKept)
-                rows.append({"id": number, "direction": kept.direction, "text": kept.text, "state": kept.state})
+                rows.append({"id": number, "direction": kept.direction, "text": kept.text, "state": kept.state,
+                             "fade": kept.fade})
         return rows
 
     def stop(self) -> None:
@@ -183,10 +204,10 @@ class Keeping:
         self._changed = {**self._entries}
         if self._changed:
             self._flush()
-        for alarm in (self._alarm, self._sweeping):
+        for alarm in (self._alarm, self._sweeping, self._fading):
             if alarm is not None and alarm.active():
                 alarm.cancel()
-        self._alarm = self._sweeping = None
+        self._alarm = self._sweeping = self._fading = None
         self._entries.clear()
         self._changed.clear()
 
@@ -198,14 +219,14 @@ class Keeping:
         self._alarm = None
         changed, self._changed = self._changed, {}
         waiting, self._waiting = self._waiting, []
-        before = [(entry, entry.outgoing, entry.messages) for entry in changed.values()]
+        before = [(entry, entry.noted()) for entry in changed.values()]
         try:
             with self._store.together():
                 for entry in changed.values():
                     self._write(entry)
         except Exception as error:
-            for entry, outgoing, messages in before:  # what was noted of a transaction that did not happen
-                entry.outgoing, entry.messages = outgoing, messages
+            for entry, noted in before:  # what was noted of a transaction that did not happen
+                entry.note(noted)
             self._failed(changed, waiting, error)
             return
         if self._failing:
@@ -213,6 +234,7 @@ class Keeping:
             self._tell("open")
         for entry in changed.values():
             entry.release()
+            self._look_ahead(entry)
         for each in waiting:
             each.callback(None)
 
@@ -262,18 +284,58 @@ class Keeping:
 
     def _write_messages(self, entry: _Entry) -> None:
         wanted = {message.id: message for message in entry.conversation.messages(everything=self._history)}
-        messages = dict(entry.messages)
+        messages, fades = dict(entry.messages), dict(entry.fades)
         for number, message in wanted.items():
             state, at = messages.get(number, ("", self._wall()))
             if state != message.state and self._fresh(at):
-                kept = MessageKept(message.direction, message.text, message.state, at)
+                kept = MessageKept(message.direction, message.text, message.state, at, message.fade,
+                                   self._on_the_wall(message))
+                if message.fade:
+                    fades[number] = inf if kept.fades_at is None else kept.fades_at
                 self._store.put(MESSAGES, f"{entry.name}/{number}", encode(kept))
                 messages[number] = (message.state, at)
-        if not self._history:
-            for number in messages.keys() - wanted.keys():
-                self._store.delete(MESSAGES, f"{entry.name}/{number}")
-                del messages[number]
-        entry.messages = messages
+        now = self._wall()
+        gone = {number for number, at in fades.items() if number not in wanted and (at <= now or at == inf)}
+        for number in gone | (set() if self._history else messages.keys() - wanted.keys()):
+            self._store.delete(MESSAGES, f"{entry.name}/{number}")
+            messages.pop(number, None)
+            fades.pop(number, None)
+        entry.messages, entry.fades = messages, fades
+
+    def _on_the_wall(self, message: Message) -> float | None:
+        """Return when a message fades by the clock that the next run will have, too."""
+        return None if message.fades_at is None else message.fades_at - self._reactor.seconds() + self._wall()
+
+    def _in_this_run(self, kept: MessageKept) -> float | None:
+        """Return the same by the clock of this run; a clock that was set back makes it no longer than it was."""
+        if kept.fades_at is None:
+            return None
+        return float(self._reactor.seconds() + min(kept.fades_at - self._wall(), kept.fade))
+
+    def _look_ahead(self, entry: _Entry) -> None:
+        """Look again when the next text is to fade that the conversation may not hold any more."""
+        due = min(entry.fades.values(), default=inf)
+        if due == inf:
+            return
+        delay = max(0.0, due - self._wall()) + GRACE
+        if self._fading is None or self._fading.getTime() > self._reactor.seconds() + delay:
+            if self._fading is not None:
+                self._fading.cancel()
+            self._fading = self._reactor.callLater(delay, self._fade)
+
+    def _fade(self) -> None:
+        """Remove what the conversation does not hold any more, but for a clock that was set: then that says when."""
+        self._fading = None
+        now = self._wall()
+        for entry in list(self._entries.values()):
+            if due := {number for number, at in entry.fades.items() if at <= now}:
+                due -= {message.id for message in entry.conversation.messages(everything=True)}
+                for number in sorted(due):
+                    self._emit("message-state", chat=entry.name, id=number, state="faded")
+            if due:
+                self.changed(entry.name)
+            else:
+                self._look_ahead(entry)
 
     def _remove(self, entry: _Entry) -> None:
         self._store.delete(CONVERSATIONS, entry.name)
@@ -281,7 +343,7 @@ class Keeping:
             self._store.delete(OUTGOING, f"{entry.name}/{ticket}")
         for number in entry.messages:
             self._store.delete(MESSAGES, f"{entry.name}/{number}")
-        entry.outgoing, entry.messages = set(), {}
+        entry.note((set(), {}, {}))
 
     def _fresh(self, at: float) -> bool:
         return self._wall() - at < self._days * _DAY

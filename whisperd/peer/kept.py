@@ -62,6 +62,15 @@ class FilesKept(_Kept):
     open: list[tuple[str, int]]
 
 
+class FadingKept(_Kept):
+    """Of the timer: proposals are a number and seconds; of ours, the ticket too."""
+
+    agreed: tuple[int, int] = (0, 0)
+    theirs: tuple[int, int] = (0, 0)
+    ours: list[tuple[int, int, int]] = []
+    honoured: list[int] = []
+
+
 class ConversationKept(_Kept):
     """Of a conversation; ``invite`` has the fields of InviteKeys before the key is confirmed, and is empty then."""
 
@@ -78,15 +87,19 @@ class ConversationKept(_Kept):
     agreed: AgreementKept | None
     chat: ChatKept
     files: FilesKept
+    fading: FadingKept = msgspec.field(default_factory=FadingKept)
 
 
 class MessageKept(_Kept):
-    """One text; ``at`` is when it was first kept, in unix seconds."""
+    """One text; ``at`` is when it was first kept, in unix seconds. It fades ``fade`` seconds after its delivery, or
+    stays (0); ``fades_at`` is when, once it was delivered."""
 
     direction: str
     text: str
     state: str
     at: float
+    fade: int = 0
+    fades_at: float | None = None
 
 
 class RelayKept(_Kept):

@@ -12,13 +12,13 @@ from typing import Any
 from whisperd.errors import ChannelBroken, StateRolledBack
 from whisperd.peer.agreement import Agreement
 from whisperd.peer.chat import Message
-from whisperd.peer.conversation import Conversation
 from whisperd.peer.effects import DropFile, Effect, Established, Heard, SendFrame
 from whisperd.peer.handshake import Terms
 from whisperd.peer.kept import FORM, ConversationKept
 from whisperd.peer.phases import AWAY, ENDED
 from whisperd.peer.resuming import Resuming
 from whisperd.peer.secrets import InviteKeys
+from whisperd.peer.timed import TimedConversation
 from whisperd.wire.envelope import CHANNEL_FRAME, Stream
 from whisperd.wire.resume import RESUME_FRAME, Turn
 
@@ -28,8 +28,8 @@ PATIENCE = 10.0
 MOST_HELD = 128
 
 
-class ResumableConversation(Conversation):
-    """A Conversation with ``dump`` and ``load``."""
+class ResumableConversation(TimedConversation):
+    """A TimedConversation with ``dump`` and ``load``."""
 
     def __init__(self, name: str, terms: Terms, **settings: Any) -> None:
         super().__init__(name, terms, **settings)
@@ -59,7 +59,7 @@ class ResumableConversation(Conversation):
             FORM, self.role == "inviter", self._expires, terms.invite_floor, terms.floor, self._confirmed,
             self.verified, self._failures, "" if self.lasting else self.reason, invite,
             self._agreed.dump() if self._agreed is not None and self.lasting else None, self._chat.dump(),
-            self._files.dump())
+            self._files.dump(), self._fading.dump())
 
     def payloads(self) -> dict[int, tuple[int, bytes]]:
         """Return stream and payload of what waits or is not acknowledged, by ticket."""
@@ -87,6 +87,7 @@ class ResumableConversation(Conversation):
         found = cls(name, terms, inviter=kept.inviter, expires=kept.expires, **settings)
         found.verified, found._failures, found._confirmed = kept.verified, kept.failures, kept.confirmed
         found._chat.load(kept.chat, messages)
+        found._load_fading(kept.fading)
         if kept.ended:
             found.state, found.reason = ENDED, kept.ended
             return found
@@ -194,7 +195,7 @@ class ResumableConversation(Conversation):
         return effects
 
     _reactions: dict[type, Callable[..., list[Effect]]] = {  # noqa: RUF012
-        **Conversation._reactions, Established: _establish_anew,
+        **TimedConversation._reactions, Established: _establish_anew,
     }
 
 

@@ -43,6 +43,7 @@ from whisperd.peer.resumable import ResumableConversation
 from whisperd.peer.returning import returned, way_back
 from whisperd.peer.secrets import InviteKeys
 from whisperd.peer.ties import check_verified
+from whisperd.peer.timing import TimerVerbs
 from whisperd.wire import invite as invites
 from whisperd.wire import spoken
 from whisperd.wire.invite import Invite, RelayAddress
@@ -58,7 +59,7 @@ Row = dict[str, Any]
 Rows = list[Row]
 
 
-class PeerService(FileVerbs):
+class PeerService(FileVerbs, TimerVerbs):
     """The peer role of one daemon.
 
     ``settings`` has the keys of ``[peer]`` as attributes; ``registry`` is a ``negotiation.Plugins``; ``dialer`` has the
@@ -335,7 +336,7 @@ class PeerService(FileVerbs):
                            facts=partial(self.people.kept, name), confirmed_only=confirmed_only)
         self._chats[name] = driver
         if conversation.state == ENDED:  # only its history was kept
-            driver.closed.callback(None)
+            driver.rest()
             return name
         self._rooms[name] = (label, conversation.role)
         driver.ended().addCallback(lambda _: self._has_ended(name))
@@ -361,7 +362,7 @@ class PeerService(FileVerbs):
         driver = self._chats.pop(name, None)
         self._keeping.forget(name)
         if driver is not None:
-            driver.conversation.forget()
+            driver.forget()
 
     def _find(self, name: str) -> Driver:
         driver = self._chats.get(name)

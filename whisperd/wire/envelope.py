@@ -26,6 +26,8 @@ LEAST_CLASS = 256
 LARGEST_CLASS = 32_768
 #: Most bytes of UTF-8 in one text message.
 MAX_TEXT = 16_000
+#: Bounds of the seconds after which a text fades, counted from its delivery.
+LEAST_FADE, MOST_FADE = 5, 2_419_200
 _MAX_KEY_MATERIAL = 16_384
 _MAX_OFFER = 4_096
 
@@ -146,6 +148,7 @@ class Stream(IntEnum):
     FILES = 2
     LINKS = 3
     PEOPLE = 4
+    FADING = 5
 
 
 @dataclass(frozen=True)
@@ -192,10 +195,17 @@ class Text(Struct, frozen=True, tag_field="t", tag="text", forbid_unknown_fields
     text: str
 
 
+class FadingText(Struct, frozen=True, tag_field="t", tag="fading", forbid_unknown_fields=True):
+    """On stream 1: a text message that fades on both sides so many seconds after its delivery."""
+
+    text: str
+    seconds: Annotated[int, Meta(ge=LEAST_FADE, le=MOST_FADE)]
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _message = msgspec.msgpack.Decoder(HandshakeMessage)
 _control = msgspec.msgpack.Decoder(End)
-_chat = msgspec.msgpack.Decoder(Text)
+_chat = msgspec.msgpack.Decoder(Text | FadingText)
 _Failure = type[WhisperdError]
 _Value = TypeVar("_Value", bound=Struct)
 
@@ -233,14 +243,14 @@ def decode_control(payload: bytes) -> End:
     return decode_exactly(_control, payload, ChannelBroken)
 
 
-def encode_chat(message: Text) -> bytes:
+def encode_chat(message: Text | FadingText) -> bytes:
     """Return the payload of a data frame on stream 1."""
     return _encode(message)
 
 
-def decode_chat(payload: bytes) -> Text:
+def decode_chat(payload: bytes) -> Text | FadingText:
     """Return what a payload of stream 1 says; raises ChannelBroken."""
-    message = decode_exactly(_chat, payload, ChannelBroken)
+    message: Text | FadingText = decode_exactly(_chat, payload, ChannelBroken)
     if len(message.text.encode()) > MAX_TEXT:
         raise ChannelBroken
     return message
