@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM1024PrivateKey, MLKEM1024PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA512
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 from nacl._sodium import ffi, lib
 
 PLAINTEXT, ASSOCIATED = bytes(100), bytes(32)
@@ -43,8 +43,7 @@ def expand(size: int) -> None:
 
 
 def derive(size: int) -> None:
-    hmac_digest(_KEY, _KEY, "sha512")
-    expand(size)
+    HKDF(_SHA512, size, _KEY, b"whisperd/1 double root").derive(_KEY)
 
 
 def halves() -> None:

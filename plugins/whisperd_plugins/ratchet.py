@@ -125,12 +125,17 @@ class RatchetState:
         if not self.peer:
             raise ValueError("the other side has to speak first")
         private = bytearray(random(KEY))
-        root, key, following = self._turn_root(private, self.peer, secret)
+        shared = sodium.agree(private, self.peer)
+        root, key, following = self._turn_root(shared, secret, self.chain_beside())
         wipe(self.root, self.private)
         self.root, self.private = root, private
-        self.sending = Chain(key, self.next_sending, public=sodium.public_key(private))
+        self.sending = Chain(key, self.next_sending, 0, sodium.public_key(private))
         self.next_sending = following
         return self.sending
+
+    def chain_beside(self) -> bytes:
+        """Return what is appended to the first chain key of a new own chain; see ``_turn_root``."""
+        return b""
 
     def late_step(self, keys: Keys, number: int) -> Step:
         """Return the step for a message that was skipped; raises MessageRejected when its key is not there."""
@@ -152,19 +157,18 @@ class RatchetState:
     def turn_step(self, header: bytes, beside: bytes = b"", secret: bytes = b"") -> Step:
         """Return the step for a message under a new ratchet key [Double Ratchet, 4.6, DHRatchetHE].
 
-        ``beside`` is appended to the first chain key; ``secret`` is mixed into the root key. Raises
-        MessageRejected when the key is not valid, came out of turn, or too much would be skipped."""
+        ``beside`` is appended to the first chain key; ``secret`` is mixed into the root key. Raises MessageRejected
+        when the key is not valid, came out of turn, or too much would be skipped."""
         if self.private is None:
             raise MessageRejected("the other side turned the ratchet twice")
         peer, previous, number = HEADER.unpack_from(header)
         behind = self._behind(previous)
         try:
-            root, first, following = self._turn_root(self.private, sodium.check_public_key(peer), secret)
+            shared = sodium.agree(self.private, sodium.check_public_key(peer))
         except ValueError as error:
             wipe(*behind.values())
             raise MessageRejected(str(error)) from None
-        if beside:
-            first = joined(first, beside)
+        root, first, following = self._turn_root(shared, secret, beside)
         turn = Turn(peer, behind, root, following)
         missing: Keys = {}
         key: bytes | bytearray = first
@@ -239,15 +243,21 @@ class RatchetState:
         """Return the header key of the chain that the peer has just begun."""
         return self.next_receiving
 
-    def _turn_root(self, private: bytearray, peer: bytes, secret: bytes) -> tuple[bytearray, bytearray, bytearray]:
-        """Return root key, chain key and next header key [Double Ratchet, 4.2, KDF_RK_HE]."""
-        shared = sodium.agree(private, peer)
+    def _turn_root(self, shared: bytearray, secret: bytes, beside: bytes) -> tuple[bytearray, bytearray, bytearray]:
+        """Return root key, chain key ‖ ``beside`` and next header key [Double Ratchet, 4.2, KDF_RK_HE].
+
+        ``beside`` is empty or of a header key's size: it takes its place, so that no copy of a chain key is left."""
         if secret:
             shared += secret
         derived = hkdf(shared, self.root, self.info, _ROOT + self.HEADER_KEY)
-        parts = derived[:KEY], derived[KEY:_ROOT], derived[_ROOT:]
+        root, following = derived[:KEY], derived[_ROOT:]
+        if beside:
+            derived[_ROOT:] = beside
+            key = derived[KEY:]
+        else:
+            key = derived[KEY:_ROOT]
         wipe(shared, derived)
-        return parts
+        return root, key, following
 
     def _forward(self, chain_key: bytes | bytearray, number: int, missing: Keys) -> Step:
         if number > LAST_NUMBER:
@@ -278,10 +288,3 @@ def forget(step: Step) -> None:
 
 def _forget_turn(turn: Turn) -> None:
     wipe(turn.root, turn.next_receiving, *turn.missing.values())
-
-
-def joined(key: bytearray, beside: bytes) -> bytearray:
-    """Return ``key`` ‖ ``beside``, and destroy ``key``."""
-    together = key + beside
-    wipe(key)
-    return together

@@ -28,7 +28,7 @@ from collections import deque
 from whisperd.errors import MessageRejected
 from whisperd.interfaces import Random
 from whisperd_plugins import mlkem
-from whisperd_plugins.kdf import halves, hkdf
+from whisperd_plugins.kdf import block, halves, hkdf
 from whisperd_plugins.sodium import KEY, wipe
 
 CHUNK = 49
@@ -39,7 +39,7 @@ NO_CHUNK = 0xFF
 #: in a row(1), index of the chunk(1), chunk(49).
 FIELDS = struct.Struct(f">BBBB{CHUNK}s")
 EPOCH_INFO = b"whisperd/1 triple epoch"
-CHAIN_INFO = b"whisperd/1 triple chain"
+CHAIN = block(b"whisperd/1 triple chain")
 #: What the first epoch takes from the session's secret: root key and a key for each direction.
 FIRST = 3 * KEY
 
@@ -95,7 +95,7 @@ class SparseRatchet:
     def next_chain(self) -> bytes:
         """Return the first post-quantum chain key (32 bytes) of a new own chain."""
         self.chain_epoch = self.round - 1
-        following, chain = halves(self.sending, CHAIN_INFO)
+        following, chain = halves(self.sending, CHAIN)
         self.sending[:] = following
         return chain
 
@@ -104,7 +104,7 @@ class SparseRatchet:
         follows, which ``turned`` takes. Raises MessageRejected for an epoch that is not known."""
         for known, key in self.receiving:
             if known & 0xFF == epoch:
-                following, chain = halves(key, CHAIN_INFO)
+                following, chain = halves(key, CHAIN)
                 return chain, following
         raise MessageRejected("a chain of an epoch that is not known")
 

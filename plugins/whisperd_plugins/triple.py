@@ -21,8 +21,8 @@ from __future__ import annotations
 from whisperd.errors import MessageRejected
 from whisperd.interfaces import Level, Random
 from whisperd_plugins import double_he, ratchet_dump, selftest, sparse_dump
-from whisperd_plugins.kdf import hkdf, hybrid_step
-from whisperd_plugins.ratchet import HEADER, Chain, RatchetState, Step, forget, joined
+from whisperd_plugins.kdf import block, hkdf, hybrid_step
+from whisperd_plugins.ratchet import COUNTS, HEADER, Chain, RatchetState, Step, forget
 from whisperd_plugins.ratchet_session import DoubleRatchet
 from whisperd_plugins.sodium import KEY, wipe
 from whisperd_plugins.sparse import CHUNKS, FIELDS, FIRST, SparseRatchet
@@ -30,14 +30,14 @@ from whisperd_plugins.sparse import CHUNKS, FIELDS, FIRST, SparseRatchet
 SECRET_INFO = b"whisperd/1 triple secret"
 ROOT_INFO = b"whisperd/1 triple root"
 MESSAGE_INFO = b"whisperd/1 triple message"
-STEP_INFO = b"whisperd/1 triple step"
+STEP = block(b"whisperd/1 triple step")
 #: How much longer a message is than its plaintext, in bytes.
 OVERHEAD = double_he.OVERHEAD + FIELDS.size
 
 
 def step_chain(chain_key: bytes | bytearray) -> tuple[bytes, bytes]:
     """Return the message key of a chain key(32) ‖ post-quantum chain key(32), and those that follow."""
-    return hybrid_step(chain_key, STEP_INFO)
+    return hybrid_step(chain_key, STEP)
 
 
 class TripleState(RatchetState):
@@ -54,13 +54,11 @@ class TripleState(RatchetState):
 
     def header(self, sending: Chain, random: Random) -> bytes:
         """Return the header in clear (93 bytes) of the next message of ``sending``."""
-        return super().header(sending, random) + self.sparse.outgoing(random)
+        return sending.public + COUNTS.pack(self.previous, sending.number) + self.sparse.outgoing(random)
 
-    def begin_sending(self, random: Random, secret: bytes = b"") -> Chain:
-        """Begin a sending chain, of the latest epoch that the other side knows."""
-        chain = super().begin_sending(random, secret)
-        chain.key = joined(chain.key, self.sparse.next_chain())
-        return chain
+    def chain_beside(self) -> bytes:
+        """Return the first post-quantum chain key of a new own chain, of the latest epoch that the other side knows."""
+        return self.sparse.next_chain()
 
     def turn_step(self, header: bytes, beside: bytes = b"", secret: bytes = b"") -> Step:
         """Return the step for a message under a new ratchet key, of a chain of the epoch that it names."""

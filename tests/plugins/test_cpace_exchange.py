@@ -109,7 +109,8 @@ def test_a_joiner_counts_each_message_that_it_makes():
 def test_what_is_malformed_counts_for_nothing_and_spends_nothing():
     one, other = sides()
     inviter, bundle, private, message, secret = exchange(one, other)
-    for bad in (b"", message[:-1], bundle, b"\x10" + message[1:], message[:60] + b"!" + message[61:]):
+    changed = message[:60] + bytes((message[60] ^ 1,)) + message[61:]
+    for bad in (b"", message[:-1], bundle, b"\x10" + message[1:], changed):
         with pytest.raises(KeyExchangeRefused):
             one.accept(bad, private, inviter)
     with pytest.raises(KeyExchangeRefused):

@@ -49,6 +49,6 @@ def test_the_two_steps_of_a_chain_are_hmacs_of_different_constants():
 def test_the_steps_of_two_chains_are_those_of_each_and_their_message_keys_in_one():
     keys = bytearray(os.urandom(64))
     first, second = (HKDFExpand(SHA512(), 64, b"info").derive(keys[place : place + 32]) for place in (0, 32))
-    assert kdf.halves(keys[:32], b"info") == (first[:32], first[32:])
+    assert kdf.halves(keys[:32], kdf.block(b"info")) == (first[:32], first[32:])
     mixed = HKDF.extract(hashes.SHA256(), second[:32], first[:32])
-    assert kdf.hybrid_step(keys, b"info") == (mixed, first[32:] + second[32:])
+    assert kdf.hybrid_step(keys, kdf.block(b"info")) == (mixed, first[32:] + second[32:])

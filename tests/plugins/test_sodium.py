@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import nacl.bindings as bindings
 import pytest
@@ -26,6 +28,13 @@ def test_x25519_gives_the_secrets_of_the_external_vectors():
             assert sodium.agree(private, public).hex() == case["shared"]
         counted += 1
     assert counted > 500
+
+
+def test_whoever_imports_it_has_the_implementations_for_this_processor():
+    """libsodium says 1 when it has been initialised before."""
+    program = "import whisperd_plugins.sodium; from nacl._sodium import lib; print(lib.sodium_init())"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout == "1\n"
 
 
 def test_keys_that_are_not_canonical_are_refused_where_external_vectors_have_them():
