@@ -85,13 +85,36 @@ def test_history_is_bounded_in_messages_and_in_bytes():
     assert sum(len(str(row["text"]).encode()) for row in chat.history(0)) <= MOST_KEPT_BYTES
 
 
-def test_a_message_that_is_not_kept_any_more_still_gets_its_states():
-    chat = Chat("c1", 10)
-    chat.accepted("x", 1)
-    for _ in range(MOST_KEPT):
+def test_what_waits_for_delivery_is_kept_whatever_else_is_said():
+    chat = Chat("c1", 100)
+    for ticket in range(100):
+        chat.accepted("x" * 16_000, ticket)
+    for _ in range(MOST_KEPT + 5):
+        chat.received(Text("y"), 0.0)
+    assert [row["id"] for row in chat.history(0)][:100] == list(range(1, 101))
+    assert len(chat.messages(everything=False)) >= 100
+    assert {event.fields["state"] for event in chat.acknowledged(99, 0.0)} == {"delivered"}
+    assert sum(len(str(row["text"]).encode()) for row in chat.history(0)) <= MOST_KEPT_BYTES
+
+
+def test_whatever_waits_goes_on_waiting_after_a_restart():
+    chat, again = Chat("c1", 100), Chat("c1", 100)
+    for ticket in range(100):
+        chat.accepted("x" * 16_000, ticket)
+    again.load(chat.dump(), chat.messages(everything=True))
+    with pytest.raises(QueueFull):
+        again.check("x")
+    assert len(again.acknowledged(99, 0.0)) == 100 and again.counts()["delivered"] == 100
+
+
+def test_nothing_is_forgotten_before_it_is_written():
+    chat = Chat("c1", 100)
+    chat.keep_until_written()
+    for _ in range(MOST_KEPT + 5):
         chat.received(Text("x"), 0.0)
-    assert chat.history(0)[0]["id"] == 2
-    assert [event.fields["state"] for event in chat.acknowledged(1, 0.0)] == ["delivered"]
+    assert len(chat.history(0)) == MOST_KEPT + 5
+    chat.written()
+    assert len(chat.history(0)) == MOST_KEPT
 
 
 def test_wiping_forgets_what_was_said():

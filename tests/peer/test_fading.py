@@ -519,7 +519,7 @@ def test_what_memory_holds_no_more_is_removed_from_the_store_in_time_and_told():
     assert kept.events == ["faded"]
 
 
-def test_one_of_ours_that_memory_let_go_of_before_it_was_delivered_does_not_stay_in_the_store():
+def test_one_of_ours_that_waited_while_much_was_said_goes_from_memory_and_store_in_its_time():
     kept = KeptFades()
     anna = kept.two.sides["anna"]
     kept.two.link_down()
@@ -533,7 +533,10 @@ def test_one_of_ours_that_memory_let_go_of_before_it_was_delivered_does_not_stay
     kept.two.deliver()
     kept.keeping.changed("c1")
     kept.advance(0)
-    assert "c1/1" not in kept.store.keys("message")
+    assert kept.keeping.history("c1", 0)[0]["state"] == "delivered"
+    kept.advance(30)
+    kept.tick()
+    assert "c1/1" not in kept.store.keys("message") and anna.history(0)[0]["id"] > 1
 
 
 def test_a_full_disk_delays_it_and_no_more():

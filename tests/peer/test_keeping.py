@@ -150,3 +150,19 @@ def test_records_without_a_conversation_are_removed_at_the_start():
     keeping = Keeping(store, reactor=Clock(), wall=float, history=False, days=30, emit=print)
     assert list(keeping.read()) == []
     assert store.keys("message") == store.keys("outgoing") == []
+
+
+def test_the_history_says_that_much_was_delivered_however_long_it_had_waited():
+    kept = Kept()
+    kept.two.link_down()
+    for _ in range(64):
+        kept.two.say("ben", "y" * 16_000)
+        kept.two.say("anna", "x" * 16_000)
+    kept.keeping.changed("c1")
+    kept.clock.advance(0)
+    kept.two.link_up()
+    kept.two.deliver()
+    kept.keeping.changed("c1")
+    kept.clock.advance(0)
+    rows = kept.keeping.history("c1", 0)
+    assert [row["state"] for row in rows] == ["delivered"] * 64 + ["received"] * 64

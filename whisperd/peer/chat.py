@@ -18,9 +18,11 @@ from whisperd.peer.effects import Emit
 from whisperd.peer.kept import ChatKept
 from whisperd.wire.envelope import MAX_TEXT, FadingText, Text
 
-#: Bounds of what is kept of what was said.
+#: Bounds of what is kept of what was said, beside what waits for delivery or to be written to a store.
 MOST_KEPT = 1_000
 MOST_KEPT_BYTES = 1 << 20
+#: States of a message that waits for delivery.
+_WAITING = ("queued", "sent")
 
 
 @dataclass
@@ -46,8 +48,10 @@ class Chat:
     def __init__(self, name: str, max_queue: int) -> None:
         self._name = name
         self._max_queue = max_queue
-        self._kept: OrderedDict[int, Message] = OrderedDict()
-        self._kept_bytes = 0
+        self._kept: dict[int, Message] = {}
+        self._done: OrderedDict[int, Message] = OrderedDict()  # what may be forgotten, the next one first
+        self._done_bytes = 0
+        self._unwritten: dict[int, Message] | None = None
         self._undelivered: OrderedDict[int, Message] = OrderedDict()  # by ticket of the channel
         self._last_id = 0
         self._counts: Counter[str] = Counter()
@@ -112,8 +116,7 @@ class Chat:
     def messages(self, *, everything: bool) -> list[Message]:
         """Return what is kept of what was said, or only what nobody else has: undelivered and unread messages."""
         if everything:
-            return [*self._kept.values(), *(message for message in self._undelivered.values()
-                                            if message.id not in self._kept)]
+            return list(self._kept.values())
         unread = [self._kept[number] for number in sorted(self._unread & self._kept.keys())]
         return [*self._undelivered.values(), *unread]
 
@@ -122,10 +125,21 @@ class Chat:
         self._last_id, self._counts = kept.last_id, Counter(kept.counts)
         for message in messages:
             self._hold(message)
-        known = dict(self._kept)
+        known = self._kept
         self._undelivered.update((ticket, known[number]) for ticket, number in kept.undelivered if number in known)
         self._unread = set(kept.unread) & known.keys()
         self._look_ahead()
+
+    def keep_until_written(self) -> None:
+        """Forget nothing from now on before ``written`` says that a store has it, however much that is."""
+        self._unwritten = {}
+
+    def written(self) -> None:
+        """A store has everything as it is now."""
+        if self._unwritten:
+            done, self._unwritten = self._unwritten, {}
+            for message in done.values():
+                self._may_be_forgotten(message)
 
     def waiting(self, number: int) -> int:
         """Return the ticket of our message ``number`` if it is not delivered; raises FileUnknown or TooLate."""
@@ -161,7 +175,10 @@ class Chat:
         over = [message for message in self._kept.values() if message.fades_at is not None and message.fades_at <= now]
         for message in over:
             del self._kept[message.id]
-            self._kept_bytes -= len(message.text.encode())
+            if self._done.pop(message.id, None):
+                self._done_bytes -= len(message.text.encode())
+            if self._unwritten:
+                self._unwritten.pop(message.id, None)
             self._unread.discard(message.id)
             message.text, message.state = "", "faded"
         self._look_ahead()
@@ -177,7 +194,9 @@ class Chat:
         """Forget everything that was said."""
         self._undelivered.clear()
         self._kept.clear()
-        self._kept_bytes = 0
+        self._done.clear()
+        self._done_bytes = 0
+        self._unwritten = {} if self._unwritten is not None else None
         self.fades_next = None
 
     def _count_down(self, message: Message, now: float) -> None:
@@ -199,14 +218,27 @@ class Chat:
 
     def _hold(self, message: Message) -> None:
         self._kept[message.id] = message
-        self._kept_bytes += len(message.text.encode())
-        while len(self._kept) > MOST_KEPT or self._kept_bytes > MOST_KEPT_BYTES:
-            self._kept_bytes -= len(self._kept.popitem(last=False)[1].text.encode())
+        if message.state in _WAITING:
+            return
+        if self._unwritten is not None:
+            self._unwritten[message.id] = message
+        else:
+            self._may_be_forgotten(message)
+
+    def _may_be_forgotten(self, message: Message) -> None:
+        self._done[message.id] = message
+        self._done_bytes += len(message.text.encode())
+        while len(self._done) > MOST_KEPT or self._done_bytes > MOST_KEPT_BYTES:
+            number, oldest = self._done.popitem(last=False)
+            self._done_bytes -= len(oldest.text.encode())
+            del self._kept[number]
 
     def _turn(self, message: Message, state: str) -> Emit:
         self._counts[message.state] -= 1
         self._counts[state] += 1
         message.state = state
+        if message.id in self._kept:
+            self._hold(message)
         return self._state_of(message)
 
     def _said(self, message: Message) -> Emit:

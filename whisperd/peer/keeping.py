@@ -126,6 +126,7 @@ class Keeping:
         entry = _Entry(name, conversation, route, label, created, confirmed_only, release, facts)
         entry.note(self._known.pop(name, (set(), {}, {})))
         self._entries[name] = entry
+        conversation.keep_until_written()
         self._look_ahead(entry)
 
     def keeps(self, conversation: ResumableConversation) -> bool:
@@ -151,6 +152,7 @@ class Keeping:
         except WhisperdError:
             entry.note(before)
             return False
+        entry.conversation.written()
         return True
 
     def forget(self, name: str) -> None:
@@ -233,6 +235,7 @@ class Keeping:
             self._failing = False
             self._tell("open")
         for entry in changed.values():
+            entry.conversation.written()
             entry.release()
             self._look_ahead(entry)
         for each in waiting:

@@ -69,6 +69,14 @@ class ResumableConversation(TimedConversation):
         """Return the texts, or those that nobody else has."""
         return self._chat.messages(everything=everything)
 
+    def keep_until_written(self) -> None:
+        """Forget no text from now on before ``written`` says that a store has it."""
+        self._chat.keep_until_written()
+
+    def written(self) -> None:
+        """A store has everything as it is now."""
+        self._chat.written()
+
     def seen(self, last: int, first: int = 1) -> bool:
         """Somebody has been given the messages with these numbers; return whether that is news."""
         return self._chat.seen(last, first)
