@@ -64,6 +64,7 @@ async def test_the_list_shows_what_is_in_force(scene):
                    "suite": {"kex": "pqxdh-25519-mlkem1024-mldsa87", "ratchet": "triple-cascade"},
                    "verified": False, "contact": None, "require_verify": False,
                    "queued": 0, "sent": 0, "delivered": 0, "received": 0,
+                   "fade": {"seconds": 0, "proposed": None, "by": None},
                    "created_age": row["created_age"]}
     assert 0 <= row["created_age"] < 60
 

@@ -47,7 +47,7 @@ async def test_both_sides_agree_and_a_message_goes_from_both_and_from_their_stor
     await agree(scene, "5")
     assert [row["fade"] for row in await scene.anna.service.list()] == [
         {"seconds": 5, "proposed": None, "by": None}]
-    goes = await say(scene.anna, scene.annas, "goes")
+    goes = await say(scene.anna, scene.annas, "an unlikely sentence")
     await scene.anna.until_delivered(scene.annas, goes)
     assert [row["fade"] for row in await scene.ben.service.history(chat=scene.bens)] == [0, 5]
     await until_gone(scene.anna, scene.annas, goes)
@@ -57,10 +57,13 @@ async def test_both_sides_agree_and_a_message_goes_from_both_and_from_their_stor
         await person.service.verify(chat=chat)  # which waits until all is written
         assert [row["text"] for row in await person.service.history(chat=chat)] == ["stays"]
         assert keeper.store.keys("message") == [f"{chat}/{stays}"] and keeper.store.keys("outgoing") == []
+        for path in places(keeper.place.path):
+            assert not path.exists() or b"an unlikely sentence" not in path.read_bytes()
 
 
 @in_the_reactor
 async def test_the_time_goes_on_while_a_daemon_is_stopped_and_what_waits_does_not_count(scene):  # noqa: F811
+    """Also after the end, in a daemon that has nothing of the conversation but what was said."""
     scene.bens_keeper.keep.history = True
     scene.ben = await scene.bens_keeper.restart()
     await scene.meet()
@@ -77,10 +80,13 @@ async def test_the_time_goes_on_while_a_daemon_is_stopped_and_what_waits_does_no
     assert "before the stop" not in [row["text"] for row in await ben.service.history(chat=scene.bens)]
     await scene.anna.until_delivered(scene.annas, waiting)
     assert ben.heard(scene.bens) == ["while he is away"]
+    await scene.anna.service.end(chat=scene.annas)
+    await ben.until_state(scene.bens, "ended")
+    ben = await scene.bens_keeper.restart()
+    assert [row["text"] for row in await ben.service.history(chat=scene.bens)] == ["while he is away"]
     await until_gone(ben, scene.bens, waiting)
-    await until_gone(scene.anna, scene.annas, waiting)
-    await ben.service.verify(chat=scene.bens)
     assert scene.bens_keeper.store.keys("message") == []
+    assert [row["state"] for row in await ben.service.list()] == ["ended"]
 
 
 @in_the_reactor
@@ -125,17 +131,3 @@ async def test_who_asks_for_what_is_not_there_is_told(scene):  # noqa: F811
             await scene.anna.service.fade(chat=scene.annas, time=time)
     with pytest.raises(ChatUnknown):
         await scene.anna.service.fade(chat="c99", time="10m")
-
-
-@in_the_reactor
-async def test_nothing_of_it_is_left_in_the_files_of_a_store(scene):  # noqa: F811
-    await scene.meet()
-    await agree(scene, "5")
-    number = await say(scene.anna, scene.annas, "an unlikely sentence")
-    await scene.anna.until_delivered(scene.annas, number)
-    records = scene.bens_keeper.store.count
-    await until_gone(scene.ben, scene.bens, number)
-    await scene.ben.service.verify(chat=scene.bens)
-    assert scene.bens_keeper.store.count == records - 1
-    for path in places(scene.bens_keeper.place.path):
-        assert not path.exists() or b"an unlikely sentence" not in path.read_bytes()

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec import msgpack
 
-from tests.peer.support import events
+from tests.peer.support import events, terms
 from tests.peer.test_keeping import Kept
-from tests.peer.test_resumable import Two
+from tests.peer.test_resumable import BOUNDS, Two
 from whisperd.errors import ChannelBroken, ChatNotConnected, QueueFull, UsageError
 from whisperd.peer.chat import MOST_KEPT
+from whisperd.peer.conversation import Conversation
 from whisperd.peer.fading import MOST_HONOURED, MOST_OPEN, MOST_TOLD, Fading, seconds_of
 from whisperd.peer.keeping import GRACE
 from whisperd.peer.kept import FadingKept, decode, encode
@@ -416,6 +417,19 @@ def test_a_hostile_word_about_timers_changes_nothing_and_harms_nothing(two, payl
     two.deliver()
     assert two.sides["anna"].timer() == {"seconds": 0, "proposed": None, "by": None}
     assert events(two.told, "chat-fade") == [] and two.said("anna") == ["hello"]
+
+
+def test_a_side_that_knows_no_timers_is_asked_and_gets_no_text_with_one():
+    two = Two()
+    two.sides["ben"] = Conversation("ben", terms("ben"), inviter=False, expires=1e9, **BOUNDS)
+    two.link_up()
+    two.deliver()
+    two.do("anna", two.sides["anna"].fade("30", two.now))
+    two.say("anna", "hello")
+    two.deliver()
+    assert two.heard() == ["hello"] and two.sides["anna"].row()["delivered"] == 1
+    assert two.sides["anna"].timer() == {"seconds": 0, "proposed": 30, "by": "us"}
+    assert [row["fade"] for row in two.sides["anna"].history(0)] == [0]
 
 
 def test_what_has_ended_goes_on_fading(two):
