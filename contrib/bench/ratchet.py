@@ -19,6 +19,8 @@ from whisperd.plugin.registry import BUNDLED, RATCHET, Registry
 AGAINST = "sum of its primitives"
 ALLOWED = "allowed"
 CALLS, ROUNDS = floors.ROUND, 41
+#: Rounds beside peers, which are longer.
+PEER_ROUNDS = 15
 FORGED = 64
 #: The largest ratio to the sum of primitives, ping-pong and one way.
 TARGETS: dict[str, tuple[float | None, float | None]] = {
@@ -135,17 +137,25 @@ def _beside_peers() -> list[Row]:
     with peers.libsignal() as libsignal:
         there = peers.python_peers()
         if libsignal is not None:
-            there["libsignal"] = (libsignal("turns"), libsignal("one-way"))
+            there["libsignal"] = (libsignal("turns", peers.CALLS), libsignal("one-way", peers.CALLS))
         rows = _rows("ping-pong", ping_pong, {name: rounds[0] for name, rounds in there.items()})
-        return rows + _rows("one way", one_way, {name: rounds[1] for name, rounds in there.items()})
+        rows += _rows("one way", one_way, {name: rounds[1] for name, rounds in there.items()})
+        return rows + ([] if libsignal is None else [_without_garbage(libsignal("turns", peers.SHORT))])
 
 
 def _rows(pattern: str, ours: Callable[[str], Callable[[], object]], theirs: dict[str, Round]) -> list[Row]:
     """Measure all in turns; the post-quantum ratchets beside each other, and the classical ones."""
-    found = interleave({name: per_call(ours(name), CALLS) for name in ("double", "triple")} | theirs, ROUNDS)
+    mine_too = {name: per_call(ours(name), peers.CALLS) for name in ("double", "triple")}
+    found = interleave(mine_too | theirs, PEER_ROUNDS)
     rows = []
     for name in theirs:
         mine = "triple" if name == "libsignal" else "double"
         target = PEER_TARGETS.get((mine, name)) if pattern == "ping-pong" else None
         rows.append(Row(f"{mine}, {pattern}", "µs", found[mine], name, found[name], target))
     return rows
+
+
+def _without_garbage(libsignal: Round) -> Row:
+    """Measure ``triple`` beside rounds so short that the median one of libsignal collects no garbage."""
+    found = interleave({"ours": per_call(ping_pong("triple"), peers.SHORT), "theirs": libsignal}, ROUNDS)
+    return Row("triple, ping-pong", "µs", found["ours"], "libsignal between two garbage collections", found["theirs"])

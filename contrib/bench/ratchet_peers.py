@@ -24,7 +24,9 @@ PYTHON = Path("build/ratchet-peers")
 NODE = Path("build/libsignal")
 #: Packages of PyPI by the modules that they bring.
 PACKAGES = {"vodozemac": "vodozemac==0.10.0", "olm": "python-olm==3.2.16", "doubleratchet": "DoubleRatchet==1.3.0"}
-CALLS = ROUND
+#: Messages of a round: so many that each has its share of what Node collects of garbage on its main thread now and
+#: then, as ours has of what Python frees at once. A round of SHORT most often has none.
+CALLS, SHORT = 8 * ROUND, ROUND
 
 Carry = Callable[[], object]
 
@@ -121,23 +123,25 @@ def double_ratchet() -> tuple[Carry, Carry]:
 
 
 @contextmanager
-def libsignal() -> Iterator[Callable[[str], Round] | None]:
-    """Yield what makes rounds of a pattern, ``turns`` or ``one-way``, by libsignal's Node binding; None: absent.
+def libsignal() -> Iterator[Callable[[str, int], Round] | None]:
+    """Yield what makes rounds of a pattern, ``turns`` or ``one-way``, and of so many messages by libsignal's Node
+    binding; None: absent.
 
     A round is the processor time of Node's main thread, as ours is that of one thread; what its helpers collect of
-    garbage is not held against it."""
+    garbage is not held against it. What it spends on the stores, which are maps in memory, is a part of it: the binding
+    has no other way to keep a session."""
     if not (NODE / "node_modules/@signalapp").is_dir():
         yield None
         return
     with subprocess.Popen(["node", "turns.mjs"], cwd=NODE, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           text=True) as process:
 
-        def pattern(name: str) -> Round:
+        def pattern(name: str, calls: int) -> Round:
             def run() -> float:
                 before = main_thread_microseconds(process.pid)
-                print(name, CALLS, file=process.stdin, flush=True)
+                print(name, calls, file=process.stdin, flush=True)
                 process.stdout.readline()  # type: ignore[union-attr]
-                return (main_thread_microseconds(process.pid) - before) / CALLS
+                return (main_thread_microseconds(process.pid) - before) / calls
 
             return run
 
