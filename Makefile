@@ -44,7 +44,7 @@ bench: $(VENV)/.stamp-test ## measure, print a table and write build/bench.json
 	@$(BIN)/python -m contrib.bench
 
 soak: test-setup ## run the long tests
-	@$(BIN)/pytest -m soak -o faulthandler_timeout=5400
+	@$(BIN)/pytest -m soak
 
 deb: ## build a Debian package into build/deb
 	@$(NEEDS) dpkg-buildpackage dh dh_apparmor system-pip

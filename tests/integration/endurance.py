@@ -32,8 +32,9 @@ PAUSE, LEAST_PAUSE = 3.5, 0.5
 LONGEST_GONE, LONGEST_ASLEEP = 3.0, 6.0
 #: Most texts that may wait, which are fewer than are written while two faults follow each other closely.
 MOST_WAITING = 40
-#: Seconds until everything has arrived when nothing strikes any more.
-SETTLING = 240.0
+#: Seconds until everything has arrived when nothing strikes any more: several dials of a minute each on what tor still
+#: remembers of an onion service that is gone, and the pauses between them.
+SETTLING = 360.0
 #: Bytes by which a daemon may grow between its first minute and its end.
 MOST_GROWN = 96 << 20
 #: Longest text, in bytes; most are short.
@@ -69,32 +70,41 @@ class Tor:
             self.process.kill()
             self.process.wait()
 
-    def cut(self) -> None:
-        """Close its circuits."""
-        cut(self.control, self._cookie)
+    def cut(self) -> int:
+        """Close its circuits, as ``cut`` does."""
+        return cut(self.control, self._cookie)
 
 
-def cut(control: Path, cookie: Path) -> None:
-    """Close every circuit of a tor that meets an onion service or its client, and with it every link over it."""
+def cut(control: Path, cookie: Path) -> int:
+    """Close every circuit of a tor that meets an onion service or its client, and with it every link over it; return
+    how many those were, none when this tor does not answer just now."""
     with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(5)
         connection.connect(str(control))
         with connection.makefile("rw", newline="\r\n") as stream:
             _ask(stream, f"AUTHENTICATE {cookie.read_bytes().hex()}")
-            said = _ask(stream, "GETINFO circuit-status")
-            for circuit in re.findall(r"^(?:250.circuit-status=)?(\d+) .*PURPOSE=HS_\w+_REND", said, re.MULTILINE):
+            found = [line.split()[0].rpartition("=")[2] for line in _ask(stream, "GETINFO circuit-status")
+                     if re.search(r"PURPOSE=HS_\w+_REND", line)]
+            for circuit in found:
                 _ask(stream, f"CLOSECIRCUIT {circuit}")
+            return len(found)
+    return 0
 
 
-def _ask(stream: Any, command: str) -> str:
+def _ask(stream: Any, command: str) -> list[str]:
+    """Return the lines of tor's answer to a command. [Tor control protocol, 2.3]"""
     stream.write(command + "\n")
     stream.flush()
-    said = ""
-    while line := stream.readline():
-        said += line
-        if re.match(r"\d{3} ", line):
+    lines, data = [], False
+    for line in stream:
+        lines.append(line)
+        if data:
+            data = line != ".\r\n"
+        elif line[3:4] == "+":
+            data = True
+        elif line[3:4] == " ":
             break
-    return said
+    return lines
 
 
 class Talker(Person):
@@ -176,6 +186,8 @@ class Endurance:
     def __init__(self, folder: Path, testnet: Testnet, seed: int) -> None:
         self.seed = seed
         self.struck: Counter[str] = Counter()
+        #: How many circuits were cut, and how large each daemon was after each strike, in bytes.
+        self.circuits = 0
         self.resident: dict[str, list[int]] = {}
         self._chosen = random.Random(seed)
         self._over = threading.Event()
@@ -262,7 +274,8 @@ class Endurance:
     def figures(self) -> str:
         """What happened, in a few lines."""
         lines = [f"seed {self.seed}: {self.struck.total()} faults in {time.monotonic() - self._began:.0f} s",
-                 "  " + ", ".join(f"{name} {times}" for name, times in sorted(self.struck.items()))]
+                 "  " + ", ".join(f"{name} {times}" for name, times in sorted(self.struck.items()))
+                 + f"; {self.circuits} circuits cut"]
         for person in self.people:
             counts = person.connected
             lines.append(f"  {person.name}: {len(person.said)} texts, {person.full} times the queue was full, "
@@ -271,6 +284,11 @@ class Endurance:
             first, most, last = sizes[0] >> 20, max(sizes) >> 20, sizes[-1] >> 20
             lines.append(f"  {name}: {first} MiB at first, {most} at most, {last} at last")
         return "\n".join(lines)
+
+    def logs(self) -> str:
+        """The last that each daemon logged."""
+        return "\n".join(line for process in (self.relay, *self.people)
+                         for line in [process.socket, *process.log.decode().splitlines()[-40:]])
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
@@ -288,7 +306,7 @@ class Endurance:
                 person.look()
                 other.look()
                 heard = person.kept["in"]
-                assert heard == other.said[: len(heard)] or heard == other.kept["out"][: len(heard)], "out of order"
+                assert heard == other.kept["out"][: len(heard)], "lost, doubled or out of order"
         for name, process in {"relay": self.relay, **{person.name: person for person in self.people}}.items():
             assert process.process is not None
             self.resident.setdefault(name, []).append(_resident(process.process.pid))
@@ -307,10 +325,10 @@ class Endurance:
             ("relay asleep", lambda: self._asleep(self.relay.process)),
             ("relay's tor killed", lambda: self._tor_killed(self.relay_tor)),
             ("relay's tor asleep", lambda: self._asleep(self.relay_tor.process)),
-            ("relay's circuits cut", self.relay_tor.cut),
+            ("relay's circuits cut", lambda: self._cut(self.relay_tor.cut())),
             ("ben's tor killed", lambda: self._tor_killed(self.ben_tor)),
             ("ben's tor asleep", lambda: self._asleep(self.ben_tor.process)),
-            ("ben's circuits cut", self.ben_tor.cut),
+            ("ben's circuits cut", lambda: self._cut(self.ben_tor.cut())),
             ("anna's tor killed", self._launched_killed),
             ("anna's circuits cut", self._launched_cut),
             ("anna killed", lambda: self._killed(anna)),
@@ -344,7 +362,10 @@ class Endurance:
 
     def _launched_cut(self) -> None:
         for folder in (self._folder / "anna").glob("tor-*"):
-            cut(folder / "control", folder / "cookie")
+            self._cut(cut(folder / "control", folder / "cookie"))
+
+    def _cut(self, circuits: int) -> None:
+        self.circuits += circuits
 
     def _killed(self, *people: Talker) -> None:
         for person in people:
@@ -374,6 +395,9 @@ def endurance(folder: Path, testnet: Testnet, seed: int) -> Iterator[Endurance]:
     try:
         made.begin()
         yield made
+    except BaseException:
+        print(made.logs())
+        raise
     finally:
         print(made.figures())
         made.end()
