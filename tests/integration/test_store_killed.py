@@ -75,12 +75,13 @@ def test_a_full_disk_holds_everything_back_and_loses_nothing(people):
     everything_arrived(anna, ben)
 
 
-def test_a_conversation_that_was_moved_goes_on_elsewhere_and_not_here(people, tmp_path):
+def test_a_conversation_that_was_moved_goes_on_elsewhere_and_not_here(people, tmp_path, request):
     anna, ben = people
     meet(anna, ben)
     assert anna.say() and ben.say()
     everything_arrived(anna, ben)
     elsewhere = Person(tmp_path, "elsewhere", "")
+    request.addfinalizer(elsewhere.stop)
     elsewhere.start()
     blob = tmp_path / "export"
     with blob.open("wb") as file:
