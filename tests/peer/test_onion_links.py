@@ -54,11 +54,13 @@ class Bench:
         self.fault: Exception | None = None
         self.dialled = 0
         self.isolations: list[str] = []
+        self.patience: list[float] = []
 
-    async def connect(self, host: str, port: int, factory: Any, *, isolation: str) -> Any:
+    async def connect(self, host: str, port: int, factory: Any, *, isolation: str, timeout: float) -> Any:
         self.dialled += 1
         self.outside.add("dialled")
         self.isolations.append(isolation)
+        self.patience.append(timeout)
         assert (host, port) == ("x.onion", 80) and len(isolation) == 32
         if self.fault is not None:
             raise self.fault
@@ -194,7 +196,7 @@ async def test_an_onion_that_cannot_be_reached_is_tried_ever_more_rarely_without
 
 
 @in_the_reactor
-async def test_every_link_goes_over_circuits_of_its_own_and_keeps_to_them(bench):
+async def test_every_link_goes_over_circuits_of_its_own_and_over_others_after_an_attempt_that_failed(bench):
     bench.fault = DialFailed()
     random = seeded("links")
     links = [OnionLink("x.onion", reactor=bench.clock, dialer=bench, random=random) for _ in range(3)]
@@ -203,10 +205,27 @@ async def test_every_link_goes_over_circuits_of_its_own_and_keeps_to_them(bench)
     for attempt in (2, 3):
         bench.clock.advance(MOST_DELAY)
         await bench.outside.until(lambda attempt=attempt: bench.dialled == 3 * attempt)
-    assert len(set(bench.isolations)) == 3
-    assert all(bench.isolations.count(isolation) == 3 for isolation in bench.isolations)
+    assert len(set(bench.isolations)) == 9
     for link in links:
         await link.stop()
+
+
+@in_the_reactor
+async def test_an_attempt_has_more_time_after_each_that_failed_and_circuits_that_worked_are_kept(bench):
+    bench.fault = DialFailed()
+    bench.link.start(Adopting(bench.outside))
+    for attempt in range(2, 5):
+        bench.clock.advance(MOST_DELAY)
+        await bench.outside.until(lambda attempt=attempt: bench.dialled == attempt)
+    bench.fault = None
+    bench.clock.advance(MOST_DELAY)
+    await bench.outside.until_there_is("up")
+    bench.link._stream.drop()
+    await bench.outside.until_there_is("down", "link-lost")
+    bench.clock.advance(MOST_DELAY)
+    await bench.outside.until(lambda: bench.dialled == 6)
+    assert bench.patience == [20, 40, 60, 60, 60, 20]
+    assert len(set(bench.isolations)) == 5 and bench.isolations[4] == bench.isolations[5]
 
 
 @in_the_reactor

@@ -138,7 +138,7 @@ class Bench:
         self.link = RelayLink(room, reactor=self.clock, dialer=self, random=seeded("link"))
         self.link.start(Owner(self.notes))
 
-    async def connect(self, host: str, port: int, factory: Any, *, isolation: str, direct: bool) -> Any:
+    async def connect(self, host: str, port: int, factory: Any, *, isolation: str, direct: bool, timeout: float) -> Any:
         from twisted.internet.endpoints import TCP4ClientEndpoint
         self.dialled += 1
         self.notes.add("dialled")

@@ -7,16 +7,28 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectingCancelledError
 
+from whisperd.errors import WhisperdError
 from whisperd.interfaces import Random
 from whisperd.logs import unexpected
 from whisperd.peer.links.redial import Redial
 
+#: Seconds that tor has for a connection: at the first attempt, and at most when attempts fail.
+FIRST_PATIENCE = 20.0
+MOST_PATIENCE = 60.0
+
 
 class Dialling:
-    """Calls ``_connect_once`` again and again; it returns when a connection has ended, or did not come about."""
+    """Calls ``_connect_once`` again and again; it returns when a connection has ended, or did not come about.
+
+    Every connection goes over circuits of this link alone. After one that did not come about they are others: tor may
+    wait for minutes at a rendezvous that the other side never came to, and has all that go over the same circuits wait.
+    """
 
     def __init__(self, reactor: Any, random: Random) -> None:
         self._reactor = reactor
+        self._random = random
+        self._isolation = random(16).hex()
+        self._patience = FIRST_PATIENCE
         self._redial = Redial(reactor, random)
         self._task: Deferred[None] | None = None
         self._waiting: Deferred[Any] | None = None
@@ -54,6 +66,18 @@ class Dialling:
                     await self._cancellable(self._redial.pause())
             except (CancelledError, ConnectingCancelledError):
                 return
+
+    async def _dial(self, dialer: Any, host: str, port: int, factory: Any, **how: Any) -> Any:
+        """Return what ``dialer`` connected to; raises what it raises."""
+        try:
+            connected = await self._cancellable(Deferred.fromCoroutine(dialer.connect(
+                host, port, factory, isolation=self._isolation, timeout=self._patience, **how)))
+        except WhisperdError:
+            self._isolation = self._random(16).hex()
+            self._patience = min(2 * self._patience, MOST_PATIENCE)
+            raise
+        self._patience = FIRST_PATIENCE
+        return connected
 
     async def _cancellable(self, waiting: Deferred[Any]) -> Any:
         self._waiting = waiting

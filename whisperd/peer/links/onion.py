@@ -35,7 +35,6 @@ class OnionLink(Dialling):
         super().__init__(reactor, random)
         self._address = address
         self._dialer = dialer
-        self._isolation = random(16).hex()
         self._owner: Any = None
         self._stream: Stream | None = None
         self._gone: Deferred[None] | None = None
@@ -75,8 +74,7 @@ class OnionLink(Dialling):
     async def _connect_once(self) -> None:
         self._gone = Deferred()
         try:
-            await self._cancellable(Deferred.fromCoroutine(self._dialer.connect(
-                self._address, PORT, StreamFactory(self, self._reactor), isolation=self._isolation)))
+            await self._dial(self._dialer, self._address, PORT, StreamFactory(self, self._reactor))
         except DialRefused as error:
             self._stopping = True
             self._owner.link_failed(self, error)

@@ -71,9 +71,7 @@ class RelayLink(Dialling):
         super().__init__(reactor, random)
         self._room = room
         self._dialer = dialer
-        self._random = random
         self._join = frames.encode_client(Join(room=_b64(room.room), token=_b64(token or random(32)), code=room.access))
-        self._isolation = random(16).hex()
         self._factory = RelaySocketFactory(room.url, self, reactor=reactor, random=random)
         self._owner: Any = None
         self._socket: RelaySocket | None = None
@@ -126,9 +124,8 @@ class RelayLink(Dialling):
     async def _connect_once(self) -> None:
         self._reason = "relay-lost"
         try:
-            socket = await self._cancellable(Deferred.fromCoroutine(self._dialer.connect(
-                self._room.host, self._room.port, self._factory, isolation=self._isolation,
-                direct=self._room.direct)))
+            socket = await self._dial(self._dialer, self._room.host, self._room.port, self._factory,
+                                      direct=self._room.direct)
         except DialRefused as error:
             self._give_up(error)
             return
