@@ -79,6 +79,12 @@ class Bench:
         await self.outside.until_there_is("frame", GOOD)
 
 
+async def until_it_pauses(bench: Bench) -> None:
+    """Return when the link waits for the time of its next attempt."""
+    while bench.link._waiting is None:
+        await deferLater(reactor, 0)
+
+
 @pytest_twisted.async_yield_fixture
 async def bench():
     made = Bench()
@@ -161,8 +167,7 @@ async def test_a_stream_on_which_nothing_answers_dies_and_is_dialled_anew(bench)
         bench.clock.advance(PING_INTERVAL)
     await bench.outside.until_there_is("down", "link-lost")
     await bench.inside.until_there_is("down", "link-lost")
-    while bench.link._waiting is None:  # until it pauses before the next attempt
-        await deferLater(reactor, 0)
+    await until_it_pauses(bench)
     bench.clock.advance(1.0)
     await bench.outside.until(lambda: bench.dialled == 2)
 
@@ -222,6 +227,7 @@ async def test_an_attempt_has_more_time_after_each_that_failed_and_circuits_that
     await bench.outside.until_there_is("up")
     bench.link._stream.drop()
     await bench.outside.until_there_is("down", "link-lost")
+    await until_it_pauses(bench)
     bench.clock.advance(MOST_DELAY)
     await bench.outside.until(lambda: bench.dialled == 6)
     assert bench.patience == [20, 40, 60, 60, 60, 20]
