@@ -5,6 +5,8 @@ export PATH
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Most tests wait for tor: three files at a time, each with a private network, keep two cores busy.
+SIDE_BY_SIDE := --numprocesses=3 --dist=loadfile
 NEEDS := contrib/setup/system-packages
 CONFIG ?=
 SCRIPTS := contrib/setup/system-packages contrib/setup/python contrib/setup/virtualenv contrib/debian/build contrib/bots/answer.sh .ci/run
@@ -23,7 +25,7 @@ demo: install ## rehearse everything on a private Tor network: no internet neede
 	@$(BIN)/whisperd demo
 
 test: test-setup ## run all tests, those on the private Tor network included
-	@$(BIN)/pytest
+	@$(BIN)/pytest $(SIDE_BY_SIDE)
 
 test-setup: $(VENV)/.stamp-test ## bring in what the tests need, and stop there
 	@$(NEEDS) tor mandoc shellcheck systemd-analyze strace unshare zsh fish tmux jq nginx haproxy caddy promtool obfs4proxy \

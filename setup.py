@@ -37,6 +37,7 @@ EXTRAS = {
         "setuptools>=77,<90",
         "pytest>=8.3,<10",
         "pytest-twisted>=1.14,<2",
+        "pytest-xdist>=3.6,<4",
         "hypothesis>=6.130,<7",
         "ruff>=0.14,<0.18",
         "mypy>=1.18,<3",

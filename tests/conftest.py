@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -32,11 +34,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def debian_package() -> Path:
-    """The Debian package of this working tree, built once for the whole run by what ``make deb`` runs."""
-    build = Path(__file__).parents[1] / "contrib/debian/build"
-    done = subprocess.run([build], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return Path(done.stdout.splitlines()[-1])
+    """The Debian package of this working tree, by what ``make deb`` runs: built once for all that run side by side."""
+    root = Path(__file__).parents[1]
+    made = root / "build/package-of-tests"
+    made.parent.mkdir(exist_ok=True)
+    with made.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        run, _, package = file.read().partition("\n")
+        if run == os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid())):
+            return Path(package)
+        done = subprocess.run([root / "contrib/debian/build"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        package = done.stdout.splitlines()[-1]
+        file.truncate(0)
+        file.write(f"{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}\n{package}")
+    return Path(package)
 
 
 @pytest.fixture(scope="session")

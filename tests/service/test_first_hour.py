@@ -24,6 +24,11 @@ PRIORITIES = "journalctl --no-pager -o cat -u whisperd -p warning"
 USER, COPY = "ps -o user= -p $(systemctl show -p MainPID --value whisperd)", "stat -c '%a %u' /root/onion.key"
 UNIT = "systemctl show -p ActiveState,StatusText,NRestarts,UnitFileState whisperd"
 LOOKS = [STATUS, USER, COPY, UNIT]
+#: And at the end, with the daemon running: what a purge leaves.
+PURGE = "apt-get purge -y whisperd"
+LEFT = ("ls -d /usr/lib/whisperd /usr/bin/whisper* /var/lib/whisperd /var/lib/private/whisperd /run/whisperd "
+        "/etc/apparmor.d/whisperd /etc/whisperd/whisperd.toml /lib/systemd/system/whisperd.service "
+        "/etc/systemd/system/*/whisperd.service 2>/dev/null; pgrep -u whisperd; true")
 BUILD, INSTALL = "contrib/debian/build", "apt-get install -y ./build/deb/whisperd_*.deb"
 #: What is not typed here, and what is typed instead.
 INSTEAD = {"apt-get update": "true", BUILD: "test -e build/deb/whisperd_*.deb"}
@@ -63,7 +68,7 @@ def hour(testnet, debian_package, tmp_path_factory) -> dict[str, Step]:
         if command == INSTALL:
             typed += [f"cat >/etc/whisperd/network <<'END'\n{network}\nEND",
                       "printf '[tor]\\nnetwork = \"/etc/whisperd/network\"\\n' >>/etc/whisperd/whisperd.toml"]
-    typed += [*LOOKS, "systemctl stop whisperd", LOG, PRIORITIES]
+    typed += [*LOOKS, "systemctl restart whisperd", LOG, PRIORITIES, PURGE, LEFT]
     return {step.command: step for step in machine.run(typed, pages.ROOT, place, 280, systemd=True)}
 
 
@@ -112,3 +117,8 @@ def test_it_is_the_unit_of_the_package_that_systemd_runs(hour: dict[str, Step]):
     shown = dict(line.split("=", 1) for line in hour[UNIT].printed.splitlines())
     assert shown == {"ActiveState": "active", "StatusText": "onion service published", "NRestarts": "0",
                      "UnitFileState": "enabled"}
+
+
+def test_a_purge_stops_the_daemon_and_leaves_nothing_of_it(hour: dict[str, Step]):
+    assert hour[PURGE].status == 0
+    assert hour[LEFT].printed == ""
