@@ -27,6 +27,11 @@ mount -t cgroup2 cgroup2 $root/sys/fs/cgroup
 mount -t tmpfs -o mode=755 dev $root/dev
 mount -t tmpfs -o mode=755 run $root/run
 mount -t tmpfs -o mode=1777 tmp $root/tmp
+if ! [ -e $root{folder} ]; then
+    mkdir -p $root{folder}
+    mount --bind {folder} $root{folder}
+    mount -o remount,ro,bind $root{folder}
+fi
 for device in null zero full random urandom tty; do
     touch $root/dev/$device; mount --bind /dev/$device $root/dev/$device
 done
@@ -92,7 +97,7 @@ def run(commands: list[str], folder: Path, place: Path, seconds: float, *, syste
     (shared / "script").write_text(f"exec >/machine/printed 2>&1\n{typed}")
     (shared / "printed").touch()
     (shared / "typed.service").write_text(_UNIT)
-    setup = (_SETUP + (_BOOTED if systemd else _PLAIN)).format(base=base, shared=shared)
+    setup = (_SETUP + (_BOOTED if systemd else _PLAIN)).format(base=base, shared=shared, folder=shlex.quote(str(folder)))
     separate = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--ipc", "--uts", "--cgroup"]
     with (shared / "machine").open("wb") as said:
         subprocess.run([*separate, "sh", "-c", setup], stdin=subprocess.DEVNULL, stdout=said, stderr=said,

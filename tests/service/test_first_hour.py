@@ -60,6 +60,8 @@ def hour(testnet, debian_package, tmp_path_factory) -> dict[str, Step]:
     typed: list[str] = [
         # what other daemons of this machine left is not on a fresh one
         "rm -rf /etc/whisperd /var/lib/whisperd",
+        # nor what forbids packages to start and stop services, as in many a container
+        "rm -f /usr/sbin/policy-rc.d",
         # a tor and tools that are here already are not upgraded
         "echo 'APT::Get::Upgrade \"false\";' >/etc/apt/apt.conf.d/99first-hour",
     ]
