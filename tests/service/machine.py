@@ -97,7 +97,8 @@ def run(commands: list[str], folder: Path, place: Path, seconds: float, *, syste
     (shared / "script").write_text(f"exec >/machine/printed 2>&1\n{typed}")
     (shared / "printed").touch()
     (shared / "typed.service").write_text(_UNIT)
-    setup = (_SETUP + (_BOOTED if systemd else _PLAIN)).format(base=base, shared=shared, folder=shlex.quote(str(folder)))
+    setup = (_SETUP + (_BOOTED if systemd else _PLAIN)).format(
+        base=base, shared=shared, folder=shlex.quote(str(folder)))
     separate = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--ipc", "--uts", "--cgroup"]
     with (shared / "machine").open("wb") as said:
         subprocess.run([*separate, "sh", "-c", setup], stdin=subprocess.DEVNULL, stdout=said, stderr=said,
