@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.protocol import Factory
-from twisted.internet.task import deferLater
 
-from tests.relay.kit import OURS, TCP, RawClient, RelayWorld
-from whisperd.errors import DialFailed
+from tests.integration.circuits import dialled
+from tests.relay.kit import TCP, RelayWorld
 from whisperd.tor.connect import attach
 from whisperd.tor.control import ControlConnection
 from whisperd.tor.dial import Dialer
@@ -23,21 +21,6 @@ async def published(control: ControlConnection, folder: Path, port: int) -> str:
     await control.request(f'SETCONF HiddenServiceDir={folder} HiddenServicePort="80 127.0.0.1:{port}" '
                           "HiddenServiceExportCircuitID=haproxy")
     return (folder / "hostname").read_text().strip()
-
-
-async def dialled(dialer: Dialer, onion: str, isolation: str) -> RawClient:
-    """Return a raw connection that has asked for a WebSocket; the descriptor may take a while to be found."""
-    factory = Factory.forProtocol(RawClient)
-    factory.noisy = False
-    for _ in range(60):
-        try:
-            client = await dialer.connect(onion, 80, factory, isolation=isolation)
-        except DialFailed:
-            await deferLater(reactor, 0.5)
-            continue
-        client.transport.write(OURS)
-        return client
-    raise AssertionError("the onion service was never reached")
 
 
 @pytest_twisted.ensureDeferred

@@ -40,35 +40,38 @@ def stopped(terminal: Terminal, socket: str) -> None:
     assert PASSPHRASE not in terminal.raw
 
 
-def test_a_new_store_gets_its_passphrase_and_a_mistyped_one_may_be_typed_again(begin, tmp_path):
-    terminal = begin()
+def created(terminal: Terminal, socket: str) -> None:
     terminal.wait_for("New passphrase:")
     terminal.press(f"{PASSPHRASE}\r")
     terminal.wait_for("again:")
     terminal.press(f"{PASSPHRASE}\r")
     terminal.wait_for("daemon-started")
-    stopped(terminal, f"{tmp_path}/control.sock")
+    stopped(terminal, socket)
+
+
+def asked(terminal: Terminal, times: int) -> None:
+    """Wait until it has asked so often: what is typed before that is lost."""
+    while terminal.raw.count("Passphrase of the store:") < times:
+        assert terminal._read(time.monotonic() + 60)
+
+
+def test_a_new_store_gets_its_passphrase_and_a_mistyped_one_may_be_typed_again(begin, tmp_path):
+    created(begin(), f"{tmp_path}/control.sock")
     terminal = begin()
-    terminal.wait_for("Passphrase of the store:")
+    asked(terminal, 1)
     terminal.press("something else\r")
-    terminal.wait_for("does not open the store")
+    asked(terminal, 2)
+    assert "does not open the store" in terminal.raw
     terminal.press(f"{PASSPHRASE}\r")
     terminal.wait_for("daemon-started")
     stopped(terminal, f"{tmp_path}/control.sock")
 
 
 def test_three_wrong_passphrases_are_enough(begin, tmp_path):
-    terminal = begin()
-    terminal.wait_for("New passphrase:")
-    terminal.press(f"{PASSPHRASE}\r")
-    terminal.wait_for("again:")
-    terminal.press(f"{PASSPHRASE}\r")
-    terminal.wait_for("daemon-started")
-    stopped(terminal, f"{tmp_path}/control.sock")
+    created(begin(), f"{tmp_path}/control.sock")
     terminal = begin()
     for number in range(3):
-        while terminal.raw.count("Passphrase of the store:") <= number:
-            assert terminal._read(time.monotonic() + 60)
+        asked(terminal, number + 1)
         terminal.press("something else\r")
     assert terminal.wait_for_end() == 101
 

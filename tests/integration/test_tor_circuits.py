@@ -20,7 +20,7 @@ from twisted.internet.threads import deferToThread
 from twisted.protocols.basic import LineReceiver
 from twisted.protocols.portforward import Proxy, ProxyFactory
 
-from tests.integration.test_tor_managed import dialled, until
+from tests.integration.circuits import dialled, until
 from tests.tor.kit import Events
 from whisperd import config
 from whisperd.demo.processes import DaemonProcess

@@ -14,16 +14,14 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import ensureDeferred, gatherResults
-from twisted.internet.protocol import Factory
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
+from tests.integration.circuits import dialled, until
 from tests.integration.peers import Person
-from tests.relay.kit import OURS, RawClient
 from tests.tor.kit import Events, OwnTor
 from whisperd import config
 from whisperd.demo.processes import DaemonProcess
-from whisperd.errors import DialFailed, HostnameUnusable, TorManaged
+from whisperd.errors import HostnameUnusable, TorManaged
 from whisperd.tor.dial import Dialer
 from whisperd.tor.doctor import NAMES
 from whisperd.tor.managed import ManagedTor
@@ -101,30 +99,6 @@ async def world(testnet: Testnet, tmp_path_factory: pytest.TempPathFactory) -> A
         await each.tor.kill()
 
 
-async def until(holds: Callable[[], Any], seconds: float = 60) -> Any:
-    """Return what ``holds`` returns as soon as that is true."""
-    for _ in range(round(seconds * 10)):
-        if found := holds():
-            return found
-        await deferLater(reactor, 0.1)
-    raise AssertionError("it was waited for in vain")
-
-
-async def dialled(dialer: Dialer, onion: str, isolation: str, patience: int = 60) -> RawClient:
-    """Return a connection to the relay that has asked for a WebSocket; the descriptor may take a while to be found."""
-    factory = Factory.forProtocol(RawClient)
-    factory.noisy = False
-    for _ in range(patience):
-        try:
-            client = await dialer.connect(onion, 80, factory, isolation=isolation, timeout=20)
-        except DialFailed:
-            await deferLater(reactor, 0.5)
-            continue
-        client.transport.write(OURS)
-        return client
-    raise AssertionError("the onion service was never reached")
-
-
 @pytest_twisted.ensureDeferred
 async def test_the_name_comes_from_the_file_and_follows_it_and_tor_may_come_and_go(
         world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +169,7 @@ async def test_a_flood_from_one_circuit_is_refused_while_two_people_on_others_co
     dialer.socks = testnet.clients[0].socks
     flood = [await dialled(dialer, address, "flood")]
     flood += await gatherResults(
-        [ensureDeferred(dialled(dialer, address, "flood", 3)) for _ in range(FLOOD - 1)], consumeErrors=True)
+        [ensureDeferred(dialled(dialer, address, "flood")) for _ in range(FLOOD - 1)], consumeErrors=True)
     said = [await anna.service.send(chat=made["chat"], text=f"in the middle of it, {number}") for number in range(5)]
     for message in said:
         await anna.until_delivered(made["chat"], message["id"])

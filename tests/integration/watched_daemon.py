@@ -1,7 +1,7 @@
 """An ordinary daemon that watches its own sockets: ``python -m tests.integration.watched_daemon --config FILE``.
 
 It prints a line that begins with STRAY for each look-up of a name, for each connection or datagram that goes elsewhere
-than to a unix socket or to a port on which this very process listens on loopback, and for each socket in
+than to a unix socket or to a port on which this very process has listened on loopback, and for each socket in
 /proc/self/net that is none of these; and a last line with the number of times that it looked.
 """
 
@@ -17,6 +17,8 @@ from whisperd.cli.daemon import main
 
 INTERVAL = 0.02
 _LISTEN = "0A"
+#: Ports on which this process has listened.
+_LISTENED: set[int] = set()
 _LOOPBACK = ("0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F")
 
 
@@ -91,12 +93,13 @@ def listening() -> set[int]:
 
 
 def scan() -> None:
-    ports = listening()
+    # A relay that stops listens no more while its last connections are being closed.
+    _LISTENED.update(listening())
     for kind in ("tcp", "tcp6"):
         for words in rows(kind):
             (local, port), (remote, far) = (end.split(":") for end in words[1:3])
             ends = {int(port, 16), int(far, 16)}
-            if local not in _LOOPBACK or (words[3] != _LISTEN and (remote not in _LOOPBACK or not ends & ports)):
+            if local not in _LOOPBACK or (words[3] != _LISTEN and (remote not in _LOOPBACK or not ends & _LISTENED)):
                 stray(kind, *words[1:4])
     for kind in ("udp", "udp6", "udplite", "raw", "raw6", "icmp", "icmp6"):
         for words in rows(kind):

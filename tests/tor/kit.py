@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from twisted.internet import error
 from twisted.internet.defer import Deferred
@@ -111,16 +113,31 @@ class OwnTor:
         await self._process.when_ended()
 
 
-async def reach(dialer: Any, address: str, reactor: Any, *, isolation: str = "") -> Any:
-    """Dial the onion as a link does: again after a second while a directory of the busy machine is still behind."""
-    for _ in range(20):
+#: Seconds within which the other side of an onion is to be reached on a machine that is busy with other tests.
+REACHED_WITHIN = 200.0
+#: For each dialer: over how many circuits an isolation was tried in vain.
+_TRIED: WeakKeyDictionary[Any, Counter[tuple[str, str]]] = WeakKeyDictionary()
+
+
+async def reach(dialer: Any, address: str, reactor: Any, *, isolation: str = "", factory: Any = CALLER) -> Any:
+    """Dial the onion as a link does: again after a second while a directory of the busy machine is still behind, and
+    over other circuits, because tor may wait for minutes at a rendezvous to which nobody comes. What is dialled later
+    with the same ``isolation`` goes over the circuits that worked."""
+    tried = _TRIED.setdefault(dialer, Counter())
+    key, patience, deadline = (address, isolation), 20.0, reactor.seconds() + REACHED_WITHIN
+    while True:
+        number = tried[key]
         try:
-            return await dialer.connect(address, 80, CALLER, isolation=isolation)
+            return await dialer.connect(address, 80, factory, timeout=patience,
+                                        isolation=f"{isolation} {number}" if number else isolation)
         except CredentialRefused:
             raise
         except DialFailed:
+            if reactor.seconds() > deadline:
+                raise
+            tried[key] = max(tried[key], number + 1)
+            patience = min(2 * patience, 60.0)
             await deferLater(reactor, 1.0)
-    return await dialer.connect(address, 80, CALLER, isolation=isolation)
 
 
 class SetClock:
