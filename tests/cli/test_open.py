@@ -168,6 +168,32 @@ async def test_several_conversations_are_held_in_one_view_and_no_line_goes_astra
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_conversation_in_the_background_stands_as_it_is_when_one_returns(
+        serving: Serving, person: Person) -> None:
+    here, there = serving.api.add("inviter", "connected"), serving.api.add("joiner", "connected")
+    serving.api.put_file(here, "in", "slow.iso", b"x" * 1_000)
+    view = person("chat", "open", here)
+    view.press("/accept f1\r")
+    await shown(view, "f1 [##########----------] 50 %")
+    view.press("slow one\r")
+    await shown(view, "1 message under way")
+    view.press(f"/go {there}\r")
+    await shown(view, "c2>")
+    serving.api.deliver(here, 1, "slow one")
+    serving.api.turn_file("f1", "done")
+    serving.bus.emit("chat-error", chat=here, code="x", message="something was lost", remedy="Ask again.")
+    view.press("slow too\r")
+    assert "#1 delivered" not in await shown(view, "you  #1 slow too")
+    view.press(f"/go {here}\r")
+    await shown(view, "#1 delivered")
+    await shown(view, "c1 f1 'slow.iso', 1.0 kB, from them, is done")
+    await shown(view, "error something was lost. Ask again.")
+    view.press("and now")
+    screen = await shown(view, "c1> and now")
+    assert "under way" not in screen and "[#####" not in screen
+
+
+@pytest_twisted.ensureDeferred
 async def test_help_completion_and_errors(serving: Serving, person: Person) -> None:
     chat = serving.api.add("inviter", "connected")
     view = person("chat", "open", chat)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -35,6 +36,10 @@ ACTIONS = {
 _SETTLED = ("delivered", "failed", "cancelled")
 #: States of a file that can still move.
 _OPEN = ("offered", "moving", "halted")
+#: Events of a conversation that is not shown whose lines are shown when somebody comes back to it.
+_TOLD_LATER = ("message-state", "file-state", "chat-error")
+#: Most of these lines; the oldest are dropped.
+_MOST_UNSEEN = 200
 #: Most files whose bars are shown below.
 _MOST_BARS = 3
 
@@ -54,6 +59,7 @@ class Talk:
         self._under_way: set[int] = set()
         self._settled: set[int] = set()
         self._moving: dict[str, dict[str, Any]] = {}
+        self._unseen: deque[str] = deque(maxlen=_MOST_UNSEEN)
         self._actions: dict[str, Callable[[str], list[str]]] = {
             "/verify": self._verify, "/save": self._save, "/fade": self._fade,
             "/send-file": self._send_file,
@@ -67,9 +73,10 @@ class Talk:
         return self._row.get("contact") or self.chat
 
     def begin(self) -> list[str]:
-        """Return what was said before (blocking)."""
+        """Return what happened unseen, and what was said before (blocking)."""
         self.refresh()
-        lines = [line for row in history(self._client, self.chat) for line in self._message(row)]
+        lines = [self._unseen.popleft() for _ in range(len(self._unseen))]
+        lines += [line for row in history(self._client, self.chat) for line in self._message(row)]
         rows = self._client.call("chat.files", {"chat": self.chat})
         lines += [render.file_line(row, self._paint) for row in rows if row["state"] in _OPEN]
         return [*lines, self._paint("Type a message, or /help.", "dim")]
@@ -127,6 +134,17 @@ class Talk:
             self._row = self._row | {"state": event["state"]}
             self.finished = self.finished or event["state"] == "ended"
         return [self._paint("-- ", "dim") + render.event(event, self._paint)]
+
+    def happened_unseen(self, event: dict[str, Any]) -> None:
+        """Take an event while another conversation is shown: ``begin`` tells what became of messages and files.
+
+        Messages themselves, and files that are still open, are left to what ``begin`` asks for.
+        """
+        if event["event"] == "chat-message":
+            return
+        lines = self.happened(event)
+        if event["event"] in _TOLD_LATER and event.get("state") not in ("sent", *_OPEN):
+            self._unseen.extend(lines)
 
     def lost(self, error: WhisperdError) -> list[str]:
         """The daemon is gone: nothing more can happen."""

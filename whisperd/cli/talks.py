@@ -84,9 +84,11 @@ class Talks:
 
     def happened(self, event: dict[str, Any]) -> list[str]:
         """Return what an event looks like; of another conversation only that there is something new."""
-        chat = event.get("chat")
-        if chat is None or chat == self._current.chat:
-            return self._current.happened(event) if self._concerns(event) else []
+        chat = event.get("chat", "")
+        if chat == self._current.chat or event["event"] == "daemon-stopping":
+            return self._current.happened(event)
+        if chat in self._talks:
+            self._talks[chat].happened_unseen(event)
         if event["event"] == "chat-message" and event["direction"] == "in":
             return self._tell_of(chat, "says something")
         if event["event"] == "file-state" and event["state"] == "offered" and event["direction"] == "in":
@@ -100,9 +102,6 @@ class Talks:
         new = [f"{render.clean(chat)}: {number} new" for chat, number in self._new.items()]
         line = self._current.status_line()
         return f"{line}\n{', '.join(new)}" if new else line
-
-    def _concerns(self, event: dict[str, Any]) -> bool:
-        return "chat" in event or event["event"] == "daemon-stopping"
 
     def _tell_of(self, chat: str, what: str) -> list[str]:
         first = chat not in self._new
