@@ -82,7 +82,7 @@ async def test_status_is_one_screen_or_one_object(serving: Serving, ctl: Ctl) ->
     assert (screen.returncode, screen.stderr, line.returncode) == (0, "", 0)
     for part in ("whisperd 0.1.0, process 4242, up 1 h 2 min", "relay, peer", ADDRESS, "published 1 min 1 s ago",
                  "2 rooms (1 paired, 1 waiting), 3 connections", "tcp:127.0.0.1:8787", "2 room-full", "opt-in",
-                 "rooms (total): 1 refused"):
+                 "rooms (total): 1 refused", "private, circuits not told apart"):
         assert part in screen.stdout
     assert max(map(len, screen.stdout.splitlines())) <= 120 and len(screen.stdout.splitlines()) < 24
     assert json.loads(line.stdout) == await serving.api.status()
@@ -110,6 +110,9 @@ async def test_status_shows_tor_s_error_with_its_remedy_and_a_daemon_without_rol
                  f"{NEXT} still answers for 1 h 1 min (up)"):
         assert part in screen.stdout
     assert "rooms" not in screen.stdout and "conversations" not in screen.stdout
+    assert "told apart" not in screen.stdout
+    row["tor"]["onion"] |= {"state": "up", "circuits": True}
+    assert "circuits told apart" in (await ctl("status")).stdout
 
 
 @pytest_twisted.ensureDeferred

@@ -157,12 +157,14 @@ async def test_a_launched_tor_is_judged_by_what_the_daemon_says(reactor: Any) ->
 
 @pytest_twisted.ensureDeferred
 async def test_a_launched_tors_onion_is_judged_by_the_daemons_own_probes(reactor: Any) -> None:
-    onion = {"state": "up", "address": "x" * 56 + ".onion", "published_age": 5.0, "reached_age": 3}
+    onion: dict[str, Any] = {"state": "up", "address": "x" * 56 + ".onion", "published_age": 5.0, "reached_age": 3}
     status: dict[str, Any] = {
         "version": "1", "pid": 1, "roles": {"relay": True, "peer": True},
         "tor": {"state": "up", "percent": 100, "summary": "Done", "version": "0.4.9", "error": None, "onion": onion}}
+    onion["circuits"] = True
     found = await examined(reactor, status, mode="launch")
     assert found["reachable"].state == "ok" and "3 s ago" in found["reachable"].detail
+    assert found["descriptor"].detail == "published 5 s ago"
     status["tor"]["error"] = {"code": "onion-unreachable", "message": "not reached", "remedy": "Wait."}
     found = await examined(reactor, status, mode="launch")
     assert found["bootstrap"].state == "ok" and found["reachable"].code == "onion-unreachable"
@@ -202,5 +204,6 @@ async def test_where_everything_is_fine_it_says_so_and_ends_with_zero(
     report = json.loads(done.stdout)
     assert done.returncode == 0 and report["ok"], report
     assert [finding["state"] for finding in report["findings"]] == ["ok"] * len(NAMES)
+    assert "circuits are not told apart" in report["findings"][NAMES.index("descriptor")]["detail"]
     gone = await deferToThread(subprocess.run, doctor, capture_output=True, text=True, timeout=90)
     assert gone.returncode == 1 and json.loads(gone.stdout)["findings"][0]["code"] == "daemon-unreachable"

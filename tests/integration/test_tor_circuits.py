@@ -1,5 +1,5 @@
-"""A launched tor that tells circuits apart, with the key in memory only; and a tor that refuses what it does not know.
-"""
+"""A launched tor that tells circuits apart, with the key in memory only; what holds a circuit where nobody does; and a
+tor that refuses what it does not know."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from twisted.protocols.basic import LineReceiver
 from twisted.protocols.portforward import Proxy, ProxyFactory
 
 from tests.integration.circuits import dialled, until
+from tests.integration.floods import Flood, conversation
+from tests.integration.peers import Relay
 from tests.tor.kit import Events
 from whisperd import config
 from whisperd.demo.processes import DaemonProcess
@@ -29,9 +31,11 @@ from whisperd.tor.service import TorService
 from whisperd.tor.testnet import Testnet
 
 reactor: Any = _reactor
+#: Below onion.max_streams, at which tor closes the circuit.
+FLOOD = 30
 
 
-@pytest_twisted.async_yield_fixture
+@pytest_twisted.async_yield_fixture(scope="module")
 async def relay(testnet: Testnet) -> AsyncIterator[DaemonProcess]:
     """A confined daemon that launches a tor, with everything of it on a file system in memory, and one connection for
     each circuit."""
@@ -48,6 +52,54 @@ async def relay(testnet: Testnet) -> AsyncIterator[DaemonProcess]:
         await deferToThread(daemon.stop)
         assert not list(folder.glob("tor-*"))
         shutil.rmtree(folder)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_flood_from_one_circuit_is_refused_while_two_people_on_others_converse(
+        testnet: Testnet, relay: DaemonProcess) -> None:
+    address = (await deferToThread(relay.call, "address", wait=60))["address"]
+    flood = Flood(testnet, address)
+    async with conversation(testnet, address) as talk:
+        await flood.pours(FLOOD)
+        await talk.goes_on()
+        refused = await until(lambda: flood.answered(b"HTTP/1.1 503 ") >= FLOOD - 1 and FLOOD - 1)
+        assert flood.answered(b"HTTP/1.1 101 ") == 1
+        rows = await deferToThread(relay.call, "relay.limits")
+        limits = {(row["limit"], row["scope"]): row["refused"] for row in rows}
+        assert limits["connection_rate", "circuit"] + limits["connections", "circuit"] >= refused
+        assert limits["connection_rate", "total"] == limits["connections", "total"] == 0
+        await talk.goes_on()
+    flood.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_where_circuits_are_not_told_apart_tor_closes_the_one_that_opens_too_many_and_no_other(
+        testnet: Testnet) -> None:
+    relay = Relay()
+    await relay.start()
+    assert relay.service
+    service = TorService(config.load(None, {"tor.mode": "attach", "tor.control": testnet.clients[0].control,
+                                            "onion.probe_interval": 0, "onion.max_streams": 8}),
+                         reactor=reactor, dialer=Dialer(reactor), emit=Events(reactor).emit)
+    service.publish(await relay.service.listen_for_onion(), await relay.service.listen_for_onion(circuits=True))
+    service.startService()
+    try:
+        address = await service.address(60)
+        assert not service.status()["onion"]["circuits"]
+        flood = Flood(testnet, address)
+        async with conversation(testnet, address) as talk:
+            await flood.pours(8)
+            await until(lambda: flood.answered(b"HTTP/1.1 101 ") == 8)
+            assert not any(client.closed.called for client in flood.clients)
+            held = list(flood.clients)
+            await flood.pours(1)
+            await until(lambda: all(client.closed.called for client in held))
+            await talk.goes_on()
+            assert not [row for row in relay.service.limits() if row["refused"]]
+        flood.stop()
+    finally:
+        await service.stop()
+        await relay.stop()
 
 
 @pytest_twisted.ensureDeferred

@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 import pytest_twisted
 from twisted.internet import reactor as _reactor
-from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.threads import deferToThread
 
-from tests.integration.circuits import dialled, until
-from tests.integration.peers import Person
+from tests.integration.circuits import until
+from tests.integration.floods import Flood, conversation
 from tests.tor.kit import Events, OwnTor
 from whisperd import config
 from whisperd.demo.processes import DaemonProcess
@@ -158,36 +157,18 @@ async def test_a_flood_from_one_circuit_is_refused_while_two_people_on_others_co
     await here.start(here.toml())
     address = (await here.call("address", wait=30))["address"]
     assert (await here.call("status"))["tor"]["onion"]["circuits"]
-    url = f"http://{address}"
-    anna = Person(loopback=False, socks=testnet.clients[1].socks, relay=url)
-    ben = Person(loopback=False, socks=testnet.clients[2].socks)
-    made = await anna.service.invite()
-    joined = await ben.service.join(link=made["link"])
-    await anna.until_state(made["chat"], "connected")
-    before = [person.errors() for person in (anna, ben)]  # the descriptor may have been on its way still
-    dialer = Dialer(reactor)
-    dialer.socks = testnet.clients[0].socks
-    flood = [await dialled(dialer, address, "flood")]
-    flood += await gatherResults(
-        [ensureDeferred(dialled(dialer, address, "flood")) for _ in range(FLOOD - 1)], consumeErrors=True)
-    said = [await anna.service.send(chat=made["chat"], text=f"in the middle of it, {number}") for number in range(5)]
-    for message in said:
-        await anna.until_delivered(made["chat"], message["id"])
-
-    def answered(words: bytes) -> int:
-        return sum(client.received.startswith(words) for client in flood)
-
-    refused = await until(lambda: answered(b"HTTP/1.1 503 ") >= FLOOD - MOST and answered(b"HTTP/1.1 503 "))
-    assert answered(b"HTTP/1.1 101 ") <= MOST
-    limits = {(row["limit"], row["scope"]): row["refused"] for row in await here.call("relay.limits")}
-    assert limits["connection_rate", "circuit"] + limits["connections", "circuit"] >= refused
-    assert limits["connection_rate", "total"] == limits["connections", "total"] == 0
-    assert ben.heard(joined["chat"]) == [f"in the middle of it, {number}" for number in range(5)]
-    assert [person.errors() for person in (anna, ben)] == before
-    for client in flood:
-        client.transport.abortConnection()
-    for person in (anna, ben):
-        await person.service.stop()
+    flood = Flood(testnet, address)
+    async with conversation(testnet, address) as talk:
+        await flood.pours(FLOOD)
+        await talk.goes_on()
+        refused = await until(
+            lambda: flood.answered(b"HTTP/1.1 503 ") >= FLOOD - MOST and flood.answered(b"HTTP/1.1 503 "))
+        assert flood.answered(b"HTTP/1.1 101 ") <= MOST
+        limits = {(row["limit"], row["scope"]): row["refused"] for row in await here.call("relay.limits")}
+        assert limits["connection_rate", "circuit"] + limits["connections", "circuit"] >= refused
+        assert limits["connection_rate", "total"] == limits["connections", "total"] == 0
+        await talk.goes_on()
+    flood.stop()
 
 
 @pytest_twisted.ensureDeferred
@@ -205,6 +186,7 @@ async def test_the_doctor_finds_what_can_be_found_and_names_the_mistakes_of_torr
         "daemon": "ok", "program": "ok", "control": "skipped", "socks": "ok", "bootstrap": "skipped",
         "clock": "skipped", "descriptor": "ok", "reachable": "ok"}
     assert "only tor's log" in found["descriptor"]["detail"]
+    assert "circuits are not told apart" in found["descriptor"]["detail"]
     await deferToThread(here.daemon.stop)
     assert (await here.doctor())["daemon"]["code"] == "daemon-unreachable"
     (here.folder / "again").mkdir()

@@ -178,7 +178,8 @@ def _onion_extra(onion: Row) -> Iterator[tuple[str, str]]:
     if onion["retiring"]:
         yield "", retiring(onion["retiring"])
     words = ["private"] if onion["private"] else []
-    words += ["circuits told apart"] if onion["circuits"] else []
+    if onion["circuits"] or onion["state"] == "up":
+        words.append("circuits told apart" if onion["circuits"] else "circuits not told apart")
     if onion["reached_age"] is not None:
         words.append(f"reached through Tor {seconds(onion['reached_age'])} ago")
     elif onion["wanted"]:

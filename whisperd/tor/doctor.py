@@ -213,7 +213,7 @@ def _descriptor(config: Config, status: dict[str, Any] | None) -> Finding:
         if error and status["tor"]["state"] == "up":
             return Finding("descriptor", "failed", error["message"], error["code"], error["remedy"])
         return Finding.failed("descriptor", OnionNotPublished(f"the onion service is {onion['state']}"))
-    return Finding("descriptor", "ok", f"published {onion['published_age']:.0f} s ago")
+    return Finding("descriptor", "ok", f"published {onion['published_age']:.0f} s ago{_circuits(onion)}")
 
 
 def _hostname(config: Config, status: dict[str, Any] | None) -> Finding:
@@ -226,7 +226,13 @@ def _hostname(config: Config, status: dict[str, Any] | None) -> Finding:
         name = known or read_hostname(Path(config.onion.hostname_file))
     except WhisperdError as reason:
         return Finding.failed("descriptor", reason)
-    return Finding("descriptor", "ok", f"{name}, by its hostname file; whether it is published only tor's log says")
+    return Finding("descriptor", "ok", f"{name}, by its hostname file; whether it is published only tor's log says"
+                                       + _circuits(status["tor"]["onion"] if status else {}))
+
+
+def _circuits(onion: dict[str, Any]) -> str:
+    """Say that the limits of circuits are not what they are called, where that is so."""
+    return "" if onion.get("circuits", True) else "; circuits are not told apart, relay.circuit_* bounds connections"
 
 
 async def _reachable(config: Config, status: dict[str, Any] | None, findings: list[Finding], published: bool,
