@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from whisperd.config_checks import check_together
+from whisperd.config_lines import located
 from whisperd.credentials import credential
 from whisperd.errors import ConfigError
 
@@ -277,8 +278,13 @@ class Config:
 def load(path: Path | None = None, overrides: Mapping[str, object] | None = None) -> Config:
     """Read ``path`` (None: defaults only), put ``overrides`` (full names) on top, fill in the places.
 
-    Raises ConfigError, with the key or the line, when anything does not fit.
+    Raises ConfigError, with the key and its line in the file, when anything does not fit.
     """
+    with located(path):
+        return _loaded(path, overrides)
+
+
+def _loaded(path: Path | None, overrides: Mapping[str, object] | None) -> Config:
     given: dict[str, object] = {}
     if path is not None:
         given.update(_read(path))

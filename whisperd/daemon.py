@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -16,10 +17,42 @@ from twisted.internet.defer import Deferred
 from whisperd import __version__, logs
 from whisperd.config import Config
 from whisperd.confine import Confinement
+from whisperd.confine import look as look_at_confinement
 from whisperd.control.api import Api, onion_url
 from whisperd.control.audit import Audit
 from whisperd.control.events import EventBus
+from whisperd.control.place import SocketPlace, group_id
 from whisperd.control.server import ControlServer
+
+
+def look(config: Config) -> list[str]:
+    """Raise what would be raised at the start for this user, as far as that is seen with nothing opened or made.
+
+    Returns what could not be looked at, one sentence each. In the order of the start; roles that are off need nothing.
+    """
+    look_at_confinement(config)
+    SocketPlace(config.control.socket, config.control.group).look()
+    group_id(config.control.admin_group, "admin_group")
+    Audit(config.control.audit).look()
+    unseen: list[str] = []
+    if config.peer.enabled and config.store.kind == "sealed":
+        from whisperd.store.file import look as look_at_store
+
+        look_at_store(Path(config.store.file))
+    if config.relay.enabled:
+        from whisperd.relay.looking import look as look_at_relay
+
+        onion = config.tor.mode != "off" and config.onion.enabled
+        unseen += look_at_relay(config.relay, config.onion.listen if onion else None)
+    if config.tor.mode != "off":
+        from whisperd.tor.looking import look as look_at_tor
+
+        unseen += look_at_tor(config)
+    if config.peer.enabled:
+        from whisperd.plugin.registry import Registry
+
+        Registry.look(config.peer.kex, config.peer.ratchet, config.peer.plugins)
+    return unseen
 
 
 class Daemon:

@@ -105,16 +105,37 @@ def confined(prelude: str, sandbox: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", script % sandbox], capture_output=True, text=True)
 
 
+def denied(number: str) -> str:
+    """Return words of Python after which a filter, as that of a container, answers Landlock's first call so."""
+    return ("import ctypes, errno\nctypes.CDLL(None).prctl(38, 1, 0, 0, 0)\nlibrary = seccomp.library()\n"
+            "filter = library.seccomp_init(0x7FFF0000)\n"
+            f"library.seccomp_rule_add_array(filter, 0x50000 | errno.{number}, 444, 0, (seccomp._Comparison * 0)())\n"
+            "assert library.seccomp_load(filter) == 0")
+
+
 @pytest.mark.parametrize(("prelude", "shown", "why"), [
-    ("landlock.abi = lambda: 0", "False True", "this kernel has no Landlock"),
+    ("import errno\ndef none():\n    raise OSError(errno.ENOSYS, '')\nlandlock.abi = none", "False True",
+     "this kernel has no Landlock\n"),
+    ("landlock.abi = lambda: 2", "True True", "does not keep files from being cut short"),
+    (denied("ENOSYS"), "False True", "this kernel has no Landlock, or the filter of system calls around"),
+    (denied("EPERM"), "False True", "a filter of system calls denies Landlock (Operation not permitted)"),
+    (denied("EOPNOTSUPP"), "False True", "Landlock is switched off in this kernel"),
     ("seccomp.LIBRARY = 'libseccomp-that-is-not-there.so'", "True False", "libseccomp is not installed"),
     # without no_new_privs the kernel refuses; libseccomp sets it itself
     ("package.process.harden = lambda: None", "False True", "the kernel refused Landlock"),
-], ids=["no Landlock", "no libseccomp", "refused"])
+], ids=["no Landlock", "old Landlock", "hidden", "denied", "switched off", "no libseccomp", "refused"])
 def test_what_cannot_be_had_stops_a_daemon_where_it_is_required_and_is_named_where_not(prelude, shown, why):
     preferred, required = confined(prelude, "prefer"), confined(prelude, "require")
     assert preferred.stdout.startswith(shown) and why in preferred.stdout, preferred
-    assert required.returncode and "daemon.sandbox is 'require', and " in required.stderr and why in required.stderr
+    assert required.returncode and "daemon.sandbox is 'require', and " in required.stderr
+    assert why.rstrip() in required.stderr
+
+
+@pytest.mark.parametrize(("number", "remedy"), [("EPERM", "allow landlock_create_ruleset"), ("ENOSYS", "Linux 6.2"),
+                                                ("EOPNOTSUPP", "lsm=landlock,")])
+def test_what_mends_a_missing_landlock_is_told(number, remedy):
+    done = confined(f"{denied(number)}\nimport atexit\natexit.register(lambda: print(found.remedy))", "prefer")
+    assert remedy in done.stdout, done
 
 
 def test_what_can_be_had_is_in_force_and_nothing_is_missing():

@@ -68,7 +68,7 @@ class SampleApi:
                                               "wanted": True, "probe_interval": 1800, "circuits": False,
                                               "retiring": None}},
             "peer": {"chats": len(states), "connected": states.count("connected")},
-            "confinement": {"sandbox": "prefer", "landlock": 7, "seccomp": ["tracing"], "why": "",
+            "confinement": {"sandbox": "prefer", "landlock": 7, "seccomp": ["tracing"], "why": "", "remedy": "",
                             "writable": ["/run/whisperd"],
                             "programs": ["/usr/bin/tor"], "no_new_privileges": True, "no_core_dump": True,
                             "no_tracing": True},

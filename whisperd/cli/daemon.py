@@ -51,8 +51,10 @@ def config_group() -> None:
 @config_group.command("check")
 @click.pass_obj
 def config_check(path: Path | None) -> None:
-    """Exit with 0 if the configuration can be used; name the first mistake if not."""
-    print(f"{_load(path).source}: ok")
+    """Exit with 0 if the daemon could be started with it, as far as can be seen; name the first mistake if not."""
+    from whisperd.cli import settings
+
+    print("\n".join(settings.verdict(*settings.checked(path))))
 
 
 @config_group.command("show")

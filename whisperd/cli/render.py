@@ -139,7 +139,9 @@ def _confinement(found: Row, paint: Paint) -> list[tuple[str, str]]:
         fields.append(("", f"runs {', '.join(map(clean, found['programs'])) or 'no program'}"))
     if found["seccomp"]:
         fields.append(("", f"system calls: {len(found['seccomp'])} classes are refused"))
-    return [*fields, ("", paint(f"missing: {clean(found['why'])}", "warn"))] if found["why"] else fields
+    if found["why"]:
+        fields.append(("", paint(f"missing: {clean(found['why'])}", "warn")))
+    return [*fields, ("", clean(found["remedy"]))] if found.get("remedy") else fields
 
 
 def _tor(tor: Row, paint: Paint) -> str:

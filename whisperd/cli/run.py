@@ -13,6 +13,7 @@ from whisperd import logs
 from whisperd.cli.unlocking import store_at_start
 from whisperd.cli.welcome import Welcome
 from whisperd.config import Config
+from whisperd.config_lines import located
 from whisperd.confine import Confinement, confine
 from whisperd.daemon import Daemon
 from whisperd.errors import WhisperdError
@@ -43,7 +44,8 @@ class Runner:
 
     async def _start(self) -> None:
         try:
-            await self._daemon.start()
+            with located(self._daemon.config.source):
+                await self._daemon.start()
             self._manager.started()
             if self._welcome is not None:
                 self._welcome.start()
@@ -78,7 +80,8 @@ def run_daemon(config: Config, *, show_invite: bool, passphrase_fd: int | None =
 
     Raises, before anything runs, ConfigError and what ``store_at_start`` raises.
     """
-    confinement = confine(config)
+    with located(config.source):
+        confinement = confine(config)
     journal = config.log.journal or logs.goes_to_journal(os.environ)
     logs.configure(level=_log_level(config, show_invite), journal=journal)
     logs.adopt_twisted()
@@ -87,4 +90,6 @@ def run_daemon(config: Config, *, show_invite: bool, passphrase_fd: int | None =
     from twisted.internet import reactor
 
     assert IReactorCore.providedBy(reactor)
-    return Runner(config, reactor, confinement, show_invite, store).run()
+    with located(config.source):
+        runner = Runner(config, reactor, confinement, show_invite, store)
+    return runner.run()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from whisperd.cli import render
 from whisperd.cli.caller import Caller
-from whisperd.config import default_path, load
+from whisperd.config import Config, default_path, load
+from whisperd.config_lines import located
 
 
 def show(caller: Caller) -> None:
@@ -28,8 +29,25 @@ def diff(caller: Caller) -> None:
 
 
 def check(caller: Caller, file: str) -> None:
-    config = load(Path(file) if file else default_path())
-    caller.show({"source": config.source, "ok": True}, [f"{render.clean(config.source)}: ok"])
+    config, unseen = checked(Path(file) if file else None)
+    caller.show({"source": config.source, "ok": True, "unseen": unseen}, verdict(config, unseen))
+
+
+def checked(path: Path | None) -> tuple[Config, list[str]]:
+    """Return the configuration of the file ``path``, or of the usual place, and what could not be looked at.
+
+    Raises what would be raised at the start.
+    """
+    config = load(path or default_path())
+    from whisperd.daemon import look  # whisperctl is to start fast
+
+    with located(config.source):
+        return config, look(config)
+
+
+def verdict(config: Config, unseen: list[str]) -> list[str]:
+    """Return the lines that say so."""
+    return [f"{render.clean(config.source)}: ok", *(f"not looked at: {render.clean(each)}" for each in unseen)]
 
 
 #: By the verb's words.

@@ -8,36 +8,40 @@ what a daemon never needs of the kernel is refused. None of it can be taken back
 
 from __future__ import annotations
 
-import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from whisperd.config import Config
 from whisperd.confine import landlock, process, seccomp
+from whisperd.confine.obstacles import Obstacle, obstacles, remedies, whats
 from whisperd.confine.rules import Rules, rules_for
+from whisperd.confine.rules import look as look_at_folders
 from whisperd.errors import ConfigError
 
-__all__ = ["Confinement", "Rules", "confine"]
+__all__ = ["Confinement", "Rules", "confine", "look"]
 
-_REMEDY = ("Use Linux 6.2 or later with 'landlock' among its security modules (lsm=) and install libseccomp2, or set "
-           "daemon.sandbox = 'prefer'.")
+_REFUSED = "Look at what the service manager or the container forbids."
 
 
 @dataclass(frozen=True)
 class Confinement:
     """What is in force: ``landlock`` is the kernel's ABI, 0 where it is not in force; ``seccomp`` names the classes of
-    system calls that are refused, none where there is no filter. ``why`` says what is missing, and why."""
+    system calls that are refused, none where there is no filter. ``why`` says what is missing, and why; ``remedy`` what
+    mends it."""
 
     sandbox: str = "off"
     landlock: int = 0
     why: str = "nothing was asked for"
     rules: Rules = field(default_factory=Rules)
     seccomp: tuple[str, ...] = ()
+    remedy: str = ""
 
     def status(self) -> dict[str, Any]:
         """Return this and what the kernel says of the process, ready for JSON."""
         return {
             "sandbox": self.sandbox, "landlock": self.landlock, "seccomp": list(self.seccomp), "why": self.why,
+            "remedy": self.remedy,
             "writable": sorted(map(str, self.rules.writable)), "programs": sorted(map(str, self.rules.programs)),
             **process.facts(),
         }
@@ -53,16 +57,17 @@ def confine(config: Config) -> Confinement:
     if sandbox == "off":
         return Confinement(sandbox, 0, "daemon.sandbox is off")
     library = seccomp.library()
-    abi = landlock.abi()
-    missing = [*_obstacles(abi), *([] if library else ["libseccomp is not installed"])]
+    missing = obstacles(library)
     _must_be_empty(missing, sandbox)
-    rules = Rules()
+    rules, abi = Rules(), 0
+    with suppress(OSError):  # which is an obstacle already
+        abi = landlock.abi()
     if abi:
         rules = rules_for(config)
         try:
             landlock.restrict(rules.writable, rules.programs, abi)
         except OSError as error:
-            missing.append(f"the kernel refused Landlock: {error.strerror}")
+            missing.append(Obstacle(f"the kernel refused Landlock: {error.strerror}", _REFUSED))
             rules, abi = Rules(), 0
     refused: tuple[str, ...] = ()
     if library:
@@ -70,23 +75,19 @@ def confine(config: Config) -> Confinement:
             seccomp.restrict(library)
             refused = seccomp.names()
         except OSError as error:
-            missing.append(f"the filter of system calls was refused: {error.strerror}")
+            missing.append(Obstacle(f"the filter of system calls was refused: {error.strerror}", _REFUSED))
     _must_be_empty(missing, sandbox)
-    return Confinement(sandbox, abi, "; ".join(missing), rules, refused)
+    return Confinement(sandbox, abi, whats(missing), rules, refused, remedies(missing))
 
 
-def _must_be_empty(missing: list[str], sandbox: str) -> None:
+def look(config: Config) -> None:
+    """Raise what ``confine`` would, as far as that is seen without confining, and without making a folder."""
+    if config.daemon.sandbox != "off":
+        _must_be_empty(obstacles(seccomp.library()), config.daemon.sandbox)
+    look_at_folders(config)
+
+
+def _must_be_empty(missing: list[Obstacle], sandbox: str) -> None:
     if missing and sandbox == "require":
-        raise ConfigError(f"daemon.sandbox is 'require', and {'; '.join(missing)}", remedy=_REMEDY)
-
-
-def _obstacles(abi: int) -> list[str]:
-    """Return what keeps Landlock from covering all that is promised."""
-    if not abi:
-        return ["this kernel has no Landlock"]
-    found = []
-    if abi < landlock.COMPLETE:
-        found.append("this kernel's Landlock does not keep files from being cut short (Linux 6.2 does)")
-    if len(os.listdir("/proc/self/task")) > 1:
-        found.append("other threads were running already")
-    return found
+        raise ConfigError(f"daemon.sandbox is 'require', and {whats(missing)}",
+                          remedy=remedies(missing, required=True))

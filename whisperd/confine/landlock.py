@@ -6,6 +6,7 @@ Reading is left alone: Python loads modules late, and tor reads its GeoIP files.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 from collections.abc import Iterable
@@ -33,8 +34,8 @@ _FOLDER = _FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _MAKE_SOC
 
 
 def abi() -> int:
-    """Return the kernel's version of Landlock, 0 where it has none or it is switched off."""
-    return max(_call(_CREATE_RULESET, None, 0, _GET_VERSION), 0)
+    """Return the kernel's version of Landlock; raises OSError where it has none, or none that may be used."""
+    return _checked(_call(_CREATE_RULESET, None, 0, _GET_VERSION))
 
 
 def restrict(writable: Iterable[Path], programs: Iterable[Path], version: int) -> None:
@@ -89,6 +90,7 @@ def _call(number: int, *arguments: int | bytes | None) -> int:
     """Make a system call; -1 on failure, with errno kept for ``ctypes.get_errno``. -1 outside of Linux, too."""
     syscall = getattr(ctypes.CDLL(None, use_errno=True), "syscall", None) if os.uname().sysname == "Linux" else None
     if syscall is None:
+        ctypes.set_errno(errno.ENOSYS)
         return -1
     syscall.restype = ctypes.c_long
     plain = [ctypes.c_long(each) if isinstance(each, int) else ctypes.c_char_p(each) for each in arguments]

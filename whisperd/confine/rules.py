@@ -13,6 +13,7 @@ from whisperd.config import Config
 from whisperd.confine.programs import needed_to_run
 from whisperd.control.audit import TO_LOG
 from whisperd.control.place import SocketPlace
+from whisperd.errors import ConfigError
 from whisperd.relay.listeners import socket_path
 from whisperd.wire import bridge
 
@@ -36,12 +37,12 @@ def rules_for(config: Config) -> Rules:
     """
     _temporary_folder()
     SocketPlace(config.control.socket, config.control.group).make_folder()
-    folders = set(_folders(config))
-    for folder in folders:
+    writable = {folder for _, folder in folders(config)}
+    for folder in writable:
         with suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     programs = [path for name in _programs(config) for path in needed_to_run(name)]
-    return Rules(frozenset(folders | {Path(os.devnull)}), frozenset(programs))
+    return Rules(frozenset(writable | {Path(os.devnull)}), frozenset(programs))
 
 
 def _programs(config: Config) -> Iterator[str]:
@@ -60,21 +61,38 @@ def _temporary_folder() -> list[Path]:
         return []
 
 
-def _folders(config: Config) -> Iterator[Path]:
+def folders(config: Config) -> Iterator[tuple[str, Path]]:
+    """Yield the folders below which this configuration writes, each with the key that decides on it."""
     runtime = Path(config.control.socket).absolute().parent
-    yield runtime
+    yield "control.socket", runtime
     if config.control.audit not in ("", TO_LOG):
-        yield Path(config.control.audit).absolute().parent
+        yield "control.audit", Path(config.control.audit).absolute().parent
     if config.tor.mode == "launch":
-        yield Path(config.tor.data_dir).absolute()
+        yield "tor.data_dir", Path(config.tor.data_dir).absolute()
         if len(os.fsencode(runtime / _TOR_SOCKET)) > _LONGEST:
-            yield from _temporary_folder()
+            yield from (("control.socket", folder) for folder in _temporary_folder())
     if config.tor.mode in ("launch", "attach") and config.onion.enabled and config.onion.key == "persistent":
-        yield Path(config.onion.key_file).absolute().parent
+        yield "onion.key_file", Path(config.onion.key_file).absolute().parent
     if config.peer.enabled and config.peer.downloads:
-        yield Path(config.peer.downloads).absolute()
+        yield "peer.downloads", Path(config.peer.downloads).absolute()
     if config.peer.enabled and config.store.kind == "sealed":
-        yield Path(config.store.file).absolute().parent
+        yield "store.file", Path(config.store.file).absolute().parent
     if config.relay.enabled:
-        listened = map(socket_path, (*config.relay.listen, *config.relay.tls_listen))
-        yield from (Path(path).absolute().parent for path in (config.relay.access_keep, *listened) if path)
+        named = [("relay.access_keep", config.relay.access_keep),
+                 *(("relay.listen", socket_path(listener)) for listener in config.relay.listen),
+                 *(("relay.tls_listen", socket_path(listener)) for listener in config.relay.tls_listen)]
+        yield from ((key, Path(path).absolute().parent) for key, path in named if path)
+
+
+def look(config: Config) -> None:
+    """Raise ConfigError for a folder that cannot be written, or not be made, by this user; nothing is made."""
+    for key, folder in folders(config):
+        there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+        if not there.is_dir():
+            why = f"{there} is not a folder"
+        elif not os.access(there, os.W_OK | os.X_OK, effective_ids=True):
+            why = "this user may not write to " + ("it" if there == folder else str(there))
+        else:
+            continue
+        raise ConfigError(f"{key}: the folder {folder} cannot be used: {why}",
+                          remedy="Name another place, or make the folder and give it to the daemon's user.")

@@ -17,6 +17,7 @@ from whisperd.errors import ConfigError
 #: Value of control.audit that stands for the log.
 TO_LOG = "log"
 DONE = "done"
+_WAYS = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Audit:
@@ -33,8 +34,17 @@ class Audit:
             try:
                 self._file = self._opened()
             except OSError as error:
-                raise ConfigError(f"control.audit: {self._place} cannot be written: {error.strerror}",
-                                  remedy="Name a file that the daemon's user may write, or 'log'.") from None
+                raise _unusable(self._place, error) from None
+
+    def look(self) -> None:
+        """Raise ConfigError when there is a file to which records could not be written; make none."""
+        if self._place and self._place != TO_LOG:
+            try:
+                os.close(os.open(self._place, _WAYS | os.O_NONBLOCK))
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                raise _unusable(self._place, error) from None
 
     def close(self) -> None:
         """Close the file."""
@@ -70,4 +80,9 @@ class Audit:
             self._failed = True
 
     def _opened(self) -> int:
-        return os.open(self._place, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        return os.open(self._place, _WAYS | os.O_CREAT, 0o600)
+
+
+def _unusable(place: str, error: OSError) -> ConfigError:
+    return ConfigError(f"control.audit: {place} cannot be written: {error.strerror}",
+                       remedy="Name a file that the daemon's user may write, or 'log'.")

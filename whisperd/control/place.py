@@ -31,7 +31,8 @@ def private_umask() -> Iterator[None]:
 class SocketPlace:
     """Claims the path of a control socket for one daemon, until it is released.
 
-    ``group`` is the name or number of the group that owns the socket; empty: the daemon's own.
+    ``group`` is the name or number of the group that owns the socket; empty: the daemon's own. ConfigError when there
+    is no such group.
     """
 
     def __init__(self, path: str, group: str = "") -> None:
@@ -79,12 +80,18 @@ class SocketPlace:
         try:
             if not folder.exists():
                 self._make(folder)
-            mode = folder.stat().st_mode
+            _not_open_to_all(folder)
         except OSError as error:
             raise _unusable(self.path, error) from None
-        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            raise ConfigError(f"anybody could replace the control socket: {folder} is open to all for writing",
-                              remedy="Take the write permission for others away, or choose another control.socket.")
+
+    def look(self) -> None:
+        """Raise ConfigError for what could be seen to be in the way, and make nothing."""
+        try:
+            if self.path.parent.exists():
+                _not_open_to_all(self.path.parent)
+            self._found()
+        except OSError as error:
+            raise _unusable(self.path, error) from None
 
     def _make(self, folder: Path) -> None:
         before = os.umask(0o077)
@@ -116,17 +123,31 @@ class SocketPlace:
     def _clear(self) -> None:
         """Remove a socket that nobody answers on."""
         try:
-            mode = self.path.lstat().st_mode
-        except FileNotFoundError:
-            return
+            if not self._found():
+                return
         except OSError as error:
             raise _unusable(self.path, error) from None
-        if not stat.S_ISSOCK(mode):
-            raise ConfigError(f"{self.path} is there and is no socket",
-                              remedy="Move it away, or give control.socket another path.")
         if _somebody_answers(self.path):
             raise _taken(self.path)
         self.path.unlink(missing_ok=True)
+
+    def _found(self) -> bool:
+        """Return whether there is a socket already; raises ConfigError when there is something else, OSError."""
+        try:
+            mode = self.path.lstat().st_mode
+        except FileNotFoundError:
+            return False
+        if not stat.S_ISSOCK(mode):
+            raise ConfigError(f"{self.path} is there and is no socket",
+                              remedy="Move it away, or give control.socket another path.")
+        return True
+
+
+def _not_open_to_all(folder: Path) -> None:
+    mode = folder.stat().st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise ConfigError(f"anybody could replace the control socket: {folder} is open to all for writing",
+                          remedy="Take the write permission for others away, or choose another control.socket.")
 
 
 def _somebody_answers(path: Path) -> bool:

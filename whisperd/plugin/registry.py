@@ -142,6 +142,14 @@ class Registry:
                 registry.require(kind, plugin_id)
         return registry
 
+    @classmethod
+    def look(cls, kex_ids: Iterable[str], ratchet_ids: Iterable[str], allowed: Iterable[str] = ()) -> None:
+        """Raise what ``load`` does for ids that nobody provides or that are not allowed; no plug-in's code is run."""
+        registry = cls(allowed)
+        for kind, ids in ((KEX, kex_ids), (RATCHET, ratchet_ids)):
+            for plugin_id in ids:
+                registry._source(kind, plugin_id)
+
     def kex(self, plugin_id: str) -> Any:
         """Return the IKeyExchange of this id; raises PluginUnknown when it was not loaded."""
         return self._get(KEX, plugin_id)
@@ -166,11 +174,15 @@ class Registry:
         """Load and check a plug-in once, and return it; raises PluginUnknown or PluginRefused."""
         key = (kind, plugin_id)
         if key not in self._loaded:
-            source = self._sources.get(key)
-            if source is None:
-                raise _unknown(kind, plugin_id, any((found.kind, found.id) == key for found in self._foreign))
-            self._loaded[key] = checked(source)
+            self._loaded[key] = checked(self._source(kind, plugin_id))
         return self._loaded[key]
+
+    def _source(self, kind: str, plugin_id: str) -> Source:
+        source = self._sources.get((kind, plugin_id))
+        if source is None:
+            installed = any((found.kind, found.id) == (kind, plugin_id) for found in self._foreign)
+            raise _unknown(kind, plugin_id, installed)
+        return source
 
     def table(self) -> list[dict[str, Any]]:
         """Return one row for every plug-in that is there, for ``whisperctl plugins``.

@@ -30,22 +30,30 @@ def kept(path: str, random: Random) -> Access:
 
     Raises ConfigError when the file is there and cannot be read, is readable by others or is not what was written.
     """
+    found = read(path)
+    if found is None:
+        access = Access(random, changed=lambda access: _write(path, access))
+        _write(path, access)
+        return access
+    return Access(random, key=found.key, grants=found.grants, changed=lambda access: _write(path, access))
+
+
+def read(path: str) -> _Kept | None:
+    """Return what the file holds, None when there is none; raises ConfigError as ``kept`` does."""
     try:
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_mode & 0o077:
                 raise _unusable(path, "others than its owner may read it")
             found = msgspec.json.decode(file.read(), type=_Kept)
     except FileNotFoundError:
-        access = Access(random, changed=lambda access: _write(path, access))
-        _write(path, access)
-        return access
+        return None
     except OSError as error:
         raise _unusable(path, error.strerror or "it cannot be read") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise _unusable(path, "its content is not what this program writes") from None
     if found.version != _VERSION or len(found.key) != 32:
         raise _unusable(path, "it was written by another version")
-    return Access(random, key=found.key, grants=found.grants, changed=lambda access: _write(path, access))
+    return found
 
 
 def _write(path: str, access: Access) -> None:

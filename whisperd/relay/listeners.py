@@ -21,27 +21,55 @@ from whisperd.errors import AddressInUse, ConfigError
 
 _KINDS = ("tcp", "unix", "systemd")
 _PROXIED = "haproxy:"
+_DOMAINS = ("INET", "INET6", "UNIX")
+_SHAPES = ("Write 'tcp:PORT:interface=ADDRESS' with an address in digits, 'unix:PATH' or "
+           "'systemd:domain=INET:name=NAME', or one of these behind 'haproxy:'.")
 _CIRCUITS = ipaddress.IPv6Network("fc00:dead:beef:4dad::/64")
 
 
-def endpoint(reactor: Any, description: str) -> Any:
+def endpoint(reactor: Any, description: str, key: str = "relay.listen") -> Any:
     """Return the endpoint of a listener string; raises ConfigError, or AddressInUse for a unix socket that answers."""
-    given, proxied = description, description.startswith(_PROXIED)
-    description = description.removeprefix(_PROXIED)
-    kind, _, rest = description.partition(":")
-    if kind not in _KINDS:
-        raise not_a_listener(given)
-    if kind == "unix":
-        # Twisted's lock file names a process id, which another process may have by the next start.
-        description += "" if "lockfile=" in rest else ":lockfile=0"
-        path = socket_path(description)
-        if not path:
-            raise not_a_listener(given)
-        _remove_stale(path)
+    check(description, key)
+    path = socket_path(description)
+    if path:
+        _remove_stale(path, key)
     try:
-        return serverFromString(reactor, _PROXIED + description if proxied else description)
+        return serverFromString(reactor, _without_lock_file(description))
     except (ValueError, TypeError, LookupError, AttributeError):
-        raise not_a_listener(given) from None
+        if _kind(description) == "systemd":
+            raise _not_handed_over(description, key) from None
+        raise not_a_listener(description, key) from None
+
+
+def check(description: str, key: str = "relay.listen") -> None:
+    """Raise ConfigError, with ``key`` in its message, for what is no listener string, or has a file in its way."""
+    kind = _kind(description)
+    if kind == "systemd":
+        if not _of_systemd(description.removeprefix(_PROXIED)):
+            raise not_a_listener(description, key)
+        return
+    if kind not in _KINDS or (kind == "tcp" and not _of_tcp(description.removeprefix(_PROXIED))) \
+            or (kind == "unix" and not socket_path(description)):
+        raise not_a_listener(description, key)
+    try:
+        serverFromString(None, _without_lock_file(description))
+    except (ValueError, TypeError, LookupError, AttributeError):
+        raise not_a_listener(description, key) from None
+    path = socket_path(description)
+    if path:
+        _is_socket(path, key)
+
+
+def check_for_onion(description: str) -> None:
+    """Raise ConfigError unless it is a listener string for what tor hands over: a TCP port."""
+    if not description.startswith("tcp:"):
+        raise not_a_listener(description, "onion.listen", remedy="Write 'tcp:PORT:interface=ADDRESS'.")
+    check(description, "onion.listen")
+
+
+def from_manager(description: str) -> bool:
+    """Return whether it is the service manager that opens this listener."""
+    return _kind(description) == "systemd"
 
 
 def socket_path(description: str) -> str:
@@ -67,12 +95,56 @@ def circuit(peer: Any) -> int | None:
     return int(address) & 0xFFFF_FFFF if address in _CIRCUITS else None
 
 
-def _remove_stale(path: str) -> None:
-    """Remove the unix socket at ``path`` when nobody answers there; raises AddressInUse or ConfigError."""
+def _kind(description: str) -> str:
+    return description.removeprefix(_PROXIED).partition(":")[0]
+
+
+def _without_lock_file(description: str) -> str:
+    """Twisted's lock file names a process id, which another process may have by the next start."""
+    return f"{description}:lockfile=0" if _kind(description) == "unix" and "lockfile=" not in description \
+        else description
+
+
+def _of_tcp(description: str) -> bool:
+    """Return whether the port is one, and whether no name has to be looked up for the address."""
+    port = re.match(r"tcp:(?:port=)?([0-9]{1,5})(?::|\Z)", description)
+    place = re.search(r"(?<!\\):interface=((?:\\.|[^:\\])*)", description)
+    return port is not None and int(port[1]) < 65_536 and (not place or _is_address(place[1].replace("\\", "")))
+
+
+def _is_address(text: str) -> bool:
+    if text in ("", "localhost"):
+        return True
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _of_systemd(description: str) -> bool:
+    words = [word.partition("=") for word in description.split(":")[1:]]
+    given = {name: value for name, _, value in words}
+    which = given.keys() - {"domain"}
+    return (len(given) == len(words) == 2 and given.get("domain") in _DOMAINS and len(which) == 1
+            and which <= {"index", "name"} and bool(given[min(which)])
+            and (which != {"index"} or (given["index"].isascii() and given["index"].isdigit())))
+
+
+def _is_socket(path: str, key: str) -> bool:
+    """Return whether there is a unix socket at ``path``; raises ConfigError for anything else that is there."""
     try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):
-            raise ConfigError(f"relay.listen names {path}, which exists and is not a socket")
-    except FileNotFoundError:
+            raise ConfigError(f"{key} names {path}, which exists and is not a socket",
+                              remedy="Move it away, or name another path.")
+    except OSError:  # it is not there, or cannot be seen: then it cannot be made either, which is told then
+        return False
+    return True
+
+
+def _remove_stale(path: str, key: str) -> None:
+    """Remove the unix socket at ``path`` when nobody answers there; raises AddressInUse or ConfigError."""
+    if not _is_socket(path, key):
         return
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1)
@@ -84,20 +156,24 @@ def _remove_stale(path: str) -> None:
             raise AddressInUse(f"another program already answers on {path}")
 
 
-def why_not(description: str, error: Any) -> AddressInUse | ConfigError:
+def why_not(description: str, error: Any, key: str = "relay.listen") -> AddressInUse | ConfigError:
     """Return what to tell of a listener that could not be opened."""
     if getattr(error, "errno", None) == errno.EADDRINUSE:
-        return AddressInUse(f"another program already listens on {description}")
+        return AddressInUse(f"{key}: another program already listens on {description}")
     reason = getattr(error, "strerror", None) or "the address cannot be used"
-    return ConfigError(f"relay.listen: {description} cannot be opened: {reason}",
+    return ConfigError(f"{key}: {description} cannot be opened: {reason}",
                        remedy="Name an address of this machine that this user may listen on.")
 
 
-def not_a_listener(description: str) -> ConfigError:
+def not_a_listener(description: str, key: str = "relay.listen", remedy: str = _SHAPES) -> ConfigError:
     """Return what to tell of a string that describes no listener."""
-    return ConfigError(f"relay.listen: {description!r} is not a listener",
-                       remedy="Write 'tcp:PORT:interface=ADDRESS', 'unix:PATH' or 'systemd:domain=INET:name=NAME', or "
-                              "one of these behind 'haproxy:'.")
+    return ConfigError(f"{key}: {description!r} is not a listener", remedy=remedy)
+
+
+def _not_handed_over(description: str, key: str) -> ConfigError:
+    return ConfigError(f"{key}: the service manager hands over no socket for {description!r}",
+                       remedy="Let its socket unit be started before the service: 'systemctl enable --now "
+                              "whisperd.socket'; FileDescriptorName is the name.")
 
 
 def address(port: Any) -> str:

@@ -23,7 +23,7 @@ from whisperd.relay.descriptors import room_for
 from whisperd.relay.factory import RelayFactory
 from whisperd.relay.keep import kept
 from whisperd.relay.limits import Limits
-from whisperd.relay.listeners import address, endpoint, not_a_listener, tells_circuits, why_not
+from whisperd.relay.listeners import address, check_for_onion, endpoint, not_a_listener, tells_circuits, why_not
 from whisperd.relay.report import guesses, rows
 from whisperd.relay.shared import Relay
 from whisperd.relay.sockets import accept_for
@@ -80,7 +80,7 @@ class RelayService(Service):
             for description in self._settings.listen:
                 await self._open(description, discreet=torrc and tells_circuits(description))
             for description in self._settings.tls_listen:
-                await self._open(description, secure=True)
+                await self._open(description, secure=True, key="relay.tls_listen")
         except Exception:
             await self._close_ports()
             raise
@@ -89,9 +89,8 @@ class RelayService(Service):
     async def listen_for_onion(self, place: str = LOOPBACK, *, circuits: bool = False) -> int:
         """Open one more listener for the onion service, and return its port; with ``circuits`` one that is told by
         which circuit each connection came. Raises ConfigError, AddressInUse."""
-        if not place.startswith("tcp:"):
-            raise not_a_listener(place)
-        port = await self._open(f"haproxy:{place}" if circuits else place, onion=True)
+        check_for_onion(place)
+        port = await self._open(f"haproxy:{place}" if circuits else place, onion=True, key="onion.listen")
         return int(port.getHost().port)
 
     @property
@@ -207,19 +206,19 @@ class RelayService(Service):
         return Deferred.fromCoroutine(self.stop())
 
     async def _open(self, description: str, *, onion: bool = False, discreet: bool = False,
-                    secure: bool = False) -> Any:
+                    secure: bool = False, key: str = "relay.listen") -> Any:
         factory = RelayFactory(self._relay, self._clock, onion=onion, discreet=discreet,
                                circuits=tells_circuits(description), secure=secure, cors=self._settings.cors)
         factory.onion_location = self._onion_location
         behind = self._credentials().wrap(factory, self._reactor) if secure else factory
         try:
-            port = await endpoint(self._reactor, description).listen(behind)
+            port = await endpoint(self._reactor, description, key).listen(behind)
         except CannotListenError as error:
-            raise why_not(description, error.socketError) from None
+            raise why_not(description, error.socketError, key) from None
         except OSError as error:
-            raise why_not(description, error) from None
+            raise why_not(description, error, key) from None
         except OverflowError:
-            raise not_a_listener(description) from None
+            raise not_a_listener(description, key) from None
         if isinstance(port, tcp.Port) and port.factory is factory:
             accept_for(port, factory)
         self._listeners.append((port, factory))

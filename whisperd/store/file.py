@@ -124,16 +124,28 @@ def _prepare(path: Path) -> None:
     try:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        for place in places(path):
-            found = place.lstat() if place.exists() or place.is_symlink() else None
-            if found is None:
-                continue
-            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-                raise StoreUnusable(f"{place} is not a file of this user")
-            if found.st_mode & 0o077:
-                raise StoreUnusable(f"{place} can be read or written by others")
+        _refuse_others(path, os.geteuid())
     except OSError as error:
         raise StoreUnusable(f"{path} cannot be opened: {error.strerror}") from None
+
+
+def look(path: Path) -> None:
+    """Raise StoreUnusable for a file that could not be opened, and make none. To root it may be that of any user."""
+    try:
+        _refuse_others(path, os.geteuid() or None)
+    except OSError as error:
+        raise StoreUnusable(f"{path} cannot be opened: {error.strerror}") from None
+
+
+def _refuse_others(path: Path, owner: int | None) -> None:
+    for place in places(path):
+        if not os.path.lexists(place):
+            continue
+        found = place.lstat()
+        if not stat.S_ISREG(found.st_mode) or owner not in (None, found.st_uid):
+            raise StoreUnusable(f"{place} is not a file of this user")
+        if found.st_mode & 0o077:
+            raise StoreUnusable(f"{place} can be read or written by others")
 
 
 def _check(file: StoreFile) -> None:

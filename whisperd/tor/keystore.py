@@ -85,7 +85,19 @@ class KeptKeys:
         self._file.save(key.text)
         return key
 
+    def look(self) -> None:
+        """Read what is there, and change nothing; raises OnionKeyUnusable."""
+        self._file.load()
+        self._read_retiring()
+
     def retiring(self) -> Retiring | None:
+        found = self._read_retiring()
+        if found is not None and found.key.text == self._file.load():  # cut off before the new key was written
+            self.retire()
+            return None
+        return found
+
+    def _read_retiring(self) -> Retiring | None:
         content = read_private(self._old)
         if content is None:
             return None
@@ -93,11 +105,7 @@ class KeptKeys:
         word, _, until = rest.strip().partition(" ")
         if word != "until" or not until.isascii() or not until.isdigit() or len(until) > 12:
             raise OnionKeyUnusable(f"{self._old} does not say until when it is good", remedy=_REMEDY)
-        key = checked_key(text, self._old)
-        if key == self._file.load():  # the rotation was cut off before the new key was written
-            self.retire()
-            return None
-        return Retiring(OnionKey(key), float(until))
+        return Retiring(OnionKey(checked_key(text, self._old)), float(until))
 
     def rotate(self, until: float | None) -> None:
         before = self.current()
