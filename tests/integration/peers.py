@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -152,3 +153,22 @@ class Scene(SimpleNamespace):
         self.bens = (await self.ben.service.join(link=self.link))["chat"]
         await self.anna.until_state(self.annas, "connected")
         await self.ben.until_state(self.bens, "connected")
+
+
+@asynccontextmanager
+async def company(**settings: Any) -> AsyncIterator[Scene]:
+    """A relay, and Anna and Ben with these settings, who have not met; whoever is put among ``others`` is stopped, too.
+
+    ``relay="here"`` makes the relay the one that they invite to.
+    """
+    relay = Relay()
+    await relay.start()
+    if settings.get("relay") == "here":
+        settings["relay"] = relay.url
+    scene = Scene(relay=relay, anna=Person(**settings), ben=Person(**settings), others=[])
+    try:
+        yield scene
+    finally:
+        for person in (scene.anna, scene.ben, *scene.others):
+            await person.service.stop()
+        await relay.stop()

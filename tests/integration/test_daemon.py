@@ -3,63 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 
+from tests.integration.processes import COMMAND
 from whisperd.control.client import Client
-from whisperd.errors import DaemonUnreachable
 from whisperd.tor.testnet.ports import free_ports
-
-COMMAND = [sys.executable, "-m", "whisperd"]
-
-
-class Process:
-    """A daemon under test, with its configuration and control socket in one folder."""
-
-    def __init__(self, folder: Path, config: str, *arguments: str) -> None:
-        self.socket = folder / "control.sock"
-        path = folder / "whisperd.toml"
-        path.write_text(f'[control]\nsocket = "{self.socket}"\n{config}')
-        environment = {**os.environ, "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
-        self.process = subprocess.Popen([*COMMAND, "--config", str(path), *arguments], env=environment,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def serving(self) -> dict:
-        """Return its status as soon as it answers."""
-        while True:
-            try:
-                with Client(str(self.socket)) as client:
-                    return client.call("status")
-            except DaemonUnreachable:
-                assert self.process.poll() is None, self.process.communicate()
-                time.sleep(0.02)
-
-    def ended(self) -> tuple[int, str, str]:
-        """Return its exit status and what it wrote, when it has ended."""
-        out, err = self.process.communicate(timeout=20)
-        return self.process.returncode, out, err
-
-
-@pytest.fixture
-def start(tmp_path):
-    running = []
-
-    def begin(config: str, *arguments: str, folder: Path = tmp_path) -> Process:
-        running.append(Process(folder, config, *arguments))
-        return running[-1]
-
-    yield begin
-    for each in running:
-        each.process.kill()
-        each.process.communicate()
 
 
 def relay_only(port: int) -> str:

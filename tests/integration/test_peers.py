@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 
-from tests.integration.peers import Person, Relay, Scene
+from tests.integration.peers import Person
 from whisperd.errors import (
     ChatEnded,
     ChatUnknown,
@@ -25,18 +25,6 @@ from whisperd.errors import (
     UsageError,
 )
 from whisperd.wire.invite import Invite, RelayAddress
-
-
-@pytest_twisted.async_yield_fixture
-async def scene():
-    relay = Relay()
-    await relay.start()
-    scene = Scene(relay=relay, anna=Person(), ben=Person(), others=[])
-    yield scene
-    for person in (scene.anna, scene.ben, *scene.others):
-        await person.service.stop()
-    await relay.stop()
-
 
 in_the_reactor = pytest_twisted.ensureDeferred
 

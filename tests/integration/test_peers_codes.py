@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import pytest_twisted
 
-from tests.integration.peers import Person, Relay, Scene
-from tests.integration.test_peers_tor import onion  # noqa: F401
+from tests.integration.peers import Person, Scene, company
 from whisperd.errors import (
     CodeMalformed,
     FloorNotMet,
@@ -25,13 +24,8 @@ in_the_reactor = pytest_twisted.ensureDeferred
 
 @pytest_twisted.async_yield_fixture
 async def scene():
-    relay = Relay()
-    await relay.start()
-    scene = Scene(relay=relay, anna=Person(relay=relay.url), ben=Person(relay=relay.url), others=[])
-    yield scene
-    for person in (scene.anna, scene.ben, *scene.others):
-        await person.service.stop()
-    await relay.stop()
+    async with company(relay="here") as scene:
+        yield scene
 
 
 async def invited(scene: Scene, **more: object) -> SpokenCode:
@@ -184,7 +178,7 @@ async def test_without_the_relay_no_code_is_told(scene, monkeypatch):
 
 
 @in_the_reactor
-async def test_two_people_meet_by_a_code_through_tor(testnet, onion):  # noqa: F811
+async def test_two_people_meet_by_a_code_through_tor(testnet, onion):
     anna = Person(loopback=False, socks=testnet.clients[1].socks, relay=onion)
     ben = Person(loopback=False, socks=testnet.clients[2].socks)
     made = await anna.service.invite(code=True)

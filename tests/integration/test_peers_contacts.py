@@ -8,8 +8,8 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 
+from tests.integration.contacts import parted, saved, secrets, talk
 from tests.integration.peers import Person, Relay, Scene
-from tests.integration.test_peers_tor import onion  # noqa: F401
 from whisperd.errors import (
     ChatNotConnected,
     ContactBlocked,
@@ -30,44 +30,6 @@ from whisperd.wire.invite import RelayAddress
 from whisperd.wire.people import Keep, Withdraw, encode_people
 
 in_the_reactor = pytest_twisted.ensureDeferred
-
-
-@pytest_twisted.async_yield_fixture
-async def scene():
-    relay = Relay()
-    await relay.start()
-    scene = Scene(relay=relay, anna=Person(), ben=Person(), others=[])
-    yield scene
-    for person in (scene.anna, scene.ben, *scene.others):
-        await person.service.stop()
-    await relay.stop()
-
-
-async def saved(scene: Scene) -> None:
-    """Anna keeps Ben, and Ben keeps Anna."""
-    await scene.meet()
-    await scene.anna.service.people.save(chat=scene.annas, name="ben")
-    assert await scene.ben.until_contact("", "asked") == scene.bens
-    assert (await scene.ben.service.people.save(chat=scene.bens, name="anna"))["state"] == "saved"
-    await scene.anna.until_contact("ben", "saved")
-
-
-async def parted(scene: Scene) -> None:
-    """Their conversation is over."""
-    await scene.anna.service.end(chat=scene.annas)
-    await scene.ben.until_state(scene.bens, "ended")
-    await scene.ben.service.end(chat=scene.bens)
-
-
-def secrets(person: Person) -> tuple[bytes, ...]:
-    (contact,) = person.service.people._book.contacts.values()
-    return contact.secrets
-
-
-async def talk(scene: Scene, anna: str, ben: str, text: str) -> None:
-    sent = await scene.anna.service.send(chat=anna, text=text)
-    await scene.anna.until_delivered(anna, sent["id"])
-    assert scene.ben.heard(ben)[-1] == text
 
 
 @in_the_reactor
@@ -474,7 +436,7 @@ async def test_there_are_no_more_calls_than_conversations_may_be(scene):
 
 
 @in_the_reactor
-async def test_contacts_call_each_other_through_tor(testnet, onion):  # noqa: F811
+async def test_contacts_call_each_other_through_tor(testnet, onion):
     anna = Person(loopback=False, socks=testnet.clients[1].socks, relay=onion)
     ben = Person(loopback=False, socks=testnet.clients[2].socks)
     made = await anna.service.invite()

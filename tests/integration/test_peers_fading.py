@@ -8,7 +8,7 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 
-from tests.integration.test_peers_kept import say, scene  # noqa: F401
+from tests.integration.keepers import say
 from whisperd.errors import ChatUnknown, UsageError
 from whisperd.store.file import places
 from whisperd.wire.envelope import Stream
@@ -17,12 +17,12 @@ from whisperd.wire.fading import Timer, encode_timer
 in_the_reactor = pytest_twisted.ensureDeferred
 
 
-async def agree(scene, time):  # noqa: F811
+async def agree(kept, time):
     """Anna proposes, Ben accepts."""
-    await scene.anna.service.fade(chat=scene.annas, time=time)
-    await scene.ben.until(lambda: faded(scene.ben)[-1:] != [] and faded(scene.ben)[-1]["by"] == "them")
-    await scene.ben.service.fade(chat=scene.bens, time="accept")
-    await scene.anna.until(lambda: faded(scene.anna)[-1]["by"] is None)
+    await kept.anna.service.fade(chat=kept.annas, time=time)
+    await kept.ben.until(lambda: faded(kept.ben)[-1:] != [] and faded(kept.ben)[-1]["by"] == "them")
+    await kept.ben.service.fade(chat=kept.bens, time="accept")
+    await kept.anna.until(lambda: faded(kept.anna)[-1]["by"] is None)
 
 
 def faded(person):
@@ -34,26 +34,24 @@ async def until_gone(person, chat, number):
     await person.until(lambda: ("message-state", {"chat": chat, "id": number, "state": "faded"}) in person.events)
 
 
-
-
 @in_the_reactor
-async def test_both_sides_agree_and_a_message_goes_from_both_and_from_their_stores(scene):  # noqa: F811
-    for keeper in (scene.annas_keeper, scene.bens_keeper):
+async def test_both_sides_agree_and_a_message_goes_from_both_and_from_their_stores(kept):
+    for keeper in (kept.annas_keeper, kept.bens_keeper):
         keeper.keep.history = True
-    scene.anna, scene.ben = await scene.annas_keeper.restart(), await scene.bens_keeper.restart()
-    await scene.meet()
-    stays = await say(scene.anna, scene.annas, "stays")
-    await scene.anna.until_delivered(scene.annas, stays)
-    await agree(scene, "5")
-    assert [row["fade"] for row in await scene.anna.service.list()] == [
+    kept.anna, kept.ben = await kept.annas_keeper.restart(), await kept.bens_keeper.restart()
+    await kept.meet()
+    stays = await say(kept.anna, kept.annas, "stays")
+    await kept.anna.until_delivered(kept.annas, stays)
+    await agree(kept, "5")
+    assert [row["fade"] for row in await kept.anna.service.list()] == [
         {"seconds": 5, "proposed": None, "by": None}]
-    goes = await say(scene.anna, scene.annas, "an unlikely sentence")
-    await scene.anna.until_delivered(scene.annas, goes)
-    assert [row["fade"] for row in await scene.ben.service.history(chat=scene.bens)] == [0, 5]
-    await until_gone(scene.anna, scene.annas, goes)
-    await until_gone(scene.ben, scene.bens, goes)
-    for person, chat, keeper in ((scene.anna, scene.annas, scene.annas_keeper),
-                                 (scene.ben, scene.bens, scene.bens_keeper)):
+    goes = await say(kept.anna, kept.annas, "an unlikely sentence")
+    await kept.anna.until_delivered(kept.annas, goes)
+    assert [row["fade"] for row in await kept.ben.service.history(chat=kept.bens)] == [0, 5]
+    await until_gone(kept.anna, kept.annas, goes)
+    await until_gone(kept.ben, kept.bens, goes)
+    for person, chat, keeper in ((kept.anna, kept.annas, kept.annas_keeper),
+                                 (kept.ben, kept.bens, kept.bens_keeper)):
         await person.service.verify(chat=chat)  # which waits until all is written
         assert [row["text"] for row in await person.service.history(chat=chat)] == ["stays"]
         assert keeper.store.keys("message") == [f"{chat}/{stays}"] and keeper.store.keys("outgoing") == []
@@ -62,72 +60,72 @@ async def test_both_sides_agree_and_a_message_goes_from_both_and_from_their_stor
 
 
 @in_the_reactor
-async def test_the_time_goes_on_while_a_daemon_is_stopped_and_what_waits_does_not_count(scene):  # noqa: F811
+async def test_the_time_goes_on_while_a_daemon_is_stopped_and_what_waits_does_not_count(kept):
     """Also after the end, in a daemon that has nothing of the conversation but what was said."""
-    scene.bens_keeper.keep.history = True
-    scene.ben = await scene.bens_keeper.restart()
-    await scene.meet()
-    await agree(scene, "5")
-    first = await say(scene.anna, scene.annas, "before the stop")
-    await scene.anna.until_delivered(scene.annas, first)
-    await scene.bens_keeper.stop()
-    await scene.anna.until_state(scene.annas, "away")
-    waiting = await say(scene.anna, scene.annas, "while he is away")
-    await until_gone(scene.anna, scene.annas, first)
-    ben = scene.bens_keeper.start()
+    kept.bens_keeper.keep.history = True
+    kept.ben = await kept.bens_keeper.restart()
+    await kept.meet()
+    await agree(kept, "5")
+    first = await say(kept.anna, kept.annas, "before the stop")
+    await kept.anna.until_delivered(kept.annas, first)
+    await kept.bens_keeper.stop()
+    await kept.anna.until_state(kept.annas, "away")
+    waiting = await say(kept.anna, kept.annas, "while he is away")
+    await until_gone(kept.anna, kept.annas, first)
+    ben = kept.bens_keeper.start()
     (row,) = await ben.service.list()
     assert row["fade"]["seconds"] == 5
-    assert "before the stop" not in [row["text"] for row in await ben.service.history(chat=scene.bens)]
-    await scene.anna.until_delivered(scene.annas, waiting)
-    assert ben.heard(scene.bens) == ["while he is away"]
-    await scene.anna.service.end(chat=scene.annas)
-    await ben.until_state(scene.bens, "ended")
-    ben = await scene.bens_keeper.restart()
-    assert [row["text"] for row in await ben.service.history(chat=scene.bens)] == ["while he is away"]
-    await until_gone(ben, scene.bens, waiting)
-    assert scene.bens_keeper.store.keys("message") == []
+    assert "before the stop" not in [row["text"] for row in await ben.service.history(chat=kept.bens)]
+    await kept.anna.until_delivered(kept.annas, waiting)
+    assert ben.heard(kept.bens) == ["while he is away"]
+    await kept.anna.service.end(chat=kept.annas)
+    await ben.until_state(kept.bens, "ended")
+    ben = await kept.bens_keeper.restart()
+    assert [row["text"] for row in await ben.service.history(chat=kept.bens)] == ["while he is away"]
+    await until_gone(ben, kept.bens, waiting)
+    assert kept.bens_keeper.store.keys("message") == []
     assert [row["state"] for row in await ben.service.list()] == ["ended"]
 
 
 @in_the_reactor
-async def test_a_proposal_waits_for_who_is_away_and_outlives_a_restart_of_both(scene):  # noqa: F811
-    await scene.meet()
-    await scene.bens_keeper.stop()
-    await scene.anna.until_state(scene.annas, "away")
+async def test_a_proposal_waits_for_who_is_away_and_outlives_a_restart_of_both(kept):
+    await kept.meet()
+    await kept.bens_keeper.stop()
+    await kept.anna.until_state(kept.annas, "away")
     for time in ("1h", "10m"):
-        await scene.anna.service.fade(chat=scene.annas, time=time)
-    scene.anna = await scene.annas_keeper.restart()
-    assert (await scene.anna.service.fade(chat=scene.annas))["proposed"] == 600
-    scene.ben = scene.bens_keeper.start()
-    await scene.ben.until(lambda: bool(faded(scene.ben)))
-    assert [event["proposed"] for event in faded(scene.ben)] == [600]
-    scene.ben = await scene.bens_keeper.restart()
-    await scene.ben.service.fade(chat=scene.bens, time="accept")
-    await scene.anna.until(lambda: bool(faded(scene.anna)) and faded(scene.anna)[-1]["seconds"] == 600)
+        await kept.anna.service.fade(chat=kept.annas, time=time)
+    kept.anna = await kept.annas_keeper.restart()
+    assert (await kept.anna.service.fade(chat=kept.annas))["proposed"] == 600
+    kept.ben = kept.bens_keeper.start()
+    await kept.ben.until(lambda: bool(faded(kept.ben)))
+    assert [event["proposed"] for event in faded(kept.ben)] == [600]
+    kept.ben = await kept.bens_keeper.restart()
+    await kept.ben.service.fade(chat=kept.bens, time="accept")
+    await kept.anna.until(lambda: bool(faded(kept.anna)) and faded(kept.anna)[-1]["seconds"] == 600)
 
 
 @in_the_reactor
-async def test_a_hostile_side_can_neither_impose_a_timer_nor_flood(scene):  # noqa: F811
-    await scene.meet()
-    driver = scene.ben.service.driver(scene.bens)
+async def test_a_hostile_side_can_neither_impose_a_timer_nor_flood(kept):
+    await kept.meet()
+    driver = kept.ben.service.driver(kept.bens)
     payloads = [b"\x83\xa1t\xa5timer\xa6number\x01\xa7seconds\xcf" + bytes([0x80]) + bytes(7),
                 b"\x83\xa1t\xa5timer\xa6number\x01\xa7seconds\xff", encode_timer(Timer(2**32 - 1, 5)), os.urandom(40)]
     payloads += [encode_timer(Timer(number, 30 + number % 2)) for number in range(1, 501)]
     for payload in payloads:
         driver.carry_out(driver.conversation.tell(Stream.FADING, payload, reactor.seconds()))
-    last = await say(scene.ben, scene.bens, "hello")
-    await scene.ben.until_delivered(scene.bens, last)
-    assert len(faded(scene.anna)) == 16
-    assert (await scene.anna.service.fade(chat=scene.annas)) == {
-        "chat": scene.annas, "seconds": 0, "proposed": 30, "by": "them"}
-    assert (await scene.anna.service.fade(chat=scene.annas, time="refuse"))["by"] is None
+    last = await say(kept.ben, kept.bens, "hello")
+    await kept.ben.until_delivered(kept.bens, last)
+    assert len(faded(kept.anna)) == 16
+    assert (await kept.anna.service.fade(chat=kept.annas)) == {
+        "chat": kept.annas, "seconds": 0, "proposed": 30, "by": "them"}
+    assert (await kept.anna.service.fade(chat=kept.annas, time="refuse"))["by"] is None
 
 
 @in_the_reactor
-async def test_who_asks_for_what_is_not_there_is_told(scene):  # noqa: F811
-    await scene.meet()
+async def test_who_asks_for_what_is_not_there_is_told(kept):
+    await kept.meet()
     for time in ("soon", "4", "accept", "refuse"):
         with pytest.raises(UsageError):
-            await scene.anna.service.fade(chat=scene.annas, time=time)
+            await kept.anna.service.fade(chat=kept.annas, time=time)
     with pytest.raises(ChatUnknown):
-        await scene.anna.service.fade(chat="c99", time="10m")
+        await kept.anna.service.fade(chat="c99", time="10m")

@@ -3,27 +3,9 @@
 from __future__ import annotations
 
 import pytest_twisted
-from twisted.internet import reactor
 
-from tests.integration.peers import Person, Relay, Scene
-from whisperd.config import load
-from whisperd.tor.dial import Dialer
+from tests.integration.peers import Person, Scene
 from whisperd.tor.names import onion_name
-from whisperd.tor.service import TorService
-
-
-@pytest_twisted.async_yield_fixture
-async def onion(testnet):
-    """A relay published by the first client of the network, as ``http://NAME``."""
-    relay = Relay()
-    await relay.start()
-    config = load(overrides={"tor.mode": "attach", "tor.control": testnet.clients[0].control})
-    tor = TorService(config, reactor=reactor, dialer=Dialer(reactor), emit=lambda *_, **__: None)
-    tor.publish(await relay.service.listen_for_onion())
-    tor.startService()
-    yield f"http://{await tor.address(timeout=60)}"
-    await tor.stop()
-    await relay.stop()
 
 
 @pytest_twisted.ensureDeferred

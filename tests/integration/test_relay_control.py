@@ -12,15 +12,13 @@ from pathlib import Path
 import pytest
 
 from contrib.bench.websocket_client import Client as WebSocket
-from tests.integration.test_daemon import Process, start
+from tests.integration.processes import Process
 from tests.relay.kit import ANNA, BEN, CARL, ROOM
 from whisperd.control.client import Client
 from whisperd.errors import AccessUnknown, ConfigError, RoleDisabled
 from whisperd.metrics import METRICS as DAEMON_METRICS
 from whisperd.relay.metrics import METRICS as RELAY_METRICS
 from whisperd.tor.testnet.ports import free_ports
-
-__all__ = ["start"]
 
 
 class Operated:

@@ -11,12 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_daemon import COMMAND, Process, start
+from tests.integration.processes import COMMAND, Process
 from whisperd.control.client import Client
 from whisperd.errors import StoreAbsent, StoreLocked, StoreNotEmpty, WhisperdError, WrongPassphrase
 from whisperd.tor.testnet.ports import free_ports
-
-__all__ = ["start"]  # a fixture
 
 PASSPHRASE = "correct horse battery"
 

@@ -13,11 +13,8 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from tests.tor.bridge import Obfs4Bridge
-from tests.tor.kit import Events, reach
-from whisperd import config
+from tests.tor.kit import Running, reach, services
 from whisperd.demo.processes import DaemonProcess
-from whisperd.tor.dial import Dialer
-from whisperd.tor.service import TorService
 from whisperd.tor.testnet import Testnet
 
 
@@ -38,31 +35,11 @@ async def bridge(reactor: Any, tmp_path: Path, testnet: Testnet) -> AsyncIterato
         await made.tor.kill()
 
 
-class Running:
-    """A TorService that launches a tor, with its dialer and its events."""
-
-    def __init__(self, reactor: Any, values: dict[str, Any]) -> None:
-        self.events, self.dialer = Events(reactor), Dialer(reactor)
-        self.service = TorService(config.load(None, values), reactor=reactor, dialer=self.dialer,
-                                  emit=self.events.emit)
-        self.service.startService()
-
-
 @pytest_twisted.async_yield_fixture
 async def start(reactor: Any, testnet: Testnet, tmp_path: Path) -> AsyncIterator[Callable[..., Running]]:
-    """A function that starts a TorService with these settings; stopped after the test."""
-    started: list[Running] = []
-
-    def start(**values: Any) -> Running:
-        settings = {"control.socket": str(tmp_path / "ctl"), "tor.data_dir": str(tmp_path / "data"),
-                    "tor.network": str(testnet.network_file)}
-        settings |= {name.replace("_", ".", 1): value for name, value in values.items()}
-        started.append(Running(reactor, settings))
-        return started[-1]
-
-    yield start
-    for running in started:
-        await running.service.stop()
+    """A function that starts a TorService with these settings."""
+    async with services(reactor, tmp_path, tor_network=str(testnet.network_file)) as start:
+        yield start
 
 
 def below(pid: int, name: str) -> set[int]:

@@ -14,8 +14,8 @@ from twisted.internet.interfaces import IHostnameResolver, IHostResolution
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
-from tests.tor.kit import CALLER, Echo, Events, OwnTor, reach
-from whisperd import config
+from tests.integration.circuits import until
+from tests.tor.kit import CALLER, Echo, OwnTor, Running, reach, services
 from whisperd.errors import (
     DialFailed,
     DialRefused,
@@ -31,7 +31,6 @@ from whisperd.tor.connect import attach
 from whisperd.tor.dial import Dialer
 from whisperd.tor.names import onion_name
 from whisperd.tor.onionkey import new_key
-from whisperd.tor.service import TorService
 from whisperd.tor.testnet import Testnet
 
 
@@ -67,31 +66,11 @@ async def echo(reactor: Any) -> AsyncIterator[int]:
     await port.stopListening()
 
 
-class Running:
-    """A TorService with its dialer and its events."""
-
-    def __init__(self, reactor: Any, values: dict[str, Any]) -> None:
-        self.events = Events(reactor)
-        self.dialer = Dialer(reactor, loopback=False)
-        self.service = TorService(config.load(None, values), reactor=reactor, dialer=self.dialer,
-                                  emit=self.events.emit)
-        self.service.startService()
-
-
 @pytest_twisted.async_yield_fixture
 async def start(reactor: Any, tmp_path: Path) -> AsyncIterator[Callable[..., Running]]:
-    """A function that starts a TorService with these settings; stopped after the test."""
-    started: list[Running] = []
-
-    def start(**values: Any) -> Running:
-        settings = {"control.socket": str(tmp_path / "ctl"), "tor.data_dir": str(tmp_path / "data")}
-        settings |= {name.replace("_", ".", 1): value for name, value in values.items()}
-        started.append(Running(reactor, settings))
-        return started[-1]
-
-    yield start
-    for running in started:
-        await running.service.stop()
+    """A function that starts a TorService with these settings."""
+    async with services(reactor, tmp_path) as start:
+        yield start
 
 
 @pytest_twisted.ensureDeferred
@@ -353,8 +332,9 @@ async def test_a_network_out_of_reach_is_told_and_waited_for(start: Any, tmp_pat
     nowhere = tmp_path / "nowhere"
     nowhere.write_text(f"TestingTorNetwork 1\nDirAuthority nobody orport=1 v3ident={'A' * 40} 127.0.0.1:1 {'B' * 40}\n")
     running = start(tor_mode="launch", tor_network=str(nowhere), tor_bootstrap_timeout=5)
+    await until(lambda: running.service.status()["error"])
     with pytest.raises(TorNotBootstrapped, match="percent"):
-        await running.service.address(7)
+        await running.service.address(0.1)
     assert running.service.status()["state"] == "bootstrapping" and running.dialer.socks is None
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.house.pages import ROOT
-from tests.integration.test_daemon import Process, start
+from tests.integration.processes import Process, start
 from whisperd.control.client import Client
 from whisperd.tor.testnet.ports import free_ports
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -14,8 +15,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 
+from whisperd.config import load
 from whisperd.errors import CredentialRefused, DialFailed
+from whisperd.tor.dial import Dialer
 from whisperd.tor.launch import TorProcess
+from whisperd.tor.service import TorService
 
 
 class Echo(Protocol):
@@ -138,6 +142,34 @@ async def reach(dialer: Any, address: str, reactor: Any, *, isolation: str = "",
             tried[key] = max(tried[key], number + 1)
             patience = min(2 * patience, 60.0)
             await deferLater(reactor, 1.0)
+
+
+class Running:
+    """A TorService with its dialer and its events."""
+
+    def __init__(self, reactor: Any, values: dict[str, Any]) -> None:
+        self.events, self.dialer = Events(reactor), Dialer(reactor)
+        self.service = TorService(load(None, values), reactor=reactor, dialer=self.dialer, emit=self.events.emit)
+        self.service.startService()
+
+
+@asynccontextmanager
+async def services(reactor: Any, folder: Path, **common: Any) -> AsyncIterator[Callable[..., Running]]:
+    """A function that starts a TorService with these settings and its own, ``tor_mode`` for ``tor.mode``; all of them
+    keep what they write in ``folder``, and are stopped in the end."""
+    started: list[Running] = []
+
+    def start(**values: Any) -> Running:
+        settings = {"control.socket": str(folder / "ctl"), "tor.data_dir": str(folder / "data")}
+        settings |= {name.replace("_", ".", 1): value for name, value in (common | values).items()}
+        started.append(Running(reactor, settings))
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for running in started:
+            await running.service.stop()
 
 
 class SetClock:

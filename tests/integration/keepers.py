@@ -1,0 +1,52 @@
+"""People with sealed stores, whose daemons can be stopped and started again on them."""
+
+from __future__ import annotations
+
+import shutil
+from types import SimpleNamespace
+
+from tests.integration.peers import Person
+from tests.store.kit import Place
+from whisperd.store.file import places
+
+
+class Keeper:
+    """A person whose daemon has a sealed store, and can be started again on it."""
+
+    def __init__(self, path, **keep) -> None:
+        self.place = Place(path)
+        self.keep = SimpleNamespace(**{"history": False, "history_days": 30, **keep})
+        self.store = None
+
+    def start(self, **settings) -> Person:
+        self.store = self.place.open()
+        self.person = Person(store=self.store, keep=self.keep, **settings)
+        self.person.service.resume()
+        return self.person
+
+    async def stop(self) -> None:
+        if self.store is not None:
+            await self.person.service.stop()
+            self.store.close()
+            self.store = None
+
+    async def restart(self) -> Person:
+        await self.stop()
+        return self.start()
+
+    def copy(self, folder) -> None:
+        """Copy the files as they are now; what is open holds no lock on a copy."""
+        folder.mkdir(exist_ok=True)
+        for path in places(self.place.path):
+            if path.exists():
+                shutil.copy(path, folder / path.name)
+
+    def put_back(self, folder) -> None:
+        for path in places(self.place.path):
+            path.unlink(missing_ok=True)
+        for path in folder.iterdir():
+            shutil.copy(path, self.place.path.parent / path.name)
+
+
+async def say(person, chat, text):
+    return (await person.service.send(chat=chat, text=text))["id"]
