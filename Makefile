@@ -6,13 +6,13 @@ export PATH
 VENV := .venv
 BIN := $(VENV)/bin
 # Most tests wait for tor: three files at a time, each with a private network, keep two cores busy.
-SIDE_BY_SIDE := --numprocesses=3 --dist=loadfile
+SIDE_BY_SIDE := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 NEEDS := contrib/setup/system-packages
 CONFIG ?=
 SCRIPTS := contrib/setup/system-packages contrib/setup/python contrib/setup/virtualenv contrib/debian/build contrib/bots/answer.sh .ci/run
 PAGES = $(wildcard man/*.[1-8])
 
-.PHONY: help run demo test test-setup lint pages bench soak deb install clean
+.PHONY: help run demo test options-of-test test-setup lint pages bench soak deb install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -26,6 +26,9 @@ demo: install ## rehearse everything on a private Tor network: no internet neede
 
 test: test-setup ## run all tests, those on the private Tor network included
 	@$(BIN)/pytest $(SIDE_BY_SIDE)
+
+options-of-test:
+	@echo $(SIDE_BY_SIDE)
 
 test-setup: $(VENV)/.stamp-test ## bring in what the tests need, and stop there
 	@$(NEEDS) tor mandoc shellcheck systemd-analyze strace unshare zsh fish tmux jq nginx haproxy caddy promtool obfs4proxy \

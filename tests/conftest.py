@@ -25,11 +25,21 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+#: Fixtures that take their time.
+SLOW = {"testnet", "debian_package"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that uses the private network, so that ``-m "not tornet"`` leaves them out."""
+    """Mark every test that uses the private network, so that ``-m "not tornet"`` leaves them out; have files that take
+    long go first, because a run with several at a time is as long as what began last."""
+    slow = set()
     for item in items:
-        if "testnet" in getattr(item, "fixturenames", ()):
+        fixtures = SLOW & set(getattr(item, "fixturenames", ()))
+        if "testnet" in fixtures:
             item.add_marker(pytest.mark.tornet)
+        if fixtures:
+            slow.add(item.path)
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
