@@ -36,6 +36,7 @@ def measure() -> list[Row]:
 
 async def _strike_all(reactor: Any) -> dict[str, Any]:
     from tests.integration import faults
+    from tests.integration.half_open import control_half_open
     from tests.tor.proxy import CUT_AFTER
     from whisperd.tor.service import TorService
     from whisperd.tor.testnet import Testnet
@@ -44,6 +45,7 @@ async def _strike_all(reactor: Any) -> dict[str, Any]:
         "SIGKILL of tor and its restart": faults.tor_killed,
         "a cut of the control connection": faults.control_cut,
         "a cut while tor adds the onion": faults.cut_at_verb(CUT_AFTER, "ADD_ONION", TorService.republish),
+        "a control connection that only tor takes for open": control_half_open(0),
         "three refusals of tor": faults.tor_refusing(3),
         "10 s of SIGSTOP": faults.tor_stopped(10),
         "65 s of SIGSTOP, which are noticed": faults.tor_stopped(65),

@@ -13,6 +13,7 @@ from twisted.internet.protocol import Factory
 
 from tests.integration import faults
 from tests.integration.faults import Stage, Strike, recover, set_to, until
+from tests.integration.half_open import control_half_open
 from tests.tor.kit import Echo, Events, SetClock
 from tests.tor.proxy import CUT_AFTER, CUT_BEFORE
 from whisperd import logs
@@ -51,6 +52,23 @@ async def test_a_tor_that_is_killed_and_started_again(scene: Stage) -> None:
 @pytest_twisted.ensureDeferred
 async def test_a_control_connection_that_is_cut_while_nothing_is_asked(scene: Stage) -> None:
     await check(scene, faults.control_cut)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_control_connection_that_only_tor_takes_for_open(scene: Stage) -> None:
+    told: list[str] = []
+    direct = scene.service.direct.open(9, bytes(range(32)), told.append)
+    await until(lambda: told[-1:] == ["up"], "no onion service of a conversation")
+    await check(scene, control_half_open(0))
+    await until(lambda: told[-1:] == ["up"] and "lost" in told, "the onion service of a conversation is not back")
+    assert "refused" not in told
+    await direct.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_control_connection_that_tor_takes_for_open_whatever_it_says_there(scene: Stage) -> None:
+    with set_to((backoff, "LONGEST", 1.0)):
+        await check(scene, control_half_open(3))
 
 
 @pytest_twisted.ensureDeferred

@@ -18,9 +18,11 @@ from tests.tor.kit import Echo, Events, OwnTor, reach
 from tests.tor.proxy import ControlProxy, plain
 from whisperd.config import load
 from whisperd.tor import pulse
+from whisperd.tor.connect import attach
 from whisperd.tor.credential import new_credential
 from whisperd.tor.dial import Dialer
 from whisperd.tor.doctor import examine
+from whisperd.tor.keystore import keys_of
 from whisperd.tor.onionkey import new_key
 from whisperd.tor.service import TorService
 from whisperd.tor.testnet import Testnet
@@ -71,10 +73,16 @@ class Running:
         self.service.startService()
 
 
-async def everything(running: Running, inside: int) -> list[Any]:
-    """Have a daemon do all that it can ask of a tor that it is attached to; returns what the doctor found."""
+async def everything(running: Running, control: Path, inside: int) -> list[Any]:
+    """Have a daemon do all that it can ask of a tor that it is attached to, which another connection to ``control`` has
+    given the same key before; returns what the doctor found."""
     service = running.service
+    other = await attach(f"unix:{control}", reactor=reactor)
+    await other.request(f"ADD_ONION {keys_of(running.config.onion, os.urandom).current().text} Port=80,127.0.0.1:9")
     service.publish(inside)
+    await until(lambda: (service.status()["error"] or {}).get("code") == "onion-taken", "the key is not taken", 60)
+    assert service.status()["onion"]["state"] == "lost"
+    other.abort()
     await service.address(60)
     service.private.add("anna")
     await service.address(60)
@@ -94,10 +102,11 @@ async def everything(running: Running, inside: int) -> list[Any]:
 
 @pytest_twisted.ensureDeferred
 async def test_what_the_profile_lets_pass_is_enough_for_everything(
-        grater: Grater, tor: tuple[OwnTor, Path], echo: int) -> None:
+        grater: Grater, tor: tuple[OwnTor, Path], tmp_path: Path, echo: int) -> None:
     with set_to((pulse, "INTERVAL", 0.2)):
-        running = Running(grater.place, onion_private=True, tor_socks=f"unix:{tor[1]}/socks")
-        found = await everything(running, echo)
+        running = Running(grater.place, onion_private=True, tor_socks=f"unix:{tor[1]}/socks", onion_key="persistent",
+                          onion_key_file=str(tmp_path / "key"))
+        found = await everything(running, tor[1] / "control", echo)
         await until(lambda: "GETINFO onions/current" in grater.heard, "no sign of life was asked for", 60)
         await running.service.stop()
     assert grater.refused == []
@@ -114,8 +123,9 @@ async def test_the_page_lists_every_command_that_is_sent_and_no_other(
     proxy = ControlProxy(reactor, tmp_path / "proxy", tor[1] / "control")
     try:
         with set_to((pulse, "INTERVAL", 0.2)):
-            running = Running(proxy.place, onion_private=True)
-            await everything(running, echo)
+            running = Running(proxy.place, onion_private=True, onion_key="persistent",
+                              onion_key_file=str(tmp_path / "key"))
+            await everything(running, tor[1] / "control", echo)
             await until(lambda: "GETINFO onions/current" in proxy.heard, "no sign of life was asked for", 60)
             await running.service.stop()
     finally:

@@ -29,6 +29,7 @@ from whisperd.errors import (
 )
 from whisperd.tor.connect import attach
 from whisperd.tor.dial import Dialer
+from whisperd.tor.keys import KeyFile
 from whisperd.tor.names import onion_name
 from whisperd.tor.onionkey import new_key
 from whisperd.tor.testnet import Testnet
@@ -136,6 +137,24 @@ async def test_publishing_again_keeps_the_address_and_another_port_takes_its_pla
     await running.service.republish(60)
     assert await running.service.address(1) == address
     caller = await reach(running.dialer, address, reactor)
+    assert await caller.ask(b"here") == b"here"
+    caller.transport.abortConnection()
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_was_added_with_the_same_key_and_detached_is_replaced(
+        reactor: Any, testnet: Testnet, start: Any, echo: int, tmp_path: Path) -> None:
+    key = new_key(os.urandom)
+    KeyFile(tmp_path / "key").save(key.text)
+    control = await attach(testnet.clients[0].control, reactor=reactor)
+    await control.request(f"ADD_ONION {key.text} Flags=Detach Port=80,127.0.0.1:9")
+    control.abort()
+    running = start(tor_mode="attach", tor_control=testnet.clients[0].control, onion_key="persistent",
+                    onion_key_file=str(tmp_path / "key"))
+    running.service.publish(echo)
+    assert await running.service.address(60) == key.address
+    assert running.events.states("onion-state") == ["adding", "publishing", "up"]
+    caller = await reach(running.dialer, key.address, reactor)
     assert await caller.ask(b"here") == b"here"
     caller.transport.abortConnection()
 

@@ -36,6 +36,7 @@ class ControlProxy:
         self._reactor = reactor
         self.target = target
         self._open: list[_Side] = []
+        self._unnoticed: list[_Side] = []
         factory = Factory.forProtocol(lambda: _Side(self))
         factory.noisy = False
         self._port = reactor.listenUNIX(str(path), factory, mode=0o600)
@@ -45,9 +46,21 @@ class ControlProxy:
         for side in list(self._open):
             side.end()
 
+    def cut_unnoticed(self, *, reset: bool) -> None:
+        """End every connection for the daemon alone: tor's side stays open until tor says something, if ``reset``, as
+        when that is answered by a machine that does not know it any more; or else until ``notice``."""
+        for side in list(self._open):
+            side.end_unnoticed(reset)
+
+    def notice(self) -> None:
+        """Let tor see the end of what was cut unnoticed."""
+        for side in list(self._unnoticed):
+            side.notice()
+
     async def stop(self) -> None:
         """Listen no more, and end every connection."""
         self.cut()
+        self.notice()
         await self._port.stopListening()
 
     def verbs(self) -> set[str]:
@@ -80,6 +93,7 @@ class _Side(LineOnlyReceiver):
         self._early: list[bytes] = []
         self._commands = 0
         self._cut_at_answer = False
+        self._resets: bool | None = None
 
     def connectionMade(self) -> None:
         self._proxy.connections += 1
@@ -115,7 +129,10 @@ class _Side(LineOnlyReceiver):
             self._tor.transport.write(line)
 
     def tor_said(self, data: bytes) -> None:
-        if self._cut_at_answer and not data.startswith(b"650"):
+        if self._resets is not None:
+            if self._resets:
+                self.notice()
+        elif self._cut_at_answer and not data.startswith(b"650"):
             self.end()
         else:
             self.transport.write(self._proxy.edit(data))
@@ -127,6 +144,17 @@ class _Side(LineOnlyReceiver):
     def connectionLost(self, reason: Any = connectionDone) -> None:
         if self in self._proxy._open:
             self._proxy._open.remove(self)
+        if self._tor is not None and self._resets is None:
+            self._tor.transport.abortConnection()
+
+    def end_unnoticed(self, reset: bool) -> None:
+        self._resets = reset
+        self._proxy._unnoticed.append(self)
+        self.end()
+
+    def notice(self) -> None:
+        if self in self._proxy._unnoticed:
+            self._proxy._unnoticed.remove(self)
         if self._tor is not None:
             self._tor.transport.abortConnection()
 

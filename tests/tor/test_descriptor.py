@@ -45,6 +45,13 @@ def test_it_has_failed_when_everything_did_and_nothing_is_to_come() -> None:
     assert not after(UPLOAD, FAILED, f"CREATED {LABEL} UNKNOWN UNKNOWN second").failed
 
 
+def test_a_descriptor_that_somebody_fetches_in_vain_is_no_upload_that_failed() -> None:
+    fetched = FAILED.replace("relay1", "relay2") + " descriptor REASON=NOT_FOUND"
+    assert not after(fetched).failed
+    assert not after(UPLOAD, fetched, FAILED.replace("AA", "BB")).failed
+    assert not after(UPLOAD, UPLOAD, UPLOADED, fetched).complete
+
+
 def test_what_concerns_another_onion_changes_nothing() -> None:
     assert not after(UPLOAD, UPLOADED.replace("a", "b")).complete
 

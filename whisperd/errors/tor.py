@@ -132,6 +132,14 @@ class HostnameUnusable(WhisperdError):
               "this user join that group, on Debian: 'adduser USER debian-tor'.")
 
 
+class OnionTaken(WhisperdError):
+    code = "onion-taken"
+    exit_status = 83
+    summary = "tor holds this onion service for another control connection"
+    remedy = ("Wait: whisperd tries again by itself until tor has noticed that the connection from before is dead. If "
+              "it stays so, restart tor, or end the other program that publishes with this key.")
+
+
 class TestnetFailed(WhisperdError):
     __test__ = False
     code = "testnet-failed"

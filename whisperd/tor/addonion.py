@@ -1,10 +1,15 @@
 """Publishing over the control connection alone: ADD_ONION and DEL_ONION [control-spec, 3.27, 3.28].
 
 The service lives as long as the connection, and its key is in no file. Tor names no circuits in this way.
+
+A connection over TCP can be dead without tor's knowledge, and then tor holds the service for it and refuses it to the
+next one. No other connection may remove it; but tor notices as soon as it has something to say there. Every connection
+that publishes hears of descriptors, so one is fetched.
 """
 
 from __future__ import annotations
 
+from whisperd.errors import OnionTaken, TorCommandFailed
 from whisperd.tor.control import ControlConnection
 from whisperd.tor.offer import Offer
 
@@ -15,10 +20,26 @@ class AddOnion:
     tells_circuits = False
 
     async def publish(self, control: ControlConnection, offer: Offer) -> None:
-        await control.request(add_onion(offer))
+        """As ``Way.publish``; raises OnionTaken too: the next attempt may work at once."""
+        command, label = add_onion(offer), offer.key.address.removesuffix(".onion")
+        try:
+            await control.request(command)
+        except OnionTaken:
+            if not await _accepted(control, f"DEL_ONION {label}"):
+                await _accepted(control, f"HSFETCH {label}")
+                raise
+            await control.request(command)  # it was detached from every connection
 
     async def remove(self, control: ControlConnection, address: str, timeout: float) -> None:
         await control.request(f"DEL_ONION {address.removesuffix('.onion')}", timeout)
+
+
+async def _accepted(control: ControlConnection, command: str) -> bool:
+    try:
+        await control.request(command)
+    except TorCommandFailed:
+        return False
+    return True
 
 
 def add_onion(offer: Offer) -> str:

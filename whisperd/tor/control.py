@@ -17,11 +17,13 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from txtorcon.torcontrolprotocol import TorControlProtocol, TorDisconnectError, TorProtocolError
 
-from whisperd.errors import TorCommandFailed, TorControlUnreachable, WhisperdError
+from whisperd.errors import OnionTaken, TorCommandFailed, TorControlUnreachable, WhisperdError
 
 #: Seconds that tor has for a command; it answers within milliseconds unless it hangs.
 COMMAND_TIMEOUT = 30.0
 
+#: Tor's answer to ADD_ONION when it has this onion service already.
+_COLLISION = 550
 _REPLY = re.compile(rb"[0-9]{3}[ +-]")
 
 
@@ -43,7 +45,9 @@ class ControlConnection(TorControlProtocol):
         self._waiting: list[Deferred[None]] = []
 
     async def request(self, text: str, timeout: float = COMMAND_TIMEOUT) -> str:
-        """Send one command line and return tor's answer; raises TorCommandFailed, TorControlUnreachable."""
+        """Send one command line and return tor's answer.
+
+        Raises TorCommandFailed, TorControlUnreachable, and OnionTaken for ADD_ONION."""
         return await self._answer(lambda: self.queue_command(text), text.partition(" ")[0], timeout)
 
     async def hear_of(self, event: str, heard: Callable[[str], object]) -> None:
@@ -102,5 +106,7 @@ class ControlConnection(TorControlProtocol):
 
 
 def _refused(verb: str, refused: TorProtocolError) -> WhisperdError:
+    if verb == "ADD_ONION" and refused.code == _COLLISION:
+        return OnionTaken()
     words = refused.text.splitlines()[0] if refused.text else ""
     return TorCommandFailed(f"tor refused {verb}: {refused.code} {words}".strip())

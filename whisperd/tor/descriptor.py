@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 
 class Uploads:
     """Counts the uploads of one onion service (``address``, with ``.onion``).
@@ -15,30 +17,30 @@ class Uploads:
     def __init__(self, address: str) -> None:
         self.done = 0
         self._label = address.removesuffix(".onion")
-        self._under_way = 0
+        self._under_way: Counter[str] = Counter()  # to which directories, which a filter may call by one name
         self._waiting: set[str] = set()
         self._refused = 0
 
     def hear(self, event: str) -> None:
-        """Take the text of one HS_DESC event: ``ACTION ADDRESS AUTH HSDIR DESCRIPTOR …``; those of others change
-        nothing."""
-        action, address, _, _, descriptor, *_ = [*event.split(), "", "", "", "", ""]
+        """Take the text of one HS_DESC event: ``ACTION ADDRESS AUTH HSDIR DESCRIPTOR …``; those of others, and
+        of descriptors that are fetched, change nothing."""
+        action, address, _, directory, descriptor, *_ = [*event.split(), "", "", "", "", ""]
         if address != self._label:
             return
         if action == "CREATED":
             self._waiting.add(descriptor)
         elif action == "UPLOAD":
-            self._under_way += 1
+            self._under_way[directory] += 1
             self._waiting.discard(descriptor)
-        elif action in ("UPLOADED", "FAILED"):
-            self._under_way = max(self._under_way - 1, 0)
+        elif action == "UPLOADED" or (action == "FAILED" and directory in self._under_way):
+            self._under_way -= Counter([directory])
             self.done += action == "UPLOADED"
             self._refused += action == "FAILED"
 
     @property
     def complete(self) -> bool:
         """Whether at least one upload worked, none is under way any more, and no descriptor waits for its turn."""
-        return self.begun and self._under_way == 0
+        return self.begun and not self._under_way
 
     @property
     def begun(self) -> bool:

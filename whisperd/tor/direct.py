@@ -12,8 +12,9 @@ from typing import Any
 
 from twisted.internet.defer import ensureDeferred
 
-from whisperd.errors import WhisperdError
+from whisperd.errors import OnionTaken, WhisperdError
 from whisperd.tor.addonion import AddOnion
+from whisperd.tor.backoff import pause
 from whisperd.tor.control import ControlConnection
 from whisperd.tor.credential import Credential, base32
 from whisperd.tor.descriptor import Uploads
@@ -39,7 +40,7 @@ class DirectOnions:
     def __init__(self, reactor: Any, random: Callable[[int], bytes]) -> None:
         self.control: ControlConnection | None = None
         self.reactor = reactor
-        self._random = random
+        self.random = random
         self._open: list[DirectOnion] = []
         self._keyring = Keyring()
         self._hears: ControlConnection | None = None
@@ -48,7 +49,7 @@ class DirectOnions:
         """Publish what listens on 127.0.0.1:``inside`` for the holder of the key that belongs to ``client`` (32).
 
         ``told`` hears each change: publishing, up, lost (until there is a tor again) or refused by this tor."""
-        made = DirectOnion(self, new_key(self._random), inside, client, told)
+        made = DirectOnion(self, new_key(self.random), inside, client, told)
         self._open.append(made)
         made.publish()
         return made
@@ -115,6 +116,7 @@ class DirectOnion:
         self._told = told
         self._uploads = Uploads(self.address)
         self._timer: Any = None
+        self._attempts = 0
         self._closed = False
 
     def publish(self) -> None:
@@ -138,8 +140,7 @@ class DirectOnion:
         if self._uploads.complete:
             self._uploaded()
         elif self._uploads.done > before == 0:
-            self._stop_timer()
-            self._timer = self._onions.reactor.callLater(OTHER_UPLOADS, self._uploaded)
+            self._wait(OTHER_UPLOADS, self._uploaded)
 
     async def close(self) -> None:
         """Withdraw it for good."""
@@ -158,13 +159,22 @@ class DirectOnion:
         try:
             await self._onions.hear_of_uploads(control)
             await AddOnion().publish(control, self._offer)
+        except OnionTaken:
+            if control is self._onions.control and not self._closed:
+                self._attempts += 1
+                self._wait(pause(self._attempts, self._onions.random), self.publish)
         except WhisperdError:
             if control is self._onions.control and not self._closed:
                 self._turn(REFUSED)
 
     def _uploaded(self) -> None:
         self._stop_timer()
+        self._attempts = 0
         self._turn(UP)
+
+    def _wait(self, seconds: float, what: Callable[[], None]) -> None:
+        self._stop_timer()
+        self._timer = self._onions.reactor.callLater(seconds, what)
 
     def _stop_timer(self) -> None:
         if self._timer is not None and self._timer.active():

@@ -35,7 +35,7 @@ class Way(Protocol):
     tells_circuits: bool
 
     async def publish(self, control: ControlConnection, offer: Offer) -> None:
-        """Have it published; raises TorCommandFailed, TorControlUnreachable."""
+        """Have it published; raises TorCommandFailed, OnionTaken, TorControlUnreachable."""
 
     async def remove(self, control: ControlConnection, address: str, timeout: float) -> None:
         """Have it published no more; raises as ``publish``."""
