@@ -32,7 +32,8 @@ options-of-test:
 
 test-setup: $(VENV)/.stamp-test ## bring in what the tests need, and stop there
 	@$(NEEDS) tor mandoc shellcheck systemd-analyze strace unshare zsh fish tmux jq nginx haproxy caddy promtool obfs4proxy \
-		snowflake-client faketime dpkg-buildpackage dh dh_apparmor system-pip lintian apparmor_parser
+		snowflake-client faketime dpkg-buildpackage dh dh_apparmor system-pip lintian apparmor_parser dbus-daemon \
+		gnome-keyring-daemon
 
 lint: $(VENV)/.stamp-test ## check style, types, shell scripts and man pages
 	@$(NEEDS) mandoc shellcheck

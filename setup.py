@@ -43,6 +43,7 @@ EXTRAS = {
         "mypy>=1.18,<3",
         "doubleratchet>=1.3,<2",
         "pqcrypto==0.4.*",
+        "keyring>=25,<27",
         "pyyaml>=6,<7",
     ],
 }

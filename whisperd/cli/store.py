@@ -25,9 +25,15 @@ def status(caller: Caller) -> None:
 def unlock(caller: Caller) -> None:
     found = _sealed(caller)
     if found["state"] != "open":
-        typed = ask_new("New passphrase") if found["state"] == "new" else ask("Passphrase of the store")
-        found = caller.call("store.unlock", SLOW, passphrase=typed)
+        found = caller.call("store.unlock", SLOW, passphrase=_typed(found))
     _show(caller, found)
+
+
+def _typed(found: Row) -> str:
+    """Return the passphrase that somebody types, nothing where the daemon takes it from the keyring."""
+    if found["unlock"] == "keyring":
+        return ""
+    return ask_new("New passphrase") if found["state"] == "new" else ask("Passphrase of the store")
 
 
 def lock(caller: Caller) -> None:
@@ -35,7 +41,8 @@ def lock(caller: Caller) -> None:
 
 
 def change(caller: Caller) -> None:
-    _sealed(caller)
+    if _sealed(caller)["unlock"] == "keyring":
+        caller.call("store.passphrase", old="", new="")  # which says why it cannot be
     old = ask("Passphrase that is in force")
     answer = caller.call("store.passphrase", SLOW, old=old, new=ask_new("New passphrase"))
     caller.show(answer, ["the passphrase was changed; copies of the file that are older still open by the old one"])

@@ -14,6 +14,9 @@ from whisperd.store import sources
 if TYPE_CHECKING:
     from whisperd.store.sealed import SealedStore
 
+_OTHERS = ("Bring back the file that it belongs to; or start with store.unlock = 'passphrase', so that 'whisperctl "
+           "store unlock' asks for the right one, or 'whisperctl store wipe' removes what nobody can read.")
+
 #: How often a person may mistype.
 TRIES = 3
 
@@ -32,7 +35,7 @@ def store_at_start(config: Config, descriptor: int | None) -> SealedStore | None
     try:
         given = _given(config, store, descriptor)
         if given is not None:
-            store.open_with(given)
+            _open(store, given, "passphrase" if descriptor is not None else config.store.unlock)
         elif passphrase.can_ask():
             _ask(store)
     except BaseException:
@@ -49,6 +52,15 @@ def _given(config: Config, store: SealedStore, descriptor: int | None) -> bytes 
     if config.store.unlock == "keyring":
         return sources.from_keyring(store.path, new=store.state == "new", random=os.urandom)
     return None
+
+
+def _open(store: SealedStore, given: bytes, place: str) -> None:
+    try:
+        store.open_with(given)
+    except WrongPassphrase:
+        if place == "passphrase":
+            raise
+        raise WrongPassphrase(f"what the {place} holds does not open the store {store.path}", remedy=_OTHERS) from None
 
 
 def _ask(store: SealedStore) -> None:

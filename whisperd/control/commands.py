@@ -306,10 +306,13 @@ COMMANDS: tuple[Command, ...] = (
     )),
     Command("store.status", "store status", "Show where the peer role keeps what it remembers, and whether it is open.",
             reads_only=True),
-    Command("store.unlock", "store unlock", "Open the sealed store, or make it: asks for its passphrase.",
-            asked=(_secret("passphrase", "The store's passphrase; for a new store, the one that it gets."),)),
+    Command("store.unlock", "store unlock", "Open the sealed store, or make it: asks for its passphrase, unless "
+            "that is in the keyring.",
+            asked=(_secret("passphrase", "The store's passphrase; for a new store, the one that it gets. Empty "
+                           "where it is in the keyring."),)),
     Command("store.lock", "store lock", "Let conversations sleep and forget the keys, until it is unlocked again."),
-    Command("store.passphrase", "store passphrase", "Change the passphrase of the sealed store: asks for both.",
+    Command("store.passphrase", "store passphrase", "Change the passphrase of the sealed store, unless it is in the "
+            "keyring: asks for both.",
             asked=(_secret("old", "The passphrase in force."), _secret("new", "The one that takes its place."))),
     Command("store.export", "store export", "Write what the store holds into one sealed file, under a passphrase of "
             "its own that is asked for.", (

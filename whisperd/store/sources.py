@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
 #: Fewest bytes of a passphrase, and most that are read.
 LEAST, MOST = 8, 4_096
+#: What an entry of the keyring is called; the name of its user is the path of the store.
 _SERVICE = "whisperd store"
+
+_UNLOCK = "Unlock it and start whisperd again, or set store.unlock = 'passphrase'."
+_NO_KEYRING = ("Start whisperd in a session that has a Secret Service, such as gnome-keyring's, and a D-Bus to reach "
+               "it, or set store.unlock = 'passphrase'.")
+_PUT_BACK = ("If the file was moved, move it back; or put its passphrase there: 'keyring set \"whisperd store\" PATH', "
+             "with the path of the file.")
 
 
 def checked(passphrase: str) -> bytes:
@@ -51,25 +58,44 @@ def from_credential(name: str, environment: Mapping[str, str]) -> bytes:
 
 
 def from_keyring(path: Path, *, new: bool, random: Random) -> bytes:
-    """Return what the user's keyring has for the store at ``path``; for a new store it is made. StoreKeyMissing.
+    """Return what the keyring of the user's session has for the store at ``path``; for a new store it is made.
 
-    It needs the extra 'keyring'.
+    Raises StoreKeyMissing where there is no keyring, where it is locked, or where it has nothing. It may ask the person
+    to unlock it, so it blocks. It needs the extra 'keyring'.
     """
+    name = str(path)
     try:
-        keyring: Any = import_module("keyring")
-        kept = keyring.get_password(_SERVICE, str(path))
-        if kept is None and new:
+        ring = _keyring()
+        kept = ring.get_password(_SERVICE, name)
+        if not kept and new:
             kept = random(32).hex()
-            keyring.set_password(_SERVICE, str(path), kept)
-    except ImportError:
-        raise StoreKeyMissing("the Python package keyring is not installed",
-                              remedy="Install whisperd with its extra 'keyring'.") from None
+            ring.set_password(_SERVICE, name, kept)
+            if ring.get_password(_SERVICE, name) != kept:
+                raise StoreKeyMissing("the keyring did not keep what it was given")
+    except (ImportError, StoreKeyMissing) as error:
+        raise error if isinstance(error, StoreKeyMissing) else StoreKeyMissing(
+            "the Python package keyring is not installed",
+            remedy="Install whisperd with its extra 'keyring'.") from None
     except Exception as error:  # its backends raise what they like
-        raise StoreKeyMissing(f"the keyring failed: {type(error).__name__}",
-                              remedy="Unlock the session's keyring, or set store.unlock = 'passphrase'.") from None
+        locked = type(error).__name__ == "KeyringLocked"
+        raise StoreKeyMissing("the keyring of this session is locked" if locked else
+                              f"the keyring failed: {type(error).__name__}", remedy=_UNLOCK) from None
     if not kept:
-        raise StoreKeyMissing("the keyring has nothing for this store")
+        raise StoreKeyMissing(f"the keyring has nothing for the store {name}", remedy=_PUT_BACK)
     return str(kept).encode()
+
+
+def _keyring() -> Any:
+    """Return the best keyring of this session; raises ImportError, and StoreKeyMissing if there is none worth its name.
+
+    The package ranks what it finds, and by its own rule [keyring, backend.py: ``recommended``] what ranks below 1 does
+    not protect anything: a file in the clear, or nothing at all.
+    """
+    found: Any = import_module("keyring").get_keyring()
+    best = next(iter(getattr(found, "backends", ())), found)  # a chain of several, the best one first
+    if best.priority < 1:
+        raise StoreKeyMissing("there is no keyring in this session", remedy=_NO_KEYRING)
+    return best
 
 
 def _long_enough(passphrase: bytes, place: str) -> bytes:

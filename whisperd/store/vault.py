@@ -17,7 +17,7 @@ from whisperd.interfaces import Random
 from whisperd.logs import note
 from whisperd.store import export
 from whisperd.store.sealed import SealedStore
-from whisperd.store.sources import checked
+from whisperd.store.sources import checked, from_keyring
 
 Row = dict[str, Any]
 
@@ -64,7 +64,9 @@ class Vault:
                 "history": self._settings.history, "history_days": self._settings.history_days}
 
     async def unlock(self, passphrase: str) -> Row:
-        """Unlock it, or make it. Raises WrongPassphrase, StoreDamaged, StoreFailed or UsageError."""
+        """Unlock it, or make it; an empty passphrase stands for the one in the keyring, if it is there.
+
+        Raises WrongPassphrase, StoreDamaged, StoreFailed, StoreKeyMissing or UsageError."""
         return await self._alone(self._unlock, passphrase)
 
     async def lock(self) -> Row:
@@ -72,7 +74,9 @@ class Vault:
         return await self._alone(self._lock_up)
 
     async def change(self, old: str, new: str) -> Row:
-        """Put another passphrase in the place of the old one. Raises WrongPassphrase, StoreLocked or UsageError."""
+        """Put another passphrase in the place of the old one, unless that is the keyring's.
+
+        Raises WrongPassphrase, StoreLocked or UsageError."""
         return await self._alone(self._change, old, new)
 
     async def export(self, file: int, passphrase: str, move: bool = False) -> Row:
@@ -99,7 +103,11 @@ class Vault:
 
     async def _unlock(self, passphrase: str) -> Row:
         if not self.is_open:
-            secret = checked(passphrase) if self.store.state == "new" else passphrase.encode(errors="surrogateescape")
+            secret = passphrase.encode(errors="surrogateescape")
+            if not passphrase and self._settings.unlock == "keyring":
+                secret = await self._thread(self._from_keyring)
+            elif self.store.state == "new":
+                secret = checked(passphrase)
             self.store.unlock(await self._thread(self.store.prepare, secret))
             self._tell()
             self._opened()
@@ -114,6 +122,9 @@ class Vault:
 
     async def _change(self, old: str, new: str) -> Row:
         self._need_open()
+        if self._settings.unlock == "keyring":  # which would go on giving the old one at every start
+            raise UsageError("the passphrase of this store is in the keyring, where nobody types it",
+                             remedy="To have one of your own: whisperctl(1), EXAMPLES.")
         old_secret, secret = old.encode(errors="surrogateescape"), checked(new)
         slot = await self._thread(self.store.new_slot, old_secret, secret)
         self._need_open()
@@ -164,6 +175,9 @@ class Vault:
         await self._closing()
         self._tell()
         return self.status()
+
+    def _from_keyring(self) -> bytes:
+        return from_keyring(self.store.path, new=self.store.state == "new", random=self._random)
 
     def _tell(self) -> None:
         note("store-state", state=self.store.state)
