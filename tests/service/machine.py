@@ -46,6 +46,8 @@ cd $root
 mkdir before
 pivot_root . before
 umount -l /before
+# as in any other container: a unit's credentials are mounted by a process beside systemd's own
+mount --make-rshared /
 """
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ENVIRONMENT = {"PATH": _PATH, "HOME": "/root", "LANG": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}

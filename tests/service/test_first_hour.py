@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.house import pages
-from tests.service import machine
+from tests.service import handed_over, machine
 from tests.service.machine import Step
 
 PAGE = "whisperd.8"
@@ -28,7 +28,7 @@ LOOKS = [STATUS, USER, COPY, UNIT]
 PURGE = "apt-get purge -y whisperd"
 LEFT = ("ls -d /usr/lib/whisperd /usr/bin/whisper* /var/lib/whisperd /var/lib/private/whisperd /run/whisperd "
         "/etc/apparmor.d/whisperd /etc/whisperd/whisperd.toml /lib/systemd/system/whisperd.service "
-        "/etc/systemd/system/*/whisperd.service 2>/dev/null; pgrep -u whisperd; true")
+        "/lib/systemd/system/whisperd.socket /etc/systemd/system/*/whisperd.s* 2>/dev/null; pgrep -u whisperd; true")
 BUILD, INSTALL = "contrib/debian/build", "apt-get install -y ./build/deb/whisperd_*.deb"
 #: What is not typed here, and what is typed instead.
 INSTEAD = {"apt-get update": "true", BUILD: "test -e build/deb/whisperd_*.deb"}
@@ -70,8 +70,9 @@ def hour(testnet, debian_package, tmp_path_factory) -> dict[str, Step]:
         if command == INSTALL:
             typed += [f"cat >/etc/whisperd/network <<'END'\n{network}\nEND",
                       "printf '[tor]\\nnetwork = \"/etc/whisperd/network\"\\n' >>/etc/whisperd/whisperd.toml"]
-    typed += [*LOOKS, "systemctl restart whisperd", LOG, PRIORITIES, PURGE, LEFT]
-    return {step.command: step for step in machine.run(typed, pages.ROOT, place, 280, systemd=True)}
+    typed += [*LOOKS, "systemctl restart whisperd", LOG, PRIORITIES, *handed_over.commands(), PURGE, LEFT]
+    assert len(set(typed)) == len(typed)
+    return {step.command: step for step in machine.run(typed, pages.ROOT, place, 400, systemd=True)}
 
 
 def test_every_command_of_the_first_hour_succeeds(hour: dict[str, Step]):
@@ -119,6 +120,24 @@ def test_it_is_the_unit_of_the_package_that_systemd_runs(hour: dict[str, Step]):
     shown = dict(line.split("=", 1) for line in hour[UNIT].printed.splitlines())
     assert shown == {"ActiveState": "active", "StatusText": "onion service published", "NRestarts": "0",
                      "UnitFileState": "enabled"}
+
+
+def test_the_first_connection_starts_the_daemon_and_is_answered(hour: dict[str, Step]):
+    assert hour[handed_over.BEFORE].printed.split() == ["inactive", "active"]
+    assert hour[handed_over.KNOCK].printed == hour[handed_over.KNOCK_AGAIN].printed == "200\n"
+    assert hour[handed_over.CHECK].printed.splitlines()[0] == "/etc/whisperd/whisperd.toml: ok"
+
+
+def test_the_socket_unit_s_port_is_the_relay_s_listener(hour: dict[str, Step]):
+    for step in (hour[handed_over.FOUND], hour[handed_over.FOUND_AGAIN]):
+        assert json.loads(step.printed)["relay"]["listeners"] == ["tcp:127.0.0.1:8787"]
+
+
+def test_the_credential_makes_the_store_and_opens_it_again(hour: dict[str, Step]):
+    for step in (hour[handed_over.FOUND], hour[handed_over.FOUND_AGAIN]):
+        status = json.loads(step.printed)
+        assert status["store"]["kind"] == "sealed" and status["store"]["state"] == "open"
+        assert status["roles"] == {"relay": True, "peer": True} and status["confinement"]["why"] == ""
 
 
 def test_a_purge_stops_the_daemon_and_leaves_nothing_of_it(hour: dict[str, Step]):
