@@ -17,6 +17,7 @@ from twisted.internet.threads import deferToThread
 from tests.cli.conftest import COMMAND, environment
 from tests.cli.terminal import Terminal
 from tests.control.sample import LINK, Serving
+from whisperd.errors import ContactChanged
 
 Person = Callable[..., Terminal]
 
@@ -132,6 +133,21 @@ async def test_a_timer_is_proposed_in_another_conversation(serving: Serving, per
     await shown(view, "c1>")
     serving.bus.emit("chat-fade", chat=there, seconds=0, proposed=600, by="them")
     await shown(view, "c2 proposes when messages fade: '/go c2' goes there")
+    view.press("\x04")
+    assert await ended(view) == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_call_and_a_contact_that_may_be_somebody_else_are_shown_wherever_one_is(
+        serving: Serving, person: Person) -> None:
+    here, there = serving.api.add("inviter", "connected"), serving.api.add("inviter", "handshake")
+    view = person("chat", "open", here)
+    await shown(view, "c1>")
+    serving.bus.emit("contact-state", contact="ben", state="called", chat=there)
+    await shown(view, "c2 calls: '/go c2' goes there")
+    error = ContactChanged()
+    serving.bus.emit("contact-error", contact="ben", code=error.code, message=error.message, remedy=error.remedy)
+    await shown(view, "-- ben error contact-changed: whoever answers")
     view.press("\x04")
     assert await ended(view) == 0
 

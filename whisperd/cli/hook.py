@@ -10,11 +10,12 @@ import shutil
 import subprocess
 from typing import Any
 
+from whisperd.cli.news import news
 from whisperd.errors import UsageError
 
 
 class Hook:
-    """Runs ``program`` (a name in PATH or a path, without a shell) for each message or file that is offered.
+    """Runs ``program`` (a name in PATH or a path, without a shell) for whatever is new, each of ``news.NEWS``.
 
     While it still runs, nothing more is started. Raises UsageError when there is no such program.
     """
@@ -28,13 +29,12 @@ class Hook:
 
     def happened(self, event: dict[str, Any]) -> None:
         """Run the program if ``event`` is something new of the other side."""
-        kind = {"chat-message": "message", "file-state": "file"}.get(event["event"])
-        new = event.get("direction") == "in" and event.get("state", "offered") == "offered"
-        if kind is None or not new or (self._running is not None and self._running.poll() is None):
+        kind = news(event)
+        if not kind or (self._running is not None and self._running.poll() is None):
             return
         self._running = subprocess.Popen(
             [self._program], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            env={**os.environ, "WHISPERD_CHAT": event["chat"], "WHISPERD_NEW": kind}, start_new_session=True)
+            env={**os.environ, "WHISPERD_CHAT": event.get("chat", ""), "WHISPERD_NEW": kind}, start_new_session=True)
 
 
 def hook_of(program: str) -> Hook | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from whisperd.cli import render
+from whisperd.cli.news import NEWS, news
 from whisperd.cli.reading import Reading
 from whisperd.cli.render import Paint
 from whisperd.cli.talk import Talk
@@ -85,17 +86,12 @@ class Talks:
     def happened(self, event: dict[str, Any]) -> list[str]:
         """Return what an event looks like; of another conversation only that there is something new."""
         chat = event.get("chat", "")
-        if chat == self._current.chat or event["event"] == "daemon-stopping":
+        if chat == self._current.chat or event["event"] == "daemon-stopping" or news(event) == "warning":
             return self._current.happened(event)
         if chat in self._talks:
             self._talks[chat].happened_unseen(event)
-        if event["event"] == "chat-message" and event["direction"] == "in":
-            return self._tell_of(chat, "says something")
-        if event["event"] == "file-state" and event["state"] == "offered" and event["direction"] == "in":
-            return self._tell_of(chat, "offers a file")
-        if event["event"] == "chat-fade" and event["by"] == "them":
-            return self._tell_of(chat, "proposes when messages fade")
-        return []
+        kind = news(event)
+        return self._tell_of(chat, NEWS[kind]) if kind else []
 
     def status_line(self) -> str:
         """Return what stands below: the state of the conversation that is shown, and where something is new."""

@@ -109,8 +109,8 @@ _DAY = 86_400
 _ACCESS = Param("access", "string", "Access code, where the first relay wants one.", option="--access", metavar="CODE")
 _CHAT = Param("chat", "string", "Name of the conversation, or of its contact, as 'chat list' shows them.",
               required=True, metavar="CHAT", implied=True)
-_HOOK = Param("hook", "string", "Run this program for each message and offered file that comes in; it is told the "
-              "conversation, not what was said.", option="--hook", metavar="PROGRAM", local=True)
+_HOOK = Param("hook", "string", "Run this program for each message that comes in and whatever there is to decide; it "
+              "is told the conversation, not what was said.", option="--hook", metavar="PROGRAM", local=True)
 _FILE = Param("file", "string", "Name of the file, as 'chat files' shows it: f1, f2 and so on.", required=True,
               metavar="FILE")
 _CONTACT = Param("name", "string", "Name of the contact, as 'contact list' shows it.", required=True, metavar="NAME",
