@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import whisperd.peer.downloads
+import whisperd.peer.sources
 from whisperd.cli.daemon import main
 
 
@@ -46,7 +47,8 @@ def arm(where: str) -> None:
     name, number, when = where.split()
     module = fcntl if hasattr(fcntl, name) else os
     mortal = Mortal(module, name, die_at(getattr(module, name), int(number), after=when == "after"))
-    setattr(whisperd.peer.downloads, module.__name__, mortal)
+    for armed in (whisperd.peer.downloads, whisperd.peer.sources):
+        setattr(armed, module.__name__, mortal)
 
 
 if __name__ == "__main__":

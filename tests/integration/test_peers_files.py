@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_twisted
 
+from tests.integration.files import file_states, progress, until_file
 from tests.integration.peers import Person, Relay, Scene
 from whisperd.errors import FileFailed, FileTooLarge, FileUnknown, NoDownloads, TooLate, TooManyFiles
 
@@ -42,21 +43,6 @@ async def offer(scene: Scene, content: bytes, name: str = "report.pdf") -> dict[
         os.close(file)
     await until_file(scene.ben, row["file"], "offered")
     return row
-
-
-def file_states(person: Person, file: str) -> list[tuple[str, str]]:
-    return [(fields["state"], fields["reason"]) for name, fields in person.events
-            if name == "file-state" and fields["file"] == file]
-
-
-async def until_file(person: Person, file: str, state: str) -> None:
-    await person.until(lambda: [one for one, _ in file_states(person, file)][-1:] == [state])
-
-
-async def progress(person: Person, least: int) -> None:
-    """Wait until some file of this person has moved by ``least`` bytes."""
-    await person.until(lambda: any(name == "file-progress" and fields["moved"] >= least
-                                   for name, fields in person.events))
 
 
 async def both_done(scene: Scene, file: str) -> None:

@@ -217,25 +217,6 @@ async def test_a_conversation_that_began_with_a_spoken_code_is_kept_once_its_key
 
 
 @in_the_reactor
-async def test_a_file_does_not_outlive_its_daemon_and_the_other_side_is_told(kept, tmp_path):
-    await kept.meet()
-    path = tmp_path / "report.pdf"
-    path.write_bytes(bytes(200_000))
-    with path.open("rb") as file:
-        await kept.anna.service.send_file(chat=kept.annas, name="report.pdf", file=file.fileno())
-    await kept.ben.until(lambda: any(name == "file-state" for name, _ in kept.ben.events))
-    anna = await kept.annas_keeper.restart()
-    await kept.ben.until(lambda: [fields["state"] for name, fields in kept.ben.events
-                                   if name == "file-state"][-1] == "failed")
-    last = await say(anna, kept.annas, "sorry")
-    await anna.until_delivered(kept.annas, last)
-    with path.open("rb") as file:
-        row = await anna.service.send_file(chat=kept.annas, name="report.pdf", file=file.fileno())
-    await kept.ben.until(lambda: sum(name == "file-state" for name, _ in kept.ben.events) == 3)
-    assert row["file"] == "f2"
-
-
-@in_the_reactor
 async def test_what_was_said_can_be_read_where_only_the_history_came_in(kept, tmp_path):
     kept.annas_keeper.keep.history = True
     kept.anna = await kept.annas_keeper.restart()

@@ -41,6 +41,7 @@ from whisperd.errors.conversations import (
     TooManyChats,
 )
 from whisperd.errors.files import (
+    FileChanged,
     FileFailed,
     FileTooLarge,
     FileUnknown,
@@ -139,6 +140,7 @@ __all__ = [
     "DaemonUnreachable",
     "DialFailed",
     "DialRefused",
+    "FileChanged",
     "FileFailed",
     "FileTooLarge",
     "FileUnknown",

@@ -47,6 +47,13 @@ class FileFailed(WhisperdError):
     remedy = "Check that it is there, that its folder is writable for the daemon, and that the disk is not full."
 
 
+class FileChanged(WhisperdError):
+    code = "file-changed"
+    exit_status = 99
+    summary = "the file is not what it was when it was offered"
+    remedy = "Send it again."
+
+
 class HashMismatch(WhisperdError):
     code = "hash-mismatch"
     exit_status = 75

@@ -41,8 +41,8 @@ from whisperd.peer.effects import (
     ToldOfPeople,
     WriteFile,
 )
-from whisperd.peer.files import Files
 from whisperd.peer.handshake import Aborted, InviterHandshake, JoinerHandshake, Terms
+from whisperd.peer.lasting import LastingFiles
 from whisperd.peer.phases import AWAY, ENDED, MOST_FAILURES, MOST_REJOIN_DELAY, NEXT, PEER_LEFT, WAITING
 from whisperd.wire import envelope
 from whisperd.wire.envelope import CHANNEL_FRAME, HANDSHAKE_FRAME, End, Stream
@@ -76,7 +76,7 @@ class Conversation:
         self._handshake: InviterHandshake | JoinerHandshake = (InviterHandshake if inviter else JoinerHandshake)(terms)
         self._expires = expires
         self._chat = Chat(name, max_queue)
-        self._files = Files(name, max_size=max_file, max_open=max_files)
+        self._files = LastingFiles(name, max_size=max_file, max_open=max_files)
         self._agreed: Agreement | None = None
         self._confirmed = False
         self._settled = False
@@ -202,7 +202,7 @@ class Conversation:
             raise TooLate("the message was sent already")
         return list(self._chat.cancelled(ticket))
 
-    def open_files(self) -> Files:
+    def open_files(self) -> LastingFiles:
         """Return the files, to do something with them that ``enact`` carries out. ChatEnded or ChatNotConnected."""
         self.agreed()
         return self._files

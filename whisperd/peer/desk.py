@@ -1,33 +1,39 @@
 """The edge of files: carries out reads and writes of one conversation in threads, each file's in their order.
 
-What becomes of a file that was dropped is not reported.
+What becomes of a file that was dropped is not reported. One that was left by a run before is opened here, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
-from whisperd.errors import WhisperdError
+from whisperd.errors import TooLate, WhisperdError
 from whisperd.logs import unexpected
-from whisperd.peer.downloads import Downloads, Partial, Source
+from whisperd.peer.downloads import Downloads, Partial
 from whisperd.peer.effects import DropFile, KeepFile, ReadFile, WriteFile
-from whisperd.peer.files import FileEffect, Files
+from whisperd.peer.files import FileEffect
+from whisperd.peer.lasting import LastingFiles
+from whisperd.peer.sources import Left, Source
+from whisperd.peer.transfers import OnDisk, Transfer
 
-Told = Callable[[Files, float], list[FileEffect]]
+Told = Callable[[LastingFiles, float], list[FileEffect]]
+_File = Partial | Source | Left
 
 
 class _Open:
     """An open file; at most one thread works on it, and what is to be written meanwhile waits."""
 
-    def __init__(self, file: Partial | Source) -> None:
+    def __init__(self, file: _File) -> None:
         self.file = file
         self.busy = False
         self.dropped = False
+        #: Whether all of it is in its place, for good.
+        self.done = False
         self.waiting = bytearray()
         self.keep: KeepFile | None = None
 
@@ -43,23 +49,63 @@ class Desk:
         self._open: dict[int, _Open] = {}
         self._working = 0
         self._waiting: list[Deferred[None]] = []
+        self._resting = False
 
     # -- commands -------------------------------------------------------------------------------------------------
 
-    async def examine(self, source: Source) -> bytes:
-        """Return the SHA-256 of a file that is to be sent; raises FileFailed."""
-        return await self._thread(source.digest)
+    async def examine(self, source: Source) -> tuple[bytes, str]:
+        """Return the SHA-256 of a file that is to be sent, and where it is found after a restart, if there is one that
+        it outlives; raises FileFailed."""
+        return await self._thread(lambda: (source.digest(), source.place() if self._downloads.lasting else ""))
 
-    def take(self, number: int, file: Partial | Source) -> None:
+    def take(self, number: int, file: _File) -> None:
         """Look after an open file from now on."""
         self._open[number] = _Open(file)
 
     async def begin(self, number: int) -> Partial | None:
-        """Open a new incoming file for ``number``, or return None when there is one; NoDownloads, FileFailed."""
-        if number in self._open:
+        """Open an incoming file for ``number``, the one that was left if there is one, or return None when it is open.
+
+        Raises NoDownloads, FileFailed or TooLate."""
+        opened = self._open.get(number)
+        if opened is None:
+            partial: Partial = await self._thread(self._downloads.open)
+            return partial
+        partial = self._partial(opened)
+        if opened.busy and not partial.is_open:
+            raise TooLate("the file is being opened already")
+        if partial.is_open:
             return None
-        partial: Partial = await self._thread(self._downloads.open)
+        self._occupy(opened)
+        try:
+            await self._thread(partial.open)
+        finally:
+            self._leave(number, opened)
         return partial
+
+    def go_on(self, transfers: Iterable[Transfer]) -> None:
+        """Find the files of a run before, and report of those that are to go on now."""
+        for transfer in transfers:
+            number, place = transfer.number, transfer.on_disk
+            if transfer.direction == "out":
+                self._check(number, Left(place.place, transfer.size, transfer.digest))
+            elif place.place:
+                partial = self._downloads.left(place, transfer.size, transfer.digest)
+                self.take(number, partial)
+                if transfer.checking:
+                    self._find(number, partial)
+
+    def give_back(self, partial: Partial) -> None:
+        """Close a file that ``begin`` opened and that is not wanted any more, or not in this run."""
+        if self._resting:
+            partial.shut()
+        else:
+            partial.close(wanted=False)
+
+    def rest(self) -> None:
+        """Close everything, and leave what is partial for another run."""
+        self._resting = True
+        for number, opened in list(self._open.items()):
+            self._drop(number, opened)
 
     def quiet(self) -> Deferred[None]:
         """Return a Deferred that fires when no thread works on a file."""
@@ -76,6 +122,7 @@ class Desk:
         if opened is None:
             return
         if isinstance(effect, DropFile):
+            opened.done = effect.done
             self._drop(effect.number, opened)
         elif isinstance(effect, ReadFile):
             self._read(opened, effect)
@@ -87,6 +134,18 @@ class Desk:
             if not opened.busy:
                 self._write(effect.number, opened)
 
+    def _check(self, number: int, left: Left) -> None:
+        self.take(number, left)
+        self._work(number, self._open[number], left.open, lambda source: self._checked(number, source))
+
+    def _checked(self, number: int, source: Source) -> None:
+        self._open[number].file = source
+        self._report(lambda files, now: files.sound(number))
+
+    def _find(self, number: int, partial: Partial) -> None:
+        self._work(number, self._open[number], partial.open,
+                   lambda _: self._report(lambda files, now: files.found(number, partial.on_disk)))
+
     def _read(self, opened: _Open, effect: ReadFile) -> None:
         source = opened.file
         assert isinstance(source, Source)
@@ -95,31 +154,46 @@ class Desk:
                    lambda data: self._report(lambda files, now: files.read(number, offset, data)))
 
     def _write(self, number: int, opened: _Open) -> None:
-        partial = opened.file
-        assert isinstance(partial, Partial)
+        partial = self._partial(opened)
         if opened.waiting:
             data, opened.waiting = bytes(opened.waiting), bytearray()
             self._work(number, opened, lambda: partial.write(data),
-                       lambda _: self._report(lambda files, now: files.written(number, partial.size, now)))
+                       lambda _: self._written(number, partial.size, partial.on_disk))
         elif opened.keep is not None:
             keep, opened.keep = opened.keep, None
             self._work(number, opened, lambda: partial.keep(keep.name, keep.digest),
-                       lambda name: self._kept(number, partial, name))
+                       lambda name: self._report(lambda files, now: files.kept(number, name)))
 
-    def _kept(self, number: int, partial: Partial, name: str) -> None:
-        del self._open[number]
-        partial.close(wanted=True)
-        self._report(lambda files, now: files.kept(number, name))
+    def _written(self, number: int, size: int, on_disk: OnDisk) -> None:
+        self._report(lambda files, now: files.written(number, size, now, on_disk))
 
     def _drop(self, number: int, opened: _Open) -> None:
-        opened.dropped = True
-        if not opened.busy:
-            del self._open[number]
-            opened.file.close(wanted=False)
+        opened.dropped = opened.file.abandoned = True
+        if opened.busy:
+            return
+        self._open.pop(number, None)
+        if self._resting:
+            opened.file.shut()
+        else:
+            opened.file.close(wanted=opened.done)
 
-    def _work(self, number: int, opened: _Open, work: Callable[[], Any], report: Callable[[Any], None]) -> None:
+    def _partial(self, opened: _Open) -> Partial:
+        assert isinstance(opened.file, Partial)
+        return opened.file
+
+    def _occupy(self, opened: _Open) -> None:
         opened.busy = True
         self._working += 1
+
+    def _leave(self, number: int, opened: _Open) -> None:
+        opened.busy = False
+        self._working -= 1
+        if opened.dropped:
+            self._drop(number, opened)
+        self._tell_quiet()
+
+    def _work(self, number: int, opened: _Open, work: Callable[[], Any], report: Callable[[Any], None]) -> None:
+        self._occupy(opened)
         running = self._thread(work)
         running.addBoth(self._worked, number, opened, report)
         running.addErrback(_note_bug)
@@ -128,6 +202,8 @@ class Desk:
         opened.busy = False
         self._working -= 1
         if opened.dropped:
+            if isinstance(outcome, Source):
+                outcome.shut()
             self._drop(number, opened)
         elif isinstance(outcome, Failure):
             opened.waiting.clear()

@@ -137,10 +137,15 @@ class Driver:
         self._keeping = None
         self._held.clear()
         self._link.stop(leave=False).chainDeferred(self.closed)
-        for effect in self.conversation.sleep():
-            self._actions[type(effect)](self, effect)
+        self.desk.rest()
+        self.conversation.sleep()
         self._set_alarm()
         return self.closed
+
+    def go_on_with_files(self) -> None:
+        """Find the files again that were open when the store was written last."""
+        with suppress(ChatEnded, ChatNotConnected):
+            self.desk.go_on(self.conversation.open_files().left())
 
     def enact(self, effects: list[FileEffect]) -> None:
         """Do what the core's files want."""

@@ -95,9 +95,10 @@ class KeepFile:
 
 @dataclass(frozen=True)
 class DropFile:
-    """Close the file ``number``; what was written of an incoming one that was not kept is removed."""
+    """Close the file ``number``; what was written of an incoming one that is not ``done`` is removed."""
 
     number: int
+    done: bool = False
 
 
 DiskEffect = ReadFile | WriteFile | KeepFile | DropFile
@@ -107,10 +108,11 @@ Effect = (SendFrame | Emit | Rejoin | Confirmed | Settled | ToldOfPeople | Ended
 
 @dataclass(frozen=True)
 class Post:
-    """Send a payload on the stream of files; ``number`` and ``end`` say which bytes of which file it carries."""
+    """Send a payload on the stream of files; it carries the bytes from ``start`` to ``end`` of the file ``number``."""
 
     payload: bytes = field(repr=False)
     number: int = 0
+    start: int = 0
     end: int = 0
 
 

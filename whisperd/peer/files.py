@@ -9,12 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from whisperd.errors import FileFailed, FileTooLarge, FileUnknown, TooLate, TooManyFiles, WhisperdError
+from whisperd.errors import (
+    FileChanged,
+    FileFailed,
+    FileTooLarge,
+    FileUnknown,
+    NoDownloads,
+    TooLate,
+    TooManyFiles,
+    WhisperdError,
+)
 from whisperd.peer.effects import DropFile, Emit, KeepFile, Post, ReadFile, WriteFile
 from whisperd.peer.filenames import safe_name
-from whisperd.peer.kept import FilesKept
 from whisperd.peer.outgoing import MOST_DIRECT, MOST_WINDOW, Outgoing
-from whisperd.peer.transfers import CANCELLED, DONE, FAILED, HALTED, MOVING, OFFERED, REFUSED, Transfer
+from whisperd.peer.transfers import CANCELLED, DONE, FAILED, HALTED, MOVING, OFFERED, REFUSED, OnDisk, Transfer
 from whisperd.wire.files import (
     CREDIT,
     LARGEST,
@@ -69,10 +77,13 @@ class Files:
         if self._count("out") >= self._max_open:
             raise TooManyFiles
 
-    def offer(self, name: str, size: int, digest: bytes) -> tuple[Transfer, Effects]:
-        """Offer a file that the edge has open; ``digest`` is its SHA-256. Raises as ``check_offer``."""
+    def offer(self, name: str, size: int, digest: bytes, place: str = "") -> tuple[Transfer, Effects]:
+        """Offer a file that the edge has open; ``digest`` is its SHA-256, ``place`` where it finds it after a restart.
+
+        Raises as ``check_offer``."""
         self.check_offer(size)
         transfer = self._add("out", self._last_wire["out"] + 1, safe_name(name), size, digest)
+        transfer.on_disk = OnDisk(place)
         message = Offer(transfer.wire, transfer.name, size, digest)
         return transfer, [Post(encode_file(message)), transfer.state_event(self._chat)]
 
@@ -83,14 +94,11 @@ class Files:
             raise TooLate(f"{transfer.label} does not wait to be accepted; it is {transfer.state}")
         return transfer
 
-    def accept(self, label: str) -> Effects:
-        """Let the other side send, from where the file stands; the edge has it open. Raises as ``acceptable``."""
-        transfer = self.acceptable(label)
-        transfer.turn(MOVING)
-        transfer.position = transfer.moved
-        transfer.limit = max(transfer.limit, min(transfer.size, transfer.moved + CREDIT))
-        answer = Post(encode_file(Accept(transfer.wire, transfer.position, transfer.limit)))
-        return [answer, transfer.state_event(self._chat), *self._keep_if_whole(transfer)]
+    def accept(self, label: str, on_disk: OnDisk | None = None) -> Effects:
+        """Let the other side send, from where the file stands, or from where the edge has just opened it.
+
+        Raises as ``acceptable``."""
+        return self._let_come(self.acceptable(label), on_disk)
 
     def refuse(self, label: str) -> Effects:
         """Refuse an incoming file that was not accepted; raises FileUnknown or TooLate."""
@@ -113,7 +121,7 @@ class Files:
     def posted(self, ticket: int, post: Post, now: float) -> None:
         """The channel took what was posted."""
         if post.number:
-            self._outgoing.posted(ticket, self._all[post.number], post.end, now)
+            self._outgoing.posted(ticket, self._all[post.number], post, now)
         else:
             self._answers.add(ticket)
 
@@ -138,18 +146,6 @@ class Files:
         open_ones = [transfer for transfer in self._all.values() if transfer.open]
         return [effect for transfer in open_ones for effect in self._close(transfer, FAILED, "ended")]
 
-    def dump(self) -> FilesKept:
-        """Return the last numbers, and which files are open."""
-        return FilesKept(self._last, self._last_wire["in"], self._last_wire["out"],
-                         [(one.direction, one.wire) for one in self._all.values() if one.open])
-
-    def load(self, kept: FilesKept) -> list[Post]:
-        """Go on with the numbers; return what tells the other side that the files that were open have failed."""
-        self._last = kept.last
-        self._last_wire = {"in": kept.last_in, "out": kept.last_out}
-        return [Post(encode_file((Withdraw if direction == "out" else Refuse)(wire, FileFailed.code)))
-                for direction, wire in kept.open]
-
     def wipe(self) -> None:
         """Forget what was listed."""
         self._all.clear()
@@ -158,7 +154,9 @@ class Files:
 
     def read(self, number: int, offset: int, data: bytes) -> Effects:
         """The bytes of an outgoing file at ``offset``; fewer than were asked for if it has shrunk."""
-        transfer = self._all[number]
+        transfer = self._at_work(number)
+        if transfer is None:
+            return list(self._fill())
         wanted, transfer.reading = transfer.reading, 0
         if transfer.state != MOVING or offset != transfer.position:
             return list(self._fill())
@@ -166,34 +164,47 @@ class Files:
             return self.disk_failed(number, FileFailed("the file became shorter while it was sent"))
         return [*self._outgoing.chunks(transfer, data), *self._fill()]
 
-    def written(self, number: int, moved: int, now: float) -> Effects:
-        """The first ``moved`` bytes of an incoming file are written."""
-        transfer = self._all[number]
+    def written(self, number: int, moved: int, now: float, on_disk: OnDisk | None = None) -> Effects:
+        """The first ``moved`` bytes of an incoming file are written, and as much as ``on_disk`` says is sure to stay.
+        """
+        transfer = self._at_work(number)
+        if transfer is None:
+            return []
+        transfer.on_disk = on_disk or transfer.on_disk
         if transfer.state != MOVING:
             return []
         transfer.moved = moved
         effects: Effects = [transfer.progress_event(self._chat)] if transfer.step(now) else []
         if transfer.limit < transfer.size and transfer.limit - moved <= CREDIT * 3 // 4:
-            transfer.limit = min(transfer.size, moved + CREDIT)
+            self._let_go(transfer)
             effects.append(Post(encode_file(More(transfer.wire, transfer.limit))))
         return [*effects, *self._keep_if_whole(transfer)]
 
     def kept(self, number: int, name: str) -> Effects:
         """An incoming file stands in its place, under ``name``."""
-        transfer = self._all[number]
+        transfer = self._at_work(number)
+        if transfer is None:
+            return []
         transfer.name = name
         return [Post(encode_file(Done(transfer.wire))), *self._close(transfer, DONE)]
 
     def disk_failed(self, number: int, error: WhisperdError) -> Effects:
         """A file could not be read, written or kept; an incoming one can be accepted again, where the disk failed."""
-        transfer = self._all[number]
-        transfer.reading, transfer.storing = 0, False
+        transfer = self._at_work(number)
+        if transfer is None:
+            return []
+        transfer.reading, transfer.storing, transfer.checking = 0, False, False
         trouble = Emit("chat-error", {"chat": self._chat, "code": error.code, "message": error.message,
                                       "remedy": error.remedy})
-        if transfer.direction == "in" and isinstance(error, FileFailed):
+        if transfer.direction == "in" and isinstance(error, (FileFailed, NoDownloads)):
             transfer.turn(HALTED, error.code)
             return [trouble, transfer.state_event(self._chat), Post(encode_file(Pause(transfer.wire)))]
         return [trouble, *self._tell_off(transfer, error.code), *self._close(transfer, FAILED, error.code)]
+
+    def _at_work(self, number: int) -> Transfer | None:
+        """Return the file that the disk tells of, None where it was closed meanwhile."""
+        transfer = self._all.get(number)
+        return transfer if transfer is not None and transfer.open else None
 
     # -- what the sender of a file says ---------------------------------------------------------------------------
 
@@ -211,22 +222,25 @@ class Files:
 
     def _chunk(self, message: Chunk, now: float) -> Effects:
         transfer = self._open("in", message.id)
-        if transfer is None or transfer.state != MOVING:
+        if transfer is None or transfer.state != MOVING or transfer.checking or transfer.storing:
             return []
         end = message.offset + len(message.data)
-        if end > transfer.limit:
+        if end > transfer.furthest:
             return [*self._answer(Refuse(transfer.wire, "beyond-window")),
                     *self._close(transfer, FAILED, "beyond-window")]
-        if message.offset != transfer.position:  # of before a pause
+        begin = transfer.position
+        if not message.offset <= begin < end <= transfer.limit:  # of before a pause, or of before a restart
             return []
         transfer.position = end
-        return [WriteFile(transfer.number, message.data)]
+        return [WriteFile(transfer.number, message.data[begin - message.offset:])]
 
     def _withdrawn(self, message: Withdraw, now: float) -> Effects:
         transfer = self._open("in", message.id)
         if transfer is None or transfer.storing:
             return []
-        return self._close(transfer, CANCELLED if message.reason == "cancelled" else FAILED, "withdrawn")
+        changed = message.reason == FileChanged.code
+        return self._close(transfer, CANCELLED if message.reason == "cancelled" else FAILED,
+                           FileChanged.code if changed else "withdrawn")
 
     # -- what the receiver of a file says -------------------------------------------------------------------------
 
@@ -254,7 +268,7 @@ class Files:
 
     def _finished(self, message: Done, now: float) -> Effects:
         transfer = self._open("out", message.id)
-        if transfer is None or transfer.state != MOVING or transfer.position < transfer.size:
+        if transfer is None or transfer.state != MOVING or transfer.furthest < transfer.size:
             return []
         transfer.moved = transfer.size
         return self._close(transfer, DONE)
@@ -303,10 +317,24 @@ class Files:
         kind = Withdraw if transfer.direction == "out" else Refuse
         return [Post(encode_file(kind(transfer.wire, reason)))]
 
+    def _let_come(self, transfer: Transfer, on_disk: OnDisk | None) -> Effects:
+        transfer.turn(MOVING)
+        if on_disk is not None:
+            transfer.on_disk, transfer.moved, transfer.checking = on_disk, on_disk.size, False
+        transfer.position = transfer.moved
+        self._let_go(transfer)
+        answer = Post(encode_file(Accept(transfer.wire, transfer.position, transfer.limit)))
+        return [answer, transfer.state_event(self._chat), *self._keep_if_whole(transfer)]
+
+    def _let_go(self, transfer: Transfer) -> None:
+        """Let the sender go as far as the disk has come, and no further than can wait here."""
+        transfer.limit = min(transfer.size, transfer.moved + CREDIT)
+        transfer.furthest = max(transfer.furthest, transfer.limit)
+
     def _close(self, transfer: Transfer, state: str, reason: str = "") -> Effects:
         transfer.turn(state, reason)
-        transfer.reading, transfer.storing = 0, False
-        return [DropFile(transfer.number), transfer.state_event(self._chat)]
+        transfer.reading, transfer.storing, transfer.checking = 0, False, False
+        return [DropFile(transfer.number, state == DONE), transfer.state_event(self._chat)]
 
     def _keep_if_whole(self, transfer: Transfer) -> Effects:
         if transfer.moved < transfer.size:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from whisperd.errors import FileUnknown
-from whisperd.peer.downloads import Source
 from whisperd.peer.driver import Driver
+from whisperd.peer.keeping import Keeping
+from whisperd.peer.sources import Source
 
 Row = dict[str, Any]
 
@@ -17,8 +18,8 @@ async def offer(driver: Driver, name: str, source: Source) -> Row:
     Raises ChatEnded, ChatNotConnected, FileFailed, FileTooLarge or TooManyFiles.
     """
     driver.conversation.open_files().check_offer(source.size)
-    digest = await driver.desk.examine(source)
-    transfer, effects = driver.conversation.open_files().offer(name, source.size, digest)
+    digest, place = await driver.desk.examine(source)
+    transfer, effects = driver.conversation.open_files().offer(name, source.size, digest, place)
     driver.desk.take(transfer.number, source)
     driver.enact(effects)
     return transfer.row(driver.conversation.name)
@@ -34,10 +35,10 @@ async def accept(driver: Driver, label: str) -> Row:
     try:
         files = driver.conversation.open_files()
         transfer = files.acceptable(label)
-        effects = files.accept(label)
+        effects = files.accept(label, partial.on_disk if partial is not None else None)
     except BaseException:
         if partial is not None:
-            partial.close(wanted=False)
+            driver.desk.give_back(partial)
         raise
     if partial is not None:
         driver.desk.take(number, partial)
@@ -72,6 +73,7 @@ class FileVerbs:
     """What PeerService serves of files; it has the conversations, as ``_chats`` and by ``_find``."""
 
     _chats: dict[str, Driver]
+    _keeping: Keeping
 
     def _find(self, name: str) -> Driver:
         raise NotImplementedError
@@ -82,28 +84,36 @@ class FileVerbs:
     async def send_file(self, chat: str, name: str, file: int) -> Row:
         """Offer the file that the descriptor ``file`` has open, under ``name``; the descriptor stays the caller's.
 
-        Raises ChatUnknown, NotVerified, and what ``offer`` raises.
+        Raises ChatUnknown, NotVerified, StoreFailed, and what ``offer`` raises.
         """
         source = Source(file)
         try:
-            return await offer(self._find_verified(chat), name, source)
+            row = await offer(self._find_verified(chat), name, source)
         except BaseException:
             source.close()
             raise
+        await self._keeping.settled()
+        return row
 
     async def accept(self, chat: str, file: str) -> Row:
         """Accept a file; it is written into the folder of peer.downloads.
 
-        Raises ChatUnknown, NotVerified, and what ``accept`` raises."""
-        return await accept(self._find_verified(chat), file)
+        Raises ChatUnknown, NotVerified, StoreFailed, and what ``accept`` raises."""
+        row = await accept(self._find_verified(chat), file)
+        await self._keeping.settled()
+        return row
 
     async def refuse(self, chat: str, file: str) -> Row:
-        """Refuse a file that was offered. Raises ChatUnknown, and what ``refuse`` raises."""
-        return refuse(self._find(chat), file)
+        """Refuse a file that was offered. Raises ChatUnknown, StoreFailed, and what ``refuse`` raises."""
+        row = refuse(self._find(chat), file)
+        await self._keeping.settled()
+        return row
 
     async def cancel(self, chat: str, id: str) -> Row:
-        """Give up a file, or take back a queued message. Raises ChatUnknown, and what ``cancel`` raises."""
-        return cancel(self._find(chat), id)
+        """Give up a file, or take back a queued message. Raises ChatUnknown, StoreFailed, and what ``cancel`` does."""
+        row = cancel(self._find(chat), id)
+        await self._keeping.settled()
+        return row
 
     async def files(self, chat: str = "") -> list[Row]:
         """Return a row for each file of one conversation, or of all. Raises ChatUnknown."""

@@ -32,7 +32,7 @@ RETRY = 5.0
 SWEEP = 3_600.0
 #: Seconds that the conversation has to forget a text by itself, before it is asked for in its place.
 GRACE = 1.0
-#: Payloads of the files' stream that are larger are chunks, which are not kept: files do not outlive the daemon.
+#: Payloads of the files' stream that are larger are chunks, which are not kept: they are read from their file again.
 _LARGEST_FILES = 4_096
 _DAY = 86_400.0
 

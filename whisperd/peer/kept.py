@@ -53,13 +53,34 @@ class ChatKept(_Kept):
     unread: list[int]
 
 
+class TransferKept(_Kept):
+    """One open file; ``place`` is the path of an outgoing one, and else the name of what is partial. ``sure`` bytes of
+    it are on the disk here, with this SHA-256, or, of an outgoing one, at the other side."""
+
+    number: int
+    direction: str
+    wire: int
+    name: str
+    size: int
+    digest: bytes
+    state: str
+    reason: str
+    limit: int
+    furthest: int
+    place: str
+    sure: int
+    sure_digest: bytes
+
+
 class FilesKept(_Kept):
-    """Of the files: the last numbers, and those that were open, by direction and their sender's number."""
+    """Of the files: the last numbers, those that are open, and, of a version before that kept these, what was open by
+    direction and its sender's number."""
 
     last: int
     last_in: int
     last_out: int
     open: list[tuple[str, int]]
+    transfers: list[TransferKept] = []
 
 
 class FadingKept(_Kept):

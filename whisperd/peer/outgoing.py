@@ -27,6 +27,7 @@ MOST_READ = 8
 class _UnderWay:
     ticket: int
     transfer: Transfer
+    start: int
     end: int
     since: float
 
@@ -43,7 +44,7 @@ class Outgoing:
 
     def fill(self, transfers: Iterable[Transfer]) -> list[ReadFile]:
         """Ask for what may be sent now; one read of a file at a time."""
-        moving = [transfer for transfer in transfers if transfer.state == MOVING]
+        moving = [transfer for transfer in transfers if transfer.state == MOVING and not transfer.checking]
         reading = sum(-(-transfer.reading // CHUNK) for transfer in moving)
         room = min(self._window, self.most) - len(self._under_way) - self._unposted - reading
         reads = []
@@ -60,16 +61,20 @@ class Outgoing:
         posts = []
         for start in range(0, len(data), CHUNK):
             part = data[start:start + CHUNK]
-            payload = encode_file(Chunk(transfer.wire, transfer.position, part))
-            transfer.position += len(part)
+            begin, end = transfer.position, transfer.position + len(part)
+            transfer.position, transfer.furthest = end, max(transfer.furthest, end)
             self._unposted += 1
-            posts.append(Post(payload, transfer.number, transfer.position))
+            posts.append(Post(encode_file(Chunk(transfer.wire, begin, part)), transfer.number, begin, end))
         return posts
 
-    def posted(self, ticket: int, transfer: Transfer, end: int, now: float) -> None:
-        """The channel took a chunk, which ends at ``end``."""
+    def posted(self, ticket: int, transfer: Transfer, post: Post, now: float) -> None:
+        """The channel took a chunk."""
         self._unposted -= 1
-        self._under_way.append(_UnderWay(ticket, transfer, end, now))
+        self._under_way.append(_UnderWay(ticket, transfer, post.start, post.end, now))
+
+    def arrived(self, transfer: Transfer) -> int:
+        """Return how much of a file the other side has for certain."""
+        return min([chunk.start for chunk in self._under_way if chunk.transfer is transfer] + [transfer.position])
 
     def acknowledged(self, ticket: int, now: float) -> list[Transfer]:
         """The other side has everything up to ``ticket``; return the files that got further."""

@@ -12,7 +12,7 @@ from typing import Any
 from whisperd.errors import ChannelBroken, StateRolledBack
 from whisperd.peer.agreement import Agreement
 from whisperd.peer.chat import Message
-from whisperd.peer.effects import DropFile, Effect, Established, Heard, SendFrame
+from whisperd.peer.effects import Effect, Established, Heard, SendFrame
 from whisperd.peer.handshake import Terms
 from whisperd.peer.kept import FORM, ConversationKept
 from whisperd.peer.phases import AWAY, ENDED
@@ -81,12 +81,10 @@ class ResumableConversation(TimedConversation):
         """Somebody has been given the messages with these numbers; return whether that is news."""
         return self._chat.seen(last, first)
 
-    def sleep(self) -> list[Effect]:
-        """Destroy here what the store has; return what closes the files that were open."""
-        closing = [effect for effect in self._files.end() if isinstance(effect, DropFile)]
+    def sleep(self) -> None:
+        """Destroy here what the store has."""
         self._finish("")
         self.forget()
-        return list(closing)
 
     @classmethod
     def load(cls, name: str, kept: ConversationKept, terms: Terms, messages: Iterable[Message],
@@ -110,6 +108,13 @@ class ResumableConversation(TimedConversation):
         return found
 
     # -- what the edge tells --------------------------------------------------------------------------------------
+
+    def start(self) -> list[Effect]:
+        return [*super().start(), *self._files.states()]
+
+    def partial_files(self) -> set[str]:
+        """Return the names of what is partial here."""
+        return {one.on_disk.place for one in self._files.left() if one.direction == "in" and one.on_disk.place}
 
     def link_up(self, now: float, *, heard: bool = False) -> list[Effect]:
         if not self._asking or self._agreed is None or self.state == ENDED:

@@ -78,8 +78,9 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         self._new_identity = new_identity
         self._random = random
         self._used = UsedInvites(store)
-        self._downloads = Downloads(settings.downloads, random)
-        self._downloads.sweep()
+        self._downloads = Downloads(settings.downloads, random, lasting=store.durable)
+        if not store.durable:
+            self._downloads.sweep()
         self._chats: dict[str, Driver] = {}
         self._rooms: dict[str, tuple[bytes, str]] = {}
         self._last = 0
@@ -103,7 +104,15 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
                 self.people.come_back(name, [host.named for host in hosts], kept)
             self._install(conversation, link, kept.label, kept, route=partial(getattr, kept, "route"),
                           confirmed=partial(self._remember, kept.route.room, kept.conversation.expires))
+        self._go_on_with_files()
         self.people.start()
+
+    def _go_on_with_files(self) -> None:
+        """Find the open files of all conversations, and remove what is partial and of none."""
+        drivers = self._chats.values()
+        self._downloads.sweep({name for driver in drivers for name in driver.conversation.partial_files()})
+        for driver in drivers:
+            driver.go_on_with_files()
 
     def reload(self, settings: Any) -> None:
         """Take other settings; they hold for conversations that are opened from now on."""

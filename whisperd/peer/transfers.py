@@ -18,6 +18,21 @@ INTERVAL = 0.5
 _WEIGHT = 0.4
 
 
+#: What a state's reason is while the disk is compared with what the store has.
+CHECKING = "checking"
+
+
+@dataclass(frozen=True)
+class OnDisk:
+    """Where a file lies: the path of an outgoing one, the hidden name of an incoming one; empty: nowhere that lasts.
+
+    Of an incoming one ``size`` bytes are certainly on the disk, and ``digest`` is the SHA-256 of these."""
+
+    place: str = field(default="", repr=False)
+    size: int = 0
+    digest: bytes = field(default=b"", repr=False)
+
+
 @dataclass
 class Transfer:
     """A file that was offered. ``number`` is ours, ``wire`` is the one that its sender gave it."""
@@ -36,6 +51,11 @@ class Transfer:
     position: int = 0
     #: How far the receiver lets the sender go.
     limit: int = 0
+    #: The furthest that was ever sent, or, of an incoming file, that its sender was ever allowed to go.
+    furthest: int = 0
+    on_disk: OnDisk = OnDisk()
+    #: Whether what lies on the disk is being compared with what the store has; nothing moves before that is done.
+    checking: bool = False
     #: Bytes that are being read from the disk.
     reading: int = 0
     #: Whether the whole of it is being put into its place.
@@ -78,14 +98,17 @@ class Transfer:
     def row(self, chat: str) -> dict[str, Any]:
         """Return what 'chat files' shows."""
         return {"chat": chat, "file": self.label, "direction": self.direction, "filename": self.name, "size": self.size,
-                "state": self.state, "reason": self.reason, **self._motion()}
+                "state": self.state, "reason": self._why(), **self._motion()}
 
     def state_event(self, chat: str) -> Emit:
         return Emit("file-state", {"chat": chat, "file": self.label, "direction": self.direction, "filename": self.name,
-                                   "size": self.size, "state": self.state, "reason": self.reason})
+                                   "size": self.size, "state": self.state, "reason": self._why()})
 
     def progress_event(self, chat: str) -> Emit:
         return Emit("file-progress", {"chat": chat, "file": self.label, "size": self.size, **self._motion()})
+
+    def _why(self) -> str:
+        return self.reason or (CHECKING if self.checking else "")
 
     def _motion(self) -> dict[str, Any]:
         left = round((self.size - self.moved) / self.rate, 1) if self.rate and self.state == MOVING else None
