@@ -17,7 +17,8 @@ begins again at the first that the other side lacks. Lost and late messages dela
 An epoch has a root key and, for each direction, a key that every chain of the Double Ratchet takes its first
 post-quantum chain key from. A sender uses an epoch, from its next chain on, as soon as it knows that the other side can
 compute it: the owner at once, the other side when it hears of the next round [ML-KEM Braid, 1.1, sending epoch]. Chains
-are never skipped as a whole, so their keys need no numbers.
+are never skipped as a whole, so their keys need no numbers. Keys of EPOCHS epochs are kept at most: with a peer whose
+chains stay in an old one, which no honest peer's do, the rounds come to a halt.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from whisperd_plugins.sodium import KEY, wipe
 
 CHUNK = 49
 CHUNKS = 32
+#: Most epochs that keys of the peer's chains are kept of; what two honest sides need is three.
+EPOCHS = 8
 #: In place of a chunk's index: there is none.
 NO_CHUNK = 0xFF
 #: What a message carries: epoch of its chain(1) and round of its sender(1), both modulo 256, chunks that the sender has
@@ -153,6 +156,8 @@ class SparseRatchet:
             self.cursor = max(self.cursor, min(acknowledged, CHUNKS - 1))
         if place == NO_CHUNK or self.found >> place & 1 or (self.owner and not self.own):
             return
+        if self.owner and self.found | 1 << place == _ALL and len(self.receiving) >= EPOCHS:
+            return
         self.found |= 1 << place
         self.collected[place * CHUNK : (place + 1) * CHUNK] = chunk
         if self.found == _ALL and self.owner:
@@ -175,7 +180,7 @@ class SparseRatchet:
         if self.owner:
             self.seed = bytearray(random(mlkem.SEED))
             self.own, self.private = mlkem.keypair(bytes(self.seed))
-        elif self.found == _ALL:
+        elif self.found == _ALL and len(self.receiving) < EPOCHS:
             self.own, secret = mlkem.encapsulate(bytes(self.collected))
             self.waiting = self._establish(secret)
 

@@ -13,7 +13,7 @@ from collections import deque
 
 from whisperd_plugins import mlkem
 from whisperd_plugins.sodium import KEY
-from whisperd_plugins.sparse import CHUNK, CHUNKS, SparseRatchet
+from whisperd_plugins.sparse import CHUNK, CHUNKS, EPOCHS, SparseRatchet
 
 INITIATOR, SEED, CIPHERTEXT = 1, 2, 4
 
@@ -90,7 +90,8 @@ def _check(sparse: SparseRatchet, flags: int) -> None:
         not sparse.own and (sparse.cursor or sparse.acknowledged),
         sparse.cursor >= CHUNKS or sparse.acknowledged > CHUNKS,
         sparse.chain_epoch >= sparse.round,
-        not known or known != [latest - back for back in reversed(range(len(known)))] or known[0] < 0,
+        not 0 < len(known) <= EPOCHS,
+        known != [latest - back for back in reversed(range(len(known)))] or min(known, default=0) < 0,
     )):
         raise ValueError("a sparse ratchet that cannot be")
 

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from whisperd_plugins import ratchet_dump, sodium, sparse, triple
 from whisperd_plugins.double_he import DoubleHeaderEncrypted
-from whisperd_plugins.sparse import CHUNKS, FIELDS, NO_CHUNK
+from whisperd_plugins.kdf import halves
+from whisperd_plugins.sparse import CHAIN, CHUNKS, EPOCHS, FIELDS, NO_CHUNK
 from whisperd_plugins.triple import OVERHEAD, ROOT_INFO, Triple, TripleState
 
 from whisperd.errors import MessageRejected
@@ -254,6 +255,50 @@ def test_chunks_of_a_ciphertext_before_there_is_a_key_are_ignored():
     for index in range(CHUNKS):
         one.decrypt(forged(other, one, index=index, chunk=b"\x01" * 49), AD)
     assert one.epoch == 0 and sparse_of(one).found == 0
+
+
+def stay_in_the_first_epoch(monkeypatch, session: Any) -> None:
+    """Have a side begin all its chains in epoch 0, of which it has kept the key."""
+    chains, held, hostile = sparse.SparseRatchet.next_chain, [sparse_of(session).sending[:]], sparse_of(session)
+
+    def next_chain(own: sparse.SparseRatchet) -> bytes:
+        if own is not hostile:
+            return chains(own)
+        held[0], chain = halves(held[0], CHAIN)
+        return chain
+
+    monkeypatch.setattr(sparse.SparseRatchet, "next_chain", next_chain)
+
+
+@pytest.mark.parametrize("hostile", [0, 1])
+def test_a_peer_whose_chains_stay_in_an_old_epoch_stops_the_rounds_and_nothing_grows(monkeypatch, hostile: int):
+    sides = pair()
+    talk(*sides, 1)
+    victim = sides[1 - hostile]
+    with monkeypatch.context() as patch:
+        stay_in_the_first_epoch(patch, sides[hostile])
+        talk(*sides, 2 * CHUNKS * EPOCHS)
+        stopped, size = victim.epoch, len(victim.dump())
+        talk(*sides, 4 * CHUNKS)
+        assert victim.epoch == stopped >= EPOCHS - 2
+        assert len(sparse_of(victim).receiving) == EPOCHS and len(victim.dump()) <= size + CHUNKS * 49
+    assert PLUGIN.load(victim.dump(), os.urandom).dump() == victim.dump()
+    talk(*sides, 4 * CHUNKS)
+    assert victim.epoch > stopped and len(sparse_of(victim).receiving) <= 3
+
+
+def test_a_dump_with_keys_of_more_epochs_than_are_ever_kept_does_not_load():
+    one, other = pair()
+    talk(one, other, 1)
+    state = sparse_of(other)
+    state._enter()
+    state.round += EPOCHS - 1
+    state.receiving.extend((epoch, bytearray(32)) for epoch in range(1, EPOCHS))
+    assert PLUGIN.load(other.dump(), os.urandom).dump() == other.dump()
+    state.round += 1
+    state.receiving.append((EPOCHS, bytearray(32)))
+    with pytest.raises(ValueError, match="cannot be"):
+        PLUGIN.load(other.dump(), os.urandom)
 
 
 def test_a_changed_ciphertext_leads_to_keys_that_nobody_has_in_common():
