@@ -15,7 +15,7 @@ from whisperd.control.client import Client
 from whisperd.errors import ChatNotConnected, DaemonUnreachable, WhisperdError
 from whisperd.tor.testnet.ports import free_ports
 
-PATIENCE = 90.0
+PATIENCE = 200.0
 
 
 class Process:

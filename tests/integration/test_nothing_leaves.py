@@ -20,7 +20,7 @@ WATCHED = "tests.integration.watched_daemon"
 
 
 def follow(daemon: DaemonProcess, name: str, **fields: Any) -> None:
-    daemon.wait(lambda event: event["event"] == name and fields.items() <= event.items(), 90, f"{name} {fields}")
+    daemon.wait(lambda event: event["event"] == name and fields.items() <= event.items(), 200, f"{name} {fields}")
 
 
 def strays(daemon: DaemonProcess) -> list[str]:

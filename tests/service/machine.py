@@ -1,14 +1,19 @@
 """A machine of its own for tests: this one's file system under a layer that is thrown away, and its own processes.
 
 Everything below ``/`` is there as it is here; what is changed is changed in memory and gone at the end. The network is
-this machine's. With ``systemd`` its first process is a real systemd, which takes itself to be in a container: this
-kernel's settings, clock, modules and audit are out of its reach. It needs root, and overlay file systems.
+this machine's, with its ports: one such machine runs at a time, others wait. With ``systemd`` its first process is a
+real systemd, which takes itself to be in a container: this kernel's settings, clock, modules and audit are out of its
+reach. It needs root, and overlay file systems.
 """
 
 from __future__ import annotations
 
+import fcntl
 import shlex
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,12 +107,19 @@ def run(commands: list[str], folder: Path, place: Path, seconds: float, *, syste
     setup = (_SETUP + (_BOOTED if systemd else _PLAIN)).format(
         base=base, shared=shared, folder=shlex.quote(str(folder)))
     separate = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--ipc", "--uts", "--cgroup"]
-    with (shared / "machine").open("wb") as said:
+    with _alone(), (shared / "machine").open("wb") as said:
         subprocess.run([*separate, "sh", "-c", setup], stdin=subprocess.DEVNULL, stdout=said, stderr=said,
                        timeout=seconds, env=_ENVIRONMENT)
     said_by_machine = (shared / "machine").read_text()
     assert not said_by_machine, said_by_machine
     return _steps(commands, (shared / "printed").read_text())
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    with open(Path(tempfile.gettempdir()) / "whisperd-machine-of-tests", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _steps(commands: list[str], printed: str) -> list[Step]:
