@@ -16,7 +16,7 @@ from whisperd.peer.prekeys import PrekeyStock, Rotation
 from whisperd.plugin.identity import MemoryIdentity
 
 EXCHANGE = X3dh()
-ROTATION = Rotation(stock=3, outstanding=4, age=100.0, uses=5, grace=10.0)
+ROTATION = Rotation(stock=3, outstanding=4, age=100.0, uses=5, grace=10.0, replaced=3)
 ONE_TIME, LAST_RESORT = 1, 2
 
 
@@ -136,6 +136,22 @@ def test_bundles_that_nobody_answers_are_bounded_and_the_oldest_destroyed():
         agree(prekeys, bundle, 0.0)
 
 
+def test_bundles_of_last_resort_are_bounded_however_fast_messages_replace_them():
+    prekeys = stock(Rotation(stock=0, uses=2, replaced=2))
+    bundles = []
+    for _ in range(5):
+        bundles.append(prekeys.publish(0.0))
+        held = [bundle.private for bundle in prekeys._held()]
+        for _ in range(2):
+            message = agree(prekeys, bundles[-1], 0.0)
+    assert len(set(bundles)) == 5 and held[1].spent
+    for bundle in bundles[:3]:
+        refused(prekeys, message_for(bundle)[0], 0.0)
+    for bundle in bundles[3:]:
+        agree(prekeys, bundle, 0.0)
+    refused(prekeys, message, 0.0)
+
+
 @pytest.mark.parametrize("prekeys", [stock(ROTATION, P256Simple()), stock(Rotation(stock=3, last_resort=False))],
                          ids=["an exchange that has none", "none wanted"])
 def test_without_a_bundle_of_last_resort_a_stock_is_used_up(prekeys: PrekeyStock):
@@ -191,6 +207,6 @@ def test_whatever_is_asked_for_what_is_kept_stays_bounded_and_no_message_serves_
                 continue
             accepted.append(message)
         assert prekeys.ready <= ROTATION.stock and prekeys.outstanding <= ROTATION.outstanding
-        assert len(prekeys._replaced) <= 1 + ROTATION.grace
+        assert len(prekeys._replaced) <= ROTATION.replaced
     for message in accepted:
         refused(prekeys, message, now)

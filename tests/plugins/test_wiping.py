@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from whisperd.plugin.conformance.codes import with_code
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.plugin.registry import BUNDLED, KEX, RATCHET, sources
 
@@ -58,9 +59,29 @@ def test_a_session_overwrites_what_it_replaces_and_everything_in_the_end(name: s
     assert legible(held, {}) == []
 
 
-@pytest.mark.parametrize("name", [name for name in BUNDLED[KEX] if not name.startswith("cpace")])
+@pytest.mark.parametrize("name", BUNDLED[RATCHET])
+def test_an_offer_keeps_nothing_that_can_be_read_after_wipe(name: str):
+    _, private = sources(name)[0].make().offer(os.urandom)
+    held = buffers(private)
+    assert any(map(any, held.values()))
+    private.wipe()
+    assert legible(held, {}) == []
+
+
+@pytest.mark.parametrize("name", BUNDLED[KEX])
+def test_prekeys_that_have_served_keep_nothing_that_can_be_read(name: str):
+    plugin = with_code(sources(name)[0].make())
+    inviter, joiner = (MemoryIdentity(plugin.identity_kinds, os.urandom) for _ in range(2))
+    bundle, private = plugin.prekeys(inviter, os.urandom)
+    held = buffers(private)
+    message, secret = plugin.initiate(bundle, joiner, os.urandom)
+    assert plugin.accept(message, private, inviter) == secret
+    assert legible(held, {}) == []
+
+
+@pytest.mark.parametrize("name", BUNDLED[KEX])
 def test_prekeys_and_identities_keep_nothing_that_can_be_read_after_wipe(name: str):
-    plugin = sources(name)[0].make()
+    plugin = with_code(sources(name)[0].make())
     identity = MemoryIdentity(plugin.identity_kinds, os.urandom)
     _, private = plugin.prekeys(identity, os.urandom)
     held = buffers([identity, private])

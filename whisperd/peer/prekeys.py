@@ -3,7 +3,7 @@
 [PQXDH, 3.2 and 4.9] It stands over any IKeyExchange. Every bundle has a signed prekey of its
 own, so that to rotate signed prekeys is to rotate bundles: one is not handed out any more when it is old or has served
 often enough, answers what is still under way to it for a time of grace, and is destroyed then, its record of messages
-that were accepted with it. What is kept is bounded, whoever asks for bundles.
+that were accepted with it. What is kept is bounded, whoever asks for bundles, and whoever answers them.
 
 A core: ``now`` is in seconds of any clock that does not go back.
 """
@@ -32,6 +32,8 @@ class Rotation:
     age: float = 7 * 86_400.0
     #: How many messages a bundle of last resort accepts before it is replaced.
     uses: int = 256
+    #: Bundles of last resort that were replaced and still answer; the oldest are destroyed beyond that.
+    replaced: int = 8
     #: How long a bundle accepts messages after it was handed out, or, one of last resort, replaced.
     grace: float = 2 * 86_400.0
     #: Whether there is a bundle of last resort, where the exchange has one.
@@ -160,6 +162,8 @@ class PrekeyStock:
                 return
             held.retired = now
             self._replaced.append(held)
+            if len(self._replaced) > self._rotation.replaced:
+                self._replaced.popleft().private.wipe()
         public, private = make(self._identity, self._random)
         self._last_resort = _Bundle(public, private, now)
 
