@@ -24,6 +24,15 @@ class AnyEncoding(OpenKex):
         pass
 
 
+@breaks("non-canonical-prekeys")
+class AnyPrekeyEncoding(OpenKex):
+    """Looks at the first key of a record only, which is the identity's."""
+
+    def read(self, record: bytes, first: int) -> bytes:
+        canonical = super().read(record[:65] + record[33:65] + record[97:], first)
+        return canonical[:65] + record[65:97] + canonical[97:]
+
+
 @breaks("low-order-prekeys")
 class TakesZeroForASecret(OpenKex):
     def agree(self, private: bytearray, public: bytes) -> bytes | bytearray:

@@ -12,6 +12,7 @@ from whisperd_plugins.double_he import DoubleHeaderEncrypted, Session
 from whisperd_plugins.kem_every_turn import KemEveryTurn
 from whisperd_plugins.ratchet import RatchetState
 from whisperd_plugins.ratchet_body import AesGcm
+from whisperd_plugins.skipped import MAX_SKIP, Keys
 from whisperd_plugins.sodium import NONCE
 
 from tests.plugin.broken_ratchet import BROKEN, ChangesBeforeItBelieves, SharedKey, WithSession, breaks
@@ -22,6 +23,23 @@ from whisperd.plugin.conformance.cost import MOST_FORGED, MOST_MESSAGE
 __all__ = ["BROKEN"]
 
 breaks("rollback")(SharedKey)
+
+
+class AnyEnd(RatchetState):
+    """Takes a chain that had ended too far ahead for one that ended as far ahead as may be."""
+
+    __slots__ = ()
+
+    def _behind(self, previous: int) -> Keys:
+        return super()._behind(min(previous, self.receiving.number + MAX_SKIP) if self.receiving else previous)
+
+
+@breaks("skip-bound")
+class NoBoundBehindATurn(DoubleHeaderEncrypted):
+    def _begin(self, secret: bytes, *, initiator: bool) -> RatchetState:
+        state = super()._begin(secret, initiator=initiator)
+        state.__class__ = AnyEnd
+        return state
 
 
 @breaks("invalid-keys-in-offers")

@@ -26,11 +26,14 @@ def non_canonical_points(bench: Bench) -> None:
 @CHECKS.add
 def low_order_prekeys(bench: Bench) -> None:
     """An X25519 key of low order in a bundle or message is refused, though whoever sent it has signed for it."""
-    forged = [*_forged_bundles(bench, Drawn.x25519, lambda key: list(LOW_ORDER)), *_forged_messages(bench)]
-    if not forged:
-        raise NotApplicable("it shows no X25519 key that it drew")
-    for call in forged:
-        bench.refused("a key of low order", call)
+    _refuses(bench, "a key of low order", lambda key: list(LOW_ORDER))
+
+
+@CHECKS.add
+def non_canonical_prekeys(bench: Bench) -> None:
+    """An X25519 key in a bundle or message that is not in its one canonical form is refused, though it is signed for.
+    """
+    _refuses(bench, "a key in another form", other_encodings)
 
 
 @CHECKS.add
@@ -83,6 +86,15 @@ def spliced(bench: Bench) -> None:
                           partial(bench.plugin.accept, mixed, private, inviter))
 
 
+def _refuses(bench: Bench, what: str, bad: Callable[[bytes], list[bytes]]) -> None:
+    """Raise Broken unless these keys are refused in the place of X25519 keys that were drawn, on both sides."""
+    forged = [*_forged_bundles(bench, Drawn.x25519, bad), *_forged_messages(bench, bad)]
+    if not forged:
+        raise NotApplicable("it shows no X25519 key that it drew")
+    for call in forged:
+        bench.refused(what, call)
+
+
 def _windows(size: int, most: int) -> list[tuple[int, int]]:
     """Return both halves of ``size`` bytes, and as many pieces of them as are to be tried."""
     pieces = min(size, 16 if most < size else 64)
@@ -101,15 +113,15 @@ def _forged_bundles(bench: Bench, find: Callable[[Drawn, bytes], list[bytes]],
                           bench.random)
 
 
-def _forged_messages(bench: Bench) -> Iterator[Callable[[], Any]]:
-    """Yield calls of ``accept`` with messages in which a key of low order has taken the place of a good one."""
+def _forged_messages(bench: Bench, bad: Callable[[bytes], list[bytes]]) -> Iterator[Callable[[], Any]]:
+    """Yield calls of ``accept`` with messages in which a bad key has taken the place of a good one, signed anew."""
     inviter = bench.identity()
-    for point in LOW_ORDER:
+    for place, _ in enumerate(bad(bytes(32))):
         bundle, private = bench.plugin.prekeys(inviter, bench.random)
         drawn, joiner = Drawn(bench.random), Signer(bench.identity())
         message, _ = bench.plugin.initiate(bundle, joiner, drawn)
         for good in drawn.x25519(message):
-            yield partial(bench.plugin.accept, joiner.signed_anew(message, {good: point}), private, inviter)
+            yield partial(bench.plugin.accept, joiner.signed_anew(message, {good: bad(good)[place]}), private, inviter)
 
 
 Pairs = list[tuple[bytes, bytes]]

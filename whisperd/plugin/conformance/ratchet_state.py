@@ -56,7 +56,7 @@ def spent_offers(bench: Bench) -> None:
 
 @CHECKS.add
 def skip_bound(bench: Bench) -> None:
-    """A message may overtake ``max_skip`` others of its chain, not one more."""
+    """A message may overtake ``max_skip`` others of its chain, and as many of the one before, not one more."""
     one, other = bench.talking()
     bench.tell(one, other, b"begin")
     overtaken = [one.encrypt(b"%d" % number, AD) for number in range(bench.plugin.max_skip + 2)]
@@ -65,6 +65,15 @@ def skip_bound(bench: Bench) -> None:
     bench.hear(other, overtaken[last], b"%d" % last)
     for number in (0, last // 2, last - 1):
         bench.hear(other, overtaken[number], b"%d" % number)
+    one, other = bench.talking()
+    bench.tell(one, other, b"begin")
+    overtaken = [one.encrypt(b"%d" % number, AD) for number in range(bench.plugin.max_skip + 1)]
+    bench.tell(other, one, b"turn")
+    turned = one.encrypt(b"turned", AD)
+    bench.rejected(other, turned, "a message that overtakes more than max_skip others of the chain before")
+    bench.hear(other, overtaken[0], b"0")
+    bench.hear(other, turned, b"turned")
+    bench.hear(other, overtaken[-1], b"%d" % last)
 
 
 @CHECKS.add
