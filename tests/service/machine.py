@@ -1,24 +1,24 @@
 """A machine of its own for tests: this one's file system under a layer that is thrown away, and its own processes.
 
-Everything below ``/`` is there as it is here; what is changed is changed in memory and gone at the end. The network is
-this machine's, with its ports: one such machine runs at a time, others wait. With ``systemd`` its first process is a
-real systemd, which takes itself to be in a container: this kernel's settings, clock, modules and audit are out of its
-reach. It needs root, and overlay file systems.
+Everything below ``/`` is there as it is here; what is changed is changed in memory and gone at the end. Its network is
+loopback only, with ports of its own, but for those of a private Tor network that are brought in. With ``systemd`` its
+first process is a real systemd, which takes itself to be in a container: this kernel's settings, clock, modules and
+audit are out of its reach. It needs root, and overlay file systems.
 """
 
 from __future__ import annotations
 
-import fcntl
+import os
+import re
 import shlex
 import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 _SETUP = """
 set -eu
+{python} {forwarding} {network} {ports}
 mount -t tmpfs -o mode=755 machine {base}
 cd /
 root={base}/root
@@ -94,8 +94,17 @@ class Step:
     status: int = -1
 
 
-def run(commands: list[str], folder: Path, place: Path, seconds: float, *, systemd: bool = False) -> list[Step]:
-    """Type ``commands`` one after the other, in ``folder``, until one fails; ``place`` is an empty folder."""
+def ports_of(network_file: Path) -> list[int]:
+    """Return the ports of the private Tor network whose clients read this file."""
+    return [int(port) for torrc in sorted(network_file.parent.glob("nodes/*/torrc"))
+            for port in re.findall(r"^(?:OR|Dir)Port (?:127\.0\.0\.1:)?(\d+)", torrc.read_text(), re.M)]
+
+
+def run(commands: list[str], folder: Path, place: Path, seconds: float, *, ports: list[int],
+        systemd: bool = False) -> list[Step]:
+    """Type ``commands`` one after the other, in ``folder``, until one fails.
+
+    ``place`` is an empty folder; ``ports`` are those of this machine's loopback that are to be had there, too."""
     base, shared = place / "base", place / "shared"
     base.mkdir()
     shared.mkdir()
@@ -105,21 +114,16 @@ def run(commands: list[str], folder: Path, place: Path, seconds: float, *, syste
     (shared / "printed").touch()
     (shared / "typed.service").write_text(_UNIT)
     setup = (_SETUP + (_BOOTED if systemd else _PLAIN)).format(
-        base=base, shared=shared, folder=shlex.quote(str(folder)))
-    separate = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--ipc", "--uts", "--cgroup"]
-    with _alone(), (shared / "machine").open("wb") as said:
+        base=base, shared=shared, folder=shlex.quote(str(folder)), python=sys.executable,
+        forwarding=Path(__file__).with_name("forwarding.py"), network=f"/proc/{os.getpid()}/ns/net",
+        ports=" ".join(map(str, ports)))
+    separate = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--ipc", "--uts", "--cgroup"]
+    with (shared / "machine").open("wb") as said:
         subprocess.run([*separate, "sh", "-c", setup], stdin=subprocess.DEVNULL, stdout=said, stderr=said,
                        timeout=seconds, env=_ENVIRONMENT)
     said_by_machine = (shared / "machine").read_text()
     assert not said_by_machine, said_by_machine
     return _steps(commands, (shared / "printed").read_text())
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    with open(Path(tempfile.gettempdir()) / "whisperd-machine-of-tests", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _steps(commands: list[str], printed: str) -> list[Step]:

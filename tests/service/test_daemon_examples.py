@@ -1,7 +1,7 @@
 """EXAMPLES of whisperd(8), typed as they stand, on a machine of its own whose daemons go through the private network.
 
 What is asked of a daemon by whisperctl alone is typed by tests/cli/test_page_examples.py. What takes long, or needs a
-tor of the system on the public network, is named in ELSEWHERE with the test that does the same in its own words.
+tor of the system, is named in ELSEWHERE with the test that does it.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 
 from tests.house import pages
-from tests.service import machine
+from tests.service import machine, system_tor
 from tests.service.machine import Step
 
 PAGE = "whisperd.8"
 #: First line of a display -> the test that does what it shows.
 ELSEWHERE = {
     "$ whisperd demo": "tests/soak/test_demo.py",
-    "# apt install tor": "tests/integration/test_tor_service.py",
-    "# adduser whisperd debian-tor": "tests/integration/test_tor_managed.py",
+    system_tor.ATTACH: "tests/service/test_first_hour.py",
+    system_tor.MANAGED: "tests/service/test_first_hour.py",
 }
 #: What would stay in the foreground is ended as soon as it has printed an invite. Not by SIGINT: a shell without a
 #: terminal has that ignored by what it runs in the background.
@@ -72,6 +72,7 @@ def test_the_others_do_what_the_page_says(testnet, tmp_path):
                 f"ln -sf {programs}/whisperd {programs}/whisperctl /usr/local/bin/",
                 f"cat >/etc/whisperd/network <<'END'\n{network}\nEND",
                 "printf '[tor]\\nnetwork = \"/etc/whisperd/network\"\\n' >/etc/whisperd/whisperd.toml"]
-    steps: list[Step] = machine.run([*prepared, *map(typed, here()), "cat /tmp/printed"], pages.ROOT, tmp_path, 200)
+    steps: list[Step] = machine.run([*prepared, *map(typed, here()), "cat /tmp/printed"], pages.ROOT, tmp_path, 200,
+                                    ports=machine.ports_of(Path(testnet.network_file)))
     assert [step for step in steps if step.status != 0] == []
     assert re.search(r"http://[a-z2-7]{56}\.onion/#", steps[-1].printed)

@@ -2,6 +2,7 @@
 
 One thing cannot be had here and is put in place beforehand: the public Tor network; the daemon is told of the private
 one. Package lists are not fetched anew, and the package is built once for the whole run, by the command of the page.
+What else needs an installed package and a systemd is typed after it: ``handed_over`` and ``system_tor``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.house import pages
-from tests.service import handed_over, machine
+from tests.service import handed_over, machine, system_tor
 from tests.service.machine import Step
 
 PAGE = "whisperd.8"
@@ -70,9 +71,10 @@ def hour(testnet, debian_package, tmp_path_factory) -> dict[str, Step]:
         if command == INSTALL:
             typed += [f"cat >/etc/whisperd/network <<'END'\n{network}\nEND",
                       "printf '[tor]\\nnetwork = \"/etc/whisperd/network\"\\n' >>/etc/whisperd/whisperd.toml"]
-    typed += [*LOOKS, "systemctl restart whisperd", LOG, PRIORITIES, *handed_over.commands(), PURGE, LEFT]
-    assert len(set(typed)) == len(typed)
-    return {step.command: step for step in machine.run(typed, pages.ROOT, place, 400, systemd=True)}
+    typed += [*LOOKS, "systemctl restart whisperd", LOG, PRIORITIES, *handed_over.commands(),
+              *system_tor.commands(network), PURGE, LEFT]
+    steps = machine.run(typed, pages.ROOT, place, 280, systemd=True, ports=machine.ports_of(Path(testnet.network_file)))
+    return {step.command: step for step in steps}
 
 
 def test_every_command_of_the_first_hour_succeeds(hour: dict[str, Step]):
@@ -138,6 +140,20 @@ def test_the_credential_makes_the_store_and_opens_it_again(hour: dict[str, Step]
         status = json.loads(step.printed)
         assert status["store"]["kind"] == "sealed" and status["store"]["state"] == "open"
         assert status["roles"] == {"relay": True, "peer": True} and status["confinement"]["why"] == ""
+
+
+def test_a_person_s_daemon_attaches_to_the_tor_of_the_machine(hour: dict[str, Step]):
+    said = hour[system_tor.ATTACHED].printed
+    assert re.search(r"^[a-z2-7]{56}\.onion$", said, re.M) and "failed" not in said
+    status = json.loads(next(line for line in said.splitlines() if line.startswith("{")))
+    assert (status["tor"]["mode"], status["tor"]["onion"]["state"]) == ("attach", "up")
+
+
+def test_the_onion_service_of_the_machine_s_torrc_leads_to_the_relay(hour: dict[str, Step]):
+    said = hour[system_tor.DOCTOR].printed
+    assert re.search(r"^ok +reachable ", said, re.M) and "failed" not in said
+    status = json.loads(hour[system_tor.SEEN].printed)
+    assert (status["tor"]["mode"], status["tor"]["onion"]["circuits"]) == ("managed", True)
 
 
 def test_a_purge_stops_the_daemon_and_leaves_nothing_of_it(hour: dict[str, Step]):

@@ -128,8 +128,9 @@ class HostnameUnusable(WhisperdError):
     code = "hostname-unusable"
     exit_status = 82
     summary = "the hostname file of the onion service cannot be used"
-    remedy = ("Set 'HiddenServiceDirGroupReadable 1' in torrc, keep the folder where tor's group may enter, and let "
-              "this user join that group, on Debian: 'adduser USER debian-tor'.")
+    remedy = ("Set 'HiddenServiceDirGroupReadable 1' in torrc, and 'DataDirectoryGroupReadable 1' for a folder below "
+              "tor's own; restart tor, since a reload is not enough; and let this user join tor's group, on Debian: "
+              "'adduser USER debian-tor'.")
 
 
 class OnionTaken(WhisperdError):
