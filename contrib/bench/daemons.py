@@ -69,6 +69,14 @@ def autobahn_relay() -> Iterator[Started]:
 
 
 @contextmanager
+def pipe() -> Iterator[Started]:
+    """Run ``pipe.py``, which is no relay."""
+    port = free_port()
+    with running([sys.executable, "-m", "contrib.bench.pipe", str(port)], port) as pid:
+        yield Started(pid, port)
+
+
+@contextmanager
 def running(command: list[str], port: int, **options: Any) -> Iterator[int]:
     """Run a server until the block ends; gives its process id once it listens on ``port``."""
     process = subprocess.Popen(command, **options)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import os
+import struct
 from collections.abc import Callable
 
-from contrib.bench.websocket_client import BINARY, TEXT, Client, frame
+from contrib.bench.websocket_client import BINARY, TEXT, Bare, Client, frame
 
 
 def name() -> str:
@@ -21,7 +22,7 @@ class Pair:
     def __init__(self, port: int) -> None:
         self.clients = self.meet(port)
 
-    def meet(self, port: int) -> tuple[Client, Client]:
+    def meet(self, port: int) -> tuple[Bare, Bare]:
         raise NotImplementedError
 
     def message(self, sender: int, size: int) -> bytes:
@@ -81,6 +82,16 @@ class PeerJs(Pair):
     def message(self, sender: int, size: int) -> bytes:
         fields = {"type": "CANDIDATE", "dst": self.names[1 - sender], "payload": {"candidate": ""}}
         return frame(_fill(fields, fields["payload"], "candidate", size), TEXT)
+
+
+class Piped(Pair):
+    """No protocol at all: what one writes is what the other reads, a frame without a mask."""
+
+    def meet(self, port: int) -> tuple[Bare, Bare]:
+        return Bare(port), Bare(port)
+
+    def message(self, sender: int, size: int) -> bytes:
+        return struct.pack("!BBH", BINARY, 126, size) + os.urandom(size)
 
 
 #: Makes a seated pair at a port.

@@ -10,15 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 #: One round of one side; returns its figure in the row's unit.
 Round = Callable[[], float]
+Figure = TypeVar("Figure")
 
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured beside what it was measured against; ``target`` is the largest ratio that is good enough."""
+    """What was measured beside what it was measured against; ``target`` is the largest ratio that is good enough.
+    ``within``: the median over all rounds of the ratio within a round, where the medians of the sides say less."""
 
     name: str
     unit: str
@@ -26,10 +28,11 @@ class Row:
     against: str
     reference: float
     target: float | None = None
+    within: float | None = None
 
     @property
     def ratio(self) -> float:
-        return self.value / self.reference
+        return self.value / self.reference if self.within is None else self.within
 
     @property
     def reached(self) -> bool | None:
@@ -39,19 +42,25 @@ class Row:
     def as_json(self) -> dict[str, Any]:
         """Return the row as build/bench.json has it, four significant digits."""
         row = {**asdict(self), "ratio": self.ratio}
+        del row["within"]
         return {key: float(f"{value:.4g}") if isinstance(value, float) else value for key, value in row.items()}
 
 
 def interleave(sides: Mapping[str, Round], rounds: int) -> dict[str, float]:
     """Run every side once to warm up, then ``rounds`` times in turns, and return each side's median."""
+    return {name: median(of_one) for name, of_one in in_turns(sides, rounds).items()}
+
+
+def in_turns(sides: Mapping[str, Callable[[], Figure]], rounds: int) -> dict[str, list[Figure]]:
+    """Run every side once to warm up, then ``rounds`` times in turns, and return what each has given, in this order."""
     for run in sides.values():
         run()
-    figures: dict[str, list[float]] = {name: [] for name in sides}
+    figures: dict[str, list[Figure]] = {name: [] for name in sides}
     for number in range(rounds):
         names = list(sides) if number % 2 == 0 else list(reversed(sides))
         for name in names:
             figures[name].append(sides[name]())
-    return {name: median(of_one) for name, of_one in figures.items()}
+    return figures
 
 
 def per_call(function: Callable[[], object], calls: int) -> Round:

@@ -42,8 +42,9 @@ def node_relay() -> Iterator[Started]:
 
 @contextmanager
 def peerjs_server() -> Iterator[Started]:
-    """Run peerjs-server, its output thrown away."""
+    """Run peerjs-server, its output thrown away; it waits for heartbeats, which nobody here sends, until the end."""
     port = free_port()
-    command = ["node", str(FOLDER / "node_modules/peer/dist/bin/peerjs.js"), "--port", str(port), "--host", "127.0.0.1"]
+    command = ["node", str(FOLDER / "node_modules/peer/dist/bin/peerjs.js"), "--port", str(port), "--host", "127.0.0.1",
+               "--alive_timeout", "3600000"]
     with running(command, port, stdout=subprocess.DEVNULL) as pid:
         yield Started(pid, port)

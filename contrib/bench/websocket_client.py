@@ -23,13 +23,36 @@ def frame(payload: bytes, first: int = BINARY) -> bytes:
     return struct.pack("!BBH", first, 0x80 | 126, size) + mask + masked
 
 
-class Client:
-    """One WebSocket; ``protocol`` is the subprotocol that it asks for, None for none."""
+class Bare:
+    """One connection without a handshake; frames come in as the other side has put them."""
 
-    def __init__(self, port: int, protocol: str | None = "whisperd.1", path: str = "/") -> None:
+    def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._stream = self.socket.makefile("rb")
+
+    def send(self, frames: bytes) -> None:
+        """Send bytes that are frames already."""
+        self.socket.sendall(frames)
+
+    def receive(self) -> bytes:
+        """Return the payload of the next frame."""
+        _, length = self._stream.read(2)
+        if length == 126:
+            (length,) = struct.unpack("!H", self._stream.read(2))
+        return self._stream.read(length)
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self._stream.close()
+        self.socket.close()
+
+
+class Client(Bare):
+    """One WebSocket; ``protocol`` is the subprotocol that it asks for, None for none."""
+
+    def __init__(self, port: int, protocol: str | None = "whisperd.1", path: str = "/") -> None:
+        super().__init__(port)
         key = base64.b64encode(os.urandom(16)).decode()
         wanted = f"Sec-WebSocket-Protocol: {protocol}\r\n" if protocol else ""
         self.socket.sendall(
@@ -54,17 +77,6 @@ class Client:
         while json.loads(self.receive())["type"] != kind:
             pass
 
-    def send(self, frames: bytes) -> None:
-        """Send bytes that are frames already."""
-        self.socket.sendall(frames)
-
-    def receive(self) -> bytes:
-        """Return the payload of the next frame."""
-        _, length = self._stream.read(2)
-        if length == 126:
-            (length,) = struct.unpack("!H", self._stream.read(2))
-        return self._stream.read(length)
-
     def answer_pings(self) -> None:
         """Answer the pings that have come in; whatever else has come in is lost."""
         self.socket.setblocking(False)
@@ -75,8 +87,3 @@ class Client:
             pass
         finally:
             self.socket.settimeout(TIMEOUT)
-
-    def close(self) -> None:
-        """Drop the connection."""
-        self._stream.close()
-        self.socket.close()

@@ -22,12 +22,14 @@ _JOINS = [json.dumps({"type": "join", "room": ROOM, "token": token}).encode() fo
 _THEIRS = [b'{"type":"join","sessionCode":"CODE","isInitiator":false}',
            b'{"type":"offer","sessionCode":"CODE","offer":{"type":"offer","sdp":"v=0\\r\\n\\u00e9"}}',
            b'{"type":"ice-candidate","sessionCode":"CODE","candidate":{"sdpMid":"0","sdpMLineIndex":0}}']
+#: As large as most are, so that it takes the shortest way there is.
+_LARGE = b'{"type":"offer","sessionCode":"CODE","offer":"%b"}' % ("v=0 \u00e9" * 60).encode()
 
 SEEDS: dict[str, list[bytes]] = {
     "http": [OURS, HANDSHAKE + b"\r\n", b"GET / HTTP/1.1\r\nHost: relay\r\n\r\n", b"GET /health?x=1 HTTP/1.0\r\n\r\n",
              b"HEAD / HTTP/1.1\r\nhost:a\r\nConnection: close, Upgrade\r\n\r\n", OURS + frame(1, _JOINS[0]),
              HANDSHAKE + b"Sec-WebSocket-Extensions: permessage-deflate\r\nOrigin: null\r\n\r\n"],
-    "frames": [frame(1, each) for each in (_JOINS[0], *_THEIRS, b'{"type":"leave"}', b"{}")]
+    "frames": [frame(1, each) for each in (_JOINS[0], *_THEIRS, _LARGE, b'{"type":"leave"}', b"{}")]
               + [frame(2, b"x" * size) for size in (0, 1, 125, 126, 600)]
               + [frame(9, b"ping"), frame(10), frame(8), frame(8, b"\x03\xe8bye"), frame(0, b"rest"),
                  frame(1, b'{"type":', first=0) + frame(0, b'"leave"}')],
