@@ -21,6 +21,12 @@ async def parted(scene: Scene) -> None:
     await scene.ben.service.end(chat=scene.bens)
 
 
+async def heard(person: Person, chat: str) -> None:
+    """Wait until the other side has what this one said before, its wish to keep a contact among it."""
+    sent = await person.service.send(chat=chat, text="are you there?")
+    await person.until_delivered(chat, sent["id"])
+
+
 def secrets(person: Person) -> tuple[bytes, ...]:
     (contact,) = person.service.people._book.contacts.values()
     return contact.secrets

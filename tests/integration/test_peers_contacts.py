@@ -8,7 +8,7 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 
-from tests.integration.contacts import parted, saved, secrets, talk
+from tests.integration.contacts import heard, parted, saved, secrets, talk
 from tests.integration.peers import Person, Relay, Scene
 from whisperd.errors import (
     ChatNotConnected,
@@ -352,6 +352,7 @@ async def test_a_contact_who_lost_the_conversation_calls_and_the_old_one_ends(sc
 @in_the_reactor
 async def test_a_name_that_was_changed_stays_when_the_other_side_saves_again(scene):
     await saved(scene)
+    await heard(scene.ben, scene.bens)
     await scene.anna.service.people.rename(name="ben", new="bert")
     await scene.ben.service.people.save(chat=scene.bens, name="anna")
     await scene.anna.until_contact("bert", "saved")
@@ -359,6 +360,7 @@ async def test_a_name_that_was_changed_stays_when_the_other_side_saves_again(sce
     await scene.anna.service.people.save(chat=scene.annas, name="benjamin")
     await scene.ben.until(lambda: scene.ben.contact_states().count(("anna", "saved")) == 3)
     assert [row["contact"] for row in await scene.anna.service.people.list()] == ["benjamin"]
+    await heard(scene.anna, scene.annas)
     assert secrets(scene.anna) == secrets(scene.ben)
 
 
@@ -415,9 +417,11 @@ async def test_what_a_peer_says_about_contacts_is_bounded_and_checked(scene):
 @in_the_reactor
 async def test_who_saves_again_renews_the_secret_on_both_sides(scene):
     await saved(scene)
+    await heard(scene.ben, scene.bens)
     before = secrets(scene.anna)
     await scene.ben.service.people.save(chat=scene.bens, name="anna")
     await scene.anna.until(lambda: scene.anna.contact_states().count(("ben", "saved")) == 2)
+    await heard(scene.ben, scene.bens)
     assert secrets(scene.anna) == secrets(scene.ben) != before
     assert len(await scene.anna.service.people.list()) == 1
 

@@ -40,6 +40,13 @@ class ContactChanged(WhisperdError):
     remedy = "Do not go on before you asked them over another way: it may be the relay, or somebody with an old copy."
 
 
+class ContactUnconfirmed(WhisperdError):
+    code = "contact-unconfirmed"
+    exit_status = 91
+    summary = "the conversation ended before the other side was known to have kept this contact, too"
+    remedy = "If calls are not answered, make a new invite, remove the contact here, and save each other again."
+
+
 class NotVerified(WhisperdError):
     code = "not-verified"
     exit_status = 97

@@ -27,7 +27,7 @@ class Contact(Struct, frozen=True, forbid_unknown_fields=True):
     the first word of the other side, else one. ``first`` says whether this side takes the inviter's part in calls.
     ``relays`` are ``HOST[:PORT]``, the best first, ``access`` the code that the first one wants, ``floor`` the lowest
     level of calls, ``seat`` what
-    the tokens of this side's seats are made of.
+    the tokens of this side's seats are made of, ``confirmed`` whether the other side is known to hold the secret.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Contact(Struct, frozen=True, forbid_unknown_fields=True):
     seat: _Secret
     verified: bool = False
     listens: bool = False
+    confirmed: bool = True
     version: Literal[1] = 1
 
     def __repr__(self) -> str:
@@ -84,6 +85,10 @@ class Book:
         for key, contact in [*self.contacts.items(), *self.blocked.items()]:
             if contact.name.casefold() == name.casefold() and key != besides:
                 raise ContactExists
+
+    def holder(self, secret: bytes) -> str:
+        """Return the key of the contact that has this secret, "" if none has."""
+        return next((key for key, contact in self.contacts.items() if secret in contact.secrets), "")
 
     def add(self, contact: Contact) -> str:
         """Keep a new contact and return its key."""

@@ -24,6 +24,7 @@ from whisperd.peer.effects import (
     Ended,
     Heard,
     KeepFile,
+    PeopleHeard,
     ReadFile,
     Rejoin,
     SendFrame,
@@ -64,6 +65,8 @@ class Driver:
         #: What hears that the other side was heard for the first time, and what it says about contacts.
         self.on_settled: Callable[[], None] = lambda: None
         self.on_people: Callable[[bytes], None] = lambda payload: None
+        #: What hears that the other side has all that was said to it about them.
+        self.on_people_heard: Callable[[], None] = lambda: None
         self._alarm: Any = None
         self._moved_to = RELAY
         self._waiting: list[Deferred[None]] = []
@@ -189,6 +192,16 @@ class Driver:
         """Tell the other side something of this side's links."""
         self._tell(self.conversation.tell, Stream.LINKS, payload, self._now())
 
+    def tell_of_people(self, payload: bytes) -> None:
+        """Tell the other side something about contacts."""
+        self._tell(self.conversation.say_of_people, payload, self._now())
+        self.changed()
+
+    def forget_people(self) -> None:
+        """What the other side said last about contacts is not to be told again after a restart."""
+        self.conversation.heard_of_people = b""
+        self.changed()
+
     def hold(self, on: bool) -> None:
         """Let texts and files wait for a link that may carry them, or not any more."""
         self._tell(self.conversation.hold, on, self._now())
@@ -265,6 +278,9 @@ class Driver:
         self.on_people(effect.payload)
         self.changed()
 
+    def _people_heard(self, effect: PeopleHeard) -> None:
+        self.on_people_heard()
+
     def _end(self, effect: Ended) -> None:
         self._link.stop().chainDeferred(self.closed)
         self._tell_ended()
@@ -289,6 +305,6 @@ class Driver:
     _actions: dict[type, Callable[..., None]] = {  # noqa: RUF012
         SendFrame: _send, Emit: _event, Rejoin: _rejoin, Confirmed: _confirmed, Ended: _end,
         Heard: _heard, ToldOfLinks: _told_of_links,
-        Settled: _settled, ToldOfPeople: _told_of_people,
+        Settled: _settled, ToldOfPeople: _told_of_people, PeopleHeard: _people_heard,
         **dict.fromkeys((ReadFile, WriteFile, KeepFile, DropFile), _disk),
     }

@@ -68,6 +68,11 @@ class ToldOfLinks:
 
 
 @dataclass(frozen=True)
+class PeopleHeard:
+    """The other side has all that was said to it about contacts."""
+
+
+@dataclass(frozen=True)
 class ReadFile:
     """Read ``size`` bytes of the outgoing file ``number``, from ``offset`` on, and hand them back."""
 
@@ -102,8 +107,8 @@ class DropFile:
 
 
 DiskEffect = ReadFile | WriteFile | KeepFile | DropFile
-Effect = (SendFrame | Emit | Rejoin | Confirmed | Settled | ToldOfPeople | Ended | Heard | ToldOfLinks
-          | DiskEffect)
+Effect = (SendFrame | Emit | Rejoin | Confirmed | Settled | ToldOfPeople | PeopleHeard | Ended | Heard
+          | ToldOfLinks | DiskEffect)
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,8 @@ class FadingKept(_Kept):
 
 
 class ConversationKept(_Kept):
-    """Of a conversation; ``invite`` has the fields of InviteKeys before the key is confirmed, and is empty then."""
+    """Of a conversation; ``invite`` has the fields of InviteKeys before the key is confirmed, and is empty then;
+    ``people`` is what was heard last about contacts."""
 
     form: int
     inviter: bool
@@ -109,6 +110,7 @@ class ConversationKept(_Kept):
     chat: ChatKept
     files: FilesKept
     fading: FadingKept = msgspec.field(default_factory=FadingKept)
+    people: bytes = b""
 
 
 class MessageKept(_Kept):
@@ -139,10 +141,16 @@ class Route(_Kept):
 
 
 class TieKept(_Kept):
-    """Of a conversation's contact: its key, and whether words have to be compared first."""
+    """Of a conversation's contact: its key, and whether words have to be compared first; the name that was offered,
+    the nonces of both sides and ours that the other side certainly has, and how many secrets were agreed on."""
 
     contact: str
     required: bool
+    name: str = ""
+    ours: bytes = b""
+    theirs: bytes = b""
+    heard: bytes = b""
+    agreed: int = 0
 
 
 class Kept(_Kept):

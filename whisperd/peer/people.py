@@ -14,31 +14,26 @@ from typing import Any
 from twisted.internet.defer import DeferredList
 
 from whisperd.errors import (
-    ChannelBroken,
     ChatEnded,
     ContactChanged,
-    ContactExists,
+    ContactUnconfirmed,
     WhisperdError,
 )
 from whisperd.interfaces import Random
-from whisperd.peer.agreement import level_number
-from whisperd.peer.bonds import first_secret, next_secret, seat_token
+from whisperd.peer.bonds import next_secret, seat_token
 from whisperd.peer.book import Book, Contact
-from whisperd.peer.driver import Driver
 from whisperd.peer.kept import Kept, TieKept
 from whisperd.peer.links.line import Line
+from whisperd.peer.saving import Saving
 from whisperd.peer.ties import Peers, Row, Rows, Tie, shown
-from whisperd.wire.envelope import Stream
 from whisperd.wire.invite import RelayAddress
-from whisperd.wire.people import NONCE_SIZE, Keep, Withdraw, decode_people, encode_people
+from whisperd.wire.people import Withdraw
 
-#: Most secrets that one conversation may agree on, one after the other.
-MOST_AGREEMENTS = 8
 #: Seconds after which a contact is listened for again whose call has failed.
 REST = 30.0
 
 
-class People:
+class People(Saving):
     """Contacts in ``store``; ``emit`` takes events."""
 
     def __init__(self, peers: Peers, store: Any, *, reactor: Any, emit: Callable[..., None], random: Random,
@@ -75,28 +70,6 @@ class People:
 
     # -- what control asks ----------------------------------------------------------------------------------------
 
-    async def save(self, chat: str, name: str) -> Row:
-        """Ask the other side of a conversation to be kept as the contact ``name``, or agree to that.
-
-        Raises ChatUnknown, ChatEnded, ChatNotConnected, UsageError or ContactExists.
-        """
-        driver = self._peers.driver(chat)
-        driver.conversation.agreed()
-        tie = self._tie(chat)
-        self._book.check_free(name, besides=tie.contact if tie.ours else "")
-        if tie.contact and not tie.ours:
-            raise ContactExists("the other side of this conversation is a contact already",
-                                remedy="'whisperctl contact rename' gives it another name.")
-        tie.name, tie.ours = name, self._random(NONCE_SIZE)
-        if tie.contact:
-            self._book.change(tie.contact, name=name)
-        self._say(driver, Keep(tie.ours))
-        self._agree(chat, tie)
-        state = "saved" if tie.contact else "offered"
-        if state == "offered":
-            self._tell(name, state, chat)
-        return {"contact": name, "chat": chat, "state": state}
-
     async def list(self) -> Rows:
         """Return a row for each contact, and for each offer that is not answered yet."""
         rows = [self._row(key, contact) for key, contact in self._book.contacts.items()]
@@ -112,15 +85,19 @@ class People:
         """Forget a contact, or take back the offer to keep one. Raises ContactUnknown."""
         for chat, tie in self._ties.items():
             if tie.ours and not tie.contact and tie.name == name:
-                tie.ours, tie.name = b"", ""
-                self._say(self._peers.driver(chat), Withdraw())
+                tie.ours = tie.heard = b""
+                tie.name = ""
+                self._say(chat, Withdraw())
                 self._tell(name, "removed", chat)
                 return {"contact": name, "removed": True}
         key = self._book.remove(name)
         self._silence(key)
-        for tie in self._ties.values():
+        for chat, tie in self._ties.items():
             if tie.contact == key:
-                tie.contact, tie.ours, tie.theirs, tie.name = "", b"", b"", ""
+                with suppress(ChatEnded):
+                    self._peers.driver(chat).forget_people()
+                tie.contact, tie.name = "", ""
+                tie.ours = tie.heard = tie.theirs = b""
         self._tell(name, "removed")
         return {"contact": name, "removed": True}
 
@@ -182,23 +159,6 @@ class People:
         tie = self._tie(chat)
         tie.relays, tie.access = tuple(relays), access
 
-    def told(self, chat: str, payload: bytes) -> None:
-        """The other side said something about keeping contacts."""
-        tie = self._tie(chat)
-        try:
-            message = decode_people(payload)
-        except ChannelBroken:
-            return
-        if isinstance(message, Withdraw):
-            tie.theirs = b""
-        elif not (tie.contact and not tie.ours) and tie.agreed < MOST_AGREEMENTS:
-            asked = bool(tie.theirs)
-            tie.theirs = message.nonce
-            with suppress(ChatEnded):  # this side is about to end it
-                self._agree(chat, tie)
-            if not tie.ours and not asked:
-                self._tell("", "asked", chat)
-
     def confirmed(self, chat: str) -> None:
         """The key of a conversation is confirmed; if it came of a call, the next secret is there."""
         tie = self._tie(chat)
@@ -210,7 +170,7 @@ class People:
             with suppress(ChatEnded):  # with its first word
                 verification = self._peers.driver(chat).conversation.agreed().verification
                 used = tie.line.secret
-                self._book.change(tie.contact, secrets=(next_secret(used, verification), used))
+                self._book.change(tie.contact, secrets=(next_secret(used, verification), used), confirmed=True)
             self._end_others(chat, tie.contact)
 
     def settled(self, chat: str) -> None:
@@ -223,7 +183,11 @@ class People:
     def ended(self, chat: str) -> None:
         """A conversation is over."""
         tie = self._ties.pop(chat, None)
-        if tie is not None and tie.contact and tie.line is not None:
+        if tie is None:
+            return
+        if tie.contact in self._book.contacts and not self._book.contacts[tie.contact].confirmed:
+            self._complain(tie.contact, ContactUnconfirmed())
+        if tie.contact and tie.line is not None:
             if tie.confirmed:
                 self._listen(tie.contact)
             else:
@@ -244,7 +208,7 @@ class People:
     def kept(self, chat: str) -> TieKept:
         """Return what a store keeps of this."""
         tie = self._ties.get(chat, Tie())
-        return TieKept(tie.contact, tie.required)
+        return TieKept(tie.contact, tie.required, tie.name, tie.ours, tie.theirs, tie.heard, tie.agreed)
 
     def come_back(self, chat: str, relays: Iterable[RelayAddress], kept: Kept) -> None:
         """A conversation goes on that a store has kept; it meets at these relays."""
@@ -252,6 +216,8 @@ class People:
         tie.relays, tie.access, tie.required = tuple(relays), kept.route.relays[0].access, kept.tie.required
         tie.contact = kept.tie.contact if kept.tie.contact in self._book.contacts else ""
         tie.confirmed = True
+        tie.name, tie.ours, tie.theirs = kept.tie.name, kept.tie.ours, kept.tie.theirs
+        tie.heard, tie.agreed = kept.tie.heard, kept.tie.agreed
 
     def require(self, chat: str) -> None:
         """Let nothing be sent or taken in this conversation before it is verified."""
@@ -266,30 +232,6 @@ class People:
     def _tie(self, chat: str) -> Tie:
         return self._ties.setdefault(chat, Tie())
 
-    def _say(self, driver: Driver, message: Keep | Withdraw) -> None:
-        driver.carry_out(driver.conversation.tell(Stream.PEOPLE, encode_people(message), self._reactor.seconds()))
-
-    def _agree(self, chat: str, tie: Tie) -> None:
-        """Make, or renew, the contact if both sides want it."""
-        if not tie.ours or not tie.theirs or not tie.relays:
-            return
-        conversation = self._peers.driver(chat).conversation
-        agreed = conversation.agreed()
-        first = conversation.role == "inviter"
-        nonces = (tie.ours, tie.theirs) if first else (tie.theirs, tie.ours)
-        secret = first_secret(*nonces, agreed.verification)
-        tie.agreed += 1
-        if tie.contact in self._book.contacts:
-            self._silence(tie.contact)
-            self._book.change(tie.contact, secrets=(secret,))
-            self._listen(tie.contact)
-        else:
-            tie.contact = self._book.add(Contact(
-                name=tie.name, secrets=(secret,), first=first, relays=tuple(map(str, tie.relays)),
-                access=tie.access,
-                floor=level_number(agreed.level), seat=self._random(32), verified=conversation.verified))
-        self._tell(self._book.contacts[tie.contact].name, "saved", chat)
-
     def _end_others(self, chat: str, key: str) -> None:
         """A contact who calls has lost the conversations that there were before."""
         for other in [other for other, tie in self._ties.items() if tie.contact == key and other != chat]:
@@ -303,7 +245,9 @@ class People:
     def _row(self, key: str, contact: Contact) -> Row:
         chat = self._chat_of(key)
         line = self._lines.get(key)
-        state = ("here" if line.up else "listening") if line is not None else "saved"
+        state = "saved" if contact.confirmed else "unconfirmed"
+        if line is not None:
+            state = "here" if line.up else "listening"
         if chat is not None:
             state = self._peers.driver(chat).conversation.state
         return {**shown(contact), "state": state, "chat": chat}

@@ -11,8 +11,9 @@ from typing import Any
 
 from whisperd.errors import ChannelBroken, StateRolledBack
 from whisperd.peer.agreement import Agreement
+from whisperd.peer.channel import Acknowledged, Received
 from whisperd.peer.chat import Message
-from whisperd.peer.effects import Effect, Established, Heard, SendFrame
+from whisperd.peer.effects import Effect, Established, Heard, PeopleHeard, SendFrame
 from whisperd.peer.handshake import Terms
 from whisperd.peer.kept import FORM, ConversationKept
 from whisperd.peer.phases import AWAY, ENDED
@@ -26,6 +27,8 @@ from whisperd.wire.resume import RESUME_FRAME, Turn
 PATIENCE = 10.0
 #: Most frames of the channel that wait for the answer.
 MOST_HELD = 128
+#: Most bytes of what is said about contacts.
+MOST_OF_PEOPLE = 256
 
 
 class ResumableConversation(TimedConversation):
@@ -37,6 +40,9 @@ class ResumableConversation(TimedConversation):
         self._ask_at: float | None = None
         self._held: list[bytes] = []
         self._resuming: tuple[Agreement, Resuming] | None = None
+        #: What the other side said last about contacts.
+        self.heard_of_people = b""
+        self._said_of_people = 0  # the ticket of what was said last and is not acknowledged
 
     # -- writing down ---------------------------------------------------------------------------------------------
 
@@ -59,7 +65,7 @@ class ResumableConversation(TimedConversation):
             FORM, self.role == "inviter", self._expires, terms.invite_floor, terms.floor, self._confirmed,
             self.verified, self._failures, "" if self.lasting else self.reason, invite,
             self._agreed.dump() if self._agreed is not None and self.lasting else None, self._chat.dump(),
-            self._files.dump(), self._fading.dump())
+            self._files.dump(), self._fading.dump(), self.heard_of_people)
 
     def payloads(self) -> dict[int, tuple[int, bytes]]:
         """Return stream and payload of what waits or is not acknowledged, by ticket."""
@@ -94,6 +100,7 @@ class ResumableConversation(TimedConversation):
         found.verified, found._failures, found._confirmed = kept.verified, kept.failures, kept.confirmed
         found._chat.load(kept.chat, messages)
         found._load_fading(kept.fading)
+        found.heard_of_people = kept.people
         if kept.ended:
             found.state, found.reason = ENDED, kept.ended
             return found
@@ -101,11 +108,40 @@ class ResumableConversation(TimedConversation):
         if kept.agreed is not None:
             found._agreed = Agreement.load(kept.agreed, payloads, terms.plugins, terms.random)
             found._asking = True
+            places = [*kept.agreed.channel.unacknowledged, *kept.agreed.channel.waiting]
+            found._said_of_people = max((ticket for ticket, stream in places if stream == Stream.PEOPLE), default=0)
         if kept.confirmed and found._agreed is not None:
             found.state, found.reason = AWAY, "restarted"
             for post in posts:
                 found._agreed.channel.send(Stream.FILES, post.payload, 0.0)
         return found
+
+    # -- contacts -------------------------------------------------------------------------------------------------
+
+    def say_of_people(self, payload: bytes, now: float) -> list[Effect]:
+        """Tell the other side something about contacts, after all that waits; it is kept until the other side has it,
+        which PeopleHeard says."""
+        if self.state == ENDED or self._agreed is None:
+            return []
+        self._said_of_people, effects = self._agreed.channel.send(Stream.PEOPLE, payload, now)
+        return self._carry_out(effects, now)
+
+    @property
+    def people_heard(self) -> bool:
+        """Whether the other side has all that was said about contacts."""
+        return not self._said_of_people
+
+    def _received(self, received: Received, now: float) -> list[Effect]:
+        if received.stream == Stream.PEOPLE and len(received.payload) <= MOST_OF_PEOPLE:
+            self.heard_of_people = received.payload
+        return super()._received(received, now)
+
+    def _acknowledged(self, acknowledged: Acknowledged, now: float) -> list[Effect]:
+        effects = super()._acknowledged(acknowledged, now)
+        if 0 < self._said_of_people <= acknowledged.ticket:
+            self._said_of_people = 0
+            return [*effects, PeopleHeard()]
+        return effects
 
     # -- what the edge tells --------------------------------------------------------------------------------------
 
@@ -208,7 +244,7 @@ class ResumableConversation(TimedConversation):
         return effects
 
     _reactions: dict[type, Callable[..., list[Effect]]] = {  # noqa: RUF012
-        **TimedConversation._reactions, Established: _establish_anew,
+        **TimedConversation._reactions, Established: _establish_anew, Received: _received, Acknowledged: _acknowledged,
     }
 
 

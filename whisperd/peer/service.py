@@ -104,6 +104,8 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
                 self.people.come_back(name, [host.named for host in hosts], kept)
             self._install(conversation, link, kept.label, kept, route=partial(getattr, kept, "route"),
                           confirmed=partial(self._remember, kept.route.room, kept.conversation.expires))
+            if conversation.lasting and conversation.heard_of_people:
+                self.people.told(name, conversation.heard_of_people)  # which may not have been seen to
         self._go_on_with_files()
         self.people.start()
 
@@ -173,6 +175,10 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
             await driver.ended()
         self._forget(chat)
         return {"chat": chat, "state": ENDED}
+
+    async def settled(self) -> None:
+        """Wait until what was changed is kept; raises StoreFailed."""
+        await self._keeping.settled()
 
     async def stop(self) -> None:
         """End every conversation that the store does not keep, and let the others sleep; wait until the other sides
@@ -265,6 +271,7 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
                         keeping=self._keeping if self._keeping.durable else None)
         driver.on_settled = lambda: self.people.settled(name)
         driver.on_people = lambda payload: self.people.told(name, payload)
+        driver.on_people_heard = lambda: self.people.heard(name)
         driver.created -= self._wall() - kept.created if kept else 0
         self._keeping.keep(conversation, route, label, kept, driver.release,
                            facts=partial(self.people.kept, name), confirmed_only=confirmed_only)

@@ -33,6 +33,9 @@ class Peers(Protocol):
                    tie: Callable[[str], None], route: Callable[[], Route]) -> str:
         """Start a conversation on a contact's line and return its name, which ``tie`` hears before it begins."""
 
+    async def settled(self) -> None:
+        """Wait until what was changed is kept; raises StoreFailed."""
+
     async def end(self, chat: str) -> Row: ...
 
 
@@ -44,8 +47,10 @@ class Tie:
     access: str = ""
     contact: str = ""  #: the key of the contact that the other side is
     name: str = ""  #: the name under which this side wants to keep it
-    ours: bytes = b""
+    ours: bytes = b""  #: the nonce that this side said last
+    heard: bytes = b""  #: the one that the other side certainly has
     theirs: bytes = b""
+    secret: bytes = b""  #: what came of the nonces
     agreed: int = 0
     line: Line | None = None
     confirmed: bool = False

@@ -1,0 +1,141 @@
+"""How two become contacts inside a conversation, and both come to know it. [whisperd-protocol(7), CONTACTS]
+
+What is said about it is kept like a text until the other side has it, and what was heard of it like a text, too: so
+neither a lost link nor a restart leaves a contact to one side alone, as long as the conversation goes on. A contact
+whose other side has not acknowledged it is not ``confirmed``, and one whose secret is renewed holds both until then.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from whisperd.errors import ChannelBroken, ChatEnded, ContactExists
+from whisperd.interfaces import Random
+from whisperd.peer.agreement import level_number
+from whisperd.peer.bonds import first_secret
+from whisperd.peer.book import Book, Contact
+from whisperd.peer.ties import Peers, Row, Tie
+from whisperd.wire.people import NONCE_SIZE, Keep, Withdraw, decode_people, encode_people
+
+#: Most secrets that one conversation may agree on, one after the other.
+MOST_AGREEMENTS = 8
+
+
+class Saving:
+    """The part of ``People`` that makes contacts."""
+
+    _peers: Peers
+    _book: Book
+    _random: Random
+    _ties: dict[str, Tie]
+
+    async def save(self, chat: str, name: str) -> Row:
+        """Ask the other side of a conversation to be kept as the contact ``name``, or agree to that.
+
+        Raises ChatUnknown, ChatEnded, ChatNotConnected, UsageError, ContactExists or StoreFailed.
+        """
+        conversation = self._peers.driver(chat).conversation
+        conversation.agreed()
+        tie = self._tie(chat)
+        self._book.check_free(name, besides=tie.contact if tie.ours else "")
+        if tie.contact and not tie.ours:
+            raise ContactExists("the other side of this conversation is a contact already",
+                                remedy="'whisperctl contact rename' gives it another name.")
+        tie.name = name
+        if not tie.ours or conversation.people_heard:  # or it would not be known which nonce the other side has
+            tie.heard, tie.ours = tie.ours, self._random(NONCE_SIZE)
+            self._say(chat, Keep(tie.ours))
+        if tie.contact:
+            self._book.change(tie.contact, name=name)
+        await self._peers.settled()  # a contact is made when it is certain that the other side will hear of it
+        self._agree(chat, tie)
+        state = "saved" if tie.contact else "offered"
+        if state == "offered":
+            self._tell(name, state, chat)
+        return {"contact": name, "chat": chat, "state": state}
+
+    def told(self, chat: str, payload: bytes) -> None:
+        """The other side said something about keeping contacts, or had said it before a restart."""
+        tie = self._tie(chat)
+        try:
+            message = decode_people(payload)
+        except ChannelBroken:
+            return
+        if isinstance(message, Withdraw):
+            tie.theirs = b""
+        elif not (tie.contact and not tie.ours) and tie.agreed < MOST_AGREEMENTS:
+            before, tie.theirs = tie.theirs, message.nonce
+            with suppress(ChatEnded):  # this side is about to end it
+                if before != message.nonce or not tie.contact:
+                    self._agree(chat, tie)
+                elif tie.ours:  # and calls may have replaced the secret since
+                    tie.secret = self._secret(chat, tie, tie.ours)
+                if before and tie.ours and before != message.nonce:  # who begins anew may have lost what this side said
+                    self._say(chat, Keep(tie.ours))
+            if not tie.ours and not before:
+                self._tell("", "asked", chat)
+
+    def heard(self, chat: str) -> None:
+        """The other side has all that was said here about keeping contacts."""
+        tie = self._tie(chat)
+        contact = self._book.contacts.get(tie.contact)
+        if not self._peers.driver(chat).conversation.people_heard:  # more was said meanwhile
+            return
+        tie.heard = tie.ours
+        if contact is not None and contact.secrets[0] == tie.secret:
+            self._book.change(tie.contact, secrets=contact.secrets[:1], confirmed=True)
+            if len(contact.secrets) > 1:
+                self._listen_anew(tie.contact)
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _agree(self, chat: str, tie: Tie) -> None:
+        """Make, or renew, the contact if both sides want it."""
+        if not tie.ours or not tie.theirs or not tie.relays:
+            return
+        conversation = self._peers.driver(chat).conversation
+        agreed, sure = conversation.agreed(), conversation.people_heard
+        tie.secret = self._secret(chat, tie, tie.ours)
+        secrets = [tie.secret]
+        if not sure and tie.heard:
+            secrets.append(self._secret(chat, tie, tie.heard))
+        held = self._book.contacts.get(tie.contact)
+        if held is not None and held.secrets[0] == secrets[0]:
+            return
+        tie.contact = tie.contact if tie.contact in self._book.contacts else self._book.holder(secrets[0])
+        tie.agreed += 1
+        if tie.contact:
+            self._book.change(tie.contact, secrets=tuple(secrets), confirmed=sure or bool(tie.heard))
+            self._listen_anew(tie.contact)
+        else:
+            tie.contact = self._book.add(Contact(
+                name=tie.name, secrets=tuple(secrets), first=conversation.role == "inviter",
+                relays=tuple(map(str, tie.relays)), access=tie.access, floor=level_number(agreed.level),
+                seat=self._random(32), verified=conversation.verified, confirmed=sure))
+        self._tell(self._book.contacts[tie.contact].name, "saved", chat)
+
+    def _secret(self, chat: str, tie: Tie, ours: bytes) -> bytes:
+        """Return what the two share by this nonce of ours."""
+        conversation = self._peers.driver(chat).conversation
+        nonces = (ours, tie.theirs) if conversation.role == "inviter" else (tie.theirs, ours)
+        return first_secret(*nonces, conversation.agreed().verification)
+
+    def _say(self, chat: str, message: Keep | Withdraw) -> None:
+        self._peers.driver(chat).tell_of_people(encode_people(message))
+
+    def _listen_anew(self, key: str) -> None:
+        """Wait for a contact by the secrets that it has now."""
+        self._silence(key)
+        self._listen(key)
+
+    def _tie(self, chat: str) -> Tie:
+        return self._ties.setdefault(chat, Tie())
+
+    def _silence(self, key: str) -> None:
+        raise NotImplementedError
+
+    def _listen(self, key: str) -> None:
+        raise NotImplementedError
+
+    def _tell(self, name: str, state: str, chat: str | None = None) -> None:
+        raise NotImplementedError
