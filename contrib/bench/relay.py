@@ -42,10 +42,11 @@ def measure() -> list[Row]:
           "    three frames more there (16 in, 19 out), and messages are bytes, where WH15P3R's are JSON that a relay\n"
           "    has to read: the one on ws saves more by that than ours.")
     with _one_core():
-        return _all(missing is None)
+        rows = _processor_and_memory(missing is None)
+    return rows + (_crowd() if missing is None else [])
 
 
-def _all(node: bool) -> list[Row]:
+def _processor_and_memory(node: bool) -> list[Row]:
     with ExitStack() as stack:
         relays = {"ours": stack.enter_context(whisperd_relay()), PLAIN: stack.enter_context(autobahn_relay())}
         if node:
@@ -53,8 +54,7 @@ def _all(node: bool) -> list[Row]:
         _warm_up(relays)
         through = stack.enter_context(pipe())
         rows = [row for dialect in DIALECTS for row in _processor(relays, through, dialect)]
-    rows += _idle(node)
-    return rows + (_crowd() if node else [])
+    return rows + _idle(node)
 
 
 @contextmanager
@@ -117,7 +117,8 @@ def _idle(node: bool) -> list[Row]:
 
 
 def _crowd() -> list[Row]:
-    """Return the latencies of a crowd beside peerjs-server, and beside ws for orientation."""
+    """Return the latencies of a crowd beside peerjs-server, and beside ws for orientation; on all cores, so that a
+    message waits for its relay and not for those who send it."""
     with before_others() as allowed, ExitStack() as stack:
         if not allowed:
             print("    Others on this machine have turns between those of the relays: p99 tells of them, too.")
