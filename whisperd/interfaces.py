@@ -101,9 +101,12 @@ class ICodeKeyExchange(IKeyExchange):
 class IRatchet(IPlugin):
     """A factory of ratchet sessions. The responder (the inviter) makes an offer, the initiator answers to it."""
 
-    max_skip = Attribute("int: most messages of one chain that one message may overtake; one further ahead is rejected")
-    max_kept = Attribute("int: most keys of missing messages that a session keeps; beyond that the oldest are dropped")
-    max_chains = Attribute("int: most earlier chains whose keys are kept; a forged message costs a trial of each")
+    max_skip = Attribute("int: most messages of one chain that one message may overtake, at least 16; one further "
+                         "ahead is rejected")
+    max_kept = Attribute("int: most keys of missing messages that a session keeps, at least max_skip; beyond that the "
+                         "oldest are dropped")
+    max_chains = Attribute("int: most earlier chains whose keys are kept, at least 4; a forged message costs a trial "
+                           "of each")
 
     def offer(random):
         """Return ``(public, private)``: the responder's first ratchet key(s), public at most 4096 bytes, and the

@@ -12,7 +12,7 @@ from whisperd_plugins.double_he import DoubleHeaderEncrypted, Session
 from whisperd_plugins.kem_every_turn import KemEveryTurn
 from whisperd_plugins.ratchet import RatchetState
 from whisperd_plugins.ratchet_body import AesGcm
-from whisperd_plugins.skipped import MAX_SKIP, Keys
+from whisperd_plugins.skipped import MAX_KEPT, MAX_SKIP, Keys
 from whisperd_plugins.sodium import NONCE
 
 from tests.plugin.broken_ratchet import BROKEN, ChangesBeforeItBelieves, SharedKey, WithSession, breaks
@@ -40,6 +40,33 @@ class NoBoundBehindATurn(DoubleHeaderEncrypted):
         state = super()._begin(secret, initiator=initiator)
         state.__class__ = AnyEnd
         return state
+
+
+class NothingBehind(RatchetState):
+    """Keeps no keys of what is missing at the end of a chain."""
+
+    __slots__ = ()
+
+    def _behind(self, previous: int) -> Keys:
+        return {}
+
+
+@breaks("reorder")
+class ForgetsAtATurn(DoubleHeaderEncrypted):
+    def _begin(self, secret: bytes, *, initiator: bool) -> RatchetState:
+        state = super()._begin(secret, initiator=initiator)
+        state.__class__ = NothingBehind
+        return state
+
+
+@breaks("interface")
+class FewChains(DoubleHeaderEncrypted):
+    max_chains = 3
+
+
+@breaks("interface")
+class SkipsMoreThanItKeeps(DoubleHeaderEncrypted):
+    max_skip = MAX_KEPT + 1
 
 
 @breaks("invalid-keys-in-offers")

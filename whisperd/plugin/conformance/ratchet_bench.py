@@ -11,6 +11,8 @@ from whisperd.plugin.conformance.report import Broken, Checks
 
 CHECKS = Checks()
 AD = b"associated data"
+#: The least that ``max_skip`` and ``max_chains`` may be: what two links do to the order of messages has to be borne.
+LEAST_SKIP, LEAST_CHAINS = 16, 4
 
 
 class Bench:

@@ -6,14 +6,14 @@ from zope.interface import Invalid
 from zope.interface.verify import verifyObject
 
 from whisperd.interfaces import IRatchetSession
-from whisperd.plugin.conformance.ratchet_bench import AD, CHECKS, Bench
+from whisperd.plugin.conformance.ratchet_bench import AD, CHECKS, LEAST_CHAINS, LEAST_SKIP, Bench
 from whisperd.plugin.conformance.report import Broken, changed, places
 from whisperd.plugin.registry import RATCHET, fault
 
 
 @CHECKS.add
 def interface(bench: Bench) -> None:
-    """Provides IRatchet, with a proper id, version, API version and level, and sessions that provide theirs."""
+    """Provides IRatchet, with a proper id, version, API version, level and bounds; sessions provide theirs."""
     if found := fault(bench.plugin, RATCHET, getattr(bench.plugin, "id", "")):
         raise Broken(found)
     for session in bench.pair():
@@ -21,9 +21,11 @@ def interface(bench: Bench) -> None:
             verifyObject(IRatchetSession, session)
         except Invalid as error:
             raise Broken(f"a session does not provide IRatchetSession: {error}") from error
+    least = LEAST_SKIP
     for name in ("max_skip", "max_kept", "max_chains"):
         bound = getattr(bench.plugin, name)
-        bench.expect(type(bound) is int and 0 < bound <= 1 << 16, f"{name} is not a number from 1 to 65536")
+        bench.expect(type(bound) is int and least <= bound <= 1 << 16, f"{name} is not a number from {least} to 65536")
+        least = bound if name == "max_skip" else LEAST_CHAINS
 
 
 @CHECKS.add
@@ -67,9 +69,10 @@ def who_speaks_first(bench: Bench) -> None:
 def reorder(bench: Bench) -> None:
     """Messages are read in any order, across changes of direction too."""
     one, other = bench.talking()
-    early = [(b"early %d" % number, one.encrypt(b"early %d" % number, AD)) for number in range(20)]
+    bench.tell(one, other, b"begin")
+    early = [(b"early %d" % number, one.encrypt(b"early %d" % number, AD)) for number in range(LEAST_SKIP // 2)]
     bench.tell(other, one, b"turn")
-    late = [(b"late %d" % number, one.encrypt(b"late %d" % number, AD)) for number in range(20)]
+    late = [(b"late %d" % number, one.encrypt(b"late %d" % number, AD)) for number in range(LEAST_SKIP // 2)]
     for plaintext, message in [*reversed(late), *early[::2], *reversed(early[1::2])]:
         bench.hear(other, message, plaintext)
 
