@@ -125,6 +125,11 @@ class Stage:
         finally:
             control.abort()
 
+    async def introductions(self) -> set[str]:
+        """Return the circuits to introduction points on which the tor of the relay waits for strangers."""
+        circuits = (await self.tor_says("GETINFO circuit-status")).splitlines()
+        return {line.split()[0] for line in circuits if "HS_STATE=HSSI_ESTABLISHED" in line}
+
     async def say(self) -> None:
         """Have both say something."""
         for number, (person, chat) in enumerate(self._people):
@@ -310,11 +315,17 @@ def cut_at_verb(way: str, verb: str, ask: Callable[[TorService], Awaitable[objec
 
 
 def clock_ahead(seconds: int) -> Strike:
-    """The clock of the relay's machine is set so far ahead of the right time, and stays there."""
+    """The clock of the relay's machine is set so far ahead of the right time, and stays there. Tor gives up every
+    circuit when it sees that; a dial that meets it on the way waits at a rendezvous to which nobody comes."""
 
     async def strike(scene: Stage) -> None:
         assert scene.clock
+        before = await scene.introductions()
         scene.clock.jump(seconds)
+        end = reactor.seconds() + PATIENCE
+        while not await scene.introductions() - before:
+            assert reactor.seconds() < end, "tor has no other circuit to an introduction point"
+            await deferLater(reactor, LOOK)
 
     return strike
 

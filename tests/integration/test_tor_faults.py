@@ -115,6 +115,31 @@ async def test_a_clock_that_is_set_ahead(testnet: Testnet, tmp_path: Path) -> No
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_clock_that_is_set_right_leaves_what_is_published_and_directories_take_nothing_else(
+        testnet: Testnet, tmp_path: Path) -> None:
+    clock = SetClock(tmp_path / "offset")
+    clock.jump(3 * 3600)
+    async with faults.stage(tmp_path, testnet, clock) as scene:
+        await check(scene, faults.clock_ahead(0))
+        assert scene.events.states("onion-state") == ["adding", "publishing", "up"]
+        await scene.service.republish()
+        await until(lambda: scene.service.status()["error"] is not None, "nothing is refused")
+        status = scene.service.status()
+        assert status["onion"]["state"] == "publishing" and status["error"]["code"] == "onion-not-published"
+        assert "counts as newer" in status["error"]["message"] and "onion rotate" in status["error"]["remedy"]
+        scene.address = (await scene.service.rotate(3600, faults.PATIENCE))["address"]
+        await scene.answers()
+        assert scene.service.status()["error"] is None
+
+        def before() -> str:
+            return str(scene.service.status()["onion"]["retiring"]["state"])
+
+        assert before() != "up"
+        clock.jump(3 * 3600 + 60)  # as if so much time had passed
+        await until(lambda: before() == "up", "the address before is not published when the clock has caught up")
+
+
+@pytest_twisted.ensureDeferred
 async def test_directories_that_refuse_the_descriptor_for_a_while(scene: Stage) -> None:
     with set_to((backoff, "LONGEST", 1.0)):
         await check(scene, faults.directories_refusing)
@@ -136,6 +161,41 @@ async def test_after_the_clock_was_set_the_own_onion_is_dialled_soon(testnet: Te
             reached = events.next("onion-probe", timeout=60, state="reached")
             clock[0] += 3600
             await reached
+        finally:
+            await service.stop()
+            await port.stopListening()
+
+
+@pytest_twisted.ensureDeferred
+async def test_after_the_clock_was_set_back_nothing_is_published_anew_until_it_has_caught_up(
+        testnet: Testnet) -> None:
+    clock, steady, events, dialer = [0.0], [0.0], Events(faults.reactor), Dialer(faults.reactor)
+    values = {"tor.mode": "attach", "tor.control": testnet.clients[0].control}
+    service = TorService(load(None, values), reactor=faults.reactor, dialer=dialer, emit=events.emit,
+                         clocks=Clocks(lambda: clock[0], lambda: steady[0]))
+    port = faults.reactor.listenTCP(0, Factory.forProtocol(Echo), interface="127.0.0.1")
+    number = port.getHost().port
+    with set_to((pulse, "INTERVAL", 0.2), (probe, "SETTLE", 0.1)):
+        try:
+            reached = events.next("onion-probe", timeout=60, state="reached")
+            service.publish(number)
+            service.startService()
+            await reached
+            await port.stopListening()
+            unreachable = events.next("onion-probe", timeout=120, state="unreachable")
+            clock[0] -= 3600
+            await unreachable
+            assert service.status()["error"]["code"] == "onion-unreachable"
+            assert "the clock was set back" in service.status()["error"]["message"]
+            port = faults.reactor.listenTCP(number, Factory.forProtocol(Echo), interface="127.0.0.1")
+            reached = events.next("onion-probe", timeout=60, state="reached")
+            clock[0] -= 3600
+            await reached
+            assert service.status()["error"] is None
+            assert events.states("onion-state") == ["adding", "publishing", "up"]
+            published = events.next("onion-state", timeout=60, state="up")
+            steady[0], clock[0] = 7201.0, clock[0] + 7201.0
+            await published
         finally:
             await service.stop()
             await port.stopListening()

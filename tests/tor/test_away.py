@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from whisperd.config import load
 from whisperd.tor import backoff
-from whisperd.tor.clocks import HARMLESS, Clocks
+from whisperd.tor.clocks import FORGOTTEN, HARMLESS, Clocks
 from whisperd.tor.dial import Dialer
 from whisperd.tor.service import TorService
 
@@ -93,6 +93,41 @@ def test_a_clock_that_was_set_is_noticed_once(jump: float) -> None:
     assert time.clocks.jumped()
     time.passes(30)
     assert not time.clocks.jumped()
+
+
+@pytest.mark.parametrize(("jumps", "behind"), [
+    ([-HOUR], HOUR), ([3 * HOUR, -3 * HOUR], 3 * HOUR), ([-HOUR, -HOUR], 2 * HOUR), ([-2 * HOUR, HOUR], HOUR),
+    ([-HOUR, HOUR], 0), ([HOUR], 0), ([-30 * HOUR], FORGOTTEN),
+])
+def test_after_the_clock_was_set_back_it_is_behind_until_it_has_caught_up_or_all_is_forgotten(
+        jumps: list[float], behind: float) -> None:
+    time = Time()
+    time.passes(HOUR)
+    for jump in jumps:
+        time.wall += jump
+        assert time.clocks.jumped()
+    if behind:
+        time.passes(behind - 1)
+        assert time.clocks.behind()
+    time.passes(2)
+    assert not time.clocks.behind()
+
+
+@pytest.mark.parametrize(("jumps", "wait", "late"), [
+    ([-2 * HOUR], 2 * HOUR, True), ([-30 * HOUR], FORGOTTEN, True), ([-HOUR / 2, -HOUR], 1.5 * HOUR, True),
+    ([-HOUR / 2], HOUR / 2, False), ([-2 * HOUR, 2 * HOUR], 1, False), ([2 * HOUR], 1, False),
+])
+def test_once_it_has_caught_up_with_more_than_an_hour_that_is_told_once(
+        jumps: list[float], wait: float, late: bool) -> None:
+    time = Time()
+    for jump in jumps:
+        time.wall += jump
+        assert time.clocks.jumped()
+        assert not time.clocks.caught_up()
+    time.passes(wait - 1)
+    assert not time.clocks.caught_up()
+    time.passes(2)
+    assert [time.clocks.caught_up() for _ in range(2)] == [late, False]
 
 
 def test_a_correction_that_comes_in_small_steps_is_noticed_when_it_is_large_enough() -> None:

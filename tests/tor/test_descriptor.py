@@ -52,6 +52,13 @@ def test_a_descriptor_that_somebody_fetches_in_vain_is_no_upload_that_failed() -
     assert not after(UPLOAD, UPLOAD, UPLOADED, fetched).complete
 
 
+def test_descriptors_that_are_refused_are_told_from_those_that_got_nowhere() -> None:
+    refused = f"{FAILED} descriptor REASON=UPLOAD_REJECTED"
+    assert after(UPLOAD, refused).outdated and after(UPLOAD, UPLOAD, refused, FAILED).outdated
+    assert not after(UPLOAD, FAILED).outdated and not after(UPLOAD, f"{FAILED} descriptor REASON=UNEXPECTED").outdated
+    assert not after(UPLOAD, UPLOAD, refused).outdated and not after(UPLOAD, UPLOAD, UPLOADED, refused).outdated
+
+
 def test_what_concerns_another_onion_changes_nothing() -> None:
     assert not after(UPLOAD, UPLOADED.replace("a", "b")).complete
 

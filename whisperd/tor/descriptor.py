@@ -19,12 +19,12 @@ class Uploads:
         self._label = address.removesuffix(".onion")
         self._under_way: Counter[str] = Counter()  # to which directories, which a filter may call by one name
         self._waiting: set[str] = set()
-        self._refused = 0
+        self._refused = self._outdated = 0
 
     def hear(self, event: str) -> None:
         """Take the text of one HS_DESC event: ``ACTION ADDRESS AUTH HSDIR DESCRIPTOR …``; those of others, and
         of descriptors that are fetched, change nothing."""
-        action, address, _, directory, descriptor, *_ = [*event.split(), "", "", "", "", ""]
+        action, address, _, directory, descriptor, *rest = [*event.split(), "", "", "", "", ""]
         if address != self._label:
             return
         if action == "CREATED":
@@ -36,6 +36,7 @@ class Uploads:
             self._under_way -= Counter([directory])
             self.done += action == "UPLOADED"
             self._refused += action == "FAILED"
+            self._outdated += "REASON=UPLOAD_REJECTED" in rest
 
     @property
     def complete(self) -> bool:
@@ -51,3 +52,9 @@ class Uploads:
     def failed(self) -> bool:
         """Whether every upload failed and none is under way any more; tor does not try again soon."""
         return self._refused > 0 and not self.done and not self._under_way and not self._waiting
+
+    @property
+    def outdated(self) -> bool:
+        """Whether that was so because directories hold a descriptor that counts as newer: one made by a later clock,
+        for the counter in it goes by the time of day [rend-spec-v3, REV-COUNTER-MGMT]."""
+        return self.failed and self._outdated > 0

@@ -22,6 +22,12 @@ TRIES = 2
 TIMEOUT = 90.0
 
 
+_SPARED = ("the onion service was not reached through Tor, and the clock was set back: directories may take no other "
+           "descriptor yet")
+_SPARED_REMEDY = ("Wait: tor goes back to the introduction points of the one that is out. If it stays so, take a new "
+                  "address: 'whisperctl onion rotate'.")
+
+
 class Target(Protocol):
     """What is dialled."""
 
@@ -41,14 +47,17 @@ class Probe:
     """Dials ``target`` at ``port`` every ``interval`` seconds, and has it published anew when it does not answer.
 
     ``dial(address, isolation, timeout)`` raises when it is not reached; without one a connection is enough. ``error``
-    is set from a probe that failed until one that did not; ``emit`` hears ``onion-probe`` (state, address)."""
+    is set from a probe that failed until one that did not; ``emit`` hears ``onion-probe`` (state, address). While
+    ``spare()``, it is not published anew, because the descriptor that is out is the only one that directories take."""
 
     def __init__(self, target: Target, dialer: Dialer, *, port: int, interval: float, reactor: Any,
                  random: Callable[[int], bytes], emit: Callable[..., object],
-                 dial: Callable[[str, str, float], Awaitable[None]] | None = None) -> None:
+                 dial: Callable[[str, str, float], Awaitable[None]] | None = None,
+                 spare: Callable[[], bool] = lambda: False) -> None:
         self.error: WhisperdError | None = None
         self._target = target
         self._dial = dial or self._connect
+        self._spare = spare
         self._dialer = dialer
         self._port = port
         self._interval = interval
@@ -94,7 +103,10 @@ class Probe:
             self._in(self._interval)
         elif self._target.state == "up" and not self._stopped:
             self._tell("unreachable", OnionUnreachable.code)
-            self._target.again()
+            if self._spare():
+                self.error = OnionUnreachable(_SPARED, remedy=_SPARED_REMEDY)
+            else:
+                self._target.again()
             self._in(self._interval)  # unless an upload comes first
 
     async def _reaches(self) -> bool:

@@ -26,6 +26,8 @@ _REMOVE_TIMEOUT = 3.0
 _OTHER_UPLOADS = 3.0
 #: Seconds after it that the other descriptor, whose introduction points are not ready yet, may be waited for.
 _OTHER_DESCRIPTOR = 15.0
+#: Most seconds between two attempts while directories hold a newer descriptor, which they may do for hours.
+_OUTDATED_PAUSE = 600.0
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,10 @@ class Publisher:
         self._later(self._settings.publish_timeout, self._machine.overdue)
 
     def complain(self) -> None:
-        self.error = OnionNotPublished()
+        self._complain_of(OnionNotPublished())
+
+    def _complain_of(self, error: WhisperdError) -> None:
+        self.error = error
         if not self.quiet:
             logs.note("onion-state", state=self.state, code=self.error.code)
 
@@ -274,9 +279,18 @@ class Publisher:
         elif uploads.failed and self.state == "publishing" and not self._retrying:
             # Tor would upload it again in an hour or two only.
             self._retrying = True
-            self.complain()
+            self.forget_timers()
+            self._complain_of(_outdated() if uploads.outdated else OnionNotPublished())
             self._attempts += 1
-            self._later(pause(self._attempts, self._random), self._machine.again)
+            self._later(pause(self._attempts, self._random, _OUTDATED_PAUSE if uploads.outdated else None),
+                        self._machine.again)
 
     def _later(self, seconds: float, what: Callable[[], object]) -> None:
         self._timers.append(self._reactor.callLater(seconds, what))
+
+
+def _outdated() -> OnionNotPublished:
+    return OnionNotPublished(
+        "the directories refused the descriptor: they hold one that counts as newer, made while the clock was ahead",
+        remedy="Wait: it is tried until they take it, when the clock has caught up or they have forgotten the other, "
+               "three to four hours after its upload. Or take a new address: 'whisperctl onion rotate'.")

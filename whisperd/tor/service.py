@@ -58,7 +58,7 @@ class TorService(Service):
         self._random = random
         self._addresses = Addresses(config.onion, reactor=reactor, random=random, emit=emit)
         self._probe = Probe(self._addresses, dialer, port=config.onion.port, reactor=reactor, random=random, emit=emit,
-                            interval=60.0 * config.onion.probe_interval)
+                            interval=60.0 * config.onion.probe_interval, spare=self._clocks.behind)
         self._addresses.on_upload = self._uploaded
         self._keyring = Keyring()
         #: Onion services of single conversations.
@@ -272,6 +272,8 @@ class TorService(Service):
                                         remedy="Nothing to do: whisperd gives it to tor again.")
         if self._clocks.jumped() and self._config.onion.probe_interval:
             self._probe.published()
+        if self._clocks.caught_up():
+            self._addresses.again()
 
     def _uploaded(self) -> None:
         if self._config.onion.probe_interval:
