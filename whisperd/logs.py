@@ -58,6 +58,8 @@ EVENTS: dict[str, LogEvent] = {
     "daemon-started": LogEvent("info", "The daemon serves its control socket.", ("version", "relay", "peer")),
     "daemon-stopping": LogEvent("info", "The daemon was asked to stop.", ("signal",)),
     "daemon-failed": LogEvent("error", "The daemon could not start or go on.", ("code",)),
+    "daemon-reloaded": LogEvent("info", "SIGHUP had the configuration read again; 'none', or why that changed nothing.",
+                                ("code",)),
     "control-refused": LogEvent("warning", "A local user without the right used the control socket.", ("uid",)),
     "control-audit": LogEvent("info", "A local user asked for something administrative; only where control.audit says "
                                       "so.", ("method", "uid", "outcome")),

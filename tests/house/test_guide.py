@@ -17,7 +17,7 @@ VERBS = {command.verb: {word for param in command.params for word in param.optio
 
 def commands() -> list[str]:
     """Return every whisperctl command of the guide, in a line of its own or in the text."""
-    return re.findall(r"(?:^    |`)whisperctl ([^`\n]+)", GUIDE, re.M)
+    return re.findall(r"(?:^    |`|^    podman-compose exec whisperd )whisperctl ([^`\n]+)", GUIDE, re.M)
 
 
 def test_every_command_is_one_with_these_options():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -43,6 +44,41 @@ def test_a_signal_ends_it_in_order(start, name):
     status, _, err = daemon.ended()
     assert status == 0 and "Traceback" not in err
     assert not daemon.socket.exists()
+
+
+def test_a_hang_up_has_the_configuration_read_again(start, tmp_path):
+    daemon = start(relay_only(free_ports(1)[0]))
+    daemon.serving()
+    path = next(tmp_path.rglob("whisperd.toml"))
+    for text in ("[relay]\nmax_rooms = 7\n[tor]\nmode = 'off'\n", "[relay]\nnonsense = 1\n"):
+        path.write_text(text)
+        daemon.process.send_signal(signal.SIGHUP)
+        with Client(str(daemon.socket)) as client:
+            heard = client.call("status")
+            while heard["relay"]["max_rooms"] != 7:
+                heard = client.call("status")
+    daemon.process.terminate()
+    status, _, err = daemon.ended()
+    assert status == 0
+    codes = [line.split("code=")[1] for line in err.splitlines() if "daemon-reloaded" in line]
+    assert codes == ["none", "config-invalid"]
+
+
+def test_a_terminal_that_goes_away_ends_it_in_order(tmp_path):
+    """Its controlling terminal is one of ours, which is closed."""
+    outer, inner = os.openpty()
+    config, log = tmp_path / "whisperd.toml", tmp_path / "log"
+    config.write_text(f'[control]\nsocket = "{tmp_path}/c"\n{relay_only(free_ports(1)[0])}')
+    with log.open("wb") as file:
+        process = subprocess.Popen(["setsid", "--ctty", "--wait", *COMMAND, "--config", str(config)], stdin=inner,
+                                   stderr=file)
+    os.close(inner)
+    while b"daemon-started" not in log.read_bytes():
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.close(outer)
+    assert process.wait(30) == 0
+    assert b"daemon-stopping" in log.read_bytes() and not (tmp_path / "c").exists()
 
 
 def test_a_second_daemon_on_the_same_socket_is_refused_and_the_first_goes_on(start):

@@ -67,3 +67,11 @@ def test_the_users_of_the_images_share_a_group_and_nothing_else() -> None:
     users = dict(re.findall(r"useradd --uid (\d+) --gid relay .* (\S+) \\$", FILE, re.M))
     assert len(users) == 2 and set(re.findall(r"^USER (\S+):relay$", FILE, re.M)) == set(users.values())
     assert "-o 10002 -g relay -m 2750 /run/relay" in FILE and users["10002"] == "whisperd"
+
+
+def test_the_guide_types_into_the_relay_s_container() -> None:
+    guide = (ROOT / "contrib/operator-guide.md").read_text()
+    services = re.findall(r"^  (\w+):$", COMPOSE.partition("\nvolumes:")[0], re.M)
+    named = re.findall(r"podman-compose exec (\w+) whisperctl", guide + COMPOSE)
+    assert services == ["tor", "whisperd"] and len(named) > 2 and set(named) == {"whisperd"}
+    assert re.findall(r"in the volume `(\w+)`", guide) == ["onion"] and "\n  onion: {}" in COMPOSE

@@ -73,7 +73,7 @@ def hour(testnet, debian_package, tmp_path_factory) -> dict[str, Step]:
                       "printf '[tor]\\nnetwork = \"/etc/whisperd/network\"\\n' >>/etc/whisperd/whisperd.toml"]
     typed += [*LOOKS, "systemctl restart whisperd", LOG, PRIORITIES, *handed_over.commands(),
               *system_tor.commands(network), PURGE, LEFT]
-    steps = machine.run(typed, pages.ROOT, place, 280, systemd=True, ports=machine.ports_of(Path(testnet.network_file)))
+    steps = machine.run(typed, pages.ROOT, place, 220, systemd=True, ports=machine.ports_of(Path(testnet.network_file)))
     return {step.command: step for step in steps}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ class Runner:
     def __init__(self, config: Config, reactor: Any, confinement: Confinement, welcome: bool,
                  store: SealedStore | None = None) -> None:
         self.status = 0
+        self._terminal = sys.stdin is not None and sys.stdin.isatty()
         self._reactor = reactor
         self._daemon = Daemon(config, reactor=reactor, confinement=confinement, store=store)
         self._welcome = Welcome(self._daemon, reactor) if welcome else None
@@ -38,6 +40,7 @@ class Runner:
     def run(self) -> int:
         """Run until a signal or ``whisperctl stop``; return the exit status."""
         self._reactor.addSystemEventTrigger("before", "shutdown", self._shutdown)
+        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._hung_up))
         self._reactor.callWhenRunning(lambda: ensureDeferred(self._start()))
         self._reactor.run()
         return self.status
@@ -55,6 +58,21 @@ class Runner:
         except Exception as error:
             logs.unexpected(error)
             self._fail(1, f"whisperd: {WhisperdError.summary}. {WhisperdError.remedy}")
+
+    def _hung_up(self) -> None:
+        """A terminal that goes away ends what runs on it; a daemon without one reads its configuration again."""
+        if self._terminal:
+            self._reactor.stop()
+        else:
+            ensureDeferred(self._reload())
+
+    async def _reload(self) -> None:
+        code = "none"
+        try:
+            await self._daemon.api.reload()
+        except WhisperdError as error:
+            code = error.code
+        logs.note("daemon-reloaded", code=code)
 
     def _fail(self, status: int, line: str) -> None:
         print(line, file=sys.stderr)
