@@ -79,7 +79,8 @@ class IKeyExchange(IPlugin):
         itself."""
 
     def accept(message, private, identity):
-        """Return the 32-byte secret that ``initiate`` returned on the other side. A ``private`` serves once.
+        """Return the 32-byte secret that ``initiate`` returned on the other side. A ``private`` serves once, and
+        what is no message at all does not spend it.
 
         Raises KeyExchangeRefused when the message is malformed, a key is not valid or ``private`` is spent or wiped.
         A message that was changed is refused, or leads to a secret that the other side does not have."""

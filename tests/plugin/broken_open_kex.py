@@ -33,6 +33,15 @@ class AnyPrekeyEncoding(OpenKex):
         return canonical[:65] + record[65:97] + canonical[97:]
 
 
+@breaks("cut-and-extended", "garbage", "roles-swapped")
+class SpentByAnything(OpenKex):
+    """Destroys its prekeys, whatever comes for them."""
+
+    def refuse_reuse(self, message: bytes, private: Any) -> None:
+        super().refuse_reuse(message, private)
+        private.seen.append(message)
+
+
 @breaks("low-order-prekeys")
 class TakesZeroForASecret(OpenKex):
     def agree(self, private: bytearray, public: bytes) -> bytes | bytearray:

@@ -135,6 +135,11 @@ class Bench:
         if self.attempt(what, call) is not None:
             raise Broken(f"{what}: was accepted")
 
+    def accepted(self, what: str, made: Exchange) -> None:
+        """Raise Broken unless the inviter accepts the message, and arrives at the joiner's secret."""
+        if self.attempt(what, lambda: self.plugin.accept(made.message, made.private, made.inviter)) != made.secret:
+            raise Broken(f"{what}: was refused, or led to another secret")
+
     def refused_between(self, inviter: Any, joiner: Any, what: str) -> None:
         """Raise Broken unless one of the two refuses the other."""
         bundle, private = self.plugin.prekeys(inviter, self.random)

@@ -86,7 +86,7 @@ def tampered_message(bench: Bench) -> None:
 
 @CHECKS.add
 def cut_and_extended(bench: Bench) -> None:
-    """A bundle or message that is cut off at any place, longer, or empty is refused."""
+    """A bundle or message that is cut off at any place, longer, or empty is refused, and spends nothing."""
     made = bench.exchange()
     for place in places(len(made.bundle), bench.most_places):
         bench.refused(f"bundle cut at byte {place}",
@@ -96,11 +96,12 @@ def cut_and_extended(bench: Bench) -> None:
                       partial(bench.plugin.accept, made.message[:place], made.private, made.inviter))
     bench.refused("longer bundle", lambda: bench.plugin.initiate(made.bundle + b"\0", made.joiner, bench.random))
     bench.refused("longer message", lambda: bench.plugin.accept(made.message + b"\0", made.private, made.inviter))
+    bench.accepted("a good message after refused ones", made)
 
 
 @CHECKS.add
 def garbage(bench: Bench) -> None:
-    """Random bytes of the right and of other sizes are refused as bundle and as message."""
+    """Random bytes of the right and of other sizes are refused as bundle and as message, and spend nothing."""
     made = bench.exchange()
     for size in (1, 31, 32, 64, len(made.bundle), len(made.message), _MOST, below(bench.random, _MOST)):
         junk = bench.random(size)
@@ -108,14 +109,16 @@ def garbage(bench: Bench) -> None:
                       partial(bench.plugin.initiate, junk, made.joiner, bench.random))
         bench.refused(f"{size} random bytes as message",
                       partial(bench.plugin.accept, junk, made.private, made.inviter))
+    bench.accepted("a good message after random bytes", made)
 
 
 @CHECKS.add
 def roles_swapped(bench: Bench) -> None:
-    """A bundle is refused as message, and a message as bundle."""
+    """A bundle is refused as message, and a message as bundle, and that spends nothing."""
     made = bench.exchange()
     bench.refused("bundle as message", lambda: bench.plugin.accept(made.bundle, made.private, made.inviter))
     bench.refused("message as bundle", lambda: bench.plugin.initiate(made.message, made.joiner, bench.random))
+    bench.accepted("a good message after a bundle in its place", made)
 
 
 @CHECKS.add
