@@ -165,8 +165,8 @@ KEYS: tuple[Key, ...] = (
     Key("tor.bootstrap_timeout", 180, "Seconds after which a bootstrap is reported as failed (it goes on all the "
         "same); with bridges one and a half times as many, twice with obfs4, four times with snowflake.", 5, 3_600),
     Key("onion.enabled", True, "Publish the relay as an onion service."),
-    Key("onion.key", "ephemeral", "A new address at each start, or one that is kept.",
-        choices=("ephemeral", "persistent")),
+    Key("onion.key", "ephemeral", "A new address at each start, or one that is kept; what was begun over the old one "
+        "does not find the new one.", choices=("ephemeral", "persistent")),
     Key("onion.key_file", "", "File of the kept key, mode 0600; empty: /var/lib/whisperd/onion.key for the system "
         "daemon, $XDG_STATE_HOME/whisperd/onion.key for a user's."),
     Key("onion.hostname_file", "", "The file 'hostname' of the onion service that torrc has; for tor.mode 'managed' "

@@ -258,6 +258,18 @@ async def test_a_daemon_that_stops_ends_the_view_with_its_own_status(serving: Se
 
 
 @pytest_twisted.ensureDeferred
+async def test_what_keeps_a_conversation_from_its_relay_is_shown_with_what_can_be_done(
+        serving: Serving, person: Person) -> None:
+    chat = serving.api.add("inviter", "away")
+    serving.api.chats[chat] |= {"link": None, "trouble": "dial-failed"}
+    view = person("chat", "open", chat)
+    await shown(view, "c1 | away | dial-failed | enhanced")
+    await shown(view, "make a new invite")
+    view.press("/chats\r")
+    await shown(view, "- (dial-failed)")
+
+
+@pytest_twisted.ensureDeferred
 async def test_an_unknown_conversation_is_refused_before_anything_is_shown(serving: Serving, person: Person) -> None:
     view = person("chat", "open", "c7")
     await shown(view, "there is no conversation of this name")
@@ -336,9 +348,9 @@ async def test_the_screen_of_a_real_terminal_stays_in_order(serving: Serving, tm
         screen = (await deferToThread(until, "they #1 meanwhile", "> one half")).splitlines()
         assert screen.index("they #1 meanwhile") < screen.index("c1> one half")
         await deferToThread(tmux, "send-keys", " and the other", "Enter")
-        screen = (await deferToThread(until, "#2 delivered")).splitlines()
-        assert "you  #2 one half and the other (queued)" in screen
-        assert [line for line in screen if "one half" in line] == ["you  #2 one half and the other (queued)"]
+        said = "you  #2 one half and the other (queued)"
+        screen = (await deferToThread(until, "#2 delivered", said)).splitlines()
+        assert [line for line in screen if "one half" in line] == [said]
     finally:
         await deferToThread(tmux, "kill-server")
 

@@ -47,7 +47,7 @@ async def test_the_list_shows_what_is_in_force(scene):
     await scene.meet()
     (row,) = await scene.anna.service.list()
     assert row == {"chat": "c1", "role": "inviter", "state": "connected", "reason": "confirmed", "link": "relay",
-                   "direct": "unavailable",
+                   "direct": "unavailable", "trouble": None,
                    "level": "quantum-resistant",
                    "suite": {"kex": "pqxdh-25519-mlkem1024-mldsa87", "ratchet": "triple-cascade"},
                    "verified": False, "contact": None, "require_verify": False,
@@ -112,11 +112,13 @@ async def test_an_invite_may_wait_for_its_relay(scene):
     await scene.relay.stop()
     link = await scene.invite()
     await scene.anna.until(lambda: scene.anna.errors() == ["dial-failed"])
+    assert [(row["link"], row["trouble"]) for row in await scene.anna.service.list()] == [(None, "dial-failed")]
     joined = await scene.ben.service.join(link=link)
     await scene.relay.start()
     await scene.ben.until_state(joined["chat"], "connected")
     await scene.anna.until_state(scene.annas, "connected")
     assert scene.anna.errors() == ["dial-failed"]
+    assert [row["trouble"] for row in await scene.anna.service.list()] == [None]
 
 
 @in_the_reactor

@@ -219,8 +219,10 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], paint: Paint) -> 
 
 
 def _link(row: Row) -> str:
-    """Return what carries the frames, and that there is no onion service where one was wanted and tor gives none."""
+    """Return what carries the frames, or what keeps every link from that; and that an onion was wanted in vain."""
     lacks_onion = row.get("direct") == "unavailable"
+    if not row["link"] and row.get("trouble"):
+        return f"- ({row['trouble']})"
     return f"{row['link']} (no onion)" if row["link"] and lacks_onion else row["link"] or "-"
 
 

@@ -13,7 +13,7 @@ from whisperd.cli.caller import history
 from whisperd.cli.files import offer
 from whisperd.cli.render import Paint
 from whisperd.control.client import Client
-from whisperd.errors import DaemonUnreachable, WhisperdError
+from whisperd.errors import DaemonUnreachable, WhisperdError, catalogue
 
 #: What can be typed besides messages.
 ACTIONS = {
@@ -79,7 +79,12 @@ class Talk:
         lines += [line for row in history(self._client, self.chat) for line in self._message(row)]
         rows = self._client.call("chat.files", {"chat": self.chat})
         lines += [render.file_line(row, self._paint) for row in rows if row["state"] in _OPEN]
-        return [*lines, self._paint("Type a message, or /help.", "dim")]
+        return [*lines, *self._trouble(), self._paint("Type a message, or /help.", "dim")]
+
+    def _trouble(self) -> list[str]:
+        """Return what keeps the conversation from every link, and what can be done."""
+        error = catalogue().get(self._row.get("trouble") or "")
+        return [self.complaint(error.summary, error.remedy)] if error else []
 
     def refresh(self) -> None:
         """Ask for link, level and verification of the conversation (blocking)."""
@@ -155,8 +160,8 @@ class Talk:
     def status_line(self) -> str:
         """Return what stands below: state, link, level, verification, messages under way, and the files that move."""
         row = self._row
-        words = [self.chat, row.get("contact"), row.get("state"), row.get("link"), row.get("level"),
-                 "verified" if row.get("verified") else "not verified"]
+        words = [self.chat, row.get("contact"), row.get("state"), row.get("link") or row.get("trouble"),
+                 row.get("level"), "verified" if row.get("verified") else "not verified"]
         if (timer := timers.column(row)) != "off":
             words.append(f"fade {timer}")
         if self._under_way:

@@ -72,7 +72,8 @@ class DialFailed(WhisperdError):
     code = "dial-failed"
     exit_status = 39
     summary = "the relay could not be reached through Tor"
-    remedy = "Check the address; the relay may be down, or its descriptor not yet published."
+    remedy = ("Check the address; the relay may be down, or its descriptor not yet published. If it was started again "
+              "with another address (onion.key = 'ephemeral'), make a new invite: nothing leads back to the old one.")
 
 
 class TorCommandFailed(WhisperdError):

@@ -94,6 +94,11 @@ class Driver:
         return self._link.name if self.conversation.state == CONNECTED else None
 
     @property
+    def trouble(self) -> str | None:
+        """The code of what keeps this side from every relay and from the other side; None while nothing does."""
+        return None if self._link.seated else self.conversation.trouble or None
+
+    @property
     def direct(self) -> str:
         """How far a direct link is: a word of whisperctl(1), LINKS."""
         return self._link.direct

@@ -56,6 +56,11 @@ class ResumableConversation(TimedConversation):
         """Whether there is a key that both sides have used."""
         return self._confirmed
 
+    @property
+    def trouble(self) -> str:
+        """The code of what kept the link from being made when that was tried last; "" when it is up."""
+        return self._trouble if self.state != ENDED else ""
+
     def dump(self) -> ConversationKept:
         """Return all but payloads and texts."""
         terms, keys = self._terms, self._terms.keys

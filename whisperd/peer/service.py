@@ -124,7 +124,8 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         """Return one row for each conversation; those that were ended here are gone."""
         now = self._reactor.seconds()
         return [{**driver.conversation.row(), **self.people.facts(name), "require_verify": self._required(name),
-                 "link": driver.link_name, "direct": driver.direct, "created_age": round(now - driver.created)}
+                 "link": driver.link_name, "direct": driver.direct, "trouble": driver.trouble,
+                 "created_age": round(now - driver.created)}
                 for name, driver in self._chats.items()]
 
     async def send(self, chat: str, text: str) -> Row:

@@ -122,6 +122,11 @@ class Line:
         """Whether somebody is there."""
         return self._up
 
+    @property
+    def seated(self) -> bool:
+        """Whether the relay has given this side a seat, on a connection that lives."""
+        return self._link is not None and bool(self._link.seated)
+
     def start(self, owner: Any) -> None:
         self._owner = owner
         if self._link is None:
@@ -238,7 +243,7 @@ class Line:
             self._away_alarm = self._reactor.callLater(TURN, self._go_elsewhere)
 
     def _go_elsewhere(self) -> None:
-        if not self._up and (self._link is None or not self._link.seated):
+        if not self._up and not self.seated:
             self.place = (self.place + 1) % self._places
             self._leave()
             self._sit()

@@ -47,6 +47,11 @@ class Links:
         self._direct = direct
 
     @property
+    def seated(self) -> bool:
+        """Whether a relay has given this side a seat, on a connection that lives."""
+        return any(link.seated for key, link in self._links.items() if key in self._relays)
+
+    @property
     def direct(self) -> str:
         """How far a direct link is: off, asked, publishing, offered, unavailable, or up."""
         if self._paths.live and self._paths.kind(self._paths.live) == ONION:
