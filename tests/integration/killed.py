@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+from tests.house.pages import ROOT
 from whisperd.control.client import Client
 from whisperd.errors import ChatNotConnected, DaemonUnreachable, WhisperdError
 from whisperd.tor.testnet.ports import free_ports
@@ -21,23 +22,33 @@ PATIENCE = 200.0
 class Process:
     """A ``whisperd`` process that keeps its configuration and its store over restarts."""
 
+    #: What runs as ``whisperd``.
+    module = "whisperd"
+
     def __init__(self, folder: Path, config: str, tor: str = 'mode = "off"') -> None:
         folder.mkdir()
+        self.folder = folder
         self.socket = str(folder / "control.sock")
         self._path = folder / "whisperd.toml"
         self._path.write_text(f'[control]\nsocket = "{self.socket}"\n[tor]\n{tor}\n{config}')
         (folder / "whisperd-store").write_text("correct horse battery")
-        self._environment = {**os.environ, "HOME": str(folder), "CREDENTIALS_DIRECTORY": str(folder)}
+        self._environment = {**os.environ, "HOME": str(folder), "CREDENTIALS_DIRECTORY": str(folder),
+                             "PYTHONPATH": str(ROOT)}
         #: What all its processes logged.
         self.log = bytearray()
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *before: str) -> None:
         """Start it, behind the words of ``before``, and wait until it serves."""
-        self.process = subprocess.Popen([*before, sys.executable, "-m", "whisperd", "--config", str(self._path)],
-                                        env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True).start()
+        self.launch(*before)
         self.wait(lambda: self.call("status"))
+
+    def launch(self, *before: str) -> None:
+        """Start it, and wait for nothing."""
+        self.process = subprocess.Popen([*before, sys.executable, "-m", self.module, "--config", str(self._path)],
+                                        env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                        cwd=self.folder)
+        threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True).start()
 
     def kill(self) -> None:
         """Kill it as ``kill -9`` does."""
