@@ -156,6 +156,16 @@ async def test_without_a_folder_in_the_configuration_nothing_can_be_accepted(sce
     await until_file(scene.ben, "f1", "refused")
 
 
+@in_the_reactor
+async def test_without_a_store_no_path_is_asked_for_and_nothing_is_flushed_for_a_restart(scene):
+    await offer(scene, os.urandom(20_000_000))
+    await scene.ben.service.accept(chat=scene.bens, file="f1")
+    await progress(scene.ben, 3_000_000)
+    here, there = (person.service.driver(chat).conversation.open_files().left()[0].on_disk
+                   for person, chat in ((scene.anna, scene.annas), (scene.ben, scene.bens)))
+    assert here.place == "" and there.size == 0
+
+
 @pytest.mark.parametrize("side", ["anna", "ben"])
 @in_the_reactor
 async def test_a_cancelled_file_leaves_nothing_on_the_disk(scene, side):
