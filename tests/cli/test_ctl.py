@@ -252,7 +252,8 @@ async def test_who_waits_for_the_other_side_is_told_of_wrong_codes(serving: Serv
     serving.api.after_invite = happen
     done = await ctl("chat", "invite", "--code", "--wait", "60")
     assert (done.returncode, done.stdout.splitlines()) == (0, [
-        CODE, "c1 error code-wrong: somebody came with another code. Say it again.", "c1 is connected (confirmed)"])
+        CODE, "c1 error code-wrong: somebody came with another code. Say it again.",
+        "c1 is connected (confirmed), level enhanced"])
     serving.api.after_invite = lambda: serving.api.move("c2", "ended", "code-spent")
     assert (await ctl("chat", "invite", "--code", "--wait", "60")).returncode == 56
     assert (await ctl("chat", "invite", "--wait", "0.1")).returncode == 5
@@ -352,7 +353,7 @@ async def test_watch_prints_history_then_events_once_each_until_the_end(serving:
     first = json.loads(await deferToThread(watching.stdout.readline))
     assert (first["event"], first["text"]) == ("chat-message", "before")
     serving.api.say("c1", "in", "after", "received")
-    serving.bus.emit("chat-state", chat="c2", state="connected", reason="")
+    serving.bus.emit("chat-state", chat="c2", state="connected", reason="", level=None)
     serving.api.move(chat, "ended", "peer-ended")
     rest = [json.loads(line) for line in (await deferToThread(watching.stdout.read)).splitlines()]
     assert [(event["event"], event.get("text", event.get("state"))) for event in rest] == [

@@ -54,7 +54,7 @@ def test_everything_that_the_other_side_can_write_is_cleaned() -> None:
         render.event({"event": "chat-message", "chat": evil, "id": 1, "direction": "in", "text": evil}, PLAIN),
         render.event({"event": "chat-message", "chat": evil, "id": 1, "direction": "out", "text": evil,
                       "state": evil}, PLAIN),
-        render.event({"event": "chat-state", "chat": evil, "state": evil, "reason": evil}, PLAIN),
+        render.event({"event": "chat-state", "chat": evil, "state": evil, "reason": evil, "level": evil}, PLAIN),
         render.event({"event": "chat-error", "chat": evil, "code": evil, "message": evil, "remedy": evil}, PLAIN),
         render.event({"event": "message-state", "chat": evil, "id": 1, "state": evil}, PLAIN),
         render.event({"event": "chat-link", "chat": evil, "link": evil}, PLAIN),
@@ -71,8 +71,10 @@ def test_everything_that_the_other_side_can_write_is_cleaned() -> None:
 
 
 def test_events_are_shown_as_a_line_each() -> None:
-    assert render.event({"event": "chat-state", "chat": "c1", "state": "away", "reason": "lost"}, PLAIN) == \
-        "c1 is away (lost)"
+    assert render.event({"event": "chat-state", "chat": "c1", "state": "away", "reason": "lost",
+                         "level": "enhanced"}, PLAIN) == "c1 is away (lost)"
+    assert render.event({"event": "chat-state", "chat": "c1", "state": "connected", "reason": "confirmed",
+                         "level": "enhanced"}, PLAIN) == "c1 is connected (confirmed), level enhanced"
     assert render.event({"event": "tor-state", "state": "up", "percent": 100, "summary": "Done"}, PLAIN) == \
         "tor is up (Done)"
     assert render.event({"event": "onion-state", "state": "absent", "address": None}, PLAIN) == "onion is absent"

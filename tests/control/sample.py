@@ -329,8 +329,9 @@ class SampleApi:
         return chat
 
     def move(self, chat: str, state: str, reason: str = "") -> None:
-        self._known(chat)["state"] = state
-        self.bus.emit("chat-state", chat=chat, state=state, reason=reason)
+        row = self._known(chat)
+        row["state"] = state
+        self.bus.emit("chat-state", chat=chat, state=state, reason=reason, level=row["level"])
 
     def say(self, chat: str, direction: str, text: str, state: str) -> int:
         number = len(self.said[chat]) + 1

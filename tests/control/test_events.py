@@ -29,7 +29,7 @@ def test_every_subscriber_hears_every_event_in_order(bus: EventBus) -> None:
     bus.subscribe(hear_first)
     bus.subscribe(hear_second)
     bus.emit("onion-state", state="up", address="a.onion")
-    bus.emit("chat-state", chat="c1", state="connected", reason="")
+    bus.emit("chat-state", chat="c1", state="connected", reason="", level="enhanced")
     assert [event["event"] for event in first] == ["onion-state", "chat-state"]
     assert first == second
     assert first[0] == {"event": "onion-state", "state": "up", "address": "a.onion"}
@@ -38,8 +38,8 @@ def test_every_subscriber_hears_every_event_in_order(bus: EventBus) -> None:
 def test_one_conversation_can_be_watched_alone_and_the_end_is_still_heard(bus: EventBus) -> None:
     heard, hear = collector()
     bus.subscribe(hear, chat="c2")
-    bus.emit("chat-state", chat="c1", state="connected", reason="")
-    bus.emit("chat-state", chat="c2", state="away", reason="lost")
+    bus.emit("chat-state", chat="c1", state="connected", reason="", level="enhanced")
+    bus.emit("chat-state", chat="c2", state="away", reason="lost", level="enhanced")
     bus.emit("tor-state", state="up", percent=100, summary="Done")
     bus.emit("daemon-stopping")
     assert [(event["event"], event.get("chat")) for event in heard] == [("chat-state", "c2"), ("daemon-stopping", None)]

@@ -134,10 +134,10 @@ async def test_events_arrive_in_order_and_of_one_conversation_if_asked(serving: 
     all_events = await in_thread(everything.events, timeout=10)
     one_s_events = await in_thread(one.events, "c2", timeout=10)
     for chat in ("c1", "c2"):
-        serving.bus.emit("chat-state", chat=chat, state="connected", reason="")
+        serving.bus.emit("chat-state", chat=chat, state="connected", reason="", level=None)
     serving.bus.emit("daemon-stopping")
     heard = await in_thread(lambda: [next(all_events) for _ in range(3)])
-    assert heard[0] == {"event": "chat-state", "chat": "c1", "state": "connected", "reason": ""}
+    assert heard[0] == {"event": "chat-state", "chat": "c1", "state": "connected", "reason": "", "level": None}
     assert [event.get("chat") for event in heard] == ["c1", "c2", None]
     assert [event.get("chat") for event in await in_thread(lambda: [next(one_s_events) for _ in range(2)])] == \
         ["c2", None]

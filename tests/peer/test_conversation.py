@@ -316,6 +316,12 @@ def test_verification_is_marked_when_it_is_confirmed(talking: Two):
     assert talking.inviter.verify(False)["level"] == talking.inviter.row()["level"] == "enhanced"
 
 
+def test_events_name_the_level_in_force_once_the_key_is_confirmed(talking: Two):
+    for done in talking.done.values():
+        told = [(fields["state"], fields["level"]) for fields in events(done, "chat-state")]
+        assert told[-2:] == [("handshake", None), ("connected", "enhanced")]
+
+
 def test_a_second_joiner_with_the_link_cannot_push_the_confirmed_one_out(talking: Two):
     second = Conversation("c9", terms("second"), inviter=False, expires=EXPIRES, max_queue=10)
     for frame in frames(second.link_up(0)):

@@ -78,7 +78,7 @@ def test_an_invite_ends_by_itself_at_its_expiry_and_leaves_no_alarm(log):
     stage.clock.advance(EXPIRES - 1)
     assert stage.driver.conversation.state == "waiting"
     stage.clock.advance(1)
-    assert stage.told[-1] == ("chat-state", {"chat": "c1", "state": "ended", "reason": "invite-expired"})
+    assert stage.told[-1] == ("chat-state", {"chat": "c1", "state": "ended", "reason": "invite-expired", "level": None})
     assert stage.link.asked == ["start", "stop"] and closed == [None] and stage.clock.getDelayedCalls() == []
 
 

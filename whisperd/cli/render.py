@@ -362,7 +362,8 @@ def event(row: Row, paint: Paint) -> str:
         return "the daemon stops"
     details = clean(row.get("reason") or row.get("address") or row.get("summary") or "")
     return f"{subject or clean(name).removesuffix('-state')} is {paint.state(row.get('state', ''))}" + \
-           (f" ({details})" if details else "")
+           (f" ({details})" if details else "") + \
+           (f", level {clean(row['level'])}" if row.get("level") and row["state"] == "connected" else "")
 
 
 def qr_text(link: str, paint: Paint = PLAIN) -> str:

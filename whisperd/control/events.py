@@ -36,8 +36,8 @@ EVENTS: dict[str, Event] = {
                            ("address", "old", "seconds")),
     "onion-retired": Event("The onion address before a rotation answers no more.", ("address",)),
     "onion-probe": Event("The onion service was dialled through Tor: reached or unreachable.", ("state", "address")),
-    "chat-state": Event("A conversation is waiting, in handshake, connected, away or ended.",
-                        ("chat", "state", "reason")),
+    "chat-state": Event("A conversation is waiting, in handshake, connected, away or ended; 'level' is the security "
+                        "level in force, null before the key is confirmed.", ("chat", "state", "reason", "level")),
     "chat-link": Event("A conversation that is connected goes over another link: relay or onion.", ("chat", "link")),
     "chat-message": Event("A message was received ('in') or accepted for sending ('out'); 'fade' is the seconds "
                           "after its delivery at which it goes, 0 if it stays.",

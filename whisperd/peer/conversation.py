@@ -392,7 +392,8 @@ class Conversation:
         return [self._state_event()]
 
     def _state_event(self) -> Emit:
-        return Emit("chat-state", {"chat": self.name, "state": self.state, "reason": self.reason})
+        row = self.row()
+        return Emit("chat-state", {name: row[name] for name in ("chat", "state", "reason", "level")})
 
     def _error_event(self, error: WhisperdError) -> Emit:
         return Emit("chat-error", {"chat": self.name, "code": error.code, "message": error.message,
