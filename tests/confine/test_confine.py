@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.house import pages
 from whisperd.config import load
 from whisperd.confine.programs import needed_to_run
-from whisperd.confine.rules import rules_for
+from whisperd.confine.rules import folders, rules_for
 
 
 def rules(tmp_path: Path, **keys: object):
@@ -51,6 +53,18 @@ def test_kept_access_codes_and_unix_listeners_have_their_folders(tmp_path):
     found = rules(tmp_path, tor__mode="off", relay__access_keep=str(tmp_path / "codes" / "kept"),
                   relay__listen=(f"unix:{tmp_path}/front/relay.sock:mode=660", f"haproxy:unix:{tmp_path}/tor-side/r"))
     assert found.writable >= {tmp_path / "codes", tmp_path / "front", tmp_path / "tor-side"}
+
+
+def test_the_page_names_every_key_that_makes_a_folder_writable_and_no_other(tmp_path):
+    config = load(None, {
+        "control.audit": f"{tmp_path}/audit", "onion.key": "persistent", "peer.downloads": str(tmp_path),
+        "store.kind": "sealed", "relay.access_keep": f"{tmp_path}/codes", "relay.listen": (f"unix:{tmp_path}/a",)})
+    page = pages.source("whisperd-security.7")
+    body = re.search(r"^\.Sh CONFINEMENT\n.*?nowhere but\n(.*?)^\.El$", page, re.M | re.S)
+    named = set(re.findall(r"^\.Ic ([a-z]+\.[a-z_]+)", body[1], re.M))
+    in_words = {"control.socket": "folder of the control socket", "relay.listen": "each listener that is a unix socket"}
+    assert named | in_words.keys() == {key for key, _ in folders(config)}
+    assert all(words in pages.text("whisperd-security.7") for words in in_words.values())
 
 
 def test_sockets_of_a_tor_go_to_the_temporary_folder_where_the_path_is_too_long(tmp_path):
