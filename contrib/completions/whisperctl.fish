@@ -102,7 +102,7 @@ complete -c whisperctl -n '__whisperctl_at "store"' -a wipe -d 'Destroy the seal
 complete -c whisperctl -n '__whisperctl_in "status"' -l watch -d 'Show it again and again: a screen on a terminal, otherwise one after the other.'
 complete -c whisperctl -n '__whisperctl_in "status"' -l every -x -d 'Seconds between two looks of --watch.'
 complete -c whisperctl -n '__whisperctl_in "status"' -l check -d 'Print one line for monitoring, and exit with 0, 1, 2 or 3.'
-complete -c whisperctl -n '__whisperctl_in "address"' -l wait -x -d 'Wait as long as this for the address to be published.'
+complete -c whisperctl -n '__whisperctl_in "address"' -l wait -x -d 'Wait as long as this for the address to be published, and 20 seconds of it for a daemon that is just being started.'
 complete -c whisperctl -n '__whisperctl_in "onion republish"' -l wait -x -d 'Wait as long as this until it is published.'
 complete -c whisperctl -n '__whisperctl_in "onion rotate"' -l overlap -x -d 'Hours that the one before still answers, instead of what is configured.'
 complete -c whisperctl -n '__whisperctl_in "onion rotate"' -l now -d 'Let every address before this one go at once.'

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from tests.integration.processes import COMMAND
 from whisperd.control.client import Client
+from whisperd.errors import RoleDisabled
 from whisperd.tor.testnet.ports import free_ports
 
 
@@ -44,6 +46,15 @@ def test_a_signal_ends_it_in_order(start, name):
     status, _, err = daemon.ended()
     assert status == 0 and "Traceback" not in err
     assert not daemon.socket.exists()
+
+
+def test_whoever_waits_for_the_address_may_ask_before_the_daemon_is_there(start, tmp_path):
+    command = [Path(sys.executable).with_name("whisperctl"), "--json", "--socket", str(tmp_path / "control.sock"),
+               "address", "--wait", "30"]
+    asking = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    daemon = start(relay_only(free_ports(1)[0]))
+    assert str(daemon.socket) == command[3]
+    assert json.loads(asking.communicate(timeout=60)[0])["error"]["code"] == RoleDisabled.code
 
 
 def test_a_hang_up_has_the_configuration_read_again(start, tmp_path):

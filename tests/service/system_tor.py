@@ -43,8 +43,7 @@ def attached() -> str:
     """Return what the person types: their daemon goes on in the background until the display is at its end."""
     words = [line[2:] for line in display(ATTACH) if line.startswith("$ ")]
     assert words[0] == "whisperd &"
-    there = "until test -S $XDG_RUNTIME_DIR/whisperd/control.sock; do sleep 0.1; done"
-    return "\n".join(["set -e; export XDG_RUNTIME_DIR=$(mktemp -d)", words[0], there, *words[1:],
+    return "\n".join(["set -e; export XDG_RUNTIME_DIR=$(mktemp -d)", *words,
                       "whisperctl status --json", "kill $!; wait"])
 
 

@@ -30,8 +30,6 @@ FOREGROUND = ("{} >/tmp/printed & until grep -q 'onion/#' /tmp/printed; do sleep
               "kill $!; wait $!")
 #: What was put into the background ends with its display.
 BACKGROUND = "set -e; {}\nkill $(jobs -p); wait"
-#: A daemon in the background is there a moment later; a person types no faster.
-THERE = "until test -S /run/whisperd/control.sock; do sleep 0.1; done"
 
 
 def displays() -> list[list[str]]:
@@ -54,7 +52,7 @@ def typed(display: list[str]) -> str:
     lines = [line[2:] for line in display]
     if lines[0].startswith("whisperd run"):
         return FOREGROUND.format(lines[0])
-    text = "\n".join(f"{line}\n{THERE}" if line.endswith("&") else line for line in lines)
+    text = "\n".join(lines)
     return BACKGROUND.format(text) if "&" in text else text
 
 

@@ -13,7 +13,7 @@ from whisperd.cli import render
 from whisperd.cli.render import Paint
 from whisperd.config import default_socket
 from whisperd.control.client import CALL_SECONDS, Client
-from whisperd.errors import ChatUnknown, TimedOut, UsageError, WhisperdError, catalogue
+from whisperd.errors import ChatUnknown, DaemonUnreachable, TimedOut, UsageError, WhisperdError, catalogue
 
 
 @dataclass
@@ -26,6 +26,17 @@ class Caller:
     def client(self) -> Client:
         """Connect to the daemon."""
         return Client(self.socket or default_socket())
+
+    def await_daemon(self, seconds: float) -> None:
+        """Give a daemon that is just being started so long to open its socket; raises DaemonUnreachable."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return self.client().close()
+            except DaemonUnreachable:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.1)
 
     def call(self, method: str, timeout: float = CALL_SECONDS, **params: Any) -> Any:
         """Call one method on a connection of its own."""

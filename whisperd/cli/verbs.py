@@ -12,9 +12,12 @@ from whisperd.control.client import CALL_SECONDS
 from whisperd.errors import DaemonUnreachable, OnionNotPublished, TimedOut, WhisperdError
 
 STOP_SECONDS = 60.0
+#: As the help of --wait says.
+STARTING_SECONDS = 20.0
 
 
 def address(caller: Caller, wait: float) -> None:
+    caller.await_daemon(min(wait, STARTING_SECONDS))
     answer = caller.call("address", CALL_SECONDS + wait, wait=wait)
     if not answer["address"]:
         raise OnionNotPublished(f"the relay has no onion address yet; its onion service is {answer['state']}")

@@ -137,7 +137,8 @@ COMMANDS: tuple[Command, ...] = (
               option="--check", local=True),
     ), right=READ, reads_only=True),
     Command("address", "address", "Print the relay's onion address.",
-            (_wait("Wait as long as this for the address to be published.", local=False),),
+            (_wait("Wait as long as this for the address to be published, and 20 seconds of it for a "
+                   "daemon that is just being started.", local=False),),
             right=READ, reads_only=True),
     Command("onion.republish", "onion republish", "Publish the onion service again, at the same address.",
             (_wait("Wait as long as this until it is published.", local=False),), right=ADMIN),
