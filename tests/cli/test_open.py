@@ -335,7 +335,7 @@ async def test_the_screen_of_a_real_terminal_stays_in_order(serving: Serving, tm
 
     def until(*parts: str) -> str:
         deadline = time.monotonic() + 15
-        while not all(part in (screen := tmux("capture-pane", "-p")) for part in parts):
+        while not all(part in (screen := tmux("capture-pane", "-p", "-S", "-")) for part in parts):
             assert time.monotonic() < deadline, f"{parts!r} are not on the screen:\n{screen}"
         return screen
 
@@ -346,7 +346,7 @@ async def test_the_screen_of_a_real_terminal_stays_in_order(serving: Serving, tm
         await deferToThread(until, "> one half")
         serving.api.say(chat, "in", "meanwhile", "received")
         screen = (await deferToThread(until, "they #1 meanwhile", "> one half")).splitlines()
-        assert screen.index("they #1 meanwhile") < screen.index("c1> one half")
+        assert screen[::-1].index("c1> one half") < screen[::-1].index("they #1 meanwhile")
         await deferToThread(tmux, "send-keys", " and the other", "Enter")
         said = "you  #2 one half and the other (queued)"
         screen = (await deferToThread(until, "#2 delivered", said)).splitlines()

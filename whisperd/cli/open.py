@@ -18,6 +18,9 @@ from whisperd.cli.talks import Talks
 from whisperd.control.client import Client
 from whisperd.errors import WhisperdError
 
+#: Lines below the one that is typed that completions may take; a small terminal shows no more than a few besides.
+MENU_LINES = 6
+
 
 def converse(connect: Callable[[], Client], chat: str, paint: Paint, hook: Hook | None = None) -> None:
     """Talk in this terminal until the person leaves or the conversation ends; raises when the daemon is lost."""
@@ -44,7 +47,7 @@ class _Terminal:
         depth = None if paint.wanted else ColorDepth.DEPTH_1_BIT
         self._prompt: PromptSession[str] = PromptSession(
             lambda: self._talk.prompt, completer=_completer(), complete_while_typing=True, erase_when_done=True,
-            color_depth=depth, bottom_toolbar=talk.status_line, reserve_space_for_menu=len(ACTIONS))
+            color_depth=depth, bottom_toolbar=talk.status_line, reserve_space_for_menu=MENU_LINES)
         # A line is printed without leaving raw mode: the terminal itself would act on a Ctrl-U that comes meanwhile.
         self._prompt.input.cooked_mode = nullcontext  # type: ignore[method-assign]
 
