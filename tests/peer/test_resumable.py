@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
+from msgspec import structs
+from whisperd_plugins.double_he import DoubleHeaderEncrypted
 
 from tests.peer.support import events, frames, terms
-from whisperd.errors import ChannelBroken
-from whisperd.peer.kept import ConversationKept, decode, encode
+from whisperd.errors import ChannelBroken, ChatEnded, PluginUnknown
+from whisperd.peer.keeping import Found
+from whisperd.peer.kept import ConversationKept, Kept, Route, TieKept, decode, encode
 from whisperd.peer.phases import AWAY, CONNECTED, ENDED
 from whisperd.peer.resumable import MOST_HELD, PATIENCE, ResumableConversation, invite_keys
 from whisperd.peer.resuming import Resuming
+from whisperd.peer.returning import returned
+from whisperd.plugin.identity import MemoryIdentity
 from whisperd.wire.envelope import CHANNEL_FRAME
 from whisperd.wire.resume import RESUME_FRAME, Counters
 
@@ -77,6 +83,22 @@ class Two:
         self.sides[name] = ResumableConversation.load(name, value, back, messages, payloads, **BOUNDS)
 
 
+class Ratchets:
+    """The plug-ins of ``registry``, with this in the place of its ratchets."""
+
+    def __init__(self, registry: Any, ratchet: Any) -> None:
+        self.kex, self.offers_kex, self.offers_ratchet = registry.kex, registry.offers_kex, registry.offers_ratchet
+        self.ratchet = ratchet
+
+
+class SecondVersion(DoubleHeaderEncrypted):
+    version = 2
+
+
+def nobody(plugin_id: str) -> Any:
+    raise PluginUnknown
+
+
 @pytest.fixture
 def two():
     two = Two()
@@ -118,6 +140,23 @@ def test_both_can_come_back_at_once(two):
     two.link_up()
     two.deliver()
     assert {side.state for side in two.sides.values()} == {CONNECTED} and two.heard() == ["one"]
+
+
+@pytest.mark.parametrize(("ratchet", "change"), [
+    (nobody, lambda session: session), (lambda plugin_id: SecondVersion(), lambda session: session),
+    (lambda plugin_id: DoubleHeaderEncrypted(), lambda session: session[:-1] + bytes((session[-1] ^ 1,))),
+], ids=["missing", "another version", "a damaged dump"])
+def test_a_conversation_whose_ratchet_is_not_to_be_had_comes_back_as_ended_and_says_why(two, ratchet, change):
+    data, messages, payloads = two.kept("anna")
+    value = decode(data, ConversationKept)
+    session = change(value.agreed.channel.session)
+    agreed = structs.replace(value.agreed, channel=structs.replace(value.agreed.channel, session=session))
+    kept = Kept(structs.replace(value, agreed=agreed), Route(bytes(32), []), b"", 0.0, TieKept("", False))
+    plugins = Ratchets(terms("anna").plugins, ratchet)
+    side = returned(Found("anna", kept, messages, payloads), plugins, MemoryIdentity, os.urandom, **BOUNDS)
+    assert (side.state, side.reason) == (ENDED, "plugin-unknown")
+    with pytest.raises(ChatEnded):
+        side.send("too late", 0.0)
 
 
 def test_a_lost_question_is_asked_again_and_an_old_answer_does_not_count(two):

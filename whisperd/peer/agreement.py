@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from whisperd.errors import PluginUnknown
 from whisperd.interfaces import Level, Random
 from whisperd.peer.channel import Channel
 from whisperd.peer.effects import Established
@@ -54,8 +55,13 @@ class Agreement:
 
     @classmethod
     def load(cls, kept: AgreementKept, payloads: Mapping[int, bytes], plugins: Any, random: Random) -> Agreement:
-        """Return the agreement that was kept; raises PluginUnknown or ValueError when its ratchet is not to be had."""
-        session = plugins.ratchet(kept.ratchet[0]).load(kept.channel.session, random)
+        """Return the agreement that was kept; raises PluginUnknown or ValueError when its ratchet is not to be had,
+        or only in another version: the other side still has that one."""
+        name, version, _ = kept.ratchet
+        ratchet = plugins.ratchet(name)
+        if ratchet.version != version:
+            raise PluginUnknown(f"the ratchet {name} is here in version {ratchet.version}, and was in {version}")
+        session = ratchet.load(kept.channel.session, random)
         spent = bytearray(32)  # what the session and the confirmation have used up
         keys = SessionKeys(spent, spent, spent, bytearray(kept.verification), kept.associated_data)
         agreed = cls(Established(session, keys, Offer(*kept.kex), Offer(*kept.ratchet)))
