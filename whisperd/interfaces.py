@@ -47,7 +47,8 @@ class IIdentity(Interface):
 
     def public(kind):
         """Return the public key of ``kind``: ``"ed25519"`` (32), ``"x25519"`` (32), ``"mldsa87"`` (2592),
-        ``"falcon1024"`` (1793), ``"p256"`` (65). Raises KeyError for a kind that this identity does not have."""
+        ``"falcon1024"`` (1793), ``"p256"`` (65), ``"mlkem1024"`` (1568). Raises KeyError for a kind that this identity
+        does not have."""
 
     def sign(kind, message):
         """Return a signature over ``message``: Ed25519 (64), ML-DSA-87 (4627), padded Falcon-1024 (1280),
@@ -55,6 +56,10 @@ class IIdentity(Interface):
 
     def agree(public):
         """Return X25519(identity private key, ``public``), 32 bytes; raises ValueError for a low-order point."""
+
+    def decapsulate(ciphertext):
+        """Return the 32-byte secret of an ML-KEM-1024 ciphertext (1568) for the identity's ``"mlkem1024"`` key; another
+        secret when the ciphertext was changed. Raises ValueError for one of another size."""
 
     def wipe():
         """Destroy the private keys as far as the language allows; every later use raises KeyError."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import cffi
 import nacl.bindings as sodium
+import whisperd_plugins.mlkem as mlkem
 import whisperd_plugins.p256 as p256
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA87PrivateKey
 from nacl.exceptions import RuntimeError as SodiumRefused
@@ -32,6 +33,10 @@ class _Key:
 
     def agree(self, public: bytes) -> bytes:
         """Return the secret that this key shares with ``public``."""
+        raise KeyError(self.kind)
+
+    def decapsulate(self, ciphertext: bytes) -> bytes:
+        """Return the secret that was encapsulated to this key."""
         raise KeyError(self.kind)
 
     def wipe(self) -> None:
@@ -141,8 +146,28 @@ class _X25519(_Key):
         self.private[:] = bytes(len(self.private))
 
 
+class _MlKem1024(_Key):
+    """An ML-KEM-1024 key pair from a seed of 64 bytes [FIPS 203, 7.1]; OpenSSL holds the private key."""
+
+    kind = "mlkem1024"
+
+    def __init__(self, random: Random) -> None:
+        self.private: mlkem.MLKEM1024PrivateKey | None
+        self.public, self.private = mlkem.keypair(random(mlkem.SEED))
+
+    def decapsulate(self, ciphertext: bytes) -> bytes:
+        """Return the 32-byte secret of a ciphertext; raises ValueError for one that has not 1568 bytes."""
+        if self.private is None:
+            raise KeyError(self.kind)
+        return mlkem.decapsulate(self.private, ciphertext)
+
+    def wipe(self) -> None:
+        """Drop the private key; OpenSSL cleanses it with the last reference."""
+        self.private = None
+
+
 _KINDS: dict[str, Callable[[Random], _Key]] = {
-    made.kind: made for made in (_Ed25519, _X25519, _MlDsa87, _Falcon1024, _P256)
+    made.kind: made for made in (_Ed25519, _X25519, _MlDsa87, _Falcon1024, _P256, _MlKem1024)
 }
 
 
@@ -172,6 +197,10 @@ class MemoryIdentity:
     def agree(self, public: bytes) -> bytes:
         """Return X25519 of this identity's private key and ``public``, 32 bytes; ValueError for a low-order point."""
         return self._keys["x25519"].agree(public)
+
+    def decapsulate(self, ciphertext: bytes) -> bytes:
+        """Return the secret (32 bytes) of an ML-KEM-1024 ciphertext; raises ValueError for one of another size."""
+        return self._keys["mlkem1024"].decapsulate(ciphertext)
 
     def wipe(self) -> None:
         """Overwrite every private key; every later use raises KeyError."""

@@ -71,7 +71,7 @@ STATED: dict[str, tuple[int, Level]] = {
 EXTRAS = {"pqcrypto": "falcon"}
 NEEDS = {"pqxdh-25519-mlkem1024-falcon1024": "pqcrypto"}
 #: The identity key kinds that a key exchange may ask for.
-IDENTITY_KINDS = frozenset({"ed25519", "x25519", "mldsa87", "falcon1024", "p256"})
+IDENTITY_KINDS = frozenset({"ed25519", "x25519", "mldsa87", "falcon1024", "p256", "mlkem1024"})
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,47}\Z")
 
