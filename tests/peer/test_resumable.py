@@ -95,6 +95,11 @@ class SecondVersion(DoubleHeaderEncrypted):
     version = 2
 
 
+class FallsOverDumps(DoubleHeaderEncrypted):
+    def load(self, dump: bytes, random: Any) -> Any:
+        raise KeyError("no such field")
+
+
 def nobody(plugin_id: str) -> Any:
     raise PluginUnknown
 
@@ -142,11 +147,14 @@ def test_both_can_come_back_at_once(two):
     assert {side.state for side in two.sides.values()} == {CONNECTED} and two.heard() == ["one"]
 
 
-@pytest.mark.parametrize(("ratchet", "change"), [
-    (nobody, lambda session: session), (lambda plugin_id: SecondVersion(), lambda session: session),
-    (lambda plugin_id: DoubleHeaderEncrypted(), lambda session: session[:-1] + bytes((session[-1] ^ 1,))),
-], ids=["missing", "another version", "a damaged dump"])
-def test_a_conversation_whose_ratchet_is_not_to_be_had_comes_back_as_ended_and_says_why(two, ratchet, change):
+@pytest.mark.parametrize(("ratchet", "change", "reason"), [
+    (nobody, lambda session: session, "plugin-unknown"),
+    (lambda plugin_id: SecondVersion(), lambda session: session, "plugin-unknown"),
+    (lambda plugin_id: DoubleHeaderEncrypted(), lambda session: session[:-1] + bytes((session[-1] ^ 1,)),
+     "plugin-unknown"),
+    (lambda plugin_id: FallsOverDumps(), lambda session: session, "plugin-refused"),
+], ids=["missing", "another version", "a damaged dump", "a ratchet that fails"])
+def test_a_conversation_whose_ratchet_is_not_to_be_had_comes_back_as_ended_and_says_why(two, ratchet, change, reason):
     data, messages, payloads = two.kept("anna")
     value = decode(data, ConversationKept)
     session = change(value.agreed.channel.session)
@@ -154,7 +162,7 @@ def test_a_conversation_whose_ratchet_is_not_to_be_had_comes_back_as_ended_and_s
     kept = Kept(structs.replace(value, agreed=agreed), Route(bytes(32), []), b"", 0.0, TieKept("", False))
     plugins = Ratchets(terms("anna").plugins, ratchet)
     side = returned(Found("anna", kept, messages, payloads), plugins, MemoryIdentity, os.urandom, **BOUNDS)
-    assert (side.state, side.reason) == (ENDED, "plugin-unknown")
+    assert (side.state, side.reason) == (ENDED, reason)
     with pytest.raises(ChatEnded):
         side.send("too late", 0.0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from whisperd.errors import PluginUnknown
+from whisperd.errors import PluginRefused, PluginUnknown
 from whisperd.interfaces import Level, Random
 from whisperd.peer.channel import Channel
 from whisperd.peer.effects import Established
@@ -56,12 +56,17 @@ class Agreement:
     @classmethod
     def load(cls, kept: AgreementKept, payloads: Mapping[int, bytes], plugins: Any, random: Random) -> Agreement:
         """Return the agreement that was kept; raises PluginUnknown or ValueError when its ratchet is not to be had,
-        or only in another version: the other side still has that one."""
+        or only in another version, for the other side still has that one; PluginRefused when the ratchet fails."""
         name, version, _ = kept.ratchet
         ratchet = plugins.ratchet(name)
         if ratchet.version != version:
             raise PluginUnknown(f"the ratchet {name} is here in version {ratchet.version}, and was in {version}")
-        session = ratchet.load(kept.channel.session, random)
+        try:
+            session = ratchet.load(kept.channel.session, random)
+        except ValueError:
+            raise
+        except Exception as error:  # code of whoever wrote the plug-in: other conversations must come back all the same
+            raise PluginRefused(f"the ratchet {name} failed on what it had dumped: {type(error).__name__}") from error
         spent = bytearray(32)  # what the session and the confirmation have used up
         keys = SessionKeys(spent, spent, spent, bytearray(kept.verification), kept.associated_data)
         agreed = cls(Established(session, keys, Offer(*kept.kex), Offer(*kept.ratchet)))
