@@ -59,6 +59,14 @@ class ForgetsAtATurn(DoubleHeaderEncrypted):
         return state
 
 
+@breaks("sessions-apart")
+class SameOfferAgain(DoubleHeaderEncrypted):
+    """Makes one offer, whoever it is for."""
+
+    def offer(self, random: Any) -> Any:
+        return super().offer(lambda size: b"\7" * size)
+
+
 @breaks("interface")
 class FewChains(DoubleHeaderEncrypted):
     max_chains = 3

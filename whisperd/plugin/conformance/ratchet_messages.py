@@ -171,10 +171,13 @@ def sessions_apart(bench: Bench) -> None:
     one, other = bench.talking()
     stranger, _ = bench.talking()
     bench.rejected(other, stranger.encrypt(b"strange", AD), "a message of another session")
-    offer, private = bench.plugin.offer(bench.random)
-    left = bench.plugin.initiator(bench.random(32), offer, bench.random)
+    (offer, private), (_, another) = (bench.plugin.offer(bench.random) for _ in range(2))
+    secret = bench.random(32)
+    left = bench.plugin.initiator(secret, offer, bench.random)
     right = bench.plugin.responder(bench.random(32), private, bench.random)
     bench.rejected(right, left.encrypt(b"wrong", AD), "a message under another secret")
+    right = bench.plugin.responder(secret, another, bench.random)
+    bench.rejected(right, left.encrypt(b"wrong", AD), "a message to another offer")
     bench.tell(one, other, b"right")
 
 
