@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -103,3 +104,8 @@ def test_the_control_client_does_not_load_twisted():
 @pytest.mark.parametrize("path", modules("whisperd", "plugins"), ids=named)
 def test_a_file_is_one_thing(path):
     assert len(path.read_text().splitlines()) <= LONGEST_FILE
+
+
+def test_integration_tests_share_kits_and_not_each_other():
+    for path in modules("tests/integration"):
+        assert [name for name in imported(path) if re.match(r"tests\.\w+\.test_", name)] == [], path

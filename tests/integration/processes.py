@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from whisperd.control.client import Client
-from whisperd.errors import DaemonUnreachable
+from whisperd.errors import DaemonUnreachable, WhisperdError
 
 COMMAND = [sys.executable, "-m", "whisperd"]
 
@@ -55,3 +55,19 @@ def start(tmp_path):
     for each in running:
         each.process.kill()
         each.process.communicate()
+
+
+def sealed_config(folder: Path, port: int, more: str = "") -> str:
+    return (f'[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\n[tor]\nmode = "off"\n[peer]\nloopback = true\n'
+            f'[store]\nkind = "sealed"\nfile = "{folder}/store/store.db"\nargon2_memory = 64\n{more}')
+
+
+def call(daemon: Process, method: str, file: int | None = None, **params):
+    with Client(str(daemon.socket)) as client:
+        return client.call(method, params, file=file)
+
+
+def refused(daemon: Process, method: str, error: type[WhisperdError], **params) -> WhisperdError:
+    with pytest.raises(error) as caught:
+        call(daemon, method, **params)
+    return caught.value

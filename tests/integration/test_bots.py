@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.house.pages import ROOT
-from tests.integration.test_three_daemons import Conversation
+from tests.integration.daemons import Conversation
 from whisperd.errors import TimedOut
 
 BOT = ROOT / "contrib/bots/answer.sh"

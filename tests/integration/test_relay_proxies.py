@@ -12,7 +12,7 @@ from twisted.internet import reactor
 from twisted.internet.error import ConnectError
 from twisted.internet.task import deferLater
 
-from tests.integration.test_relay_tls import write_certificate
+from tests.relay.certificates import write_certificate
 from tests.relay.kit import ANNA, BEN, RelayWorld, Tls
 from whisperd.tor.testnet.ports import free_ports
 

@@ -11,28 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.processes import COMMAND, Process
-from whisperd.control.client import Client
-from whisperd.errors import StoreAbsent, StoreLocked, StoreNotEmpty, WhisperdError, WrongPassphrase
+from tests.integration.processes import COMMAND, Process, call, refused
+from tests.integration.processes import sealed_config as sealed
+from whisperd.errors import StoreAbsent, StoreLocked, StoreNotEmpty, WrongPassphrase
 from whisperd.tor.testnet.ports import free_ports
 
 PASSPHRASE = "correct horse battery"
-
-
-def sealed(folder: Path, port: int, more: str = "") -> str:
-    return (f'[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\n[tor]\nmode = "off"\n[peer]\nloopback = true\n'
-            f'[store]\nkind = "sealed"\nfile = "{folder}/store/store.db"\nargon2_memory = 64\n{more}')
-
-
-def call(daemon: Process, method: str, file: int | None = None, **params):
-    with Client(str(daemon.socket)) as client:
-        return client.call(method, params, file=file)
-
-
-def refused(daemon: Process, method: str, error: type[WhisperdError], **params) -> WhisperdError:
-    with pytest.raises(error) as caught:
-        call(daemon, method, **params)
-    return caught.value
 
 
 @pytest.fixture

@@ -11,14 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import COMMAND as CTL
+from tests.integration.processes import Process, call, refused
+from tests.integration.processes import sealed_config as sealed
 from tests.integration.session import Session
-from tests.integration.test_daemon import Process, start
-from tests.integration.test_store_daemon import call, refused, sealed
 from whisperd.confine import landlock
 from whisperd.errors import StoreKeyMissing, StoreLocked, UsageError
 from whisperd.tor.testnet.ports import free_ports
-
-__all__ = ["start"]  # a fixture
 
 MISSING, WRONG = 109, 101
 
