@@ -8,8 +8,9 @@ import pytest_twisted
 from tests.integration.contacts import parted, saved
 from tests.integration.keepers import Keeper, say
 from tests.integration.peers import Person
-from whisperd.errors import StoreFailed
+from whisperd.errors import PluginUnknown, StoreFailed
 from whisperd.peer.keeping import MOVING
+from whisperd.plugin.registry import Registry
 
 in_the_reactor = pytest_twisted.ensureDeferred
 
@@ -49,6 +50,37 @@ async def test_both_sides_start_again_and_what_waited_arrives_once_and_in_order(
     assert ben.heard(kept.bens) == [f"waiting {number}" for number in range(6)]
     rows = await anna.service.history(chat=kept.annas)
     assert [(row["id"], row["state"]) for row in rows] == [(number, "delivered") for number in range(1, 7)]
+
+
+@in_the_reactor
+async def test_a_daemon_without_the_ratchet_ends_nothing_for_one_that_has_it_again(kept, monkeypatch):
+    def missing(registry: Registry, plugin_id: str) -> None:
+        raise PluginUnknown
+
+    await kept.meet()
+    await kept.anna.until_delivered(kept.annas, await say(kept.anna, kept.annas, "before"))
+    await kept.annas_keeper.stop()
+    with monkeypatch.context() as patched:
+        patched.setattr(Registry, "ratchet", missing)
+        anna = kept.annas_keeper.start()
+        assert [(row["state"], row["reason"]) for row in await anna.service.list()] == [("ended", "plugin-unknown")]
+        await kept.annas_keeper.stop()
+    anna = kept.annas_keeper.start()
+    await anna.until_state(kept.annas, "connected", "resumed")
+    await anna.until_delivered(kept.annas, await say(anna, kept.annas, "after"))
+    assert kept.ben.heard(kept.bens) == ["before", "after"]
+
+
+@in_the_reactor
+async def test_one_that_a_daemon_without_the_ratchet_was_told_to_end_is_gone(kept, monkeypatch):
+    await kept.meet()
+    await kept.annas_keeper.stop()
+    with monkeypatch.context() as patched:
+        patched.setattr(Registry, "ratchet", Registry.kex)  # which has none of that name
+        anna = kept.annas_keeper.start()
+        await anna.service.end(chat=kept.annas)
+        assert set(kept.annas_keeper.store.collections()) <= {"used-invites"}
+        await kept.annas_keeper.stop()
 
 
 @in_the_reactor

@@ -265,6 +265,8 @@ class Keeping:
 
     def _write(self, entry: _Entry) -> None:
         conversation = entry.conversation
+        if conversation.left_as_it_is:
+            return
         if not conversation.lasting and not (self._history and entry.messages):
             self._remove(entry)
             return

@@ -46,6 +46,9 @@ class ResumableConversation(TimedConversation):
 
     # -- writing down ---------------------------------------------------------------------------------------------
 
+    #: Whether the store's record could not be used by this daemon, and is not to be changed by it.
+    left_as_it_is = False
+
     @property
     def lasting(self) -> bool:
         """Whether there is something to go on with after a restart."""

@@ -18,7 +18,8 @@ from whisperd.peer.resumable import ResumableConversation, invite_keys
 
 def returned(found: Found, plugins: Plugins, new_identity: Callable[[Sequence[str], Random], Any], random: Random,
              **settings: Any) -> ResumableConversation:
-    """Return the conversation, as it was; one whose ratchet is not to be had any more is shown as ended, and why."""
+    """Return the conversation, as it was; one whose ratchet is not to be had any more is shown as ended, and why;
+    its record stays as it is, for a daemon that has the ratchet again."""
     kept = found.kept.conversation
     terms = Terms(invite_keys(kept), kept.invite_floor, kept.floor, plugins, new_identity, random)
     try:
@@ -26,6 +27,7 @@ def returned(found: Found, plugins: Plugins, new_identity: Callable[[Sequence[st
     except (WhisperdError, ValueError) as error:
         conversation = ResumableConversation(found.name, terms, inviter=kept.inviter, expires=kept.expires, **settings)
         conversation.state, conversation.reason = ENDED, getattr(error, "code", PluginUnknown.code)
+        conversation.left_as_it_is = True
         return conversation
 
 
