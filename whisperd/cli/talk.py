@@ -58,6 +58,9 @@ class Talk:
         self._shown: set[tuple[str, int]] = set()
         self._under_way: set[int] = set()
         self._settled: set[int] = set()
+        #: Marks that came before the line of their message, by its number; it follows its answer or its event soon.
+        self._early: dict[int, list[str]] = {}
+        self._newest = 0
         self._moving: dict[str, dict[str, Any]] = {}
         self._unseen: deque[str] = deque(maxlen=_MOST_UNSEEN)
         self._actions: dict[str, Callable[[str], list[str]]] = {
@@ -182,7 +185,9 @@ class Talk:
         state = row.get("state", "queued")
         if state not in _SETTLED and row["id"] not in self._settled:
             self._under_way.add(row["id"])
-        return [f"you  {number} {text} ({self._paint.state(state)})"]
+        self._newest = max(self._newest, row["id"])
+        marks = self._early.pop(row["id"], [])
+        return [f"you  {number} {text} ({self._paint.state(state)})", *(marks if state not in _SETTLED else [])]
 
     def _delivery(self, event: dict[str, Any]) -> list[str]:
         if event["state"] == "queued":  # the message's own line says so
@@ -192,7 +197,11 @@ class Talk:
         if event["state"] in _SETTLED:
             self._settled.add(event["id"])
             self._under_way.discard(event["id"])
-        return [f"     {self._paint('#' + str(event['id']), 'dim')} {self._paint.state(event['state'])}"]
+        line = f"     {self._paint('#' + str(event['id']), 'dim')} {self._paint.state(event['state'])}"
+        if event["id"] > self._newest:
+            self._early.setdefault(event["id"], []).append(line)
+            return []
+        return [line]
 
     def _send(self, text: str) -> list[str]:
         answer = self._client.call("chat.send", {"chat": self.chat, "text": text})
