@@ -1,6 +1,6 @@
 """The Debian package of contrib/debian: it is built, lintian finds no error, and what is in it runs.
 
-tests/soak/test_machine.py installs, starts and purges it under a systemd of its own.
+tests/service/test_first_hour.py installs, starts and purges it under a systemd of its own.
 """
 
 from __future__ import annotations

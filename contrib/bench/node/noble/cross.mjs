@@ -1,4 +1,4 @@
-// Answers, with @noble and with WebCrypto, what tests/soak/test_noble.py asks: one JSON object a line in and out.
+// Answers, with @noble and with WebCrypto, what tests/plugins/test_noble.py asks: one JSON object a line in and out.
 // Bytes are hexadecimal. Each answer is what a browser client would come to.
 import { webcrypto } from "node:crypto";
 import { createInterface } from "node:readline";
