@@ -38,8 +38,8 @@ def noble() -> Iterator[Ask]:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "cross.mjs"):
         shutil.copy(SOURCES / name, FOLDER)
-    done = subprocess.run([npm, "install", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=0"], cwd=FOLDER,
-                          timeout=200)
+    command = [npm, "install", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=0"]
+    done = subprocess.run(command, cwd=FOLDER, timeout=200)
     if done.returncode != 0:
         pytest.skip("npm could not install the packages of contrib/bench/node/noble")
     with subprocess.Popen([node, "cross.mjs"], cwd=FOLDER, text=True, stdin=subprocess.PIPE,
