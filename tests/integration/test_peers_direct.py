@@ -11,6 +11,7 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
+from tests.integration.circuits import until
 from tests.integration.direct import Attached, DirectPerson, Pair
 from tests.integration.peers import Relay
 from tests.store.kit import Place
@@ -18,7 +19,7 @@ from tests.tor.kit import CALLER, OwnTor
 from tests.tor.proxy import PASS, ControlProxy
 from whisperd.config import load
 from whisperd.errors import CredentialRefused, DialFailed
-from whisperd.peer import links
+from whisperd.peer.links.direct import OUT
 from whisperd.peer.links.stream import Stream
 from whisperd.tor.dial import Dialer
 from whisperd.wire.direct import record
@@ -114,16 +115,19 @@ def streams_of(person) -> list[Stream]:
 
 
 @in_the_reactor
-async def test_it_falls_back_to_the_relay_and_comes_again_by_the_other_service(pair, monkeypatch):
-    monkeypatch.setattr(links.direct, "PATIENCE", 2.0)
+async def test_it_falls_back_to_the_relay_and_comes_again_by_the_other_service(pair):
     await pair.meet(pair.onion)
     await pair.until_link("onion")
+    await pair.ben.until(lambda: streams_of(pair.ben) != [])
+    before = streams_of(pair.anna)  # when it took Ben longer than the time that he has for it
+    await until(lambda: not any(stream.transport.connected for stream in before))
+    pair.anna.service._chats[pair.annas]._link._paths._paths[OUT].patience = 2.0
     await pair.anna.tor.service.direct.control.request(f"DEL_ONION {annas_onion(pair).removesuffix('.onion')}")
     streams_of(pair.ben)[-1].transport.abortConnection()
     await pair.until_link("relay")
     await pair.say("over the relay again")
     await pair.until_link("onion")
-    assert streams_of(pair.anna), "it was Anna who came to Ben"
+    assert len(streams_of(pair.anna)) > len(before), "it was Anna who came to Ben"
     await pair.say("over Ben's onion service")
     assert pair.heard() == (["over the relay again", "over Ben's onion service"],) * 2
     assert pair.states() == (["waiting", "handshake", "connected"],) * 2
