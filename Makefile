@@ -5,8 +5,8 @@ export PATH
 
 VENV := .venv
 BIN := $(VENV)/bin
-# Most tests wait for tor: three files at a time, each with a private network, keep two cores busy.
-SIDE_BY_SIDE := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
+# Most tests wait for tor: four files at a time, each with a private network, keep two cores busy.
+SIDE_BY_SIDE := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 NEEDS := contrib/setup/system-packages
 CONFIG ?=
 SCRIPTS := contrib/setup/system-packages contrib/setup/python contrib/setup/virtualenv contrib/debian/build contrib/bots/answer.sh .ci/run

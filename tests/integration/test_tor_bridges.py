@@ -48,6 +48,14 @@ def below(pid: int, name: str) -> set[int]:
     return {int(child) for child in children if Path(f"/proc/{child}/comm").read_text().strip() == name}
 
 
+def running(pid: int) -> bool:
+    """Is there such a process that has not ended? Nobody may be there to ask an orphan for its exit status."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def ports(pid: int) -> tuple[set[int], set[int]]:
     """Return the TCP ports on which a process listens, and those of others to which it is connected."""
     links = (os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir())
@@ -89,7 +97,7 @@ async def test_a_confined_daemon_publishes_and_another_dials_through_the_bridge_
     finally:
         await deferToThread(relay.stop)
     await friend.service.stop()
-    while any(Path(f"/proc/{pid}").exists() for pid in transports):
+    while any(running(pid) for pid in transports):
         await deferLater(reactor, 0.05)
 
 
