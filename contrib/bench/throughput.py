@@ -23,7 +23,7 @@ from whisperd.control.client import Client
 from whisperd.demo.processes import DaemonProcess
 from whisperd.tor.testnet import state
 
-SIZE = 100_000_000
+SIZE = 30_000_000
 ROUNDS = 3
 #: Seconds of a plain stream for each second that a file may take: 60 percent of its rate.
 TARGET = 1 / 0.6
