@@ -57,7 +57,7 @@ def start(tmp_path):
         each.process.communicate()
 
 
-def sealed_config(folder: Path, port: int, more: str = "") -> str:
+def sealed(folder: Path, port: int, more: str = "") -> str:
     return (f'[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\n[tor]\nmode = "off"\n[peer]\nloopback = true\n'
             f'[store]\nkind = "sealed"\nfile = "{folder}/store/store.db"\nargon2_memory = 64\n{more}')
 

@@ -148,15 +148,20 @@ async def test_with_history_what_was_said_is_kept_for_its_time(kept):
     assert set(kept.annas_keeper.store.collections()) <= {"used-invites"}
 
 
-@in_the_reactor
-async def test_an_older_copy_put_back_ends_the_conversation_loudly_on_both_sides(kept, tmp_path):
+async def put_back_between_two_texts(kept, keeper, folder) -> Person:
+    """Start one of them again on a copy of the store from before the second text of two."""
     await kept.meet()
     await kept.anna.until_delivered(kept.annas, await say(kept.anna, kept.annas, "one"))
-    kept.annas_keeper.copy(tmp_path / "older")
+    keeper.copy(folder)
     await kept.anna.until_delivered(kept.annas, await say(kept.anna, kept.annas, "two"))
-    await kept.annas_keeper.stop()
-    kept.annas_keeper.put_back(tmp_path / "older")
-    anna = kept.annas_keeper.start()
+    await keeper.stop()
+    keeper.put_back(folder)
+    return keeper.start()
+
+
+@in_the_reactor
+async def test_an_older_copy_put_back_ends_the_conversation_loudly_on_both_sides(kept, tmp_path):
+    anna = await put_back_between_two_texts(kept, kept.annas_keeper, tmp_path / "older")
     await anna.until_state(kept.annas, "ended", "state-rolled-back")
     await kept.ben.until_state(kept.bens, "ended", "state-rolled-back")
     assert "state-rolled-back" in anna.errors() and "state-rolled-back" in kept.ben.errors()
@@ -165,13 +170,7 @@ async def test_an_older_copy_put_back_ends_the_conversation_loudly_on_both_sides
 
 @in_the_reactor
 async def test_an_older_copy_that_only_received_less_is_noticed_too(kept, tmp_path):
-    await kept.meet()
-    await kept.anna.until_delivered(kept.annas, await say(kept.anna, kept.annas, "one"))
-    kept.bens_keeper.copy(tmp_path / "older")
-    await kept.anna.until_delivered(kept.annas, await say(kept.anna, kept.annas, "two"))
-    await kept.bens_keeper.stop()
-    kept.bens_keeper.put_back(tmp_path / "older")
-    ben = kept.bens_keeper.start()
+    ben = await put_back_between_two_texts(kept, kept.bens_keeper, tmp_path / "older")
     await ben.until_state(kept.bens, "ended", "state-rolled-back")
     await kept.anna.until_state(kept.annas, "ended", "state-rolled-back")
 

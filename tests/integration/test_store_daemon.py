@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.processes import COMMAND, Process, call, refused
-from tests.integration.processes import sealed_config as sealed
+from tests.integration.processes import COMMAND, Process, call, refused, sealed
 from whisperd.errors import StoreAbsent, StoreLocked, StoreNotEmpty, WrongPassphrase
 from whisperd.tor.testnet.ports import free_ports
 

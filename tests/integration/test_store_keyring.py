@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import COMMAND as CTL
-from tests.integration.processes import Process, call, refused
-from tests.integration.processes import sealed_config as sealed
+from tests.integration.processes import Process, call, refused, sealed
 from tests.integration.session import Session
 from whisperd.confine import landlock
 from whisperd.errors import StoreKeyMissing, StoreLocked, UsageError

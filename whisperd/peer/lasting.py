@@ -21,7 +21,7 @@ class LastingFiles(Files):
     def dump(self) -> FilesKept:
         """Return the last numbers, and the files that are open."""
         return FilesKept(self._last, self._last_wire["in"], self._last_wire["out"], [],
-                         [self._dump(transfer) for transfer in self._all.values() if transfer.open])
+                         [self._dump(transfer) for transfer in self.left()])
 
     def load(self, kept: FilesKept) -> list[Post]:
         """Go on with the numbers and the files, which the edge has to check; return what tells the other side that
@@ -34,7 +34,7 @@ class LastingFiles(Files):
 
     def states(self) -> list[Emit]:
         """Return an event for each open file."""
-        return [transfer.state_event(self._chat) for transfer in self._all.values() if transfer.open]
+        return [transfer.state_event(self._chat) for transfer in self.left()]
 
     def left(self) -> list[Transfer]:
         """Return the open files, which the edge has to find again on the disk: those that it has to check now, and
