@@ -62,24 +62,33 @@ class _Ed25519(_Key):
         self.private[:] = bytes(len(self.private))
 
 
-class _MlDsa87(_Key):
+class _Held(_Key):
+    """A key pair whose private key OpenSSL holds; None once it was wiped."""
+
+    private: Any
+
+    def _held(self) -> Any:
+        if self.private is None:
+            raise KeyError(self.kind)
+        return self.private
+
+    def wipe(self) -> None:
+        """Drop the private key; OpenSSL cleanses it with the last reference."""
+        self.private = None
+
+
+class _MlDsa87(_Held):
     """An ML-DSA-87 key pair from a seed of 32 bytes [FIPS 204, 6.1]; OpenSSL holds the private key."""
 
     kind = "mldsa87"
 
     def __init__(self, random: Random) -> None:
-        self.private: MLDSA87PrivateKey | None = MLDSA87PrivateKey.from_seed_bytes(random(32))
+        self.private = MLDSA87PrivateKey.from_seed_bytes(random(32))
         self.public = self.private.public_key().public_bytes_raw()
 
     def sign(self, message: bytes) -> bytes:
         """Return a 4627-byte signature over ``message``, with an empty context; OpenSSL draws 32 bytes for it."""
-        if self.private is None:
-            raise KeyError(self.kind)
-        return self.private.sign(message)
-
-    def wipe(self) -> None:
-        """Drop the private key; OpenSSL cleanses it with the last reference."""
-        self.private = None
+        return self._held().sign(message)
 
 
 class _Falcon1024(_Key):
@@ -103,24 +112,18 @@ class _Falcon1024(_Key):
         self.private[:] = bytes(len(self.private))
 
 
-class _P256(_Key):
+class _P256(_Held):
     """A P-256 key pair that signs by ECDSA, drawn as 48 bytes [FIPS 186-5, A.2.1]; OpenSSL holds the private key."""
 
     kind = "p256"
 
     def __init__(self, random: Random) -> None:
-        self.private: Any = p256.private_key(random(p256.DRAWN))
+        self.private = p256.private_key(random(p256.DRAWN))
         self.public = p256.public_key(self.private)
 
     def sign(self, message: bytes) -> bytes:
         """Return a 64-byte signature over ``message``, with SHA-256."""
-        if self.private is None:
-            raise KeyError(self.kind)
-        return p256.sign(self.private, message)
-
-    def wipe(self) -> None:
-        """Drop the private key; OpenSSL cleanses it with the last reference."""
-        self.private = None
+        return p256.sign(self._held(), message)
 
 
 class _X25519(_Key):
@@ -146,24 +149,17 @@ class _X25519(_Key):
         self.private[:] = bytes(len(self.private))
 
 
-class _MlKem1024(_Key):
+class _MlKem1024(_Held):
     """An ML-KEM-1024 key pair from a seed of 64 bytes [FIPS 203, 7.1]; OpenSSL holds the private key."""
 
     kind = "mlkem1024"
 
     def __init__(self, random: Random) -> None:
-        self.private: mlkem.MLKEM1024PrivateKey | None
         self.public, self.private = mlkem.keypair(random(mlkem.SEED))
 
     def decapsulate(self, ciphertext: bytes) -> bytes:
         """Return the 32-byte secret of a ciphertext; raises ValueError for one that has not 1568 bytes."""
-        if self.private is None:
-            raise KeyError(self.kind)
-        return mlkem.decapsulate(self.private, ciphertext)
-
-    def wipe(self) -> None:
-        """Drop the private key; OpenSSL cleanses it with the last reference."""
-        self.private = None
+        return mlkem.decapsulate(self._held(), ciphertext)
 
 
 _KINDS: dict[str, Callable[[Random], _Key]] = {
