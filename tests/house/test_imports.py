@@ -13,7 +13,7 @@ import pytest
 
 from tests.house.pages import ROOT
 
-LONGEST_FILE = 400
+LONGEST_FILE = 500
 ROLES = ("relay", "peer", "tor")
 SHARED = ("whisperd.errors", "whisperd.interfaces", "whisperd.logs", "whisperd.config", "whisperd.metrics",
           "whisperd.wire")
