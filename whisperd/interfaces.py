@@ -191,7 +191,9 @@ class ILinkOwner(Interface):
         """The link cannot be made for now, for the reason of ``error`` (a WhisperdError); it goes on trying."""
 
     def link_failed(link, error):
-        """The link cannot work and gives up; ``error`` is a WhisperdError."""
+        """Whoever the link leads to does not let this side in; ``error`` is a WhisperdError.
+
+        The link goes on trying until it is stopped, and says so again: the owner decides what it is worth."""
 
 
 class IStore(Interface):

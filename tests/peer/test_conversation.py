@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from tests.peer.support import events, frames, only, terms
-from whisperd.errors import ChatEnded, ChatNotConnected, DialFailed, QueueFull, RoomFull
+from whisperd.errors import (
+    ChatEnded,
+    ChatNotConnected,
+    DialFailed,
+    DialRefused,
+    QueueFull,
+    RelayRefused,
+    RoomFull,
+    WhisperdError,
+)
 from whisperd.peer.conversation import (
     END_PATIENCE,
     HANDSHAKE_PATIENCE,
@@ -291,7 +300,17 @@ def test_trouble_of_the_link_is_told_once_until_it_is_up(two: Two):
     assert events(two.inviter.link_troubled(DialFailed()), "chat-error")
 
 
-def test_a_link_that_gives_up_ends_the_conversation(two: Two):
+@pytest.mark.parametrize("error", [RoomFull(), RelayRefused(), DialRefused(), WhisperdError()])
+def test_no_refusal_ends_a_conversation_that_has_a_key(talking: Two, error: WhisperdError):
+    for side in (talking.inviter, talking.joiner):
+        side.link_down("relay-lost", 0)
+        told = events(side.link_failed(error), "chat-error")
+        assert [(one["code"], "keeps trying" in one["remedy"]) for one in told] == [(error.code, True)]
+        assert side.state == "away" and side.link_failed(error) == []
+        side.send("this waits", 0)
+
+
+def test_a_refusal_ends_an_invite(two: Two):
     effects = two.joiner.link_failed(RoomFull())
     assert events(effects, "chat-error")[0]["code"] == "room-full" and two.joiner.state == "ended"
     assert two.joiner.link_failed(RoomFull()) == two.joiner.link_up(0) == two.joiner.link_troubled(RoomFull()) == []

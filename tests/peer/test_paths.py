@@ -73,11 +73,14 @@ def test_a_relay_that_lets_nothing_through_is_given_up_for_another_that_is_open(
     assert paths.tick(2 * PROOF) == [Use("r0", heard=False)], "and back, when that is no better"
 
 
-def test_it_is_over_only_when_every_relay_failed_for_good():
+def test_there_is_no_way_in_only_when_every_relay_has_refused():
     paths = relays(2)
     paths.start(0)
-    assert paths.failed("r0", 1) == [Keep("r1")] and not paths.exhausted
-    assert paths.failed("r1", 2) == [] and paths.exhausted
+    assert paths.refused("r0", 1) == [Keep("r1")] and not paths.exhausted
+    assert paths.refused("r1", 2) == [] and paths.exhausted
+    assert paths.opened("r0", 3) == [Use("r0", heard=False)] and not paths.exhausted, "it was asked again"
+    paths.closed("r0", "relay-lost", 4)
+    assert not paths.exhausted, "it may let this side in once more"
 
 
 def test_the_other_side_that_came_back_anew_is_greeted_again():

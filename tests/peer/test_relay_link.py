@@ -23,7 +23,7 @@ from whisperd.peer.conversation import Conversation
 from whisperd.peer.driver import Driver
 from whisperd.peer.links.awake import INTERVAL, LATE, Awake
 from whisperd.peer.links.redial import FIRST_DELAY, MOST_DELAY
-from whisperd.peer.links.relay import NEEDED_FRAME, RelayLink, RelayRoom
+from whisperd.peer.links.relay import NEEDED_FRAME, REFUSED_DELAY, RelayLink, RelayRoom
 from whisperd.peer.links.socket import MAX_MESSAGE, PING_INTERVAL, SEAT_TIMEOUT, WAKE_PATIENCE
 
 LIMITS = {"frame": 65_536, "expiry": 600}
@@ -218,12 +218,40 @@ async def test_attempts_come_ever_more_rarely_and_never_end(bench):
 @pytest.mark.parametrize(("error", "told"), [(DialFailed(), "troubled"), (TorUnavailable(), "troubled"),
                                              (DialRefused(), "failed")])
 @in_the_reactor
-async def test_only_a_refusal_to_dial_is_final(bench, error, told):
+async def test_no_attempt_that_fails_is_the_last(bench, error, told):
     bench.fault = error
     await bench.start()
     assert (told, error.code) in bench.notes.all
-    bench.clock.advance(60)
-    assert bench.dialled == (1 if told == "failed" else 2)
+    bench.clock.advance(REFUSED_DELAY)
+    assert bench.dialled == 2
+
+
+@pytest.mark.parametrize("answers", [
+    [{"type": "error", "code": "room-full", "message": "", "fatal": True}],
+    [{"type": "error", "code": "code-needed", "message": "", "fatal": True}],
+    [{**JOINED, "limits": {"frame": NEEDED_FRAME - 1, "expiry": 1}}],
+], ids=["room-full", "code-needed", "small limit"])
+@in_the_reactor
+async def test_a_relay_that_kept_this_side_out_is_asked_again_until_it_lets_it_in(answers):
+    bench = Bench(answers)
+    await bench.start()
+    await bench.notes.until(lambda: any(note[0] == "failed" for note in bench.notes.all))
+    assert not bench.link.seated
+    bench.relay.answers = [JOINED, READY]
+    await _pausing(bench)
+    bench.clock.advance(REFUSED_DELAY)
+    await bench.notes.until_there_is("up")
+    await bench.stop()
+
+
+@in_the_reactor
+async def test_a_bug_in_an_attempt_is_not_the_end_of_the_link(bench):
+    bench.fault = RuntimeError("a bug")
+    await bench.start()
+    assert ("troubled", "internal") in bench.notes.all
+    bench.fault = None
+    bench.clock.advance(MOST_DELAY)
+    await bench.notes.until_there_is("up")
 
 
 @pytest.mark.parametrize(("answers", "told"), [

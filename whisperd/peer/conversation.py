@@ -54,6 +54,10 @@ HANDSHAKE_PATIENCE = 30.0
 #: Seconds to wait until the other side knows of the end.
 END_PATIENCE = 5.0
 
+#: What those are told to do whom every relay keeps out, and who have a key in common.
+_GOES_ON = ("whisperd keeps trying, and the conversation goes on when the relay lets you in again. If it does not, invite "
+            "the other person again at another relay.")
+
 #: What is said on a stream that is not for the core.
 _TOLD: dict[int, Callable[[bytes], Effect]] = {Stream.LINKS: ToldOfLinks, Stream.PEOPLE: ToldOfPeople}
 
@@ -130,7 +134,13 @@ class Conversation:
         return [self._error_event(error)]
 
     def link_failed(self, error: WhisperdError) -> list[Effect]:
-        """The link gave up for good: so does the conversation."""
+        """No relay lets this side in. That ends an invite; two who have a key go on when they are let in again."""
+        if self._agreed is not None:
+            return self.link_troubled(type(error)(error.message, remedy=_GOES_ON))
+        return self.fail(error)
+
+    def fail(self, error: WhisperdError) -> list[Effect]:
+        """Nothing that was done can make this conversation go on."""
         if self.state == ENDED:
             return []
         self.error = error

@@ -138,7 +138,7 @@ class Driver:
                 return
             except Exception as error:
                 unexpected(error)
-                self.carry_out(self.conversation.link_failed(WhisperdError()))
+                self.carry_out(self.conversation.fail(WhisperdError()))
 
     def suspend(self) -> Deferred[None]:
         """Close the link and keep the seat; the conversation goes on another time."""
@@ -222,7 +222,7 @@ class Driver:
             self.carry_out(report(*arguments))
         except Exception as error:
             unexpected(error)
-            self.carry_out(self.conversation.link_failed(WhisperdError()))
+            self.carry_out(self.conversation.fail(WhisperdError()))
 
     def _tell_files(self, told: Told) -> None:
         self._tell(self._hear, told)

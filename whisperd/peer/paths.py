@@ -69,7 +69,7 @@ class _Path:
     kept: bool = False
     open: bool = False
     proven: bool = False
-    failed: bool = False
+    refused: bool = False
     probed: bool = False
     doubts: int = 0
     due: float | None = None
@@ -138,7 +138,7 @@ class Paths:
         """Frames can go over this path, over a connection that is new on one of the two sides."""
         path = self._paths[key]
         path.close()
-        path.open = True
+        path.open, path.refused = True, False
         if path.passive:
             return []
         again = self._use(path, now, heard=False) if path is self._live else []
@@ -154,17 +154,17 @@ class Paths:
             self._stagger_at = now
         return self._settle(now)
 
-    def failed(self, key: str, now: float) -> Effects:
-        """This path will never be opened."""
+    def refused(self, key: str, now: float) -> Effects:
+        """The relay of this path does not let this side in; it is asked again as long as the path is kept."""
         path = self._paths[key]
-        path.failed, path.kept = True, False
+        path.refused = True
         effects = self._closed(path, "link-lost", now)
         return [*effects, *self.troubled(key, now)]
 
     @property
     def exhausted(self) -> bool:
-        """Whether every relay failed for good, and nothing else is open."""
-        return self._live is None and all(path.failed for path in self._relays())
+        """Whether every relay has refused this side since it was open last, and nothing else is open."""
+        return self._live is None and all(path.refused for path in self._relays())
 
     def heard(self, key: str, now: float, *, greeting: bool = False, anew: bool = False) -> Effects:
         """An authentic frame came over this path.
@@ -248,7 +248,7 @@ class Paths:
         return [Probe(path.key) for path in better]
 
     def _staff_relays(self, now: float) -> Effects:
-        relays = [path for path in self._relays() if not path.failed]
+        relays = self._relays()
         live = self._live if self._live is not None and self._live.proven else None
         if live is None:
             return self._enter_more(relays, now)

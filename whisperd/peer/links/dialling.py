@@ -37,13 +37,11 @@ class Dialling:
     async def _connect_once(self) -> None:
         raise NotImplementedError
 
-    def _failed_itself(self, failure: Any) -> None:
-        """There was a bug in an attempt, and there are no more."""
-        unexpected(failure.value.with_traceback(failure.getTracebackObject()))
+    def _broken(self) -> None:
+        """There was a bug in an attempt; the next one comes after the usual pause."""
 
     def _begin(self) -> None:
         self._task = Deferred.fromCoroutine(self._run())
-        self._task.addErrback(self._failed_itself)
 
     def _no_more(self) -> Deferred[None]:
         """Return what fires when the last attempt is over; a pause has to be cancelled by ``_give_up_waiting``."""
@@ -61,11 +59,21 @@ class Dialling:
     async def _run(self) -> None:
         while not self._stopping:
             try:
-                await self._connect_once()
+                await self._attempt()
                 if not self._stopping:
                     await self._cancellable(self._redial.pause())
             except (CancelledError, ConnectingCancelledError):
                 return
+
+    async def _attempt(self) -> None:
+        try:
+            await self._connect_once()
+        except (CancelledError, ConnectingCancelledError):
+            raise
+        except Exception as error:  # a bug here is no reason to be out of reach for ever
+            unexpected(error)
+            if not self._stopping:
+                self._broken()
 
     async def _dial(self, dialer: Any, host: str, port: int, factory: Any, **how: Any) -> Any:
         """Return what ``dialer`` connected to; raises what it raises."""

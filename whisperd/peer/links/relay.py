@@ -1,7 +1,8 @@
 """The link that works always: two seats in a room of a relay. [whisperd-protocol(7), RELAY]
 
 It dials through the injected dialer, for ever, at jittered intervals from half a second to half a minute, and takes
-its own seat back by its token, after a restart of the relay too.
+its own seat back by its token, after a restart of the relay too. A relay that keeps this side out is asked again every half
+minute: whether there is something to wait for is for the owner to decide, which hears ``link_failed`` each time.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from whisperd.wire.frames import ERRORS, FrameError, Join, Joined, Leave, PeerLe
 
 #: Longest time, in seconds, that a relay may ask to wait.
 MOST_RETRY_AFTER = 300
+#: Seconds after which a relay is asked again that did not let this side in.
+REFUSED_DELAY = 30
 #: Bytes that a relay has to forward in one frame: the largest size class, and the overhead of a ratchet.
 NEEDED_FRAME = 36_864
 
@@ -32,8 +35,8 @@ NEEDED_FRAME = 36_864
 REASONS = {"replaced": "replaced", "expired": "room-expired", "shutting-down": "relay-stopped"}
 #: The relay's codes that are no trouble: the next attempt mends them.
 _PASSING = frozenset(REASONS)
-#: Those that no further attempt mends, for whoever had no seat yet.
-_FINAL = frozenset({"room-full", "code-needed", "code-refused"})
+#: Those with which it keeps this side out, as long as this side had no seat.
+_KEEPS_OUT = frozenset({"room-full", "code-needed", "code-refused"})
 _ASK_FOR_CODE = "Ask the relay's operator for an access code, and give it with --access."
 
 
@@ -127,7 +130,7 @@ class RelayLink(Dialling):
             socket = await self._dial(self._dialer, self._room.host, self._room.port, self._factory,
                                       direct=self._room.direct)
         except DialRefused as error:
-            self._give_up(error)
+            self._kept_out(error)
             return
         except WhisperdError as error:
             self._trouble(error)
@@ -148,10 +151,8 @@ class RelayLink(Dialling):
         if not was_open:
             self._trouble(RelayRefused("what answers at the relay's address is no whisperd relay"))
 
-    def _failed_itself(self, failure: Any) -> None:
-        super()._failed_itself(failure)
-        if not self._stopping:
-            self._give_up(WhisperdError())
+    def _broken(self) -> None:
+        self._trouble(WhisperdError())
 
     # -- what the socket reports ----------------------------------------------------------------------------------
 
@@ -178,17 +179,16 @@ class RelayLink(Dialling):
 
     def _joined(self, socket: RelaySocket, frame: Joined) -> None:
         socket.seated()
-        if frame.limits.frame < NEEDED_FRAME and not self._was_seated:
-            self._give_up(RelayRefused(
+        if frame.limits.frame < NEEDED_FRAME:
+            self._kept_out(RelayRefused(
                 f"the relay forwards frames of {frame.limits.frame} bytes at most; {NEEDED_FRAME} are needed"))
-        elif self._claimed is not None and not self._was_seated:
-            self._claim(self._claimed, frame.peer)
+            return
+        claimed = self._claimed if not self._was_seated else None
+        if claimed is not None and frame.peer:
+            self._kept_out(RoomFull())
+            return
         self._was_seated = self.seated = True
-
-    def _claim(self, claimed: Callable[[], None], peer: bool) -> None:
-        if peer:
-            self._give_up(RoomFull())
-        else:
+        if claimed is not None:
             claimed()
 
     def _ready(self, socket: RelaySocket, frame: Ready) -> None:
@@ -204,8 +204,8 @@ class RelayLink(Dialling):
     def _relay_error(self, socket: RelaySocket, frame: RelayError) -> None:
         if frame.code == "peer-absent":
             self._peer_left(socket, PeerLeft("lost"))
-        elif frame.code in _FINAL and not self._was_seated:
-            self._give_up(_refusal(frame.code))
+        elif frame.code in _KEEPS_OUT and not self._was_seated:
+            self._kept_out(_refusal(frame.code))
         else:
             self._reason = REASONS.get(frame.code, self._reason)
             if frame.retry_after is not None:
@@ -228,10 +228,13 @@ class RelayLink(Dialling):
         if not self._stopping:
             self._owner.link_troubled(self, error)
 
-    def _give_up(self, error: WhisperdError) -> None:
-        self._stopping = True
-        self._up = False
+    def _kept_out(self, error: WhisperdError) -> None:
+        """The relay does not let this side in; the owner may stop the link when it hears that."""
+        self._redial.at_least(REFUSED_DELAY)
+        if self._up:
+            self._down(self._reason)
         if self._socket is not None:
+            self._leaving = True
             self._socket.leave(frames.encode_client(Leave()))
         self._owner.link_failed(self, error)
 
@@ -241,7 +244,7 @@ def _refusal(code: str) -> WhisperdError:
         return RoomFull()
     known = ERRORS.get(code)
     return RelayRefused(f"the relay refused: {known.message}" if known else None,
-                        remedy=_ASK_FOR_CODE if code in _FINAL else None)
+                        remedy=_ASK_FOR_CODE if code.startswith("code-") else None)
 
 
 def _b64(data: bytes) -> str:

@@ -155,13 +155,14 @@ class Links:
             self._do(self._paths.troubled(key, self._now()))
 
     def link_failed(self, link: Any, error: WhisperdError) -> None:
+        """A relay keeps this side out. The link stays, and asks again: the owner may have reason to wait."""
         key = self._key(link)
         if key is None:
             return
-        self._leave(key)
-        self._do(self._paths.failed(key, self._now()))
-        if self._paths.kind(key) == ONION:
+        if self._paths.kind(key) == ONION:  # its address is none that may be dialled
+            self.remove(key)
             return
+        self._do(self._paths.refused(key, self._now()))
         if self._paths.exhausted:
             self._owner.link_failed(self, error)
         else:
