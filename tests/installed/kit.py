@@ -1,4 +1,4 @@
-"""The installed program: a wheel of this tree in a virtual environment of its own, and daemons of people who are not root.
+"""The installed program: a wheel of this tree in a virtual environment, and daemons of people who are not root.
 
 Everything lies below /tmp, where any user can read it: the tree itself may be in a folder that only its owner enters.
 """
@@ -67,7 +67,8 @@ def _install(folder: Path) -> None:
     for name in _sources():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tree / name)
-    _run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder), str(tree)])
+    pip = [sys.executable, "-m", "pip"]
+    _run([*pip, "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder), str(tree)])
     (wheel,) = folder.glob("whisperd-*.whl")
     _run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")])
     python = folder / "venv/bin/python"
@@ -75,7 +76,7 @@ def _install(folder: Path) -> None:
     for entry in Path(sysconfig.get_path("purelib")).iterdir():
         if not entry.name.startswith(("__editable__", "whisperd", "pip", "mypy")):
             _copy(entry, site / entry.name)
-    _run([sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index", str(wheel)])
+    _run([*pip, "--python", str(python), "install", "-q", "--no-deps", "--no-index", str(wheel)])
     shutil.rmtree(tree)
 
 

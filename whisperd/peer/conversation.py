@@ -55,8 +55,8 @@ HANDSHAKE_PATIENCE = 30.0
 END_PATIENCE = 5.0
 
 #: What those are told to do whom every relay keeps out, and who have a key in common.
-_GOES_ON = ("whisperd keeps trying, and the conversation goes on when the relay lets you in again. If it does not, invite "
-            "the other person again at another relay.")
+_GOES_ON = ("whisperd keeps trying, and the conversation goes on when the relay lets you in again. If it does not, "
+            "invite the other person again at another relay.")
 
 #: What is said on a stream that is not for the core.
 _TOLD: dict[int, Callable[[bytes], Effect]] = {Stream.LINKS: ToldOfLinks, Stream.PEOPLE: ToldOfPeople}

@@ -1,8 +1,8 @@
 """The link that works always: two seats in a room of a relay. [whisperd-protocol(7), RELAY]
 
 It dials through the injected dialer, for ever, at jittered intervals from half a second to half a minute, and takes
-its own seat back by its token, after a restart of the relay too. A relay that keeps this side out is asked again every half
-minute: whether there is something to wait for is for the owner to decide, which hears ``link_failed`` each time.
+its own seat back by its token, after a restart of the relay too. A relay that keeps this side out is asked again every
+half minute: whether that is worth while is for the owner to decide, which hears ``link_failed`` each time.
 """
 
 from __future__ import annotations
