@@ -140,9 +140,9 @@ def test_a_tls_listener_needs_a_certificate_and_a_key(tmp_path):
 
 @pytest.mark.parametrize(("text", "hint"), [
     ("[relay]\nonion_location = true\n", "relay.tls_listen is empty"),
-    ('[relay]\nonion_location = true\ntls_listen = ["tcp:443"]\ntls_certificate = "c"\ntls_key = "k"\n'
+    ('[relay]\nonion_location = true\ntls_listen = ["tcp:443"]\ntls_certificate = "/c"\ntls_key = "/k"\n'
      '[tor]\nmode = "off"\n', "an onion service that everybody may reach"),
-    ('[relay]\nonion_location = true\ntls_listen = ["tcp:443"]\ntls_certificate = "c"\ntls_key = "k"\n'
+    ('[relay]\nonion_location = true\ntls_listen = ["tcp:443"]\ntls_certificate = "/c"\ntls_key = "/k"\n'
      '[onion]\nprivate = true\n', "an onion service that everybody may reach"),
     ('[control]\nadmin_group = "adm"\n', "control.admin_group needs control.group"),
 ])

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from whisperd import config_paths as paths
 from whisperd.config_checks import check_together
 from whisperd.config_lines import located
 from whisperd.credentials import credential
@@ -34,10 +35,16 @@ class Key:
     choices: tuple[str, ...] = ()
     secret: bool = False
     lone: bool = False  #: a list of which one may stand without brackets
+    path: str = ""  #: which kind of path it is, of those in config_paths
 
     @property
     def section(self) -> str:
         return self.name.partition(".")[0]
+
+    @property
+    def is_path(self) -> bool:
+        """Whether the whole value is a path."""
+        return self.path not in ("", paths.PLACE, paths.LISTENERS)
 
     @property
     def live(self) -> bool:
@@ -52,7 +59,7 @@ class Key:
             if not isinstance(given, list | tuple) or not all(isinstance(item, str) for item in given):
                 raise ConfigError(f"{self.name} has to be a list of strings")
             self._check_items(given)
-            return tuple(given)
+            return tuple(self._text(item) for item in given)
         if type(given) is not type(self.default):
             found = "" if self.secret else f", not {given!r}"
             raise ConfigError(f"{self.name} has to be {_TYPE_NAMES[type(self.default)]}{found}")
@@ -63,6 +70,14 @@ class Key:
                 raise ConfigError(f"{self.name} = {given} is too small; the least is {self.low}")
             if self.high is not None and given > self.high:
                 raise ConfigError(f"{self.name} = {given} is too large; the most is {self.high}")
+        return self._text(given) if isinstance(given, str) else given
+
+    def _text(self, given: str) -> str:
+        """Return a string as it is used: a path is absolute from here on."""
+        if self.path:
+            return paths.configured(self.name, given, self.path)
+        if "\0" in given:
+            raise ConfigError(f"{self.name} contains a NUL character", remedy="Take it out.")
         return given
 
     def _check_items(self, given: list[str] | tuple[str, ...]) -> None:
@@ -92,18 +107,19 @@ KEYS: tuple[Key, ...] = (
     Key("daemon.ready", "onion", "When a service manager is told that the daemon is ready: once the onion service is "
         "published, where there is one, or as soon as the listeners are open.", choices=("onion", "listeners")),
     Key("control.socket", "", "Path of the control socket; empty: /run/whisperd/control.sock for the system daemon, "
-        "$XDG_RUNTIME_DIR/whisperd/control.sock for a user's."),
+        "$XDG_RUNTIME_DIR/whisperd/control.sock for a user's.", path=paths.SOCKET),
     Key("control.group", "", "Group that owns the control socket; its members may use it. Empty: the daemon's own user "
         "and root only."),
     Key("control.admin_group", "", "Group whose members administer, where those of control.group are only to read; "
         "they have to be members of both. Empty: all of control.group administer."),
     Key("control.audit", "", "Where a line is written for each administrative command, with the user's number and what "
-        "came of it: 'log', or the path of a file; empty: nowhere."),
+        "came of it: 'log', or the path of a file; empty: nowhere.", path=paths.FILE_OR_LOG),
     Key("log.level", "info", "Least severity that is logged.", choices=("debug", "info", "warning", "error")),
     Key("log.journal", False, "Log without time stamps and with the priority before each line, as the journal wants "
         "it; on by itself where standard error is the journal."),
     Key("relay.enabled", True, "Serve the relay role."),
-    Key("relay.listen", ("tcp:8787:interface=127.0.0.1",), "Listeners, as Twisted endpoint strings."),
+    Key("relay.listen", ("tcp:8787:interface=127.0.0.1",), "Listeners, as Twisted endpoint strings.",
+        path=paths.LISTENERS),
     Key("relay.max_connections", 0, "Most connections at a time, over all listeners; 0: as many as the limit on open "
         "files carries, at most 20,000. The limit on open files is raised as far as it may be.", 0, 1_000_000),
     Key("relay.max_rooms", 0, "Most rooms at a time; 0: as many as connections.", 0, 500_000),
@@ -130,9 +146,10 @@ KEYS: tuple[Key, ...] = (
     Key("relay.circuit_frame_rate", 500, "Frames a second of one circuit; 0: any number.", 0, 100_000_000),
     Key("relay.circuit_byte_rate", 4_194_304, "Bytes of frames a second of one circuit; 0: any number.",
         0, 100_000_000_000),
-    Key("relay.tls_listen", (), "Listeners that speak TLS 1.3, for those who want the relay on the public network."),
-    Key("relay.tls_certificate", "", "PEM file of the certificate chain for relay.tls_listen."),
-    Key("relay.tls_key", "", "PEM file of the certificate's key."),
+    Key("relay.tls_listen", (), "Listeners that speak TLS 1.3, for those who want the relay on the public network.",
+        path=paths.LISTENERS),
+    Key("relay.tls_certificate", "", "PEM file of the certificate chain for relay.tls_listen.", path=paths.FILE),
+    Key("relay.tls_key", "", "PEM file of the certificate's key.", path=paths.FILE),
     Key("relay.tls_require_pq", False, "Cut off clients of relay.tls_listen whose key agreement is not post-quantum."),
     Key("relay.cors", (), "Origins whose pages may read what GET answers, as 'https://HOST'; '*': any. WebSockets need "
         "none."),
@@ -141,7 +158,7 @@ KEYS: tuple[Key, ...] = (
     Key("relay.access", "open", "Who may take a seat: anybody, or whoever has an access code; 'whisperctl access "
         "issue' makes them.", choices=("open", "code")),
     Key("relay.access_keep", "", "File in which access codes outlive the daemon, as hashes with their key; empty: they "
-        "are kept in memory only."),
+        "are kept in memory only.", path=paths.FILE),
     Key("relay.access_guesses", 60, "Wrong access codes a minute, beyond which no code is looked at; 0: any number.",
         0, 1_000_000),
     Key("relay.circuit_access_guesses", 5, "Wrong access codes a minute of one circuit, beyond which none of its codes "
@@ -149,16 +166,16 @@ KEYS: tuple[Key, ...] = (
     Key("tor.mode", "launch", "Where tor comes from: a private one is launched, a running one is attached to, one "
         "whose torrc has the onion service is left alone ('managed'), or none.",
         choices=("launch", "attach", "managed", "off")),
-    Key("tor.binary", "tor", "The tor program that 'launch' runs: a name in PATH or a path."),
+    Key("tor.binary", "tor", "The tor program that 'launch' runs: a name in PATH or a path.", path=paths.PROGRAM),
     Key("tor.data_dir", "", "Where a launched tor keeps its guards and consensus; empty: /var/lib/whisperd/tor for the "
-        "system daemon, $XDG_STATE_HOME/whisperd/tor for a user's."),
+        "system daemon, $XDG_STATE_HOME/whisperd/tor for a user's.", path=paths.FOLDER),
     Key("tor.network", "", "File of torrc lines that define a private Tor network to join, as 'whisperd testnet up' "
-        "writes it; empty: the public network."),
+        "writes it; empty: the public network.", path=paths.FILE),
     Key("tor.control", "", "Control port of a tor to attach to: 'unix:/path' or 'tcp:host:port'; empty: the usual "
-        "places are tried."),
+        "places are tried.", path=paths.PLACE),
     Key("tor.password", "", "Password for tor's control port, where it has no cookie.", secret=True),
     Key("tor.socks", "", "SOCKS port of a tor to attach to, or of a managed one: 'unix:/path' or 'tcp:host:port'; "
-        "empty: tor is asked, or the usual places are tried."),
+        "empty: tor is asked, or the usual places are tried.", path=paths.PLACE),
     Key("tor.bridges", (), "Bridges through which a launched tor enters the network, and in no other way: lines as "
         "their operators hand them out, with the transport obfs4, snowflake or none.", secret=True),
     Key("tor.options", (), "Further options of a launched tor, as 'NAME VALUE', out of those that TOR OPTIONS lists."),
@@ -168,14 +185,14 @@ KEYS: tuple[Key, ...] = (
     Key("onion.key", "ephemeral", "A new address at each start, or one that is kept; what was begun over the old one "
         "does not find the new one.", choices=("ephemeral", "persistent")),
     Key("onion.key_file", "", "File of the kept key, mode 0600; empty: /var/lib/whisperd/onion.key for the system "
-        "daemon, $XDG_STATE_HOME/whisperd/onion.key for a user's."),
+        "daemon, $XDG_STATE_HOME/whisperd/onion.key for a user's.", path=paths.FILE),
     Key("onion.hostname_file", "", "The file 'hostname' of the onion service that torrc has; for tor.mode 'managed' "
-        "only."),
+        "only.", path=paths.FILE),
     Key("onion.overlap", 12, "Hours that the address before a rotation still answers; 'whisperctl onion rotate' has an "
         "option for it.", 1, 720),
     Key("onion.listen", "tcp:0:interface=127.0.0.1", "Where the relay listens for what tor hands over, as a Twisted "
         "endpoint string; another port where a firewall lets one through, another address only where tor is on another "
-        "machine."),
+        "machine.", path=paths.LISTENERS),
     Key("onion.port", 80, "Port of the onion address.", 1, 65_535),
     Key("onion.private", False, "Let only those find the onion service who hold a credential; 'whisperctl onion client "
         "add' makes them."),
@@ -207,7 +224,7 @@ KEYS: tuple[Key, ...] = (
     Key("peer.max_chats", 64, "Most conversations at a time, open invites included.", 1, 4_096),
     Key("peer.max_queue", 256, "Most messages of one conversation that wait for delivery.", 1, 65_536),
     Key("peer.downloads", "", "Folder that accepted files are written to, and nowhere else; empty: none can be "
-        "accepted."),
+        "accepted.", path=paths.FOLDER),
     Key("peer.max_file", 4_294_967_296, "Largest file that is sent or accepted, in bytes.", 1, 9_007_199_254_740_991),
     Key("peer.max_files", 16, "Most files of one conversation and direction that are offered or under way.", 1, 64),
     Key("peer.require_verify", False, "Send no message and no file, and accept no file, before the words of the "
@@ -217,7 +234,7 @@ KEYS: tuple[Key, ...] = (
         "or in a 'sealed' file, opened by a passphrase, with which conversations go on after a restart.",
         choices=("memory", "sealed")),
     Key("store.file", "", "The sealed file; empty: /var/lib/whisperd/store/store.db for the system daemon, "
-        "$XDG_STATE_HOME/whisperd/store/store.db for a user's. Its folder should hold nothing else."),
+        "$XDG_STATE_HOME/whisperd/store/store.db for a user's. Its folder should hold nothing else.", path=paths.FILE),
     Key("store.unlock", "passphrase", "Where its passphrase comes from: somebody who is asked, at the start or by "
         "'whisperctl store unlock'; a credential of the service manager; or the user's keyring, which needs the extra "
         "'keyring'.", choices=("passphrase", "credential", "keyring")),
@@ -320,7 +337,7 @@ def default_path() -> Path | None:
 
 def default_socket() -> str:
     """Return the control socket's place: WHISPERD_SOCKET, else the system's for root, else the user's."""
-    if named := os.environ.get("WHISPERD_SOCKET"):
+    if named := paths.from_environment("WHISPERD_SOCKET", paths.SOCKET):
         return named
     return str(_runtime_dir() / "control.sock")
 
@@ -328,7 +345,7 @@ def default_socket() -> str:
 def _runtime_dir() -> Path:
     if os.geteuid() == 0:
         return Path("/run/whisperd")
-    if runtime := os.environ.get("XDG_RUNTIME_DIR"):
+    if runtime := paths.from_environment("XDG_RUNTIME_DIR"):
         return Path(runtime) / "whisperd"
     return Path(f"/run/user/{os.geteuid()}/whisperd")
 
@@ -338,14 +355,15 @@ def _state_dir() -> Path:
 
 
 def _xdg(variable: str, fallback: str) -> Path:
-    return Path(os.environ.get(variable) or Path.home() / fallback) / "whisperd"
+    return Path(paths.from_environment(variable) or f"{paths.home()}/{fallback}") / "whisperd"
 
 
 def _fill_places(values: dict[str, Value]) -> None:
-    values["control.socket"] = values["control.socket"] or default_socket()
-    values["tor.data_dir"] = values["tor.data_dir"] or str(_state_dir() / "tor")
-    values["onion.key_file"] = values["onion.key_file"] or str(_state_dir() / "onion.key")
-    values["store.file"] = values["store.file"] or str(_state_dir() / "store" / "store.db")
+    places = {"control.socket": default_socket, "tor.data_dir": lambda: str(_state_dir() / "tor"),
+              "onion.key_file": lambda: str(_state_dir() / "onion.key"),
+              "store.file": lambda: str(_state_dir() / "store" / "store.db")}
+    for name, place in places.items():
+        values[name] = values[name] or _BY_NAME[name].check(place())
 
 
 def _read(path: Path) -> dict[str, object]:

@@ -26,11 +26,10 @@ def check_together(config: Config) -> None:
         _check_onion_location(config)
     if config.tor.bridges or config.tor.options:
         _check_launch(config)
+    if config.tor.mode == "launch":
+        _check_places_of_tor(config)
     if config.tor.mode == "managed" and config.relay.enabled and config.onion.enabled:
         _check_managed(config)
-    if len(config.control.socket.encode()) > 107:
-        raise ConfigError("control.socket is longer than the 107 bytes that a unix socket's path may have",
-                          remedy="Choose a shorter path.")
 
 
 def _check_launch(config: Config) -> None:
@@ -43,6 +42,14 @@ def _check_launch(config: Config) -> None:
     if tor.mode not in ("launch", "off"):
         raise ConfigError(f"tor.bridges and tor.options are for a launched tor, and tor.mode is '{tor.mode}'",
                           remedy="Put them into the torrc of the tor that runs, or set tor.mode = 'launch'.")
+
+
+def _check_places_of_tor(config: Config) -> None:
+    """What a launched tor writes to stands in its torrc, which cannot express every path."""
+    for key, path in (("tor.data_dir", config.tor.data_dir), ("control.socket", config.control.socket)):
+        if any(character in '"\\' or not character.isprintable() for character in path):
+            raise ConfigError(f"{key} is {path!r}, which a launched tor cannot use",
+                              remedy="Choose a path without quotes and backslashes.")
 
 
 def _check_managed(config: Config) -> None:

@@ -54,6 +54,8 @@ def keys(section: str) -> Lines:
 
 def _kind(key: Key) -> str:
     kind = {bool: "true or false", int: "number", str: "string", tuple: "list of strings"}[type(key.default)]
+    if key.is_path:
+        kind = "path"
     if key.choices:
         many = "some of " if isinstance(key.default, tuple) else "one of "
         kind = many + ", ".join(f'"{choice}"' for choice in key.choices)

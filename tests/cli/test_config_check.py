@@ -17,9 +17,8 @@ ABSENT = "a-group-that-is-not-there"
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to which relative paths of the configuration lead."""
-    monkeypatch.chdir(tmp_path)
+def place(tmp_path: Path) -> Path:
+    """A folder for which ``@`` stands in the configurations below."""
     (tmp_path / "shared").write_text("ED25519-V3:AAAA")
     (tmp_path / "shared").chmod(0o644)
     (tmp_path / "nonsense").write_text("nonsense")
@@ -34,9 +33,9 @@ def files(folder: Path) -> list[Path]:
 
 
 def look(place: Path, text: str) -> tuple[str, list[str]]:
-    """Return the verdict's first line, and what was not looked at; the file has a comment in front."""
+    """Return the verdict's first line, and what was not looked at, of a file that has a comment in front."""
     path = place / "whisperd.toml"
-    path.write_text(f"# 1\n{text}")
+    path.write_text(f"# 1\n{text.replace('@', str(place))}")
     before = files(place)
     try:
         config, unseen = checked(path)
@@ -46,10 +45,10 @@ def look(place: Path, text: str) -> tuple[str, list[str]]:
 
 
 LISTENERS = ["8787", "carrier-pigeon:1", "tcp:", "tcp:http", "tcp:65536", "tcp:-1", "tcp:1:interface=example.org",
-             "tcp:1:interfaces=127.0.0.1", "unix:", "unix:relay:mode=rw", "haproxy:", "haproxy:haproxy:tcp:1",
+             "tcp:1:interfaces=127.0.0.1", "unix:", "unix:@/relay:mode=rw", "haproxy:", "haproxy:haproxy:tcp:1",
              "haproxy:tcp:99999", "systemd:", "systemd:domain=INET", "systemd:domain=X25:name=relay",
              "systemd:domain=INET:name=", "systemd:domain=INET:index=one", "systemd:domain=INET:index=0:name=relay",
-             "unix:nonsense", "haproxy:unix:nonsense"]
+             "unix:@/nonsense", "haproxy:unix:@/nonsense"]
 
 
 @pytest.mark.parametrize("listener", LISTENERS)
@@ -61,23 +60,24 @@ def test_a_listener_that_is_none_is_named_with_its_line(place, listener):
 @pytest.mark.parametrize(("text", "error", "said", "line"), [
     (f"[control]\ngroup = '{ABSENT}'\n", ConfigError, f"control.group names the group {ABSENT}", 3),
     (f"[control]\ngroup = '0'\nadmin_group = '{ABSENT}'\n", ConfigError, "control.admin_group names", 4),
-    ("[control]\nsocket = 'nonsense'\n", ConfigError, "is there and is no socket", None),
-    ("[control]\nsocket = 'open/c'\n", ConfigError, "open to all for writing", None),
-    ("[control]\naudit = 'open'\n", ConfigError, "control.audit: open cannot be written: Is a directory", 3),
-    ("[control]\naudit = 'nonsense/audit'\n", ConfigError, "control.audit", 3),
-    ("[onion]\nlisten = 'unix:onion'\n", ConfigError, "onion.listen", 3),
-    ("[relay]\ntls_listen = ['tcp:1']\ntls_certificate = 'absent'\ntls_key = 'absent'\n", ConfigError,
-     "relay.tls_certificate, relay.tls_key: absent and absent are not", 4),
-    ("[relay]\ntls_certificate = 'a'\ntls_key = 'b'\ntls_listen = ['ssl:1']\n", ConfigError, "relay.tls_listen", 5),
-    ("[relay]\naccess_keep = 'shared'\n", ConfigError, "others than its owner may read it", 3),
-    ("[relay]\naccess_keep = 'nonsense'\n", ConfigError, "its content is not what this program writes", 3),
-    ("[relay]\naccess_keep = 'open'\n", ConfigError, "relay.access_keep: open cannot be used: Is a directory", 3),
-    ("[onion]\nkey = 'persistent'\nkey_file = 'shared'\n", OnionKeyUnusable, "others than its owner may read", 4),
-    ("[onion]\nkey = 'persistent'\nkey_file = 'nonsense'\n", OnionKeyUnusable, "holds no ED25519-V3 key", 4),
-    ("[onion]\nkey = 'persistent'\nkey_file = 'nonsense/key'\n", ConfigError, "nonsense is not a folder", 4),
-    ("[tor]\nnetwork = 'absent'\n", ConfigError, "tor.network cannot be read: absent: No such file", 3),
-    ("[tor]\nmode = 'managed'\n[onion]\nhostname_file = 'nonsense'\n", WhisperdError, "onion name of version 3", None),
-    ("[store]\nkind = 'sealed'\nfile = 'shared'\n", StoreUnusable, "can be read or written by others", None),
+    ("[control]\nsocket = '@/nonsense'\n", ConfigError, "is there and is no socket", None),
+    ("[control]\nsocket = '@/open/c'\n", ConfigError, "open to all for writing", None),
+    ("[control]\naudit = '@/open'\n", ConfigError, "/open cannot be written: Is a directory", 3),
+    ("[control]\naudit = '@/nonsense/audit'\n", ConfigError, "control.audit", 3),
+    ("[onion]\nlisten = 'unix:@/onion'\n", ConfigError, "onion.listen", 3),
+    ("[relay]\ntls_listen = ['tcp:1']\ntls_certificate = '@/absent'\ntls_key = '@/absent'\n", ConfigError,
+     "/absent are not", 4),
+    ("[relay]\ntls_certificate = '@/a'\ntls_key = '@/b'\ntls_listen = ['ssl:1']\n", ConfigError, "relay.tls_listen", 5),
+    ("[relay]\naccess_keep = '@/shared'\n", ConfigError, "others than its owner may read it", 3),
+    ("[relay]\naccess_keep = '@/nonsense'\n", ConfigError, "its content is not what this program writes", 3),
+    ("[relay]\naccess_keep = '@/open'\n", ConfigError, "/open cannot be used: Is a directory", 3),
+    ("[onion]\nkey = 'persistent'\nkey_file = '@/shared'\n", OnionKeyUnusable, "others than its owner may read", 4),
+    ("[onion]\nkey = 'persistent'\nkey_file = '@/nonsense'\n", OnionKeyUnusable, "holds no ED25519-V3 key", 4),
+    ("[onion]\nkey = 'persistent'\nkey_file = '@/nonsense/key'\n", ConfigError, "nonsense is not a folder", 4),
+    ("[tor]\nnetwork = '@/absent'\n", ConfigError, "/absent: No such file", 3),
+    ("[tor]\nmode = 'managed'\n[onion]\nhostname_file = '@/nonsense'\n", WhisperdError, "onion name of version 3",
+     None),
+    ("[store]\nkind = 'sealed'\nfile = '@/shared'\n", StoreUnusable, "can be read or written by others", None),
     ("[peer]\nkex = ['rot13']\n", PluginUnknown, "there is no kex plug-in rot13", None),
     ("[peer]\nratchet = ['rot13']\n", PluginUnknown, "there is no ratchet plug-in rot13", None),
 ])
@@ -89,12 +89,13 @@ def test_what_would_stop_the_start_is_named_with_its_remedy(place, text, error, 
 
 
 @pytest.mark.parametrize("text", [
-    f"[relay]\nenabled = false\naccess_keep = '{ABSENT}/x'\nlisten = ['nonsense']\n",
-    "[peer]\nenabled = false\nkex = ['rot13']\n[store]\nkind = 'sealed'\nfile = 'shared'\n",
-    "[tor]\nmode = 'off'\nnetwork = 'absent'\n[onion]\nlisten = 'nonsense'\nkey = 'persistent'\nkey_file = 'shared'\n",
-    "[onion]\nkey = 'persistent'\nkey_file = 'new/folder/key'\n[relay]\naccess_keep = 'new/codes'\n",
-    "[relay]\nlisten = ['tcp:0:interface=\\:\\:1', 'unix:new/relay:mode=600', 'haproxy:unix:new/tor']\n",
-    "[control]\ngroup = '0'\nadmin_group = '0'\naudit = 'new/audit'\nsocket = 'new/c'\n",
+    f"[relay]\nenabled = false\naccess_keep = '@/{ABSENT}/x'\nlisten = ['nonsense']\n",
+    "[peer]\nenabled = false\nkex = ['rot13']\n[store]\nkind = 'sealed'\nfile = '@/shared'\n",
+    "[tor]\nmode = 'off'\nnetwork = '@/absent'\n[onion]\nlisten = 'nonsense'\nkey = 'persistent'\n"
+    "key_file = '@/shared'\n",
+    "[onion]\nkey = 'persistent'\nkey_file = '@/new/folder/key'\n[relay]\naccess_keep = '@/new/codes'\n",
+    "[relay]\nlisten = ['tcp:0:interface=\\:\\:1', 'unix:@/new/relay:mode=600', 'haproxy:unix:@/new/tor']\n",
+    "[control]\ngroup = '0'\nadmin_group = '0'\naudit = '@/new/audit'\nsocket = '@/new/c'\n",
 ])
 def test_what_is_switched_off_or_will_be_made_is_no_mistake(place, text):
     assert look(place, text) == (f"{place}/whisperd.toml: ok", [])
@@ -110,7 +111,7 @@ tls_key = "/run/credentials/whisperd.service/tls.key"
 [tor]
 mode = "managed"
 [onion]
-hostname_file = "absent"
+hostname_file = "@/absent"
 """)
     assert [line.split(":")[0] for line in unseen] == [
         "relay.listen", "relay.listen", "relay.tls_certificate", "relay.tls_key", "onion.hostname_file"]

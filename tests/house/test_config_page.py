@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 
 import pytest
 
 from tests.house import pages
 from whisperd.config import AT_START, KEYS, LIVE, Key, load
+from whisperd.config_paths import FILE, FILE_OR_LOG, FOLDER, LISTENERS, PLACE, PROGRAM, SOCKET
 from whisperd.wire.toroptions import OPTIONS
 
 PAGE = "whisperd.toml.5"
+#: A path, or something that contains one.
+_MEANS_PATH = re.compile(r"(?i)\b(paths?|files?|folders?|socket|director(y|ies)|listeners?|listens)\b|_(file|dir)\b")
+#: Strings whose help mentions a path of another key.
+NO_PATHS = {"control.group": "group of the control socket"}
 
 
 def promise(key: Key) -> str:
     """Return the sentence with which the page describes a key's type, bounds and default."""
     kind = {bool: "true or false", int: "number", str: "string", tuple: "list of strings"}[type(key.default)]
+    if key.path in (FILE, FOLDER, SOCKET, FILE_OR_LOG, PROGRAM):
+        kind = "path"
     if key.choices:
         many = "some of " if isinstance(key.default, tuple) else "one of "
         kind = many + ", ".join(f'"{choice}"' for choice in key.choices)
@@ -41,6 +49,24 @@ def test_the_page_has_every_key_once_and_no_other():
 def test_type_bounds_default_and_help_of_a_key_stand_in_the_page(key):
     words = " ".join(key.help.split())
     assert f"{key.name} {promise(key)} {words}" in pages.text(PAGE)
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.name)
+def test_a_key_that_is_about_a_path_has_the_type_of_one(key):
+    is_text = isinstance(key.default, str | tuple) and not key.choices
+    about_path = bool(_MEANS_PATH.search(f"{key.name} {key.help}")) and key.name not in NO_PATHS
+    assert bool(key.path) == (is_text and about_path)
+    assert key.path in ("", FILE, FOLDER, SOCKET, FILE_OR_LOG, PROGRAM, PLACE, LISTENERS)
+
+
+def test_no_option_of_a_launched_tor_is_about_a_path():
+    assert [option.name for option in OPTIONS.values() if _MEANS_PATH.search(f"{option.shape} {option.help}")] == []
+
+
+def test_the_page_says_what_a_path_may_be():
+    said = " ".join(pages.section(PAGE, "PATHS"))
+    for word in ("~/", "absolute", "$HOME", "NUL", "WHISPERD_SOCKET", "XDG_STATE_HOME", "107 bytes"):
+        assert word in said
 
 
 def test_the_page_names_the_keys_of_the_relay_that_need_a_restart():

@@ -19,6 +19,7 @@ from whisperd.cli import render
 from whisperd.cli.caller import Caller
 from whisperd.cli.render import Paint
 from whisperd.cli.verbs import VERBS
+from whisperd.config_paths import typed
 from whisperd.control.commands import COMMANDS, GROUPS, Command, Param
 from whisperd.errors import Interrupted, UsageError, WhisperdError
 
@@ -150,7 +151,7 @@ def _common() -> list[click.Parameter]:
 
     def keep(context: click.Context, option: click.Parameter, value: Any) -> None:
         if value:
-            setattr(context.find_root().obj, str(option.name), value)
+            setattr(context.find_root().obj, str(option.name), typed(value) if option.name == "socket" else value)
 
     return [
         click.Option(["--socket"], metavar="PATH", expose_value=False, callback=keep, is_eager=True,

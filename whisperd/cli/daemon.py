@@ -12,6 +12,7 @@ import click
 from whisperd import __version__
 from whisperd.cli.testnet import testnet
 from whisperd.config import Config, default_path, load
+from whisperd.config_paths import typed_path
 from whisperd.errors import WhisperdError
 
 _CONFIG_HELP = "Read this file instead of ~/.config/whisperd/whisperd.toml or /etc/whisperd/whisperd.toml."
@@ -29,7 +30,7 @@ _DESCRIPTOR_HELP = ("Read the passphrase of the sealed store from this open file
 @click.pass_context
 def cli(context: click.Context, path: Path | None, invite: bool, passphrase_fd: int | None) -> None:
     """Run the whisperd daemon in the foreground, or one of the commands below."""
-    context.obj = path
+    path = context.obj = typed_path(path) if path else None
     if context.invoked_subcommand is None:
         _run(path, invite, passphrase_fd)
 
@@ -77,7 +78,7 @@ def demo(report: Path | None) -> None:
     """Prove the whole job on a private Tor network: a relay, two people, a fault, and what was left behind."""
     from whisperd.demo.script import main as rehearse
 
-    sys.exit(rehearse(report))
+    sys.exit(rehearse(typed_path(report) if report else None))
 
 
 cli.add_command(testnet)

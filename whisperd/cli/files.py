@@ -10,6 +10,7 @@ from typing import Any
 
 from whisperd.cli import render
 from whisperd.cli.caller import Caller, named
+from whisperd.config_paths import typed
 from whisperd.control.client import Client
 from whisperd.errors import FileFailed, TimedOut, UsageError, WhisperdError, catalogue
 
@@ -65,7 +66,8 @@ VERBS: dict[str, Callable[..., None]] = {
 
 
 def offer(client: Client, chat: str, path: str, name: str = "") -> dict[str, Any]:
-    """Open the file as this user and let the daemon offer it; raises FileFailed and the daemon's errors."""
+    """Open the file as this user and let the daemon offer it; raises FileFailed, UsageError and the daemon's errors."""
+    path = typed(path)
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe without a writer must not hold us
     except OSError as error:

@@ -11,6 +11,7 @@ import subprocess
 from typing import Any
 
 from whisperd.cli.news import news
+from whisperd.config_paths import typed
 from whisperd.errors import UsageError
 
 
@@ -21,7 +22,7 @@ class Hook:
     """
 
     def __init__(self, program: str) -> None:
-        found = shutil.which(os.path.expanduser(program))
+        found = shutil.which(typed(program))
         if found is None:
             raise UsageError(f"there is no program {program!r} for --hook", remedy="Name one that can be executed.")
         self._program = found

@@ -10,6 +10,7 @@ from whisperd.cli import render
 from whisperd.cli.caller import Caller
 from whisperd.config import Config, default_path, load
 from whisperd.config_lines import located
+from whisperd.config_paths import typed_path
 
 
 def show(caller: Caller) -> None:
@@ -29,7 +30,7 @@ def diff(caller: Caller) -> None:
 
 
 def check(caller: Caller, file: str) -> None:
-    config, unseen = checked(Path(file) if file else None)
+    config, unseen = checked(typed_path(file) if file else None)
     caller.show({"source": config.source, "ok": True, "unseen": unseen}, verdict(config, unseen))
 
 

@@ -12,6 +12,7 @@ from whisperd.cli import render
 from whisperd.cli.caller import Caller
 from whisperd.cli.passphrase import ask, ask_new
 from whisperd.cli.render import Paint, Row
+from whisperd.config_paths import typed
 from whisperd.errors import FileFailed, StoreAbsent, UsageError
 
 #: Seconds that a passphrase may take to be stretched, and a large store to be read.
@@ -49,15 +50,16 @@ def change(caller: Caller) -> None:
 
 
 def export(caller: Caller, path: str, move: bool) -> None:
+    path = typed(path)
     _sealed(caller)
-    typed = ask_new("Passphrase of the export")
+    passphrase = ask_new("Passphrase of the export")
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise FileFailed(f"{path} cannot be made: {error.strerror}", remedy="Choose another name or place.") from None
     try:
         with caller.client() as client:
-            answer = client.call("store.export", {"passphrase": typed, "move": move}, timeout=SLOW, file=file)
+            answer = client.call("store.export", {"passphrase": passphrase, "move": move}, timeout=SLOW, file=file)
     except BaseException:
         with suppress(OSError):
             os.unlink(path)
@@ -68,15 +70,16 @@ def export(caller: Caller, path: str, move: bool) -> None:
 
 
 def take_in(caller: Caller, path: str) -> None:
+    path = typed(path)
     _sealed(caller)
-    typed = ask("Passphrase of the export")
+    passphrase = ask("Passphrase of the export")
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise FileFailed(f"{path} cannot be read: {error.strerror}") from None
     try:
         with caller.client() as client:
-            answer = client.call("store.import", {"passphrase": typed}, timeout=SLOW, file=file)
+            answer = client.call("store.import", {"passphrase": passphrase}, timeout=SLOW, file=file)
     finally:
         os.close(file)
     caller.show(answer, [f"{render.count(answer['records'], 'record')} came in"])

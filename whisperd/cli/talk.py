@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -225,7 +224,7 @@ class Talk:
         return [timers.line(answer, self._paint)] if not rest else []  # otherwise the event says it
 
     def _send_file(self, rest: str) -> list[str]:
-        offer(self._client, self.chat, os.path.expanduser(rest))
+        offer(self._client, self.chat, rest)
         return []  # the event of the offer says it
 
     def _file(self, method: str, rest: str) -> list[str]:

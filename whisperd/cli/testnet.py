@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from whisperd.config_paths import typed_path
 from whisperd.errors import Interrupted, WhisperdError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -35,7 +36,7 @@ def up(directory: Path, clients: int, foreground: bool, as_json: bool) -> None:
     """Start the network and wait until every client has bootstrapped; leave it running."""
     from whisperd.tor.testnet import Testnet
 
-    place = directory.absolute()
+    place = typed_path(directory)
 
     async def start_and_show(reactor: Any, stop: Any) -> None:
         with _Progress() as show:
@@ -53,7 +54,7 @@ def up(directory: Path, clients: int, foreground: bool, as_json: bool) -> None:
 @_as_json
 def status(directory: Path, as_json: bool) -> None:
     """Show the processes of the network, and where its clients' sockets are."""
-    _show(directory.absolute(), as_json)
+    _show(typed_path(directory), as_json)
 
 
 @testnet.command()
@@ -63,8 +64,9 @@ def down(directory: Path, as_json: bool) -> None:
     """End every process of the network and remove its files."""
     from whisperd.tor.testnet import down
 
-    down(directory.absolute())
-    print(json.dumps({"state": "down", "directory": str(directory.absolute())}) if as_json else "down")
+    place = typed_path(directory)
+    down(place)
+    print(json.dumps({"state": "down", "directory": str(place)}) if as_json else "down")
 
 
 def _show(directory: Path, as_json: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from whisperd.cli import chat, contacts, files, log, onion, relay, render, settings, store
 from whisperd.cli.caller import Caller
@@ -39,8 +38,9 @@ def plugins_check(caller: Caller, id: str, thorough: bool) -> None:
 def doctor(caller: Caller, config: str) -> None:
     from whisperd.cli import doctor as examinations
     from whisperd.config import default_path, load
+    from whisperd.config_paths import typed_path
 
-    daemons = load(Path(config) if config else default_path())
+    daemons = load(typed_path(config) if config else default_path())
     try:
         found = Caller(socket=caller.socket or daemons.control.socket).call("status")
     except DaemonUnreachable:

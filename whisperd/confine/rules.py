@@ -14,8 +14,8 @@ from whisperd.confine.programs import needed_to_run
 from whisperd.control.audit import TO_LOG
 from whisperd.control.place import SocketPlace
 from whisperd.errors import ConfigError
-from whisperd.relay.listeners import socket_path
 from whisperd.wire import bridge
+from whisperd.wire.listener import unix_path
 
 #: Most bytes of a unix socket's path, and the longest name that a launched tor's socket has below its folder's parent.
 _LONGEST = 107
@@ -79,8 +79,8 @@ def folders(config: Config) -> Iterator[tuple[str, Path]]:
         yield "store.file", Path(config.store.file).absolute().parent
     if config.relay.enabled:
         named = [("relay.access_keep", config.relay.access_keep),
-                 *(("relay.listen", socket_path(listener)) for listener in config.relay.listen),
-                 *(("relay.tls_listen", socket_path(listener)) for listener in config.relay.tls_listen)]
+                 *(("relay.listen", unix_path(listener)) for listener in config.relay.listen),
+                 *(("relay.tls_listen", unix_path(listener)) for listener in config.relay.tls_listen)]
         yield from ((key, Path(path).absolute().parent) for key, path in named if path)
 
 

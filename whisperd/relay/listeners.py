@@ -18,9 +18,11 @@ from typing import Any
 from twisted.internet.endpoints import serverFromString
 
 from whisperd.errors import AddressInUse, ConfigError
+from whisperd.wire.listener import PROXIED, unix_path
 
 _KINDS = ("tcp", "unix", "systemd")
-_PROXIED = "haproxy:"
+#: What Twisted's parser raises; a backslash at the end is a RuntimeError.
+_MALFORMED = (ValueError, TypeError, LookupError, AttributeError, RuntimeError)
 _DOMAINS = ("INET", "INET6", "UNIX")
 _SHAPES = ("Write 'tcp:PORT:interface=ADDRESS' with an address in digits, 'unix:PATH' or "
            "'systemd:domain=INET:name=NAME', or one of these behind 'haproxy:'.")
@@ -30,12 +32,12 @@ _CIRCUITS = ipaddress.IPv6Network("fc00:dead:beef:4dad::/64")
 def endpoint(reactor: Any, description: str, key: str = "relay.listen") -> Any:
     """Return the endpoint of a listener string; raises ConfigError, or AddressInUse for a unix socket that answers."""
     check(description, key)
-    path = socket_path(description)
+    path = unix_path(description)
     if path:
         _remove_stale(path, key)
     try:
         return serverFromString(reactor, _without_lock_file(description))
-    except (ValueError, TypeError, LookupError, AttributeError):
+    except _MALFORMED:
         if _kind(description) == "systemd":
             raise _not_handed_over(description, key) from None
         raise not_a_listener(description, key) from None
@@ -45,17 +47,17 @@ def check(description: str, key: str = "relay.listen") -> None:
     """Raise ConfigError, with ``key`` in its message, for what is no listener string, or has a file in its way."""
     kind = _kind(description)
     if kind == "systemd":
-        if not _of_systemd(description.removeprefix(_PROXIED)):
+        if not _of_systemd(description.removeprefix(PROXIED)):
             raise not_a_listener(description, key)
         return
-    if kind not in _KINDS or (kind == "tcp" and not _of_tcp(description.removeprefix(_PROXIED))) \
-            or (kind == "unix" and not socket_path(description)):
+    if kind not in _KINDS or (kind == "tcp" and not _of_tcp(description.removeprefix(PROXIED))) \
+            or (kind == "unix" and not unix_path(description)):
         raise not_a_listener(description, key)
     try:
         serverFromString(None, _without_lock_file(description))
-    except (ValueError, TypeError, LookupError, AttributeError):
+    except _MALFORMED:
         raise not_a_listener(description, key) from None
-    path = socket_path(description)
+    path = unix_path(description)
     if path:
         _is_socket(path, key)
 
@@ -72,15 +74,9 @@ def from_manager(description: str) -> bool:
     return _kind(description) == "systemd"
 
 
-def socket_path(description: str) -> str:
-    """Return the path of a ``unix:`` listener; empty for any other."""
-    kind, _, rest = description.removeprefix(_PROXIED).partition(":")
-    return re.split(r"(?<!\\):", rest)[0].removeprefix("address=").replace("\\:", ":") if kind == "unix" else ""
-
-
 def tells_circuits(description: str) -> bool:
     """Return whether something in front of this listener tells by which circuit each connection came."""
-    return description.startswith(_PROXIED)
+    return description.startswith(PROXIED)
 
 
 def circuit(peer: Any) -> int | None:
@@ -96,7 +92,7 @@ def circuit(peer: Any) -> int | None:
 
 
 def _kind(description: str) -> str:
-    return description.removeprefix(_PROXIED).partition(":")[0]
+    return description.removeprefix(PROXIED).partition(":")[0]
 
 
 def _without_lock_file(description: str) -> str:

@@ -1,0 +1,163 @@
+"""Paths of the configuration through the installed programs, as a user who is not root, for every key that is one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+from whisperd.config import KEYS, Key
+from whisperd.config_paths import LISTENERS, PLACE
+from whisperd.errors import ConfigError
+
+PATHS = [key for key in KEYS if key.path]
+NOBODY = 65_534
+SECONDS = 120
+
+
+class User:
+    """A user without rights, whose home is ``home`` and who stands in the empty folder ``here``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home, self.here, self.file = folder / "home", folder / "here", folder / "whisperd.toml"
+        for each in (self.home, self.here):
+            each.mkdir()
+        if os.geteuid() == 0:
+            for each in (folder, self.home, self.here):
+                os.chown(each, NOBODY, NOBODY)
+
+    def command(self, program: str, *words: str, **environment: str) -> dict:
+        """Return what subprocess needs to run an installed program as this user."""
+        drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs"]
+        kept = {name: each for name, each in os.environ.items() if name in ("PATH", "LANG", "LC_ALL")}
+        return {"args": [*(drop if os.geteuid() == 0 else []), str(Path(sys.executable).with_name(program)), *words],
+                "cwd": self.here, "env": {**kept, "HOME": str(self.home), **environment},
+                "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+
+    def run(self, program: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(**self.command(program, *words, **environment), timeout=SECONDS)
+
+    def whisperd(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.run("whisperd", "--config", str(self.file), *words)
+
+    def write(self, key: Key, path: str) -> None:
+        """Write a configuration whose line 3 has the key."""
+        text = f"unix:{path}" if key.path in (PLACE, LISTENERS) else path
+        section, _, name = key.name.partition(".")
+        given = [text] if isinstance(key.default, tuple) else text
+        more = "tls_certificate = '/c'\ntls_key = '/k'\n" if name == "tls_listen" else ""
+        self.file.write_text(f"# One key.\n[{section}]\n{name} = {json.dumps(given)}\n{more}")
+
+
+@pytest.fixture
+def user() -> Iterator[User]:
+    folder = Path(mkdtemp(prefix="w-"))
+    folder.chmod(0o755)
+    yield User(folder)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("key", PATHS, ids=lambda key: key.name)
+def test_a_path_that_is_none_is_refused_by_check_and_start_in_the_same_words(user, key):
+    for path in ("keys/there", "~no-such-user/there", "/a\0b"):
+        user.write(key, path)
+        said = [user.whisperd("config", "check"), user.whisperd("run")]
+        assert [each.returncode for each in said] == [ConfigError.exit_status] * 2, said
+        assert f"whisperd: {key.name} " in said[0].stderr and f"({user.file}, line 3). " in said[0].stderr
+        assert said[0].stderr == said[1].stderr
+        assert path != "keys/there" or f"{user.here}/keys/there" in said[0].stderr
+    assert list(user.here.iterdir()) == list(user.home.iterdir()) == []
+
+
+@pytest.mark.parametrize("key", PATHS, ids=lambda key: key.name)
+def test_a_path_in_the_home_folder_is_shown_as_it_is_meant(user, key):
+    user.write(key, "~/there")
+    shown = json.loads(user.whisperd("config", "show", "--json").stdout)[key.name]
+    one = shown[0] if isinstance(key.default, tuple) else shown
+    assert one.removeprefix("unix:") == f"{user.home}/there"
+    assert list(user.here.iterdir()) == []
+
+
+def test_whisperctl_says_it_in_the_same_words(user):
+    user.write(PATHS[0], "keys/there")
+    said = user.run("whisperctl", "config", "check", str(user.file)).stderr
+    assert said.replace("whisperctl", "whisperd").replace("\n", ". ", 1) == user.whisperd("config", "check").stderr
+
+
+EVERYWHERE = """
+[control]
+socket = "~/run/control.sock"
+audit = "~/log/audit"
+[relay]
+listen = ["unix:~/run/relay.sock:mode=600"]
+access = "code"
+access_keep = "~/keep/codes"
+[tor]
+mode = "off"
+binary = "~/bin/tor"
+data_dir = "~/tor"
+[onion]
+key = "persistent"
+key_file = "~/keep/onion.key"
+[peer]
+downloads = "~/Downloads"
+[store]
+kind = "sealed"
+file = "~/store/store.db"
+unlock = "credential"
+argon2_memory = 64
+"""
+
+
+def test_a_daemon_uses_the_home_folder_of_its_user_and_makes_no_folder_of_that_name(user):
+    user.file.write_text(EVERYWHERE)
+    (user.home / "secrets").mkdir()
+    (user.home / "secrets/whisperd-store").write_text("six words that nobody will guess")
+    assert user.whisperd("config", "check").stdout == f"{user.file}: ok\n"
+    words = user.command("whisperd", "--config=../whisperd.toml", CREDENTIALS_DIRECTORY=str(user.home / "secrets"))
+    with subprocess.Popen(**words) as daemon:
+        try:
+            running = until_running(user, daemon)
+            shown = json.loads(user.run("whisperctl", "--socket=~/run/control.sock", "--json", "config", "show").stdout)
+            assert os.path.isabs(shown["source"]) and user.file.samefile(shown["source"])
+        finally:
+            daemon.terminate()
+            assert daemon.wait(SECONDS) == 0
+    assert running["socket"] == f"{user.home}/run/control.sock"
+    assert f"{user.home}/Downloads" in running["confinement"]["writable"]
+    assert (user.home / "log/audit").is_file() and (user.home / "store/store.db").is_file()
+    assert list(user.here.iterdir()) == []
+
+
+def until_running(user: User, daemon: subprocess.Popen[str]) -> dict:
+    """Return the status of a daemon, as soon as it answers."""
+    end = time.monotonic() + SECONDS
+    while (done := user.run("whisperctl", "--json", "status", WHISPERD_SOCKET="~/run/control.sock")).returncode:
+        assert daemon.poll() is None and time.monotonic() < end, (done, daemon.poll())
+        time.sleep(0.1)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", ["WHISPERD_SOCKET", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CONFIG_HOME"])
+def test_a_relative_path_in_the_environment_stops_the_start(user, name):
+    for words in (("config", "check"), ("run",)):
+        done = user.run("whisperd", *words, **{name: "there"})
+        assert done.returncode == ConfigError.exit_status and f"whisperd: {name} is 'there'" in done.stderr
+    assert list(user.here.iterdir()) == []
+
+
+def test_a_tilde_that_the_shell_left_alone_is_a_home_folder_in_options(user):
+    (user.home / "my.toml").write_text("[control]\nsocket = '~/run/control.sock'\n")
+    assert user.run("whisperd", "--config=~/my.toml", "config", "check").stdout == f"{user.home}/my.toml: ok\n"
+    assert user.run("whisperctl", "config", "check", "~/my.toml").stdout == f"{user.home}/my.toml: ok\n"
+    down = user.run("whisperd", "testnet", "down", "--dir=~/net", "--json")
+    assert down.returncode or json.loads(down.stdout)["directory"] == f"{user.home}/net"
+    assert list(user.here.iterdir()) == []
