@@ -144,6 +144,7 @@ def test_a_tls_listener_needs_a_certificate_and_a_key(tmp_path):
      '[tor]\nmode = "off"\n', "an onion service that everybody may reach"),
     ('[relay]\nonion_location = true\ntls_listen = ["tcp:443"]\ntls_certificate = "/c"\ntls_key = "/k"\n'
      '[onion]\nprivate = true\n', "an onion service that everybody may reach"),
+    ('[store]\ncredential = "/run/credentials/store"\n', "a path and no name"),
     ('[control]\nadmin_group = "adm"\n', "control.admin_group needs control.group"),
 ])
 def test_what_makes_no_sense_together_is_refused(tmp_path, text, hint):

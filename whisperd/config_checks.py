@@ -26,6 +26,9 @@ def check_together(config: Config) -> None:
         _check_onion_location(config)
     if config.tor.bridges or config.tor.options:
         _check_launch(config)
+    if "/" in config.store.credential:
+        raise ConfigError(f"store.credential is {config.store.credential!r}, which is a path and no name",
+                          remedy="Write the name only: the service manager gives the folder.")
     if config.tor.mode == "launch":
         _check_places_of_tor(config)
     if config.tor.mode == "managed" and config.relay.enabled and config.onion.enabled:
