@@ -31,16 +31,19 @@ options-of-test:
 	@echo $(SIDE_BY_SIDE)
 
 test-setup: $(VENV)/.stamp-test ## bring in what the tests need, and stop there
-	@$(NEEDS) tor mandoc shellcheck systemd-analyze strace unshare zsh fish tmux jq nginx haproxy caddy promtool obfs4proxy \
-		snowflake-client faketime dpkg-buildpackage dh dh_apparmor system-pip lintian apparmor_parser dbus-daemon \
+	@$(NEEDS) tor mandoc groff man shellcheck systemd-analyze strace unshare zsh fish tmux jq nginx haproxy caddy promtool \
+		obfs4proxy snowflake-client faketime dpkg-buildpackage dh dh_apparmor system-pip lintian apparmor_parser dbus-daemon \
 		gnome-keyring-daemon
 
 lint: $(VENV)/.stamp-test ## check style, types, shell scripts and man pages
-	@$(NEEDS) mandoc shellcheck
+	@$(NEEDS) mandoc groff shellcheck
 	@echo "==> ruff" && $(BIN)/ruff check --quiet .
 	@echo "==> mypy" && $(BIN)/mypy --no-error-summary
 	@echo "==> shellcheck" && shellcheck --shell=bash contrib/completions/whisperctl.bash && shellcheck $(SCRIPTS)
 	@echo "==> mandoc" && mandoc -Tlint -Wwarning $(PAGES)
+	@echo "==> groff" && for page in $(PAGES); do \
+		said=$$(groff -mandoc -t -Tutf8 -ww -rLL=80n $$page 2>&1 >/dev/null); \
+		[ -z "$$said" ] || { echo "$$page: $$said" >&2; exit 1; }; done
 
 pages: $(VENV)/.stamp ## write the tables of the code into the man pages
 	@$(BIN)/python -m contrib.pages

@@ -32,7 +32,8 @@ def prose(text: str) -> Lines:
     """Return text as mdoc: escaped, each sentence on a line of its own, as mandoc wants it."""
     escaped = text.replace("\\", "\\e").replace("'", "\\(aq").replace('"', "\\(dq")
     sentences = re.split(r"(?<=[.]) (?=[A-Z])", " ".join(escaped.split()))
-    return [line for sentence in sentences for line in textwrap.wrap(sentence, 110, break_on_hyphens=False)]
+    lines = [line for sentence in sentences for line in textwrap.wrap(sentence, 110, break_on_hyphens=False)]
+    return [f"\\&{line}" if line.startswith(".") else line for line in lines]  # or it would be a macro, and not shown
 
 
 def tagged(items: Iterator[tuple[str, Lines]]) -> Lines:
