@@ -66,7 +66,7 @@ def test_a_listener_that_is_none_is_named_with_its_line(place, listener):
     ("[control]\naudit = '@/nonsense/audit'\n", ConfigError, "control.audit", 3),
     ("[onion]\nlisten = 'unix:@/onion'\n", ConfigError, "onion.listen", 3),
     ("[relay]\ntls_listen = ['tcp:1']\ntls_certificate = '@/absent'\ntls_key = '@/absent'\n", ConfigError,
-     "/absent are not", 4),
+     "/absent cannot be read: No such file or directory", 4),
     ("[relay]\ntls_certificate = '@/a'\ntls_key = '@/b'\ntls_listen = ['ssl:1']\n", ConfigError, "relay.tls_listen", 5),
     ("[relay]\naccess_keep = '@/shared'\n", ConfigError, "others than its owner may read it", 3),
     ("[relay]\naccess_keep = '@/nonsense'\n", ConfigError, "its content is not what this program writes", 3),

@@ -7,7 +7,7 @@ after 30 of silence, dead after two more of these without an answer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory
 from twisted.internet.defer import Deferred
@@ -19,6 +19,9 @@ from whisperd.relay.listeners import circuit
 from whisperd.relay.scopes import Scope
 from whisperd.relay.shared import Relay
 from whisperd.relay.websocket import CLOSE_TIMEOUT, RelayProtocol
+
+if TYPE_CHECKING:  # a relay without TLS loads no OpenSSL
+    from whisperd.relay.tls import Credentials
 
 PING_INTERVAL = 30
 PING_TIMEOUT = 2 * PING_INTERVAL
@@ -34,12 +37,13 @@ class _Timer:
 class RelayFactory(WebSocketServerFactory):
     """The connections of one listener. ``onion``: it is the daemon's own for its onion service; ``discreet``: its
     clients come through Tor, and hear no number of rooms; ``circuits``: something trusted in front of it says by which
-    circuit each came; ``secure``: it speaks TLS; ``cors``: the origins whose pages may read answers."""
+    circuit each came; ``tls``: what it speaks TLS with, if it does; ``cors``: the origins whose pages may read answers.
+    """
 
     noisy = False
 
     def __init__(self, relay: Relay, clock: Any, *, onion: bool = False, discreet: bool = False,
-                 circuits: bool = False, secure: bool = False, cors: tuple[str, ...] = ()) -> None:
+                 circuits: bool = False, tls: Credentials | None = None, cors: tuple[str, ...] = ()) -> None:
         super().__init__(server=web.SERVER, reactor=clock)
         self.relay = relay
         self.onion = onion
@@ -47,7 +51,7 @@ class RelayFactory(WebSocketServerFactory):
         self.call_later = clock.callLater
         self.scope = relay.limits.new_listener()
         self.circuits = circuits
-        self.secure = secure
+        self.tls = tls
         self.cors = cors
         self.onion_location: Callable[[], str | None] = lambda: None  #: what browsers are told
         self.protocols: set[RelayProtocol] = set()
@@ -69,6 +73,11 @@ class RelayFactory(WebSocketServerFactory):
         self.max_unsent = max(bounds.max_unsent, 4 * bounds.max_frame)
         self.handshakes.delay = bounds.handshake_timeout
         self.max_frame = self.protocol.maxFramePayloadSize = self.protocol.maxMessagePayloadSize = bounds.max_frame
+
+    @property
+    def secure(self) -> bool:
+        """Return whether this listener speaks TLS."""
+        return self.tls is not None
 
     def buildProtocol(self, addr: object) -> Any:
         """Return a protocol, or None (Twisted then closes the socket) when there are too many sockets already."""

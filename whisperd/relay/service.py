@@ -207,10 +207,11 @@ class RelayService(Service):
 
     async def _open(self, description: str, *, onion: bool = False, discreet: bool = False,
                     secure: bool = False, key: str = "relay.listen") -> Any:
+        tls = self._credentials() if secure else None
         factory = RelayFactory(self._relay, self._clock, onion=onion, discreet=discreet,
-                               circuits=tells_circuits(description), secure=secure, cors=self._settings.cors)
+                               circuits=tells_circuits(description), tls=tls, cors=self._settings.cors)
         factory.onion_location = self._onion_location
-        behind = self._credentials().wrap(factory, self._reactor) if secure else factory
+        behind = tls.wrap(factory, self._reactor) if tls else factory
         try:
             port = await endpoint(self._reactor, description, key).listen(behind)
         except CannotListenError as error:

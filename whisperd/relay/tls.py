@@ -2,26 +2,27 @@
 
 The groups are those of the OpenSSL that the package ``cryptography`` brings along (3.5 or later): X25519MLKEM768 is
 preferred, also to a client that offers it without a key share. Nothing is kept for resumption.
+
+pyOpenSSL makes each callback at run time in memory that is writable and executable, which the confinement refuses
+[cffi, Callbacks]. So OpenSSL calls nothing here: no application protocol is selected (a client that offers some is
+served HTTP/1.1 all the same [RFC 7301, 3.2]), and the group is read when Twisted says that the handshake is complete.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from whisperd.errors import ConfigError
+from whisperd.relay import certificate as pem
 
 #: Hybrids of ML-KEM, as OpenSSL names them.
 HYBRIDS = frozenset({"X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024"})
-_REMEDY = "Name a PEM file with the certificate chain and one with its key, not encrypted, both readable here."
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -40,19 +41,20 @@ class Credentials:
 
     def load(self, certificate: str, key: str, *, require_pq: bool) -> None:
         """Read both files (again); raises ConfigError, and then those before stay in force."""
+        chain, private = pem.chain(certificate), pem.private_key(key)
+        pem.check_pair(chain, private, certificate, key)
         context = SSL.Context(SSL.TLS_SERVER_METHOD)
         try:
-            context.use_certificate_chain_file(certificate)
-            context.use_privatekey(load_pem_private_key(Path(key).read_bytes(), None))  # type: ignore[arg-type]
+            context.use_certificate(chain[0])
+            for signer in chain[1:]:
+                context.add_extra_chain_cert(signer)
+            context.use_privatekey(private)
             context.check_privatekey()
-        except (SSL.Error, OSError, ValueError, TypeError, UnsupportedAlgorithm):
-            raise ConfigError(f"relay.tls_certificate, relay.tls_key: {certificate} and {key} are not a certificate "
-                              "and its key", remedy=_REMEDY) from None
+        except (SSL.Error, TypeError, ValueError):
+            raise pem.unusable(certificate) from None
         context.set_min_proto_version(SSL.TLS1_3_VERSION)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION)
-        context.set_alpn_select_callback(_choose)
-        context.set_info_callback(self._changed)
         self._context, self._require_pq = context, require_pq
 
     def wrap(self, factory: Any, reactor: Any) -> Any:
@@ -62,21 +64,14 @@ class Credentials:
 
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         if self._context is None:
-            raise ConfigError("relay.tls_listen needs relay.tls_certificate and relay.tls_key", remedy=_REMEDY)
-        connection = SSL.Connection(self._context, None)
-        connection.set_app_data(protocol)
-        return connection
+            raise ConfigError("relay.tls_listen needs relay.tls_certificate and relay.tls_key",
+                              remedy="Name the PEM files of a certificate chain and its key.")
+        return SSL.Connection(self._context, None)
 
-    def _changed(self, connection: SSL.Connection, where: int, result: int) -> None:
-        if not where & SSL.SSL_CB_HANDSHAKE_DONE:
-            return
+    def admits(self, connection: SSL.Connection) -> bool:
+        """Count a connection whose handshake is complete; return whether its key agreement is good enough."""
         group = connection.get_group_name() or "unknown"
         self.groups[group] += 1
-        if self._require_pq and group not in HYBRIDS:
-            self._refused["not-post-quantum"] += 1
-            connection.get_app_data().abortConnection()
-
-
-def _choose(connection: SSL.Connection, offered: list[bytes]) -> Any:
-    """Return the one application protocol that is spoken here, if the client speaks it."""
-    return b"http/1.1" if b"http/1.1" in offered else SSL.NO_OVERLAPPING_PROTOCOLS
+        admitted = group in HYBRIDS or not self._require_pq
+        self._refused["not-post-quantum"] += not admitted
+        return admitted

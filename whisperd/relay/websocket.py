@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.interfaces import IHandshakeListener, ITCPTransport
+from zope.interface import implementer
 
 from whisperd.relay.opening import OpeningProtocol
 from whisperd.relay.probe import Probe
@@ -24,6 +25,7 @@ MOST_LATE = 1_000
 _BROKEN = {1009: "frame-too-large", 1007: "not-text-utf8"}
 
 
+@implementer(IHandshakeListener)
 class RelayProtocol(OpeningProtocol):
     """One connection, plain HTTP or WebSocket; the Wire of its session."""
 
@@ -41,6 +43,12 @@ class RelayProtocol(OpeningProtocol):
                 self.transport.setTcpNoDelay(True)
             self.transport.registerProducer(self, True)
         self.factory.protocols.add(self)
+
+    def handshakeCompleted(self) -> None:
+        """Drop a client whose key agreement is not good enough; called where TLS is spoken, before any data."""
+        tls = self.factory.tls
+        if tls is not None and not tls.admits(self.transport.getHandle()):
+            self.transport.abortConnection()
 
     def write(self, data: bytes) -> None:
         if self.congested:

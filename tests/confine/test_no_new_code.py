@@ -1,0 +1,98 @@
+"""The whole program where no memory becomes executable, as under the unit's MemoryDenyWriteExecute.
+
+Every module is imported, every plug-in tests itself, and a daemon has all that is optional switched on.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+import whisperd_plugins
+
+import whisperd
+from tests.house.pages import ROOT
+from tests.integration.unprivileged import DEADLINE, Daemon, command, give, home
+from tests.relay.certificates import write_certificate
+from whisperd.tor.testnet.ports import free_ports
+
+
+@pytest.fixture
+def folder():
+    with home() as made:
+        yield made
+
+
+def without_new_code(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*command(sys.executable, "-c", code, *arguments, new_code=False)], capture_output=True,
+                          text=True, cwd=ROOT, timeout=DEADLINE, env={"PYTHONDONTWRITEBYTECODE": "1", "HOME": "/"})
+
+
+def test_a_callback_cannot_be_made_there():
+    """Or the tests below would not show anything."""
+    done = without_new_code("import cffi; cffi.FFI().callback('void()', lambda: None)")
+    assert "MemoryError" in done.stderr
+
+
+def test_every_module_is_imported():
+    names = [found.name for package in (whisperd, whisperd_plugins)
+             for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+             if not found.name.endswith(".__main__")]
+    assert len(names) > 200
+    done = without_new_code("import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)", *names)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_plugin_tests_itself_and_passwords_are_hashed():
+    done = without_new_code(
+        "from whisperd.plugin.registry import Registry\n"
+        "from argon2.low_level import Type, hash_secret_raw\n"
+        "registry = Registry()\n"
+        "rows = [row for row in registry.table() if row['state'] == 'available']\n"
+        "for row in rows: registry.require(row['kind'], row['id'])\n"
+        "hash_secret_raw(b'secret', bytes(16), 1, 64, 1, 32, Type.ID)\n"
+        "print(len(rows))")
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 10
+
+
+def test_a_daemon_with_all_that_is_optional_starts_and_serves(folder):
+    plain, proxied, secure = free_ports(3)
+    write_certificate(folder)
+    for name in ("certificate.pem", "key.pem"):
+        give(folder / name)
+    (folder / "received").mkdir()
+    give(folder / "received")
+    daemon = Daemon(folder, f"""audit = "{folder}/audit/trail"
+[daemon]
+sandbox = "require"
+[tor]
+mode = "off"
+[relay]
+listen = ["tcp:{plain}:interface=127.0.0.1", "haproxy:tcp:{proxied}:interface=127.0.0.1", "unix:{folder}/relay"]
+tls_listen = ["tcp:{secure}:interface=127.0.0.1", "haproxy:unix:{folder}/secure"]
+tls_certificate = "{folder}/certificate.pem"
+tls_key = "{folder}/key.pem"
+tls_require_pq = true
+access_keep = "{folder}/codes/kept"
+cors = ["*"]
+[peer]
+loopback = true
+downloads = "{folder}/received"
+[store]
+kind = "sealed"
+file = "{folder}/store/store.db"
+argon2_memory = 64
+""", new_code=False)
+    try:
+        status = daemon.call("status")
+        assert len(status["relay"]["listeners"]) == 5
+        assert daemon.call("store.unlock", passphrase="six words that nobody would guess")
+        assert daemon.call("access.issue", uses=1, hours=1)
+        assert daemon.call("chat.invite", relay=f"http://127.0.0.1:{plain}")["link"]
+        assert daemon.call("reload") is not None
+    finally:
+        printed = daemon.stop()
+    assert "Traceback" not in printed and "MemoryError" not in printed
