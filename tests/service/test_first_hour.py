@@ -2,7 +2,7 @@
 
 One thing cannot be had here and is put in place beforehand: the public Tor network; the daemon is told of the private
 one. Package lists are not fetched anew, and the package is built once for the whole run, by the command of the page.
-What else needs an installed package and a systemd is typed after it: ``handed_over`` and ``system_tor``.
+What else needs an installed package and a systemd is typed after it: ``public_tls``, ``handed_over``, ``system_tor``.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.house import pages
-from tests.service import handed_over, machine, system_tor
+from tests.service import handed_over, machine, public_tls, system_tor
 from tests.service.machine import Step
+from whisperd.errors import ConfigError
 
 PAGE = "whisperd.8"
 #: What is typed after it, to see what there is.
@@ -71,9 +72,9 @@ def hour(testnet, debian_package, tmp_path_factory) -> dict[str, Step]:
         if command == INSTALL:
             typed += [f"cat >/etc/whisperd/network <<'END'\n{network}\nEND",
                       "printf '[tor]\\nnetwork = \"/etc/whisperd/network\"\\n' >>/etc/whisperd/whisperd.toml"]
-    typed += [*LOOKS, "systemctl restart whisperd", LOG, PRIORITIES, *handed_over.commands(),
-              *system_tor.commands(network), PURGE, LEFT]
-    steps = machine.run(typed, pages.ROOT, place, 220, systemd=True, ports=machine.ports_of(Path(testnet.network_file)))
+    typed += [*LOOKS, "systemctl restart whisperd", LOG, PRIORITIES, *public_tls.commands(),
+              *handed_over.commands(), *system_tor.commands(network), PURGE, LEFT]
+    steps = machine.run(typed, pages.ROOT, place, 280, systemd=True, ports=machine.ports_of(Path(testnet.network_file)))
     return {step.command: step for step in steps}
 
 
@@ -122,6 +123,23 @@ def test_it_is_the_unit_of_the_package_that_systemd_runs(hour: dict[str, Step]):
     shown = dict(line.split("=", 1) for line in hour[UNIT].printed.splitlines())
     assert shown == {"ActiveState": "active", "StatusText": "onion service published", "NRestarts": "0",
                      "UnitFileState": "enabled"}
+
+
+def test_tls_is_served_by_the_unit_where_no_memory_becomes_executable(hour: dict[str, Step]):
+    shown = dict(line.split("=", 1) for line in hour[public_tls.FORBIDDEN].printed.splitlines())
+    assert shown == {"MemoryDenyWriteExecute": "yes", "NRestarts": "0", "ActiveState": "active"}
+    status = json.loads(hour[public_tls.LISTENS].printed)
+    assert f"tls:tcp:127.0.0.1:{public_tls.PORT}" in status["relay"]["listeners"]
+    assert status["confinement"]["why"] == ""
+    met = json.loads(hour[public_tls.MET].printed)
+    assert (met["relayed"], met["group"], met["version"]) == (True, "X25519MLKEM768", "TLSv1.3")
+    assert json.loads(hour[public_tls.MET_CLASSICAL].printed) == {"refused": True}
+
+
+def test_a_wrong_key_ends_the_start_and_systemd_does_not_try_again(hour: dict[str, Step]):
+    shown = dict(line.split("=", 1) for line in hour[public_tls.WRONG].printed.splitlines())
+    assert shown == {"NRestarts": "0", "ActiveState": "failed", "ExecMainStatus": str(ConfigError.exit_status)}
+    assert "does not belong to the certificate in" in hour[public_tls.WHY].printed
 
 
 def test_the_first_connection_starts_the_daemon_and_is_answered(hour: dict[str, Step]):
