@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from contrib.bench import exchanges, handshake, invite, ratchet, recovery, relay, throughput, whisperctl
+from contrib.bench import exchanges, handshake, invite, ratchet, recovery, relay, throughput, turns, whisperctl
 from contrib.bench.harness import Row
 
 SUBJECTS: dict[str, Callable[[], list[Row]]] = {
@@ -20,6 +20,7 @@ SUBJECTS: dict[str, Callable[[], list[Row]]] = {
     "exchanges": exchanges.measure,
     "handshake": handshake.measure,
     "invite": invite.measure,
+    "turns": turns.measure,
     "recovery": recovery.measure,
     "throughput": throughput.measure,
 }
