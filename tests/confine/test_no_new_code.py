@@ -5,6 +5,7 @@ Every module is imported, every plug-in tests itself, and a daemon has all that 
 
 from __future__ import annotations
 
+import ast
 import pkgutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import whisperd_plugins
 
 import whisperd
 from tests.house.pages import ROOT
+from tests.house.test_imports import modules
 from tests.integration.unprivileged import DEADLINE, Daemon, command, give, home
 from tests.relay.certificates import write_certificate
 from whisperd.tor.testnet.ports import free_ports
@@ -42,6 +44,18 @@ def test_every_module_is_imported():
              if not found.name.endswith(".__main__")]
     assert len(names) > 200
     done = without_new_code("import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)", *names)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_is_imported_late_is_imported():
+    trees = [ast.parse(path.read_text()) for path in modules("whisperd", "plugins/whisperd_plugins")]
+    names = {node.module if isinstance(node, ast.ImportFrom) else alias.name
+             for tree in trees for node in ast.walk(tree)
+             if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names}
+    assert {"prompt_toolkit", "OpenSSL", "segno"} <= {name.partition(".")[0] for name in names}
+    late = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)\n"
+    reactor = "twisted.internet.reactor"
+    done = without_new_code(f"{late}import {reactor}, keyring\nkeyring.get_keyring()", *sorted(names - {reactor}))
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
 from tests.relay.certificates import write_certificate
@@ -46,6 +46,13 @@ def test_a_pair_is_taken_also_in_one_file_and_with_what_openssl_writes_in_front(
     parameters = b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
     for file in ("certificate.pem", "key.pem"):
         (folder / file).write_bytes(parameters + both)
+    load(folder)
+
+
+@pytest.mark.parametrize("key", [rsa.generate_private_key(65_537, 2_048), ec.generate_private_key(ec.SECP384R1()),
+                                 ed25519.Ed25519PrivateKey.generate()], ids=["rsa", "p-384", "ed25519"])
+def test_each_usual_kind_of_key_is_taken(folder, key):
+    write_certificate(folder, key=key)
     load(folder)
 
 
@@ -95,7 +102,10 @@ def test_a_key_of_another_certificate_is_said_to_be_that(folder, other):
     assert "does not belong to the certificate in" in refusal(folder).message
 
 
-def test_what_openssl_finds_too_weak_is_said_to_be_unusable(folder):
-    write_certificate(folder, key=rsa.generate_private_key(65_537, 1_024))
+@pytest.mark.parametrize("key", [rsa.generate_private_key(65_537, 1_024), dsa.generate_private_key(2_048),
+                                 ec.generate_private_key(ec.SECP256K1())],
+                         ids=["too weak", "no signature in TLS 1.3", "a curve that TLS 1.3 has not"])
+def test_what_no_client_could_be_served_with_is_said_to_be_unusable(folder, key):
+    write_certificate(folder, key=key)
     error = refusal(folder)
     assert "cannot be used for TLS 1.3" in error.message and "2048 bits" in error.remedy

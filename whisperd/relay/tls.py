@@ -11,6 +11,7 @@ served HTTP/1.1 all the same [RFC 7301, 3.2]), and the group is read when Twiste
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 from OpenSSL import SSL
@@ -23,6 +24,8 @@ from whisperd.relay import certificate as pem
 
 #: Hybrids of ML-KEM, as OpenSSL names them.
 HYBRIDS = frozenset({"X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024"})
+#: More bytes than a client's first flight has; one with a hybrid key share takes some 1,500.
+_HELLO_SIZE = 16_384
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -44,17 +47,17 @@ class Credentials:
         chain, private = pem.chain(certificate), pem.private_key(key)
         pem.check_pair(chain, private, certificate, key)
         context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        context.set_min_proto_version(SSL.TLS1_3_VERSION)
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION)
         try:
             context.use_certificate(chain[0])
             for signer in chain[1:]:
                 context.add_extra_chain_cert(signer)
             context.use_privatekey(private)
-            context.check_privatekey()
+            _try_handshake(context)
         except (SSL.Error, TypeError, ValueError):
             raise pem.unusable(certificate) from None
-        context.set_min_proto_version(SSL.TLS1_3_VERSION)
-        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-        context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION)
         self._context, self._require_pq = context, require_pq
 
     def wrap(self, factory: Any, reactor: Any) -> Any:
@@ -75,3 +78,18 @@ class Credentials:
         admitted = group in HYBRIDS or not self._require_pq
         self._refused["not-post-quantum"] += not admitted
         return admitted
+
+
+def _try_handshake(context: SSL.Context) -> None:
+    """Let a client of our own, in memory, come as far as the server's signature; raises SSL.Error.
+
+    OpenSSL takes keys that TLS 1.3 has no signature for, and no client would be served.
+    """
+    client, server = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD), None), SSL.Connection(context, None)
+    client.set_connect_state()
+    server.set_accept_state()
+    with suppress(SSL.WantReadError):
+        client.do_handshake()
+    server.bio_write(client.bio_read(_HELLO_SIZE))
+    with suppress(SSL.WantReadError):
+        server.do_handshake()
