@@ -25,7 +25,7 @@ _whisperctl() {
         "onion client") words="add list remove --socket --json --help" ;;
         "tor") words="newnym credential --socket --json --help" ;;
         "tor credential") words="add list remove --socket --json --help" ;;
-        "chat") words="invite join list send watch open send-file accept refuse cancel files verify fade call end history --socket --json --help" ;;
+        "chat") words="invite join list find send watch open send-file accept refuse cancel files verify fade call end history --socket --json --help" ;;
         "contact") words="save list remove rename listen block unblock --socket --json --help" ;;
         "relay") words="limits drain resume --socket --json --help" ;;
         "access") words="issue list revoke --socket --json --help" ;;
@@ -48,6 +48,7 @@ _whisperctl() {
         "chat invite") words="--relay --expires --floor --access --code --qr --no-qr --wait --socket --json --help" ;;
         "chat join") words="--access --code --relay --wait --socket --json --help" ;;
         "chat list") words="--socket --json --help" ;;
+        "chat find") words="--socket --json --help" ;;
         "chat send") words="--wait --socket --json --help" ;;
         "chat watch") words="--hook --socket --json --help" ;;
         "chat open") words="--hook --socket --json --help" ;;
@@ -91,9 +92,9 @@ _whisperctl() {
         "store wipe") words="--yes --socket --json --help" ;;
         "stop") words="--wait --socket --json --help" ;;
     esac
-    case $verb in "chat send"|"chat watch"|"chat open"|"chat send-file"|"chat accept"|"chat refuse"|"chat cancel"|"chat files"|"chat verify"|"chat fade"|"chat end"|"chat history"|"contact save")
+    case $verb in "chat find"|"chat send"|"chat watch"|"chat open"|"chat send-file"|"chat accept"|"chat refuse"|"chat cancel"|"chat files"|"chat verify"|"chat fade"|"chat end"|"chat history"|"contact save")
         if ((place == 0)) && [[ $current != -* ]]; then
-            words=$(whisperctl "${socket[@]}" --json chat list 2> /dev/null | grep -o '"chat": "[^"]*"' | cut -d '"' -f 4)
+            words=$(whisperctl "${socket[@]}" --json chat list 2> /dev/null | grep -oE '"(chat|contact)": "[^"]*"' | cut -d '"' -f 4)
         fi ;;
     "chat call"|"contact remove"|"contact rename"|"contact listen"|"contact block"|"contact unblock")
         if ((place == 0)) && [[ $current != -* ]]; then

@@ -24,7 +24,7 @@ function __whisperctl_in
     string match -q -- "$argv[1]*" "$verb"
 end
 function __whisperctl_chats
-    whisperctl --json chat list 2> /dev/null | grep -o '"chat": "[^"]*"' | cut -d '"' -f 4
+    whisperctl --json chat list 2> /dev/null | grep -oE '"(chat|contact)": "[^"]*"' | cut -d '"' -f 4
 end
 function __whisperctl_contacts
     whisperctl --json contact list 2> /dev/null | grep -o '"contact": "[^"]*"' | cut -d '"' -f 4
@@ -61,6 +61,7 @@ complete -c whisperctl -n '__whisperctl_at "tor credential"' -a remove -d 'Forge
 complete -c whisperctl -n '__whisperctl_at "chat"' -a invite -d 'Make an invite link, for one person to join a new conversation.'
 complete -c whisperctl -n '__whisperctl_at "chat"' -a join -d 'Join a conversation by its invite link, or by its spoken code.'
 complete -c whisperctl -n '__whisperctl_at "chat"' -a list -d 'List the conversations and their states.'
+complete -c whisperctl -n '__whisperctl_at "chat"' -a find -d 'Print which conversation is meant by a name, or by none.'
 complete -c whisperctl -n '__whisperctl_at "chat"' -a send -d 'Send a message; it is queued while the other side is away.'
 complete -c whisperctl -n '__whisperctl_at "chat"' -a watch -d 'Print what was said, then everything that happens, a line each.'
 complete -c whisperctl -n '__whisperctl_at "chat"' -a open -d 'Talk: an interactive conversation in this terminal.'
@@ -119,6 +120,7 @@ complete -c whisperctl -n '__whisperctl_in "chat join"' -l access -x -d 'Access 
 complete -c whisperctl -n '__whisperctl_in "chat join"' -l code -x -d 'The spoken code, instead of a link; \'-\' reads it from standard input.'
 complete -c whisperctl -n '__whisperctl_in "chat join"' -l relay -x -d 'Relay to meet at with a code, as \'http://HOST[:PORT]\', instead of the one that is configured.'
 complete -c whisperctl -n '__whisperctl_in "chat join"' -l wait -x -d 'Wait as long as this until the two sides are connected.'
+complete -c whisperctl -n '__whisperctl_at "chat find"' -a '(__whisperctl_chats)'
 complete -c whisperctl -n '__whisperctl_in "chat send"' -l wait -x -d 'Wait as long as this until the other side has the message.'
 complete -c whisperctl -n '__whisperctl_at "chat send"' -a '(__whisperctl_chats)'
 complete -c whisperctl -n '__whisperctl_in "chat watch"' -l hook -x -d 'Run this program for each message that comes in and whatever there is to decide; it is told the conversation, not what was said.'

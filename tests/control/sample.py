@@ -22,6 +22,7 @@ from whisperd.errors import (
     WrongPassphrase,
     WrongSecret,
 )
+from whisperd.peer import naming
 from whisperd.peer.fading import seconds_of
 
 ADDRESS = "a" * 56 + ".onion"
@@ -102,6 +103,18 @@ class SampleApi:
 
     async def chat_list(self) -> list[dict[str, Any]]:
         return list(self.chats.values())
+
+    def conversation(self, word: str) -> str:
+        return naming.conversation(word, self._all())
+
+    async def chat_find(self, chat: str, text: str, word: str) -> dict[str, Any]:
+        found = chat or naming.only(self._all(), text, word)
+        return {"chat": found, "state": self._known(found)["state"], "contact": self.chats[found].get("contact")}
+
+    def _all(self) -> naming.Known:
+        return naming.Known(
+            [naming.Seen(chat, row["state"], row.get("contact") or "") for chat, row in self.chats.items()],
+            [naming.Named(name, name, blocked=row["state"] == "blocked") for name, row in self.contacts.items()])
 
     async def chat_send(self, chat: str, text: str) -> dict[str, Any]:
         if self._known(chat)["state"] == "ended":

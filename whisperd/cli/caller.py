@@ -1,4 +1,4 @@
-"""What the verbs share: who called and how they read, which conversation is meant, and waiting for events."""
+"""What the verbs share: who called and how they read, what was said before, and waiting for events."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from whisperd.cli import render
 from whisperd.cli.render import Paint
 from whisperd.config import default_socket
 from whisperd.control.client import CALL_SECONDS, Client
-from whisperd.errors import ChatUnknown, DaemonUnreachable, TimedOut, UsageError, WhisperdError, catalogue
+from whisperd.errors import DaemonUnreachable, TimedOut, WhisperdError, catalogue
 
 
 @dataclass
@@ -61,28 +60,6 @@ class Caller:
         """Print the answer as one line of JSON, or as ``lines``."""
         for line in [json.dumps(answer)] if self.json else lines:
             print(line, flush=True)
-
-
-def named(client: Client, chat: str) -> str:
-    """Return ``chat``, the conversation with the contact of this name, or the only one there is when none is named; an
-    ended one counts if it is alone."""
-    if chat and looks_like_chat(chat):
-        return chat
-    rows = client.call("chat.list")
-    if chat:
-        return next((str(row["chat"]) for row in rows if row.get("contact") == chat), chat)
-    live = [row["chat"] for row in rows if row["state"] != "ended"] or [row["chat"] for row in rows]
-    if not live:
-        raise ChatUnknown("there is no conversation", remedy="Make one: 'whisperctl chat invite', or 'chat join LINK'.")
-    if len(live) > 1:
-        raise UsageError(f"there are {len(live)} conversations: {', '.join(map(render.clean, live))}",
-                         remedy="Name the one that is meant.")
-    return str(live[0])
-
-
-def looks_like_chat(word: str) -> bool:
-    """Return whether a word can be the name of a conversation."""
-    return word[:1] == "c" and word[1:].isdecimal()
 
 
 def history(client: Client, chat: str, after: int = 0) -> Iterator[dict[str, Any]]:

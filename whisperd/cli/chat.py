@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from whisperd.cli import render, timers
-from whisperd.cli.caller import Caller, error_of, event_of, history, looks_like_chat, named
+from whisperd.cli.caller import Caller, error_of, event_of, history
 from whisperd.cli.hook import hook_of
 from whisperd.cli.pipe import send_patiently
 from whisperd.control.client import CALL_SECONDS, Client
@@ -64,13 +64,13 @@ def chat_list(caller: Caller) -> None:
     caller.show(answer, render.chats(answer, caller.paint) if answer else ["There is no conversation."])
 
 
+def chat_find(caller: Caller, chat: str) -> None:
+    answer = caller.call("chat.find", chat=chat)
+    caller.show(answer, [render.clean(answer["chat"])])
+
+
 def chat_send(caller: Caller, chat: str, text: tuple[str, ...], wait: float) -> None:
-    if chat and not looks_like_chat(chat):
-        chat, text = "", (chat, *text)
-    if not text:
-        raise UsageError("there is no message", remedy="Write it behind the conversation's name, or '-'.")
     with caller.client() as client:
-        chat = named(client, chat)
         if wait:
             client.subscribe(chat)
         piped = text == ("-",)
@@ -105,15 +105,9 @@ def chat_watch(caller: Caller, chat: str, hook: str) -> None:
 
 
 def chat_open(caller: Caller, chat: str, hook: str) -> None:
-    if not caller.person:
-        raise UsageError("'chat open' needs a terminal",
-                         remedy="In scripts use 'chat watch --json' and 'chat send'.")
     from whisperd.cli.open import converse
 
-    notify = hook_of(hook)
-    with caller.client() as client:
-        chat = named(client, chat)
-    converse(caller.client, chat, caller.paint, notify)
+    converse(caller.client, chat, caller.paint, hook_of(hook))
 
 
 def chat_call(caller: Caller, name: str, wait: float) -> None:
@@ -129,7 +123,6 @@ def chat_call(caller: Caller, name: str, wait: float) -> None:
 
 def chat_verify(caller: Caller, chat: str, confirm: bool, require: bool) -> None:
     with caller.client() as client:
-        chat = named(client, chat)
         answer = client.call("chat.verify", {"chat": chat, "confirm": confirm, "require": require})
         caller.show(answer, render.verification(answer, caller.paint))
         if caller.person and not answer["verified"]:
@@ -140,27 +133,18 @@ def chat_verify(caller: Caller, chat: str, confirm: bool, require: bool) -> None
 
 
 def chat_fade(caller: Caller, chat: str, time: str) -> None:
-    if chat and not time and _is_time(chat):
-        chat, time = "", chat
-    with caller.client() as client:
-        answer = client.call("chat.fade", {"chat": named(client, chat), "time": time})
+    answer = caller.call("chat.fade", chat=chat, time=time)
     caller.show(answer, [f"{render.clean(answer['chat'])}: {timers.line(answer, caller.paint)}"])
 
 
-def _is_time(word: str) -> bool:
-    """Return whether a word says when messages fade; no name of a conversation does."""
-    return word in ("off", "accept", "refuse") or word[:1].isdecimal()
-
-
 def chat_end(caller: Caller, chat: str) -> None:
-    with caller.client() as client:
-        answer = client.call("chat.end", {"chat": named(client, chat)})
+    answer = caller.call("chat.end", chat=chat)
     caller.show(answer, [f"{render.clean(answer['chat'])} is {caller.paint.state(answer['state'])}"])
 
 
 def chat_history(caller: Caller, chat: str, after: int) -> None:
     with caller.client() as client:
-        for row in history(client, named(client, chat), after):
+        for row in history(client, chat, after):
             caller.show(row, [render.event(row, caller.paint)])
 
 
@@ -221,8 +205,8 @@ def _until_delivered(client: Client, answer: dict[str, Any], deadline: float) ->
 
 #: By the verb's words.
 VERBS: dict[str, Callable[..., None]] = {
-    "chat invite": chat_invite, "chat join": chat_join, "chat list": chat_list, "chat send": chat_send,
+    "chat invite": chat_invite, "chat join": chat_join, "chat list": chat_list, "chat find": chat_find,
+    "chat send": chat_send,
     "chat watch": chat_watch, "chat open": chat_open, "chat verify": chat_verify, "chat call": chat_call,
-    "chat end": chat_end, "chat fade": chat_fade,
-    "chat history": chat_history,
+    "chat end": chat_end, "chat fade": chat_fade, "chat history": chat_history,
 }

@@ -9,7 +9,8 @@ from pathlib import Path
 from whisperd.control.commands import COMMANDS, GROUPS, Command, Param
 
 _NOTE = "# Made from whisperd/control/commands.py by 'python -m whisperd.cli.completions'; do not edit."
-_NAMES = """grep -o '"chat": "[^"]*"' | cut -d '"' -f 4"""
+#: Of conversations and of the contacts that they are held with.
+_NAMES = """grep -oE '"(chat|contact)": "[^"]*"' | cut -d '"' -f 4"""
 _CONTACTS = """grep -o '"contact": "[^"]*"' | cut -d '"' -f 4"""
 #: What stands behind every verb, and before it.
 _COMMON = (
@@ -58,7 +59,7 @@ def _leaves() -> list[Command]:
 
 
 def _takes_chat(command: Command) -> bool:
-    return any(param.name == "chat" for param in command.params)
+    return any(param.conversation for param in command.params)
 
 
 def _takes_contact(command: Command) -> bool:
@@ -183,7 +184,7 @@ def _zsh_arguments(command: Command) -> str:
     places = []
     for param in command.params:
         if not param.option:
-            source = "_whisperctl_chats" if param.name == "chat" else "_whisperctl_contacts" if param.contact else " "
+            source = "_whisperctl_chats" if param.conversation else "_whisperctl_contacts" if param.contact else " "
             places.append(_single(f"{'*' if param.many else ''}:{param.metavar}:{source}"))
     return " ".join([_zsh_options((*command.params, *_COMMON)), *places])
 

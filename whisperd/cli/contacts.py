@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from whisperd.cli import render
-from whisperd.cli.caller import Caller, named
-from whisperd.cli.files import shifted
+from whisperd.cli.caller import Caller
 
 
 def contact_save(caller: Caller, chat: str, name: str) -> None:
-    chat, name = shifted(chat, name, "contact's name")
-    with caller.client() as client:
-        answer = client.call("contact.save", {"chat": named(client, chat), "name": name})
+    answer = caller.call("contact.save", chat=chat, name=name)
     caller.show(answer, render.saved(answer, caller.paint))
 
 

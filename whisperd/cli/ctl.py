@@ -17,6 +17,7 @@ import click
 from whisperd import __version__
 from whisperd.cli import render
 from whisperd.cli.caller import Caller
+from whisperd.cli.meant import understood
 from whisperd.cli.render import Paint
 from whisperd.cli.verbs import VERBS
 from whisperd.config_paths import typed
@@ -89,8 +90,12 @@ def _run(command: Command, **given: Any) -> None:
     """Call the verb's function; an option with choices that is left out has its default."""
     params = {param.name: param.default if param.choices and given[param.name] is None else given[param.name]
               for param in command.params}
+    caller = click.get_current_context().obj
     try:
-        VERBS[command.verb](click.get_current_context().obj, **params)
+        if command.terminal and not caller.person:
+            raise UsageError(f"'{command.verb}' needs a terminal",
+                             remedy="In scripts use 'chat watch --json' and 'chat send'.")
+        VERBS[command.verb](caller, **understood(caller, command, params))
     except (KeyboardInterrupt, EOFError):  # here and not in main(): click has ways of its own for these
         raise Interrupted from None
     except BrokenPipeError:
@@ -106,12 +111,12 @@ def _help(command: Command) -> str:
 def _parameters(command: Command) -> list[click.Parameter]:
     """Return what click is to read; behind a conversation that may be left out nothing positional is required."""
     loose = any(param.implied for param in command.params)
-    return [_parameter(param, loose) for param in command.params]
+    return [_parameter(param, command, loose) for param in command.params]
 
 
-def _parameter(param: Param, loose: bool) -> click.Parameter:
+def _parameter(param: Param, command: Command, loose: bool) -> click.Parameter:
     if not param.option:
-        return _positional(param, loose)
+        return _positional(param, loose, None if command.conversations else "")
     if param.type == "boolean":
         default = None if "/" in param.option else param.default
         return click.Option([param.name, param.option], is_flag=True, default=default, help=param.help)
@@ -121,12 +126,12 @@ def _parameter(param: Param, loose: bool) -> click.Parameter:
                         default=None if param.choices else param.default)
 
 
-def _positional(param: Param, loose: bool) -> click.Argument:
+def _positional(param: Param, loose: bool, missing: str | None) -> click.Argument:
     if param.many:
         return click.Argument([param.name], metavar=_placeholder(param), nargs=-1)
     if param.required and not loose:
         return click.Argument([param.name], metavar=_placeholder(param), required=True)
-    return click.Argument([param.name], metavar=_placeholder(param), required=False, default="")
+    return click.Argument([param.name], metavar=_placeholder(param), required=False, default=missing)
 
 
 def _placeholder(param: Param) -> str:

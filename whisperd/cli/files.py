@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from whisperd.cli import render
-from whisperd.cli.caller import Caller, named
+from whisperd.cli.caller import Caller
 from whisperd.config_paths import typed
 from whisperd.control.client import Client
-from whisperd.errors import FileFailed, TimedOut, UsageError, WhisperdError, catalogue
+from whisperd.errors import FileFailed, TimedOut, WhisperdError, catalogue
 
 #: Seconds that the daemon may take to read a whole file before it is offered.
 READ_SECONDS = 3_600.0
@@ -21,9 +21,7 @@ _SETTLED = ("done", "refused", "cancelled", "failed")
 
 
 def chat_send_file(caller: Caller, chat: str, path: str, name: str, wait: float) -> None:
-    chat, path = shifted(chat, path, "file")
     with caller.client() as client:
-        chat = named(client, chat)
         if wait:
             client.subscribe(chat)
         row = offer(client, chat, path, name)
@@ -31,25 +29,19 @@ def chat_send_file(caller: Caller, chat: str, path: str, name: str, wait: float)
 
 
 def chat_accept(caller: Caller, chat: str, file: str, wait: float) -> None:
-    chat, file = shifted(chat, file, "file's name")
     with caller.client() as client:
-        chat = named(client, chat)
         if wait:
             client.subscribe(chat)
         _follow(caller, client, client.call("chat.accept", {"chat": chat, "file": file}), wait)
 
 
 def chat_refuse(caller: Caller, chat: str, file: str) -> None:
-    chat, file = shifted(chat, file, "file's name")
-    with caller.client() as client:
-        row = client.call("chat.refuse", {"chat": named(client, chat), "file": file})
+    row = caller.call("chat.refuse", chat=chat, file=file)
     caller.show(row, [render.file_line(row, caller.paint)])
 
 
 def chat_cancel(caller: Caller, chat: str, id: str) -> None:
-    chat, id = shifted(chat, id, "file's name or message's number")
-    with caller.client() as client:
-        answer = client.call("chat.cancel", {"chat": named(client, chat), "id": id})
+    answer = caller.call("chat.cancel", chat=chat, id=id)
     caller.show(answer, [f"{render.clean(answer['chat'])} {render.clean(id)} is {caller.paint.state('cancelled')}"])
 
 
@@ -78,13 +70,6 @@ def offer(client: Client, chat: str, path: str, name: str = "") -> dict[str, Any
         return row
     finally:
         os.close(file)
-
-
-def shifted(chat: str, word: str, missing: str) -> tuple[str, str]:
-    """Return both words, where the only one that was given is the second."""
-    if not chat and not word:
-        raise UsageError(f"the {missing} is missing", remedy="Write it behind the conversation's name.")
-    return (chat, word) if word else ("", chat)
 
 
 def _follow(caller: Caller, client: Client, row: dict[str, Any], wait: float) -> None:

@@ -12,7 +12,7 @@ from whisperd.cli.caller import history
 from whisperd.cli.files import offer
 from whisperd.cli.render import Paint
 from whisperd.control.client import Client
-from whisperd.errors import DaemonUnreachable, WhisperdError, catalogue
+from whisperd.errors import DaemonUnreachable, UsageError, WhisperdError, catalogue
 
 #: What can be typed besides messages.
 ACTIONS = {
@@ -207,6 +207,9 @@ class Talk:
         return self._message({"direction": "out", "text": text, **answer})
 
     def _verify(self, rest: str) -> list[str]:
+        if rest not in ("", "yes"):
+            raise UsageError("'/verify' takes nothing but 'yes'",
+                             remedy="'/verify' shows the words of this conversation; '/go NAME' goes to another.")
         answer = self._client.call("chat.verify", {"chat": self.chat, "confirm": rest == "yes"})
         self._row = self._row | {"verified": answer["verified"]}
         hint = [] if answer["verified"] else ["", "Compare them over a way on which you know each other; if they "
@@ -240,6 +243,9 @@ class Talk:
         return render.files(rows, self._paint) if rows else ["There is no file."]
 
     def _end(self, rest: str) -> list[str]:
+        if rest not in ("", self.chat, self.name):
+            raise UsageError("'/end' ends the conversation that is shown, and takes no other name",
+                             remedy="Type '/go NAME' first, and '/end' there.")
         self._client.call("chat.end", {"chat": self.chat})
         self.finished = True
         return [f"{render.clean(self.chat)} is {self._paint.state('ended')}; its keys are destroyed."]

@@ -15,7 +15,7 @@ from whisperd.cli.reading import Reading
 from whisperd.cli.render import Paint
 from whisperd.cli.talk import Talk
 from whisperd.control.client import Client
-from whisperd.errors import DaemonUnreachable, UsageError, WhisperdError
+from whisperd.errors import ChatEnded, DaemonUnreachable, UsageError, WhisperdError
 
 
 class Talks:
@@ -112,13 +112,13 @@ class Talks:
 
     def _go(self, rest: str) -> list[str]:
         """Show another conversation: by its name, by its contact's, or the first that has something new."""
-        rows = [row for row in self._client.call("chat.list") if row["state"] != "ended"]
         wanted = rest or next(iter(self._new), "")
-        found = [row["chat"] for row in rows if wanted and wanted in (row["chat"], row.get("contact"))]
-        if not found:
-            raise UsageError("nothing is new" if not rest else "there is no conversation of this name",
-                             remedy="'/chats' lists them.")
-        chat = found[0]
+        if not wanted:
+            raise UsageError("nothing is new", remedy="'/chats' lists the conversations.")
+        found = self._client.call("chat.find", {"chat": wanted})
+        if found["state"] == "ended":
+            raise ChatEnded
+        chat = found["chat"]
         if chat not in self._talks:
             self._talks[chat] = Talk(self._client, chat, self._paint)
         self._reading.close()

@@ -19,6 +19,11 @@ def line(row: Row, paint: Callable[[str, str], str]) -> str:
     return "; ".join(words)
 
 
+def is_time(word: str) -> bool:
+    """Return whether a word says when messages fade."""
+    return word in ("off", "accept", "refuse") or word[:1].isdecimal()
+
+
 def _when(timer: int) -> str:
     return f"fade {_round(timer)} after delivery" if timer else "stay"
 

@@ -136,6 +136,9 @@ class Api:
     async def chat_list(self) -> list[Row]:
         return await self._peers().list()
 
+    async def chat_find(self, **params: Any) -> Row:
+        return await self._peers().find(**params)
+
     async def chat_send(self, **params: Any) -> Row:
         return await self._peers().send(**params)
 
@@ -243,6 +246,11 @@ class Api:
     def config(self) -> Config:
         """The configuration that is in force."""
         return self._settings.config
+
+    def conversation(self, word: str) -> str:
+        """Return the id of the conversation that ``word`` means."""
+        found: str = self._peers().conversation(word)
+        return found
 
     def attach_peer(self, peer: Any) -> None:
         """Serve this peer from now on, or none while the store is locked."""

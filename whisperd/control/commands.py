@@ -47,6 +47,7 @@ class Param:
     implied: bool = False  #: whisperctl fills it in when there is exactly one conversation
     many: bool = False  #: takes the rest of the words
     contact: bool = False  #: is the name of a contact, which the completions look up
+    conversation: bool = False  #: names a conversation: the daemon makes its id of it before anything else is done
 
     def check(self, value: object) -> Scalar:
         """Return ``value`` if it is of this parameter's type and within its bounds; raises UsageError otherwise."""
@@ -77,6 +78,7 @@ class Command:
     reads_only: bool = False  #: it changes nothing in the daemon
     file: bool = False  #: an open descriptor comes with the request
     asked: tuple[Param, ...] = ()  #: sent too, but never typed: whisperctl asks for them, or knows
+    terminal: bool = False  #: it needs a person at a terminal
     pages: bool = False  #: the answer is a list, cut to what one line holds: ask again with ``after``
 
     @property
@@ -88,6 +90,11 @@ class Command:
     def sent(self) -> tuple[Param, ...]:
         """The parameters that go over the control socket."""
         return (*(param for param in self.params if not param.local), *self.asked)
+
+    @property
+    def conversations(self) -> tuple[str, ...]:
+        """The names of the parameters that name a conversation."""
+        return tuple(param.name for param in self.sent if param.conversation)
 
     def bind(self, given: Mapping[str, object]) -> dict[str, Scalar]:
         """Return ``given`` checked and filled up with defaults; raises UsageError naming the parameter."""
@@ -108,7 +115,9 @@ def _listed(names: Mapping[str, Param]) -> str:
 _DAY = 86_400
 _ACCESS = Param("access", "string", "Access code, where the first relay wants one.", option="--access", metavar="CODE")
 _CHAT = Param("chat", "string", "Name of the conversation, or of its contact, as 'chat list' shows them.",
-              required=True, metavar="CHAT", implied=True)
+              required=True, metavar="CHAT", implied=True, conversation=True)
+_ONE_CHAT = Param("chat", "string", "Only this conversation, by its name or by its contact's.", metavar="CHAT",
+                  conversation=True)
 _HOOK = Param("hook", "string", "Run this program for each message that comes in and whatever there is to decide; it "
               "is told the conversation, not what was said.", option="--hook", metavar="PROGRAM", local=True)
 _FILE = Param("file", "string", "Name of the file, as 'chat files' shows it: f1, f2 and so on.", required=True,
@@ -191,6 +200,13 @@ COMMANDS: tuple[Command, ...] = (
         _wait("Wait as long as this until the two sides are connected."),
     )),
     Command("chat.list", "chat list", "List the conversations and their states.", reads_only=True),
+    Command("chat.find", "chat find", "Print which conversation is meant by a name, or by none.", (
+        Param("chat", "string", "Name of the conversation, or of its contact; without it, the only one there is.",
+              metavar="CHAT", conversation=True),
+    ), asked=(Param("text", "string", "The message, where no conversation was named: refused if it may begin with a "
+                    "name."),
+              Param("word", "string", "Another argument, where no conversation was named: refused if it is somebody "
+                    "else's name.")), reads_only=True),
     Command("chat.send", "chat send", "Send a message; it is queued while the other side is away.", (
         _CHAT,
         Param("text", "string", "The message; '-' reads standard input, sends each line as a message, and waits while "
@@ -198,10 +214,11 @@ COMMANDS: tuple[Command, ...] = (
         _wait("Wait as long as this until the other side has the message."),
     )),
     Command("events.subscribe", "chat watch", "Print what was said, then everything that happens, a line each.", (
-        Param("chat", "string", "Only this conversation.", metavar="CHAT"), _HOOK,
+        _ONE_CHAT, _HOOK,
     ), asked=(Param("reads", "boolean", "Somebody is shown what is said: a sealed store need not keep it for others.",
                     default=False),), reads_only=True),
-    Command("", "chat open", "Talk: an interactive conversation in this terminal.", (_CHAT, _HOOK)),
+    Command("", "chat open", "Talk: an interactive conversation in this terminal.", (_CHAT, _HOOK),
+            terminal=True),
     Command("chat.send-file", "chat send-file", "Offer a file to the other side; it moves once it is accepted there.", (
         _CHAT,
         Param("path", "string", "The file; whisperctl opens it, so that the daemon reads only what its user may.",
@@ -218,9 +235,8 @@ COMMANDS: tuple[Command, ...] = (
         _CHAT,
         Param("id", "string", "The file's name, as 'f2', or the message's number.", required=True, metavar="ID"),
     )),
-    Command("chat.files", "chat files", "List the files that were offered, either way, and how far they are.", (
-        Param("chat", "string", "Only this conversation.", metavar="CHAT"),
-    ), reads_only=True),
+    Command("chat.files", "chat files", "List the files that were offered, either way, and how far they are.",
+            (_ONE_CHAT,), reads_only=True),
     Command("chat.verify", "chat verify", "Show the words that have to be the same on both sides.", (
         _CHAT,
         Param("confirm", "boolean", "Mark the conversation as verified: the words were compared and are the same; kept "
@@ -245,7 +261,7 @@ COMMANDS: tuple[Command, ...] = (
     ), reads_only=True, pages=True),
     Command("contact.save", "contact save", "Keep the other side of a conversation as a contact, if it agrees.", (
         _CHAT, Param("name", "string", "A name for them, which only this side sees: 1 to 32 letters, digits, '.', '_' "
-                     "and '-'.", required=True, metavar="NAME"),
+                     "and '-', and nothing like 'c4'.", required=True, metavar="NAME"),
     )),
     Command("contact.list", "contact list", "List the contacts, and the offers that are not answered yet.",
             reads_only=True),

@@ -153,6 +153,8 @@ class ControlConnection(Protocol):
         identity = None if request.id is msgspec.UNSET else request.id
         outcome = DONE
         try:
+            for name in command.conversations:
+                params[name] = self.server.api.conversation(params[name]) if params[name] else ""
             if command.method == SUBSCRIBE:
                 result = self._watch(**params)
             elif command.method == FOLLOW:

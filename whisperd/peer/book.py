@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain, count
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -10,6 +11,7 @@ from msgspec import Meta, Struct
 
 from whisperd.errors import ContactBlocked, ContactExists, ContactUnknown, ContactUnreadable, UsageError
 from whisperd.interfaces import Random
+from whisperd.peer.naming import folded, like_id
 from whisperd.wire.invite import MOST_RELAYS, RelayAddress
 
 CONTACTS, BLOCKED = "contact", "blocked"
@@ -82,9 +84,21 @@ class Book:
         if not _NAME.match(name):
             raise UsageError("a contact's name has 1 to 32 letters, digits, '.', '_' and '-', and begins with one of "
                              "the first two")
-        for key, contact in [*self.contacts.items(), *self.blocked.items()]:
-            if contact.name.casefold() == name.casefold() and key != besides:
-                raise ContactExists
+        if like_id(name):
+            raise UsageError("a contact cannot be named like a conversation", remedy="Take a name that is not the "
+                             "letter c and a number.")
+        if self._taken(name, besides):
+            raise ContactExists
+
+    def usable(self, name: str) -> str:
+        """Return ``name``, or one like it where it cannot be a contact's: it was agreed on under other rules."""
+        wish = f"contact-{name}"[:32] if like_id(name) else name
+        return next(one for one in chain([wish], (f"{wish[:24]}-{number}" for number in count(2)))
+                    if not self._taken(one))
+
+    def _taken(self, name: str, besides: str = "") -> bool:
+        return any(folded(contact.name) == folded(name) and key != besides
+                   for key, contact in [*self.contacts.items(), *self.blocked.items()])
 
     def holder(self, secret: bytes) -> str:
         """Return the key of the contact that has this secret, "" if none has."""

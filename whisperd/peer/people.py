@@ -7,7 +7,7 @@ secret that led to it. The methods that return dicts and lists are served one to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -24,6 +24,7 @@ from whisperd.peer.bonds import next_secret, seat_token
 from whisperd.peer.book import Book, Contact
 from whisperd.peer.kept import Kept, TieKept
 from whisperd.peer.links.line import Line
+from whisperd.peer.naming import Named
 from whisperd.peer.saving import Saving
 from whisperd.peer.ties import Peers, Row, Rows, Tie, shown
 from whisperd.wire.invite import RelayAddress
@@ -84,7 +85,7 @@ class People(Saving):
     async def remove(self, name: str) -> Row:
         """Forget a contact, or take back the offer to keep one. Raises ContactUnknown."""
         for chat, tie in self._ties.items():
-            if tie.ours and not tie.contact and tie.name == name:
+            if tie.offers and tie.name == name:
                 tie.ours = tie.heard = b""
                 tie.name = ""
                 self._say(chat, Withdraw())
@@ -104,7 +105,7 @@ class People(Saving):
     async def rename(self, name: str, new: str) -> Row:
         """Give a contact another name. Raises ContactUnknown, ContactBlocked, ContactExists or UsageError."""
         key = self._book.find(name)
-        self._book.check_free(new, besides=key)
+        self._check_free(new, besides=key)
         self._book.change(key, name=new)
         self._tell(new, "renamed", self._chat_of(key))
         return {"contact": new}
@@ -198,6 +199,17 @@ class People(Saving):
         tie = self._ties.get(chat, Tie())
         contact = self._book.contacts.get(tie.contact)
         return {"contact": contact.name if contact else None}
+
+    def named(self) -> Sequence[Named]:
+        """Return everybody who has a name here, blocked or only offered to be a contact."""
+        return [*(Named(contact.name, key) for key, contact in self._book.contacts.items()),
+                *(Named(contact.name, key, blocked=True) for key, contact in self._book.blocked.items()),
+                *(Named(tie.name, chat) for chat, tie in self._ties.items() if tie.offers)]
+
+    def key_of(self, chat: str) -> str:
+        """Return by which key ``named`` has the other side of a conversation, "" if it has no name."""
+        tie = self._ties.get(chat, Tie())
+        return chat if tie.offers else tie.contact
 
     def verified(self, chat: str) -> None:
         """The words of a conversation were compared: the mark is kept for its contact."""

@@ -14,6 +14,7 @@ from whisperd.interfaces import Random
 from whisperd.peer.agreement import level_number
 from whisperd.peer.bonds import first_secret
 from whisperd.peer.book import Book, Contact
+from whisperd.peer.naming import folded
 from whisperd.peer.ties import Peers, Row, Tie
 from whisperd.wire.people import NONCE_SIZE, Keep, Withdraw, decode_people, encode_people
 
@@ -37,7 +38,7 @@ class Saving:
         conversation = self._peers.driver(chat).conversation
         conversation.agreed()
         tie = self._tie(chat)
-        self._book.check_free(name, besides=tie.contact if tie.ours else "")
+        self._check_free(name, chat, besides=tie.contact if tie.ours else "")
         if tie.contact and not tie.ours:
             raise ContactExists("the other side of this conversation is a contact already",
                                 remedy="'whisperctl contact rename' gives it another name.")
@@ -109,10 +110,17 @@ class Saving:
             self._listen_anew(tie.contact)
         else:
             tie.contact = self._book.add(Contact(
-                name=tie.name, secrets=tuple(secrets), first=conversation.role == "inviter",
+                name=self._book.usable(tie.name), secrets=tuple(secrets), first=conversation.role == "inviter",
                 relays=tuple(map(str, tie.relays)), access=tie.access, floor=level_number(agreed.level),
                 seat=self._random(32), verified=conversation.verified, confirmed=sure))
         self._tell(self._book.contacts[tie.contact].name, "saved", chat)
+
+    def _check_free(self, name: str, chat: str = "", besides: str = "") -> None:
+        """Raise UsageError or ContactExists when ``name`` cannot be given, in ``chat`` or to a contact."""
+        self._book.check_free(name, besides)
+        if any(tie.offers and folded(tie.name) == folded(name) for other, tie in self._ties.items() if other != chat):
+            raise ContactExists("the other side of another conversation was offered to be kept under this name",
+                                remedy="Take another name, or take that back: 'whisperctl contact remove NAME'.")
 
     def _secret(self, chat: str, tie: Tie, ours: bytes) -> bytes:
         """Return what the two share by this nonce of ours."""

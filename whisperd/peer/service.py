@@ -22,6 +22,7 @@ from whisperd.errors import (
     WhisperdError,
 )
 from whisperd.interfaces import Random
+from whisperd.peer import naming
 from whisperd.peer.agreement import level_number
 from whisperd.peer.codes import Codes
 from whisperd.peer.downloads import Downloads
@@ -33,6 +34,7 @@ from whisperd.peer.keeping import Keeping
 from whisperd.peer.kept import Kept, Route
 from whisperd.peer.links.awake import Awake
 from whisperd.peer.meeting import MeetingVerbs
+from whisperd.peer.naming import Known, Seen
 from whisperd.peer.negotiation import Plugins, check_floor
 from whisperd.peer.people import People
 from whisperd.peer.phases import ENDED
@@ -127,6 +129,18 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
                  "link": driver.link_name, "direct": driver.direct, "trouble": driver.trouble,
                  "created_age": round(now - driver.created)}
                 for name, driver in self._chats.items()]
+
+    def conversation(self, word: str) -> str:
+        """Return the id of the conversation that ``word`` means, its id or its contact's name. Raises ChatUnknown,
+        ContactBlocked or UsageError."""
+        return naming.conversation(word, self._known())
+
+    async def find(self, chat: str = "", text: str = "", word: str = "") -> Row:
+        """Return which conversation is meant: the one named, or the only one, as ``naming.only`` has it.
+
+        Raises ChatUnknown, ChatEnded, ContactBlocked or UsageError."""
+        found = self.conversation(chat) if chat else naming.only(self._known(), text, word)
+        return {"chat": found, "state": self._find(found).conversation.state, **self.people.facts(found)}
 
     async def send(self, chat: str, text: str) -> Row:
         """Accept a text for delivery.
@@ -315,6 +329,10 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
 
     def _required(self, name: str) -> bool:
         return bool(self._settings.require_verify) or self.people.required(name)
+
+    def _known(self) -> Known:
+        return Known([Seen(name, driver.conversation.state, self.people.key_of(name))
+                      for name, driver in self._chats.items()], self.people.named())
 
     def _was_there(self, name: str) -> bool:
         number = name.removeprefix("c")

@@ -56,6 +56,11 @@ class Tie:
     confirmed: bool = False
     required: bool = False
 
+    @property
+    def offers(self) -> bool:
+        """Whether this side wants to keep the other, which has not agreed yet."""
+        return bool(self.ours) and not self.contact
+
 
 def check_verified(conversation: Any, required: bool) -> None:
     """Raise NotVerified when the words have to be compared first."""

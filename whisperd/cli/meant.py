@@ -1,0 +1,79 @@
+"""Which conversation the words of a verb mean: worked out before the verb begins, for every verb that takes one.
+
+The daemon knows the names and resolves them. Here it is only decided which word is the name: with more than one word
+it is the first, whatever that says. A conversation is filled in for none, or for a single word that is nobody's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from whisperd.cli.caller import Caller
+from whisperd.cli.timers import is_time
+from whisperd.control.commands import Command, Param
+from whisperd.errors import ChatUnknown, UsageError
+
+#: Bytes of a message that show with which word it begins.
+_BEGINNING = 200
+#: Where what stands behind the conversation may be left out: whether a single word is that, and no conversation.
+_ALONE: dict[str, Callable[[str], bool]] = {"chat fade": is_time}
+
+
+def understood(caller: Caller, command: Command, given: dict[str, Any]) -> dict[str, Any]:
+    """Return a verb's parameters, with the id of the conversation that is meant where the verb takes one.
+
+    Raises UsageError, and the errors of chat.find; nothing has been done then.
+    """
+    chat = next((param for param in command.params if param.conversation), None)
+    if chat is None:
+        return given
+    params = _placed(command, chat, given)
+    if params[chat.name] or chat.implied or command.method == "chat.find":
+        asked = {"chat": params[chat.name]} if params[chat.name] else _behind(command, chat, params)
+        params[chat.name] = _found(caller, command, asked)
+    return params
+
+
+def _found(caller: Caller, command: Command, asked: dict[str, str]) -> str:
+    try:
+        with caller.client() as client:
+            return str(client.call("chat.find", asked)["chat"])
+    except ChatUnknown as error:
+        if asked.get("chat") and any(param.many for param in command.params):
+            raise ChatUnknown(error.message, remedy=f"The first of several words names the conversation. "
+                              f"{error.remedy}") from None
+        raise
+
+
+def _placed(command: Command, chat: Param, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the words in their places: a single one may belong behind the conversation."""
+    for param in _positional(command):
+        if given[param.name] == "":  # an unset variable of a script must not lead to another conversation
+            raise UsageError(f"{param.metavar} is empty", remedy="Write a name there; in a script, check the variable.")
+    params = {name: "" if value is None else value for name, value in given.items()}
+    rest = next((param for param in _positional(command) if param is not chat), None)
+    if rest is None:
+        return params
+    word = params[chat.name]
+    if word and not params[rest.name] and (rest.required or _ALONE[command.verb](word)):
+        params |= {chat.name: "", rest.name: (word,) if rest.many else word}
+    if rest.required and not params[rest.name]:
+        raise UsageError(f"{rest.metavar} is missing", remedy=f"Write it behind the conversation's name: "
+                         f"'whisperctl {command.verb} CHAT {rest.metavar}'.")
+    return params
+
+
+def _behind(command: Command, chat: Param, params: dict[str, Any]) -> dict[str, str]:
+    """Return what stands where the conversation was not named, as chat.find takes it."""
+    for param in _positional(command):
+        value = params[param.name]
+        if param.many:
+            return {"text": value[0][:_BEGINNING]} if value != ("-",) else {}
+        if param is not chat and value:
+            return {"word": value}
+    return {}
+
+
+def _positional(command: Command) -> list[Param]:
+    return [param for param in command.params if not param.option]
