@@ -132,8 +132,10 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
 
     def conversation(self, word: str) -> str:
         """Return the id of the conversation that ``word`` means, its id or its contact's name. Raises ChatUnknown,
-        ContactBlocked or UsageError."""
-        return naming.conversation(word, self._known())
+        ChatEnded, ContactBlocked or UsageError."""
+        found = naming.conversation(word, self._known())
+        self._find(found)
+        return found
 
     async def find(self, chat: str = "", text: str = "", word: str = "") -> Row:
         """Return which conversation is meant: the one named, or the only one, as ``naming.only`` has it.
