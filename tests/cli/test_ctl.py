@@ -192,6 +192,15 @@ async def test_an_error_is_two_lines_or_one_object_and_its_own_status(serving: S
     assert plain.stderr == f"whisperctl: {error['message']}\n{error['remedy']}\n"
 
 
+@pytest_twisted.ensureDeferred
+async def test_a_message_that_begins_with_a_dash_stands_behind_two(serving: Serving, ctl: Ctl) -> None:
+    chat = serving.api.add("inviter", "connected")
+    done = await ctl("chat", "send", chat, "-5", "degrees")
+    assert done.returncode == 2 and "'whisperctl chat send CHAT -- TEXT'" in done.stderr
+    assert (await ctl("chat", "send", chat, "--", "-5", "degrees")).returncode == 0
+    assert [row["text"] for row in serving.api.said[chat]] == ["-5 degrees"]
+
+
 def test_no_words_at_all_show_the_help_and_are_a_misuse() -> None:
     done = subprocess.run(COMMAND, capture_output=True, text=True, env=environment("/nonexistent"))
     assert done.returncode == 2 and done.stdout == "" and "Commands:" in done.stderr

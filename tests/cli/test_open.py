@@ -168,7 +168,7 @@ async def test_several_conversations_are_held_in_one_view_and_no_line_goes_astra
     view.press("/chats\r")
     await shown(view, "c2: 2 new")
     view.press("/go nobody\r")
-    await shown(view, "there is no conversation of this name")
+    await shown(view, "there is no conversation or contact 'nobody'")
     view.press("\x15/go\r")
     await shown(view, "they #1 from long ago")
     await shown(view, "they #3 hello?")
@@ -272,7 +272,7 @@ async def test_what_keeps_a_conversation_from_its_relay_is_shown_with_what_can_b
 @pytest_twisted.ensureDeferred
 async def test_an_unknown_conversation_is_refused_before_anything_is_shown(serving: Serving, person: Person) -> None:
     view = person("chat", "open", "c7")
-    await shown(view, "there is no conversation of this name")
+    await shown(view, "there is no conversation or contact 'nobody'")
     assert await ended(view) == 55
 
 

@@ -18,7 +18,8 @@ NAMES = {"ben": "chat-unknown", "bne": "chat-unknown", "mallory": "contact-block
          "off": "chat-unknown"}
 MORE_NAMES = NAMES | dict.fromkeys(("BEN", "c4x", "c99", "c01", "ben smith", "nobody", "\uff43\uff13"), "chat-unknown")
 #: What stands behind the conversation, by the parameter's name.
-BEHIND = {"text": "the key is under the mat", "path": "note.txt", "file": "f1", "id": "1", "time": "10m", "name": "dora"}
+BEHIND = {"text": "the key is under the mat", "path": "note.txt", "file": "f1", "id": "1", "time": "10m",
+          "name": "dora"}
 WITH_A_CHAT = [command for command in COMMANDS if any(param.name == "chat" for param in command.params)]
 
 
@@ -143,12 +144,13 @@ def test_the_right_names_find_their_conversation_in_every_verb():
         until(lambda: any(row["contact"] == "carl" for row in anna.call("chat.list")))
         assert anna.ctl("chat", "find", "Carl").stdout == f"{chat}\n" == anna.ctl("chat", "find").stdout
         others, bens = three.meet(three.ben)
-        for words in (("send", "CARL", "the", "key"), ("send", "carl", "--", "-x", "-"), ("send-file", "carl", "note.txt"),
-                      ("history", "carl"), ("files", "carl"), ("verify", "carl"), ("fade", "carl", "10m")):
+        for words in (("send", "CARL", "the", "key"), ("send", "carl", "--", "-x", "-"),
+                      ("send-file", "carl", "note.txt"), ("history", "carl"), ("files", "carl"), ("verify", "carl"), ("fade", "carl", "10m")):
             assert anna.ctl("chat", *words).returncode == 0, words
         assert anna.ctl("chat", "send", "carl", "-", stdin="one\ntwo\n").returncode == 0
         assert anna.ctl("chat", "send", "hello").returncode == 2, "there are two now"
-        assert chat in anna.ctl("chat", "files", "carl").stdout and others not in anna.ctl("chat", "files", "carl").stdout
+        files = anna.ctl("chat", "files", "carl").stdout
+        assert chat in files and others not in files
         assert {row["chat"] for row in anna.watched("Carl", 7)} == {chat}
         until(lambda: len(carl.heard(three.carls)) == 7)
         assert carl.heard(three.carls) == ["hello", "-5 degrees", "not agreed yet", "the key", "-x -", "one", "two"]

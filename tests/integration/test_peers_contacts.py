@@ -461,3 +461,35 @@ async def test_contacts_call_each_other_through_tor(testnet, onion):
     assert ben.heard(answered) == ["no invite, six relays"]
     for person in (anna, ben):
         await person.service.stop()
+
+
+@in_the_reactor
+async def test_no_two_are_offered_or_kept_under_one_name_and_none_under_that_of_a_conversation(scene):
+    await scene.meet()
+    third = Person()
+    scene.others.append(third)
+    other = await scene.anna.service.invite(relay=scene.relay.url)
+    thirds = (await third.service.join(link=other["link"]))["chat"]
+    await scene.anna.until_state(other["chat"], "connected")
+    people = scene.anna.service.people
+    await people.save(chat=scene.annas, name="ben")
+    assert (await scene.anna.service.find(chat="BEN"))["chat"] == scene.annas, "although nobody has agreed yet"
+    for name in ("ben", "Ben"):
+        with pytest.raises(ContactExists):
+            await people.save(chat=other["chat"], name=name)
+    with pytest.raises(UsageError):
+        await people.save(chat=other["chat"], name="C4")
+    assert (await people.save(chat=scene.annas, name="Ben"))["contact"] == "Ben", "its own may change"
+    await people.save(chat=other["chat"], name="carl")
+    people._ties[other["chat"]].name = "c1"  # as a version before this rule had kept it
+    await third.until_contact("", "asked")
+    await third.service.people.save(chat=thirds, name="anna")
+    await scene.anna.until_contact("contact-c1", "saved")
+    assert (await scene.anna.service.find(chat="contact-c1"))["chat"] == other["chat"]
+    people._book.change(people._book.find("contact-c1"), name="c1")  # and as it had called a contact
+    for word in ("c1", "C1"):
+        with pytest.raises(UsageError, match="name of a contact"):
+            await scene.anna.service.find(chat=word)
+    await people.rename(name="c1", new="carl")
+    assert (await scene.anna.service.find(chat="c1"))["chat"] == scene.annas
+    assert (await scene.anna.service.find(chat="carl"))["chat"] == other["chat"]

@@ -84,6 +84,24 @@ def test_what_is_no_name_is_refused(name):
         book().check_free(name)
 
 
+@pytest.mark.parametrize("name", ["c4", "C4", "c04", "c999999999999999999", "c\u0664", "c\u00b2", "\uff43\uff14",
+                                  "\u0441\u0034", "\u0421\u0034", "\u03f9\u0034"])
+def test_no_name_is_like_that_of_a_conversation_but_one_from_before_is_found_and_can_be_changed(name):
+    with pytest.raises(UsageError, match="named like a conversation"):
+        book().check_free(name)
+    held = book()
+    key = held.add(msgspec.structs.replace(BEN, name=name))
+    assert held.find(name) == key and held.change(key, name="ben").name == "ben"
+
+
+def test_a_name_agreed_on_under_other_rules_becomes_one_that_can_be_meant():
+    held = book()
+    held.add(BEN)
+    assert [held.usable(name) for name in ("carl", "ben", "BEN", "C4")] == ["carl", "ben-2", "BEN-2", "contact-C4"]
+    held.add(msgspec.structs.replace(BEN, name="contact-c4"))
+    assert held.usable("C4") == "contact-C4-2" and len(held.usable("c" + "9" * 31)) <= 32
+
+
 @pytest.mark.parametrize("change", [
     {"version": 2}, {"secrets": ()}, {"secrets": (b"short",)}, {"floor": 9}, {"more": 1}, {"relays": ()},
     {"name": 7}, {"seat": b""},

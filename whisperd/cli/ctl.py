@@ -179,6 +179,9 @@ def _version() -> click.Parameter:
 def _misuse(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     where = context.command_path if context else "whisperctl"
+    if isinstance(error, click.NoSuchOption) and context and any(param.nargs < 0 for param in context.command.params):
+        return UsageError(error.format_message().rstrip("."),
+                          remedy=f"A message that begins with '-' stands behind '--': '{where} CHAT -- TEXT'.")
     return UsageError(error.format_message().rstrip("."), remedy=f"Run '{where} --help'.")
 
 
