@@ -272,7 +272,7 @@ async def test_what_keeps_a_conversation_from_its_relay_is_shown_with_what_can_b
 @pytest_twisted.ensureDeferred
 async def test_an_unknown_conversation_is_refused_before_anything_is_shown(serving: Serving, person: Person) -> None:
     view = person("chat", "open", "c7")
-    await shown(view, "there is no conversation or contact 'nobody'")
+    await shown(view, "there is no conversation of this name")
     assert await ended(view) == 55
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Timer
 from typing import Any
 
 from whisperd.control.client import Client
@@ -82,11 +83,14 @@ class Daemon:
         watching = subprocess.Popen([PROGRAMS / "whisperctl", "chat", "watch", name, "--json"], cwd=self.home,
                                     stdout=subprocess.PIPE, text=True, **_AS_NOBODY,
                                     env=environment(self.home) | {"WHISPERD_SOCKET": self.socket})
+        late = Timer(PATIENCE, watching.kill)
+        late.start()
         with watching:
             assert watching.stdout is not None
             try:
                 return [json.loads(watching.stdout.readline()) for _ in range(lines)]
             finally:
+                late.cancel()
                 watching.kill()
 
     def state(self, chat: str) -> str:

@@ -145,7 +145,8 @@ def test_the_right_names_find_their_conversation_in_every_verb():
         assert anna.ctl("chat", "find", "Carl").stdout == f"{chat}\n" == anna.ctl("chat", "find").stdout
         others, bens = three.meet(three.ben)
         for words in (("send", "CARL", "the", "key"), ("send", "carl", "--", "-x", "-"),
-                      ("send-file", "carl", "note.txt"), ("history", "carl"), ("files", "carl"), ("verify", "carl"), ("fade", "carl", "10m")):
+                      ("send-file", "carl", "note.txt"),
+                      ("history", "carl"), ("files", "carl"), ("verify", "carl"), ("fade", "carl", "10m")):
             assert anna.ctl("chat", *words).returncode == 0, words
         assert anna.ctl("chat", "send", "carl", "-", stdin="one\ntwo\n").returncode == 0
         assert anna.ctl("chat", "send", "hello").returncode == 2, "there are two now"

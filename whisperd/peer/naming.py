@@ -16,6 +16,8 @@ from whisperd.peer.phases import ENDED
 
 #: Names that a message shows at most, and characters of a word that was typed.
 MAX_SHOWN, MAX_WORD = 6, 40
+#: Characters of what can be a name in another spelling; a contact's has 32, and each may be written as several.
+MAX_FOLDED = 128
 #: From this length on a name is taken for misspelt with two mistakes in it, below it with one.
 LONG_NAME = 6
 
@@ -56,8 +58,10 @@ class Known:
 
 
 def folded(name: str) -> str:
-    """Return what is the same in all spellings of a name: case, width and composition do not matter."""
-    return normalize("NFKC", normalize("NFKC", name).casefold())
+    """Return what is the same in all spellings of a name: case, width and composition do not matter.
+
+    What is too long for a name stays as it is, so that nobody can keep the daemon busy with it."""
+    return name if len(name) > MAX_FOLDED else normalize("NFKC", normalize("NFKC", name).casefold())
 
 
 def is_id(word: str) -> bool:
