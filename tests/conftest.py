@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,11 @@ import pytest_twisted
 from hypothesis import HealthCheck, settings
 from twisted.internet.defer import ensureDeferred
 
+from whisperd import logs
 from whisperd.tor.testnet import Testnet
+
+# What a daemon survives, a line or an event that is not in its closed set, is a fault of the code here.
+logs.strict(True)
 
 # A machine that does other things at the same time is no fault of a test.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -23,6 +28,17 @@ settings.load_profile("busy")
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # Whoever started this in the background had it ignored, and every process of the tests would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def production() -> Iterator[StringIO]:
+    """The log as a daemon has it, which survives the mistakes of those who write to it."""
+    stream = StringIO()
+    logs.configure(level="debug", stream=stream)
+    logs.strict(False)
+    yield stream
+    logs.strict(True)
+    logs.configure()
 
 
 #: Fixtures that take their time.

@@ -5,6 +5,9 @@ numbers, booleans, or words of at most 40 characters out of a-z, 0-9 and '-'. Fr
 autobahn or txtorcon never reaches the log; of a failure only the exception's type and place are kept.
 
 Lines go to a stream, and to those who follow the log; the last RECENT of them are kept in memory for these.
+
+Nothing here raises or waits, whatever became of the stream and whatever it is given: state machines log in the middle
+of a step. ``strict`` has mistakes of the code raised, for tests.
 """
 
 from __future__ import annotations
@@ -12,11 +15,14 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 import time
-import traceback
+import warnings
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from types import FrameType, TracebackType
 from typing import Any, TextIO
 
 #: Most lines that are kept for those who follow the log.
@@ -25,6 +31,9 @@ RECENT = 1_000
 PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3}
 LEVELS = ("debug", "info", "warning", "error")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+_NOT_OF_A_WORD = re.compile(r"[^A-Za-z0-9._-]+")
+#: What stands for a value that is no word.
+WITHHELD = "withheld"
 
 
 @dataclass(frozen=True)
@@ -76,13 +85,17 @@ EVENTS: dict[str, LogEvent] = {
     "link-state": LogEvent("debug", "A link of some conversation went up or down.", ("link", "state", "reason")),
     "handshake-failed": LogEvent("warning", "A handshake with a peer stopped.", ("code",)),
     "chat-state": LogEvent("debug", "Some conversation changed its state.", ("state",)),
-    "store-state": LogEvent("info", "The sealed store is new, locked, open, or failing to be written.", ("state",)),
+    "store-state": LogEvent("info", "The sealed store is new, locked, open, or failing to be written.",
+                            ("state", "code")),
+    "log-lines-lost": LogEvent("warning", "Lines are missing here: standard error was full, or could not be written.",
+                               ("lines",)),
     "unexpected": LogEvent("error", "A bug: an exception that nobody expected.", ("type", "place")),
 }
 
 _threshold = LEVELS.index("info")
 _stream: TextIO | None = None  # standard error, whatever that is when a line is written
 _journal = False
+_strict = False
 _recent: deque[Line] = deque(maxlen=RECENT)
 _followers: dict[object, Callable[[Line], None]] = {}
 
@@ -101,6 +114,12 @@ def set_level(level: str) -> None:
     _threshold = LEVELS.index(level)
 
 
+def strict(on: bool) -> None:
+    """Have ``note`` and ``mistaken`` raise what is wrong in the code that calls them, for tests; off at the start."""
+    global _strict
+    _strict = on
+
+
 def goes_to_journal(environment: Mapping[str, str], descriptor: int = 2) -> bool:
     """Return whether a descriptor is the journal's stream that the service manager names. [systemd.exec(5)]"""
     try:
@@ -110,43 +129,123 @@ def goes_to_journal(environment: Mapping[str, str], descriptor: int = 2) -> bool
     return environment.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
-def note(event: str, **fields: int | bool | str) -> None:
-    """Write one line; raises KeyError or ValueError when the event or a field is not in the closed set."""
-    kind = EVENTS[event]
+def note(event: str, **fields: object) -> None:
+    """Write one line. An event or a field that is not in the closed set is left out, a value that is no word is
+    withheld, and where that happened is written down; with ``strict`` it raises KeyError or ValueError."""
+    try:
+        line, mistake = _line(event, fields)
+    except Exception as error:
+        line, mistake = None, error
+    if mistake is not None:
+        if _strict:
+            raise mistake
+        _write(_bug(mistake, sys._getframe(1)))
+    if line is not None:
+        _write(line)
+
+
+def mistaken(error: Exception) -> None:
+    """Write down a mistake of the caller's caller that is survived; with ``strict`` it is raised."""
+    if _strict:
+        raise error
+    _write(_bug(error, sys._getframe(2)))
+
+
+def lost(lines: int) -> str:
+    """Return what stands in the stream, and nowhere else, where so many lines are missing."""
+    return _shown(_own("log-lines-lost", lines=str(lines)))
+
+
+def _line(event: str, fields: Mapping[str, object]) -> tuple[Line | None, Exception | None]:
+    """Return the line, as far as it may be written, and what is wrong with it."""
+    kind = EVENTS.get(event)
+    if kind is None:
+        return None, KeyError("there is no such log event")
     unknown = set(fields) - set(kind.fields)
-    if unknown:
-        raise KeyError(f"log event {event} has no field {', '.join(sorted(unknown))}")
-    line = Line(time.time(), kind.level, event, tuple((name, _safe(value)) for name, value in fields.items()))
-    if LEVELS.index(kind.level) < _threshold:
+    mistake: Exception | None = KeyError(f"log event {event} has no such field") if unknown else None
+    shown = []
+    for name, value in fields.items():
+        if name not in unknown:
+            word = _word(value)
+            mistake = mistake or (ValueError(f"the log field {name} is a number, a boolean or one plain word")
+                                  if word is None else None)
+            shown.append((name, word or WITHHELD))
+    return Line(time.time(), kind.level, event, tuple(shown)), mistake
+
+
+def _write(line: Line) -> None:
+    """Hand the line to the stream and to the followers; one that fails is no follower any more."""
+    if LEVELS.index(line.level) < _threshold:
         return
-    lead = f"<{PRIORITIES[kind.level]}>" if _journal else f"{line.stamp} "
-    print(f"{lead}{line}", file=_stream or sys.stderr, flush=True)
+    with suppress(Exception, SystemExit):  # nobody is left to be told; rich exits where its reader is gone
+        stream = _stream or sys.stderr
+        if stream is not None:
+            stream.write(_shown(line))
+            stream.flush()
     _recent.append(line)
-    for tell in list(_followers.values()):
-        tell(line)
+    for key, tell in list(_followers.items()):
+        try:
+            tell(line)
+        except Exception as error:
+            _followers.pop(key, None)
+            unexpected(error)
+
+
+def _shown(line: Line) -> str:
+    lead = f"<{PRIORITIES[line.level]}>" if _journal else f"{line.stamp} "
+    return f"{lead}{line}\n"
 
 
 def recent(level: str, most: int) -> list[Line]:
     """Return the last lines of at least this severity, ``most`` at most, the oldest first."""
-    wanted = [line for line in _recent if LEVELS.index(line.level) >= LEVELS.index(level)]
+    wanted = [line for line in list(_recent) if LEVELS.index(line.level) >= LEVELS.index(level)]
     return wanted[len(wanted) - min(most, len(wanted)):]
 
 
 def follow(tell: Callable[[Line], None]) -> Callable[[], None]:
     """Call ``tell`` with each line that is written from now on, in whatever thread; return what ends it.
 
-    It must return at once, must not raise, and has to bound what it keeps.
+    It must return at once, and has to bound what it keeps. One that raises is told nothing more.
     """
     key = object()
     _followers[key] = tell
     return lambda: _followers.pop(key, None) and None
 
 
-def unexpected(error: BaseException) -> None:
-    """Write down a bug: the exception's type and the innermost place of it, never its text."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f"{frames[-1].filename.rsplit('/', 1)[-1]}-{frames[-1].lineno}" if frames else "unknown"
-    note("unexpected", type=type(error).__name__[:64], place=place[:64])
+def unexpected(error: BaseException, trace: TracebackType | None = None) -> None:
+    """Write down a bug: the exception's type and the innermost place of it, or of ``trace``, never its text."""
+    try:
+        frame, number = None, 0
+        step = trace or error.__traceback__
+        while step is not None:
+            frame, number, step = step.tb_frame, step.tb_lineno, step.tb_next
+        line = _bug(error, frame, number)
+    except Exception as another:
+        line = _bug(another, None)
+    _write(line)
+
+
+def _bug(error: BaseException, frame: FrameType | None, number: int = 0) -> Line:
+    place = "unknown" if frame is None else _place(frame.f_code.co_filename, number or frame.f_lineno)
+    return _bug_line(type(error).__name__, place)
+
+
+def _bug_line(name: str, place: str) -> Line:
+    return _own("unexpected", type=_made_a_word(name), place=place)
+
+
+def _own(event: str, **fields: str) -> Line:
+    """Return a line of this module's own, whose fields are words."""
+    return Line(time.time(), EVENTS[event].level, event, tuple(fields.items()))
+
+
+def _place(file: str, number: int) -> str:
+    return _made_a_word(f"{file.rpartition('/')[2]}-{number}")
+
+
+def _made_a_word(text: str) -> str:
+    """Return names of files and types, which may be anything, as a word."""
+    return _NOT_OF_A_WORD.sub("-", text).strip("._-")[:64] or "unknown"
 
 
 def adopt_twisted() -> None:
@@ -158,16 +257,27 @@ def adopt_twisted() -> None:
     def observe(event: dict[str, Any]) -> None:
         failure = event.get("log_failure")
         if failure is not None:
-            unexpected(failure.value.with_traceback(failure.getTracebackObject()))
+            unexpected(failure.value, failure.getTracebackObject())
 
     globalLogBeginner.beginLoggingTo([observe], redirectStandardIO=False, discardBuffer=True)
 
 
-def _safe(value: int | bool | str) -> str:
+def adopt_python() -> None:
+    """Send here what Python itself would print with its text: what destructors and threads raise, and warnings."""
+    sys.unraisablehook = lambda raised: unexpected(raised.exc_value or raised.exc_type(), raised.exc_traceback)
+    threading.excepthook = lambda raised: unexpected(raised.exc_value or raised.exc_type(), raised.exc_traceback)
+    warnings.showwarning = _warned
+
+
+def _warned(message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None,
+            line: str | None = None) -> None:
+    _write(_bug_line(category.__name__, _place(filename, lineno)))
+
+
+def _word(value: object) -> str | None:
+    """Return a value as it is shown, or None for one that may not be."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return str(value)
-    if not _WORD.match(value):
-        raise ValueError("a log field is a number, a boolean or one plain word")
-    return value
+    return str(value) if isinstance(value, str) and _WORD.match(value) else None

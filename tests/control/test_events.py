@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from io import StringIO
+
 import pytest
 
 from whisperd.control import events
@@ -48,6 +51,21 @@ def test_one_conversation_can_be_watched_alone_and_the_end_is_still_heard(bus: E
 def test_an_event_outside_the_table_cannot_be_emitted(bus: EventBus) -> None:
     with pytest.raises(KeyError):
         bus.emit("chat-gossip", chat="c1")
+
+
+def test_in_a_daemon_a_mistake_is_written_down_and_nobody_is_disturbed(bus: EventBus, production: StringIO) -> None:
+    heard, hear = collector()
+    bus.subscribe(hear, reads=True)
+    assert bus.emit("chat-gossip", chat="c1") == bus.emit("tor-state", percent=1) == 0
+    assert bus.emit("daemon-stopping") == 1 and len(heard) == 1
+    places = [line.split("place=")[1] for line in production.getvalue().splitlines()]
+    assert len(places) == 2 and all(place.startswith("test_events.py-") for place in places)
+
+
+def test_a_subscriber_that_ends_the_program_ends_its_subscription(bus: EventBus, complaints) -> None:
+    bus.subscribe(lambda event: sys.exit(1))  # as rich does where its reader is gone
+    assert bus.emit("daemon-stopping") == 0
+    assert [type(each) for each in complaints] == [SystemExit]
 
 
 @pytest.mark.parametrize("name", EVENTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -176,6 +177,40 @@ def test_a_file_that_fails_is_complained_of_once(log: io.StringIO) -> None:
         trail.record("reload", 0, "done")
     trail.close()
     assert [each.split(" ", 1)[1] for each in log.getvalue().splitlines()] == ["error control-audit-failed"]
+
+
+def test_a_pipe_that_nobody_reads_is_refused_or_complained_of_and_not_waited_for(
+        tmp_path: Path, log: io.StringIO) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    trail = Audit(str(pipe))
+    with pytest.raises(ConfigError, match=r"control\.audit"):
+        trail.open()
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    trail.open()
+    while not log.getvalue():
+        trail.record("reload", 0, "done")
+    trail.close()
+    os.close(reading)
+    assert log.getvalue().endswith("error control-audit-failed\n")
+
+
+def test_a_record_that_was_cut_short_is_on_a_line_of_its_own(tmp_path: Path, log: io.StringIO) -> None:
+    file = tmp_path / "audit.log"
+    trail = Audit(str(file))
+    trail.open()
+    trail.record("stop", 1, "done")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + 10, before[1]))
+    try:
+        trail.record("reload", 2, "done")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    trail.record("reload", 3, "done")
+    trail.close()
+    first, torn, last = file.read_text().splitlines()
+    assert len(torn) == 10 and [json.loads(line)["uid"] for line in (first, last)] == [1, 3]
+    assert "control-audit-failed" in log.getvalue()
 
 
 def test_a_file_that_was_moved_away_is_made_anew_at_the_reload(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tests.house.pages import ROOT
 LONGEST_FILE = 500
 ROLES = ("relay", "peer", "tor")
 SHARED = ("whisperd.errors", "whisperd.interfaces", "whisperd.logs", "whisperd.config", "whisperd.metrics",
-          "whisperd.wire")
+          "whisperd.stopping", "whisperd.wire")
 PRIMITIVES = {"nacl", "cryptography", "blake3", "pqcrypto", "zope"}
 WITHOUT_TWISTED = ("whisperd.control.client", "whisperd.control.commands", "whisperd.control.events",
                    "whisperd.wire.control", "whisperd.cli.ctl")

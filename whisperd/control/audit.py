@@ -17,7 +17,8 @@ from whisperd.errors import ConfigError
 #: Value of control.audit that stands for the log.
 TO_LOG = "log"
 DONE = "done"
-_WAYS = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+#: A pipe that nobody reads fails, and is not waited for.
+_WAYS = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Audit:
@@ -27,6 +28,7 @@ class Audit:
         self._place = place
         self._file: int | None = None
         self._failed = False
+        self._torn = False  # the last record that was written is not whole
 
     def open(self) -> None:
         """Open the file, where it is one; raises ConfigError when records could not be written."""
@@ -40,7 +42,7 @@ class Audit:
         """Raise ConfigError when there is a file to which records could not be written; make none."""
         if self._place and self._place != TO_LOG:
             try:
-                os.close(os.open(self._place, _WAYS | os.O_NONBLOCK))
+                os.close(os.open(self._place, _WAYS))
             except FileNotFoundError:
                 return
             except OSError as error:
@@ -72,7 +74,10 @@ class Audit:
     def _write(self, line: bytes) -> None:
         assert self._file is not None
         try:
-            os.write(self._file, line)
+            rest = b"\n" + line if self._torn else line
+            while rest:
+                rest = rest[os.write(self._file, rest):]
+                self._torn = bool(rest)
             self._failed = False
         except OSError:
             if not self._failed:

@@ -80,10 +80,14 @@ class EventBus:
     def emit(self, name: str, **fields: Value) -> int:
         """Tell everybody; return how many of those who read were told.
 
-        Raises KeyError for an event that is not in the table, ValueError for other fields.
+        Nobody is told of an event that is not in the table or has other fields: that is a mistake of the caller, as
+        ``logs.mistaken`` takes it. Nothing else is raised, because state machines tell in the middle of a step.
         """
-        if set(fields) != set(EVENTS[name].fields):
-            raise ValueError(f"event {name} has the fields {', '.join(EVENTS[name].fields) or 'none'}")
+        kind = EVENTS.get(name)
+        if kind is None or set(fields) != set(kind.fields):
+            logs.mistaken(KeyError(f"there is no event {name}") if kind is None else
+                          ValueError(f"event {name} has the fields {', '.join(kind.fields) or 'none'}"))
+            return 0
         told = 0
         for key, (deliver, chat, reads) in list(self._subscribers.items()):
             if key in self._subscribers and _wanted(name, fields, chat):
@@ -106,7 +110,7 @@ class EventBus:
     def _hand_over(self, key: object, deliver: Deliver, event: Happened) -> bool:
         try:
             deliver(event)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # rich exits where its reader is gone
             self._forget(key)
             self._complain(error)
             return False
