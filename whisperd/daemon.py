@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import time
-from functools import cached_property
+from contextlib import suppress
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
 
 from whisperd import __version__, logs
 from whisperd.config import Config
@@ -23,6 +25,12 @@ from whisperd.control.audit import Audit
 from whisperd.control.events import EventBus
 from whisperd.control.place import SocketPlace, group_id
 from whisperd.control.server import ControlServer
+from whisperd.errors import TimedOut
+from whisperd.stopping import every, within
+from whisperd.tor.sockets import clear_all
+
+#: Seconds that a part has to stop before the next one does, and those of tor, which has two chances to end.
+PART_SECONDS, TOR_SECONDS = 20.0, 25.0
 
 
 def look(config: Config) -> list[str]:
@@ -85,6 +93,7 @@ class Daemon:
     async def start(self) -> None:
         """Serve. Raises a WhisperdError, and leaves nothing behind, when something in the configuration stops it."""
         await self.control.start()
+        clear_all(Path(self.config.control.socket).parent)  # of a daemon that was killed, whatever this one is to be
         try:
             await self._start_roles()
         except BaseException:
@@ -100,16 +109,16 @@ class Daemon:
                 await self._waiting[-1]
             return
         self._stopping = True
-        self.bus.emit("daemon-stopping")
-        for part in (self.peer, self.vault, self.relay, self.tor, self.control):
-            if part is not None:
-                try:
-                    await part.stop()
-                except Exception as error:  # one part's failure must not keep the others from stopping
-                    logs.unexpected(error)
+        parts = [part for part in (self.peer, self.vault, self.relay, self.tor, self.control) if part is not None]
+        await every(lambda: self.bus.emit("daemon-stopping"), *(partial(self._stop_part, part) for part in parts))
         self._stopped = True
         for waiting in self._waiting:
             waiting.callback(None)
+
+    async def _stop_part(self, part: Any) -> None:
+        """Stop one part; the next one does not wait for ever for a part that hangs."""
+        if not await within(TOR_SECONDS if part is self.tor else PART_SECONDS, part.stop(), self._reactor):
+            raise TimedOut
 
     async def _start_roles(self) -> None:
         if self.relay is not None:
@@ -140,7 +149,11 @@ class Daemon:
 
     def _stop_soon(self) -> None:
         """Leave the reactor after the reply to ``stop`` is on its way; the shutdown trigger does the rest."""
-        self._reactor.callLater(0.05, self._reactor.stop)
+        self._reactor.callLater(0.05, self._leave)
+
+    def _leave(self) -> None:
+        with suppress(ReactorNotRunning):  # somebody else has asked for it, too
+            self._reactor.stop()
 
     def _own_onion(self) -> str | None:
         """Return the URL of this daemon's onion service while it is published."""

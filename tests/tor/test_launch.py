@@ -81,13 +81,15 @@ async def test_what_tor_complains_of_is_passed_on(reactor: Any, tmp_path: Path) 
     assert not list(tmp_path.glob("tor-*"))
 
 
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGKILL, "SIGKILL"), (signal.SIGRTMIN + 5, "signal 39")])
 @pytest_twisted.ensureDeferred
-async def test_a_signal_is_named_and_what_tor_says_at_every_start_is_not(reactor: Any, tmp_path: Path) -> None:
+async def test_a_signal_is_named_and_what_tor_says_at_every_start_is_not(
+        reactor: Any, tmp_path: Path, number: int, name: str) -> None:
     tor = await launch(settings(tmp_path), reactor=reactor, runtime=tmp_path)
     try:
-        os.kill(tor.pid, signal.SIGKILL)
+        os.kill(tor.pid, number)
         reason = await tor.why_gone(reactor)
-        assert reason and reason.message == "the tor that was launched was ended by SIGKILL"
+        assert reason and reason.message == f"the tor that was launched was ended by {name}"
     finally:
         await tor.stop(reactor)
 
@@ -107,6 +109,36 @@ async def test_the_sockets_of_a_daemon_that_was_killed_are_removed_and_those_of_
     await tor.stop(reactor)
     assert not left.exists() and running.path.is_dir() and foreign.is_dir()
     running.remove()
+
+
+def test_a_daemon_that_is_killed_while_it_removes_its_folder_leaves_one_that_can_be_told_from_others(
+        tmp_path: Path) -> None:
+    """The lock goes last, whatever the order of the folder is."""
+    left = SocketsFolder(tmp_path)
+    for name in ("service", "a", "zz", "control"):
+        (left.path / name).mkdir()
+        (left.path / name / "hs_ed25519_secret_key").write_text("secret")
+    code = f"""
+import os, shutil, sys
+from pathlib import Path
+from whisperd.tor import sockets
+sys.addaudithook(lambda event, given: event == "os.remove" and str(given[0]).endswith("lock") and os._exit(9))
+sockets._remove(Path({str(left.path)!r}))
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 9
+    assert [path.name for path in left.path.iterdir()] == ["lock"]
+    left.remove()
+    assert not list(tmp_path.iterdir())
+
+
+def test_all_folders_of_this_process_are_removed_at_once_and_no_other(tmp_path: Path) -> None:
+    code = (f"from pathlib import Path; from whisperd.tor import sockets\nplace = Path({str(tmp_path)!r})\n"
+            "for _ in range(2): (sockets.SocketsFolder(place).path / 'key').write_text('secret')\n"
+            "sockets.remove_all(); sockets.remove_all()")
+    other = SocketsFolder(tmp_path)
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert list(tmp_path.iterdir()) == [other.path]
+    other.remove()
 
 
 def test_it_ends_when_the_daemon_is_killed(tmp_path: Path) -> None:

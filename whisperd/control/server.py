@@ -20,6 +20,7 @@ from whisperd.control.connection import ControlConnection, refusal
 from whisperd.control.events import EventBus
 from whisperd.control.place import SocketPlace, group_id, private_umask
 from whisperd.errors import ConfigError, UsageError, WhisperdError
+from whisperd.stopping import every
 
 #: Most connections of one user at a time.
 MAX_CLIENTS = 64
@@ -70,13 +71,13 @@ class ControlServer:
         port, self._port = self._port, None
         if port is None:
             return
-        await maybeDeferred(port.stopListening)  # None from a port that the reactor has dropped already
+        # None from a port that the reactor has dropped already
+        await every(lambda: maybeDeferred(port.stopListening), self._finish, self._place.release, self.audit.close)
+
+    async def _finish(self) -> None:
         connections = list(self._connections)
-        for connection in connections:
-            connection.finish()
+        await every(*(connection.finish for connection in connections))
         await gatherResults([connection.closed for connection in connections])
-        self._place.release()
-        self.audit.close()
 
     def admit(self, connection: ControlConnection) -> WhisperdError | None:
         """Take a new client in, or return why not."""

@@ -140,6 +140,11 @@ class Driver:
                 unexpected(error)
                 self.carry_out(self.conversation.fail(WhisperdError()))
 
+    def suspend_unless_ended(self) -> None:
+        """Do that to what has not ended."""
+        if self.conversation.state != ENDED:
+            self.suspend()
+
     def suspend(self) -> Deferred[None]:
         """Close the link and keep the seat; the conversation goes on another time."""
         self._keeping = None
@@ -245,7 +250,7 @@ class Driver:
             note("chat-state", state=str(effect.fields["state"]))
         elif effect.name == "chat-error":
             code = str(effect.fields["code"])
-            if errors.catalogue()[code].exit_status in _HANDSHAKE_ERRORS:
+            if errors.catalogue().get(code, WhisperdError).exit_status in _HANDSHAKE_ERRORS:
                 note("handshake-failed", code=code)
         given = self._emit(effect.name, **effect.fields)
         if given and effect.name == "chat-message":

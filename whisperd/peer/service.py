@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import DeferredList
+from twisted.internet.defer import DeferredList, ensureDeferred
 
 from whisperd.errors import (
     ChatEnded,
@@ -22,6 +22,7 @@ from whisperd.errors import (
     WhisperdError,
 )
 from whisperd.interfaces import Random
+from whisperd.logs import unexpected
 from whisperd.peer import naming
 from whisperd.peer.agreement import level_number
 from whisperd.peer.codes import Codes
@@ -44,6 +45,7 @@ from whisperd.peer.returning import returned, way_back
 from whisperd.peer.secrets import InviteKeys
 from whisperd.peer.ties import check_verified
 from whisperd.peer.timing import TimerVerbs
+from whisperd.stopping import every
 from whisperd.wire.invite import RelayAddress
 
 #: Seconds for which a contact is called.
@@ -200,24 +202,27 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
     async def stop(self) -> None:
         """End every conversation that the store does not keep, and let the others sleep; wait until the other sides
         know and sockets and files are closed."""
-        self._awake.stop()
-        await self.people.stop()
         drivers = list(self._chats.values())
-        ending = [driver for driver in drivers if not self._keeping.keeps(driver.conversation)]
-        await DeferredList([self._ended(driver) for driver in ending], consumeErrors=True)
-        self._keeping.stop()
-        for driver in drivers:
-            if driver.conversation.state != ENDED:
-                driver.suspend()
-        await DeferredList([driver.closed for driver in drivers], consumeErrors=True)
-        await DeferredList([driver.desk.quiet() for driver in drivers])
-        for name in list(self._chats):
-            self._forget(name)
+        await every(
+            self._awake.stop,
+            self.people.stop,
+            lambda: DeferredList([ensureDeferred(self._ended(driver)) for driver in drivers
+                                  if not self._keeping.keeps(driver.conversation)]),
+            self._keeping.stop,
+            *(driver.suspend_unless_ended for driver in drivers),
+            lambda: DeferredList([driver.closed for driver in drivers], consumeErrors=True),
+            lambda: DeferredList([driver.desk.quiet() for driver in drivers], consumeErrors=True),
+            *(partial(self._forget, driver.conversation.name) for driver in drivers))
 
-    def _ended(self, driver: Driver) -> Any:
-        with suppress(ChatEnded):  # it has, or somebody else is at it
-            driver.carry_out(driver.conversation.end(self._reactor.seconds()))
-        return driver.ended()
+    async def _ended(self, driver: Driver) -> None:
+        """End a conversation, and let nobody else's goodbye hang on what this raises."""
+        try:
+            with suppress(ChatEnded):  # it has, or somebody else is at it
+                driver.carry_out(driver.conversation.end(self._reactor.seconds()))
+        except Exception as error:
+            unexpected(error)
+        else:
+            await driver.ended()
 
     def _woke(self) -> None:
         for driver in list(self._chats.values()):

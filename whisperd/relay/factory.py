@@ -13,6 +13,7 @@ from autobahn.twisted.websocket import WebSocketServerFactory
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
+from whisperd.logs import unexpected
 from whisperd.relay import web
 from whisperd.relay.deadlines import Deadlines
 from whisperd.relay.listeners import circuit
@@ -103,7 +104,11 @@ class RelayFactory(WebSocketServerFactory):
         """Tell every client that the relay stops; the Deferred fires when the last connection is gone."""
         self._empty = Deferred()
         for protocol in list(self.protocols):
-            protocol.go_away()
+            try:
+                protocol.go_away()
+            except Exception as error:  # the others are told all the same
+                unexpected(error)
+                protocol.transport.abortConnection()
         empty = self._empty
         self.tell_if_empty()
         return empty

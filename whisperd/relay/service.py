@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
@@ -27,6 +28,7 @@ from whisperd.relay.listeners import address, check_for_onion, endpoint, not_a_l
 from whisperd.relay.report import guesses, rows
 from whisperd.relay.shared import Relay
 from whisperd.relay.sockets import accept_for
+from whisperd.stopping import every
 
 if TYPE_CHECKING:  # a relay without TLS loads no OpenSSL
     from whisperd.relay.tls import Credentials
@@ -187,19 +189,9 @@ class RelayService(Service):
     async def stop(self) -> None:
         """Close the listeners, tell every client ``shutting-down``, and wait until all are gone, 3 seconds at most."""
         factories = [factory for _, factory in self._listeners]
-        await self._close_ports()
-        self._rest(self._sweep)
-        self._rest(self._drain)
-        self._relay.rooms.clear()
-        self._tell_drained(False)
-        leaving = [factory.go_away() for factory in factories]
-        late = self._reactor.callLater(STOP_TIMEOUT, _abort, factories)
-        for gone in leaving:
-            await gone
-        if late.active():
-            late.cancel()
-        for factory in factories:
-            factory.rest()
+        await every(self._close_ports, lambda: self._rest(self._sweep), lambda: self._rest(self._drain),
+                    self._relay.rooms.clear, lambda: self._tell_drained(False), lambda: self._say_goodbye(factories),
+                    *(factory.rest for factory in factories))
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
@@ -256,11 +248,22 @@ class RelayService(Service):
         for end in waiting:
             end.callback(done)
 
+    async def _say_goodbye(self, factories: list[RelayFactory]) -> None:
+        leaving = [factory.go_away() for factory in factories]
+        late = self._reactor.callLater(STOP_TIMEOUT, _abort, factories)
+        for gone in leaving:
+            await gone
+        if late.active():
+            late.cancel()
+
     async def _close_ports(self) -> None:
         listeners, self._listeners = self._listeners, []
-        for port, _ in listeners:
-            with contextlib.suppress(FileNotFoundError):  # somebody has removed the unix socket already
-                await port.stopListening()
+        await every(*(partial(_close, port) for port, _ in listeners))
+
+
+async def _close(port: Any) -> None:
+    with contextlib.suppress(FileNotFoundError):  # somebody has removed the unix socket already
+        await port.stopListening()
 
 
 def _abort(factories: list[RelayFactory]) -> None:

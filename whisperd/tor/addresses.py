@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from whisperd import logs
 from whisperd.errors import RotationRefused, WhisperdError
+from whisperd.stopping import every
 from whisperd.tor.clients import ClientList
 from whisperd.tor.control import ControlConnection
 from whisperd.tor.credential import Credential
@@ -152,9 +153,7 @@ class Addresses:
 
     async def stop(self) -> None:
         """Withdraw everything from tor; the key of an address on its way out is kept if the other is."""
-        self._stop_timer()
-        for publisher in self._all():
-            await publisher.stop()
+        await every(self._stop_timer, *(publisher.stop for publisher in self._all()))
 
     # -- the one before -----------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import Any
 from twisted.internet.defer import ensureDeferred
 
 from whisperd.errors import OnionTaken, WhisperdError
+from whisperd.stopping import every
 from whisperd.tor.addonion import AddOnion
 from whisperd.tor.backoff import pause
 from whisperd.tor.control import ControlConnection
@@ -81,8 +82,9 @@ class DirectOnions:
 
     async def stop(self) -> None:
         """Leave nothing of them in a tor that goes on after this daemon."""
-        for one in list(self._open):
-            await one.close()
+        await every(*(one.close for one in list(self._open)), self._take_back)
+
+    async def _take_back(self) -> None:
         if self.control is not None:
             with suppress(WhisperdError):
                 await self._keyring.take_back(self.control)

@@ -61,7 +61,13 @@ class LaunchedTor:
         return self._process.end
 
     async def stop(self, reactor: Any) -> None:
-        """End the process, wait for it, and remove its sockets."""
+        """End the process, wait for it, and remove its sockets, whatever became of it."""
+        try:
+            await self._end(reactor)
+        finally:
+            self._folder.remove()
+
+    async def _end(self, reactor: Any) -> None:
         for way in ("TERM", "KILL"):
             try:
                 self._process.transport.signalProcess(way)
@@ -71,7 +77,6 @@ class LaunchedTor:
             except defer.TimeoutError:
                 continue
             break
-        self._folder.remove()
 
 
 async def launch(settings: Any, *, reactor: Any, runtime: Path | None = None) -> LaunchedTor:
@@ -184,9 +189,16 @@ class TorProcess(ProcessProtocol):
             waiter.callback(None)
 
 
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # one of those for real time
+        return f"signal {number}"
+
+
 def _ended(by: int | None, complaints: list[str]) -> TorControlUnreachable:
     if by is not None:
-        return TorControlUnreachable(f"the tor that was launched was ended by {signal.Signals(by).name}",
+        return TorControlUnreachable(f"the tor that was launched was ended by {_signal(by)}",
                                      remedy="Nothing to do, if that was meant: whisperd launches it again by itself.")
     words = "; ".join(complaints) or "it gave no reason"
     return TorControlUnreachable(f"the tor that was launched ended: {words}",

@@ -21,6 +21,7 @@ from twisted.internet.task import deferLater
 from whisperd import logs
 from whisperd.config import Config
 from whisperd.errors import OnionNotPublished, TorManaged, WhisperdError
+from whisperd.stopping import every
 from whisperd.tor.backoff import pause
 from whisperd.tor.dial import Dialer
 from whisperd.tor.hostname import read_hostname
@@ -215,14 +216,15 @@ class ManagedTor(Service):
 
     async def stop(self) -> None:
         """Look at nothing any more; may be called twice."""
-        self._probe.stop()
-        self._onion.stop()
+        await every(self._probe.stop, self._onion.stop, self._end_life)
+        self._enter("off")
+
+    async def _end_life(self) -> None:
         self._dialer.socks = None
         life, self._life = self._life, None
         if life is not None:
             life.cancel()
             await life
-        self._enter("off")
 
     async def _live(self) -> None:
         attempts = 0

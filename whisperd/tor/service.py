@@ -21,6 +21,7 @@ from twisted.internet.task import deferLater
 from whisperd import logs
 from whisperd.config import Config
 from whisperd.errors import OnionNotPublished, TorControlUnreachable, TorNotBootstrapped, TorUnavailable, WhisperdError
+from whisperd.stopping import every
 from whisperd.tor import credential
 from whisperd.tor.addonion import AddOnion
 from whisperd.tor.addresses import Addresses
@@ -171,15 +172,15 @@ class TorService(Service):
     async def stop(self) -> None:
         """Withdraw the onion service, end a launched tor and wait for it; may be called twice."""
         self._stopping = True
-        self._probe.stop()
-        await self._addresses.stop()
-        await self.direct.stop()
-        await self._take_back_credentials()
+        await every(self._probe.stop, self._addresses.stop, self.direct.stop, self._take_back_credentials,
+                    self._end_life)
+        self._enter("off", Phase(0, "", ""))
+
+    async def _end_life(self) -> None:
         life, self._life = self._life, None
         if life is not None:
             life.cancel()
             await life
-        self._enter("off", Phase(0, "", ""))
 
     async def _live(self) -> None:
         try:

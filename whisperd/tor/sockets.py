@@ -16,6 +16,8 @@ _LOCK = "lock"
 _PREFIX = "tor-"
 #: Bytes of a unix socket's path.
 _LONGEST = 107
+#: Those of this process that are still there.
+_held: set[SocketsFolder] = set()
 
 
 class SocketsFolder:
@@ -34,10 +36,13 @@ class SocketsFolder:
         raise ConfigError("there is no folder for tor's sockets", remedy="Set TMPDIR to a folder with a short path.")
 
     def remove(self) -> None:
-        """Remove the folder with what is in it."""
-        shutil.rmtree(self.path, ignore_errors=True)
-        with suppress(OSError):
-            os.close(self._lock)
+        """Remove the folder with what is in it, keys of onion services included. It neither raises nor logs, and what
+        a process that is killed meanwhile has left is found by the next."""
+        _remove(self.path)
+        if self in _held:
+            _held.discard(self)
+            with suppress(OSError):
+                os.close(self._lock)
 
     def _made(self, place: Path) -> bool:
         self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
@@ -48,15 +53,45 @@ class SocketsFolder:
         self._lock = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         new.rename(self.path / _LOCK)  # never seen unlocked by another daemon
+        _held.add(self)
         return True
+
+
+def remove_all() -> None:
+    """Remove every folder that this process has made and that is still there, as its last act; as ``remove``."""
+    for folder in list(_held):
+        folder.remove()
 
 
 def clear(place: Path) -> None:
     """Remove the folders below ``place`` that daemons of this user made and that no running daemon holds."""
-    for folder in place.glob(f"{_PREFIX}*"):
-        with suppress(OSError):
-            if not folder.is_symlink() and folder.stat().st_uid == os.geteuid() and _abandoned(folder / _LOCK):
-                shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        for folder in place.glob(f"{_PREFIX}*"):
+            with suppress(OSError):
+                if not folder.is_symlink() and folder.stat().st_uid == os.geteuid() and _abandoned(folder / _LOCK):
+                    _remove(folder)
+
+
+def clear_all(runtime: Path) -> None:
+    """Remove them wherever a daemon with this folder of its control socket may have put them; neither raises nor
+    logs."""
+    clear(runtime)
+    with suppress(OSError):
+        clear(Path(tempfile.gettempdir()))
+
+
+def _remove(folder: Path) -> None:
+    """Remove the lock last: without it nobody could tell that the folder was abandoned."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.name == _LOCK:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    path.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _abandoned(lock: Path) -> bool:
