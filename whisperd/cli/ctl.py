@@ -19,6 +19,7 @@ from whisperd.cli import render
 from whisperd.cli.caller import Caller
 from whisperd.cli.meant import understood
 from whisperd.cli.render import Paint
+from whisperd.cli.standard_files import occupy
 from whisperd.cli.verbs import VERBS
 from whisperd.config_paths import typed
 from whisperd.control.commands import COMMANDS, GROUPS, Command, Param
@@ -35,6 +36,7 @@ class _ReaderGone(Exception):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    occupy()
     words = sys.argv[1:] if arguments is None else arguments
     caller = Caller()
     try:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from whisperd import __version__
+from whisperd.cli.standard_files import occupy
 from whisperd.cli.testnet import testnet
 from whisperd.config import Config, default_path, load
 from whisperd.config_paths import typed_path
@@ -103,6 +104,7 @@ def fail(error: WhisperdError) -> NoReturn:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Entry point of the console script."""
+    occupy()
     try:
         return cli.main(arguments, prog_name="whisperd")
     except WhisperdError as error:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import ensureDeferred
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorCore
 
 from whisperd import logs
@@ -19,7 +21,10 @@ from whisperd.confine import Confinement, confine
 from whisperd.daemon import Daemon
 from whisperd.errors import WhisperdError
 from whisperd.notify import ServiceManager
+from whisperd.outlet import take_over
 from whisperd.reactor import install
+from whisperd.stopping import every
+from whisperd.tor.sockets import remove_all
 
 if TYPE_CHECKING:
     from whisperd.store.sealed import SealedStore
@@ -41,28 +46,30 @@ class Runner:
         """Run until a signal or ``whisperctl stop``; return the exit status."""
         self._reactor.addSystemEventTrigger("before", "shutdown", self._shutdown)
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._hung_up))
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # or a line to the terminal of others could stop the process
         self._reactor.callWhenRunning(lambda: ensureDeferred(self._start()))
-        self._reactor.run()
+        try:
+            self._reactor.run()
+        finally:
+            remove_all()
         return self.status
 
     async def _start(self) -> None:
         try:
             with located(self._daemon.config.source):
                 await self._daemon.start()
-            self._manager.started()
-            if self._welcome is not None:
-                self._welcome.start()
         except WhisperdError as error:
-            logs.note("daemon-failed", code=error.code)
-            self._fail(error.exit_status, f"whisperd: {error.message}. {error.remedy}")
-        except Exception as error:
+            self._fail(error)
+        except BaseException as error:  # whatever it is, nothing may live on that does not serve
             logs.unexpected(error)
-            self._fail(1, f"whisperd: {WhisperdError.summary}. {WhisperdError.remedy}")
+            self._fail(WhisperdError())
+        else:
+            await every(self._manager.started, *([self._welcome.start] if self._welcome else []))
 
     def _hung_up(self) -> None:
         """A terminal that goes away ends what runs on it; a daemon without one reads its configuration again."""
         if self._terminal:
-            self._reactor.stop()
+            self._leave()
         else:
             ensureDeferred(self._reload())
 
@@ -72,25 +79,32 @@ class Runner:
             await self._daemon.api.reload()
         except WhisperdError as error:
             code = error.code
+        except Exception as error:
+            logs.unexpected(error)
+            code = WhisperdError.code
         logs.note("daemon-reloaded", code=code)
 
-    def _fail(self, status: int, line: str) -> None:
-        print(line, file=sys.stderr)
-        self.status = status
-        if self._reactor.running:
+    def _fail(self, error: WhisperdError) -> None:
+        """End this process, then say why: what is said may reach nobody."""
+        self.status = error.exit_status
+        self._leave()
+        logs.note("daemon-failed", code=error.code)
+        print(f"whisperd: {error.message}. {error.remedy}", file=sys.stderr)
+
+    def _leave(self) -> None:
+        with suppress(ReactorNotRunning):  # it is being left already
             self._reactor.stop()
 
     def _shutdown(self) -> Any:
-        if self._welcome is not None:
-            self._welcome.stop()
-        logs.note("daemon-stopping")
-        self._manager.stopping()
-        return ensureDeferred(self._daemon.stop())
+        return ensureDeferred(every(
+            *([self._welcome.stop] if self._welcome else []), lambda: logs.note("daemon-stopping"),
+            self._manager.stopping, self._daemon.stop))
 
 
 def _log_level(config: Config, show_invite: bool) -> str:
     """Keep the log out of the way of what is shown on the same terminal, unless it was asked for."""
-    return "warning" if show_invite and sys.stderr.isatty() and config.log.level == "info" else config.log.level
+    on_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return "warning" if show_invite and on_terminal and config.log.level == "info" else config.log.level
 
 
 def run_daemon(config: Config, *, show_invite: bool, passphrase_fd: int | None = None) -> int:
@@ -104,6 +118,8 @@ def run_daemon(config: Config, *, show_invite: bool, passphrase_fd: int | None =
     logs.configure(level=_log_level(config, show_invite), journal=journal)
     logs.adopt_twisted()
     store = store_at_start(config, passphrase_fd)
+    take_over(logs.lost)
+    logs.adopt_python()
     install()
     from twisted.internet import reactor
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from whisperd.cli import passphrase
@@ -65,7 +66,7 @@ def _open(store: SealedStore, given: bytes, place: str) -> None:
 
 def _ask(store: SealedStore) -> None:
     if store.state == "new":
-        print(f"whisperd: the sealed store {store.path} is new, and gets its passphrase now.", file=sys.stderr)
+        _say(f"whisperd: the sealed store {store.path} is new, and gets its passphrase now.")
         store.open_with(passphrase.ask_new("New passphrase").encode(errors="surrogateescape"))
         return
     for left in reversed(range(TRIES)):
@@ -75,4 +76,11 @@ def _ask(store: SealedStore) -> None:
         except WrongPassphrase as error:
             if not left:
                 raise
-            print(f"whisperd: {error.message}.", file=sys.stderr)
+            _say(f"whisperd: {error.message}.")
+
+
+def _say(line: str) -> None:
+    """Say it where standard error is read; the question goes to the terminal itself."""
+    with suppress(OSError):
+        if sys.stderr is not None:
+            print(line, file=sys.stderr)

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from twisted.internet.defer import ensureDeferred
+from twisted.python.failure import Failure
 
 from whisperd import logs
 from whisperd.errors import WhisperdError
@@ -105,7 +106,7 @@ class Welcome:
         self._invited = True
         if self._impatience is not None and self._impatience.active():
             self._impatience.cancel()
-        ensureDeferred(self._show_invite())
+        ensureDeferred(self._show_invite()).addErrback(_report)
 
     async def _show_invite(self) -> None:
         if self._daemon.peer is None:
@@ -122,5 +123,19 @@ class Welcome:
 
         self._console.print("\nGive this link to one person; it works once, for one hour:\n")
         self._console.print(invite["link"], soft_wrap=True, markup=False)
-        self._console.print(f"\n{qr_text(invite['link'])}", markup=False)
+        square = qr_text(invite["link"])
+        if can_show(square, sys.stdout.encoding):
+            self._console.print(f"\n{square}", markup=False)
         self._console.print(f"Then talk: whisperctl chat open {invite['chat']}")
+
+
+def _report(failure: Failure) -> None:
+    logs.unexpected(failure.value or WhisperdError())
+
+
+def can_show(text: str, encoding: str) -> bool:
+    """Return whether an encoding has all of a text."""
+    try:
+        return bool(text.encode(encoding))
+    except UnicodeEncodeError:
+        return False
