@@ -20,6 +20,7 @@ from tests.control.sample import ADDRESS, CODE, EXPIRED, LINK, NEXT, SILENT, WRO
 from whisperd.cli import ctl as whisperctl
 from whisperd.cli.verbs import VERBS
 from whisperd.control.commands import COMMANDS, GROUPS, Command
+from whisperd.errors import TimedOut
 
 
 def leaves(group: click.Group, path: str = "") -> dict[str, click.Command]:
@@ -146,9 +147,11 @@ async def test_plugins_are_listed(serving: Serving, ctl: Ctl) -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_stop_returns_when_the_socket_is_gone(serving: Serving, ctl: Ctl) -> None:
-    done = await ctl("stop")
-    assert (done.returncode, done.stdout) == (0, "stopped\n")
+async def test_stop_does_not_say_stopped_while_the_process_lives_on_without_its_socket(
+        serving: Serving, ctl: Ctl) -> None:
+    done = await ctl("stop", "--wait", "1")
+    assert (done.returncode, done.stdout) == (TimedOut.exit_status, "")
+    assert "has not yet" in done.stderr
     assert list(Path(serving.path).parent.iterdir()) == []
     assert (await ctl("status")).returncode == 3
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from whisperd.cli import chat, contacts, files, log, onion, relay, render, settings, store
 from whisperd.cli.caller import Caller
+from whisperd.cli.ending import watched
 from whisperd.cli.status import status
 from whisperd.control.client import CALL_SECONDS
 from whisperd.errors import DaemonUnreachable, OnionNotPublished, TimedOut, WhisperdError
@@ -54,10 +56,12 @@ def doctor(caller: Caller, config: str) -> None:
 
 
 def stop(caller: Caller, wait: float) -> None:
-    with caller.client() as client:
+    deadline = time.monotonic() + (wait or STOP_SECONDS)
+    with caller.client() as client, watched(client.pid) as process:
         client.call("stop")
         try:
-            client.wait_closed(wait or STOP_SECONDS)
+            client.wait_closed(deadline - time.monotonic())
+            process.wait_ended(deadline - time.monotonic())
         except TimedOut:
             raise TimedOut("the daemon was asked to stop and has not yet") from None
     caller.show({"stopped": True}, ["stopped"])

@@ -36,6 +36,11 @@ class Client:
         self._events: deque[Event] = deque()
         self._calls = 0
 
+    @property
+    def pid(self) -> int:
+        """The process that answers, 0 where this one cannot see it."""
+        return int(struct.unpack("iII", self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0])
+
     def __enter__(self) -> Self:
         return self
 
