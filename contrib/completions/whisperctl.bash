@@ -25,7 +25,7 @@ _whisperctl() {
         "onion client") words="add list remove --socket --json --help" ;;
         "tor") words="newnym credential --socket --json --help" ;;
         "tor credential") words="add list remove --socket --json --help" ;;
-        "chat") words="invite join list find send watch open send-file accept refuse cancel files verify fade call end history --socket --json --help" ;;
+        "chat") words="invite join list find send watch open send-file accept refuse cancel files verify fade call end history read --socket --json --help" ;;
         "contact") words="save list remove rename listen block unblock --socket --json --help" ;;
         "relay") words="limits drain resume --socket --json --help" ;;
         "access") words="issue list revoke --socket --json --help" ;;
@@ -50,7 +50,7 @@ _whisperctl() {
         "chat list") words="--socket --json --help" ;;
         "chat find") words="--socket --json --help" ;;
         "chat send") words="--wait --socket --json --help" ;;
-        "chat watch") words="--hook --socket --json --help" ;;
+        "chat watch") words="--hook --peek --socket --json --help" ;;
         "chat open") words="--hook --socket --json --help" ;;
         "chat send-file") words="--name --wait --socket --json --help" ;;
         "chat accept") words="--wait --socket --json --help" ;;
@@ -61,7 +61,8 @@ _whisperctl() {
         "chat fade") words="--socket --json --help" ;;
         "chat call") words="--wait --socket --json --help" ;;
         "chat end") words="--socket --json --help" ;;
-        "chat history") words="--after --socket --json --help" ;;
+        "chat history") words="--after --peek --socket --json --help" ;;
+        "chat read") words="--after --socket --json --help" ;;
         "contact save") words="--socket --json --help" ;;
         "contact list") words="--socket --json --help" ;;
         "contact remove") words="--socket --json --help" ;;

@@ -62,8 +62,10 @@ def test_every_kind_of_news_is_in_the_page() -> None:
     assert body is not None and re.findall(r"^\.It Ic (\w+)", body[1], re.M) == list(NEWS)
 
 
-def test_what_is_one_s_own_or_not_new_starts_nothing_and_one_that_runs_is_left_alone(program: Path) -> None:
-    hook = Hook(str(program))
+def test_what_is_one_s_own_or_not_new_starts_nothing_and_what_comes_during_a_run_has_one_afterwards(
+        program: Path) -> None:
+    done: list[list[dict[str, Any]]] = []
+    hook = Hook(str(program), done.append)
     for event in ({**MESSAGE, "direction": "out"}, {"event": "chat-state", "chat": "c7", "state": "away"},
                   {"event": "file-state", "chat": "c7", "direction": "in", "state": "done"},
                   {"event": "file-state", "chat": "c7", "direction": "out", "state": "offered"},
@@ -73,15 +75,68 @@ def test_what_is_one_s_own_or_not_new_starts_nothing_and_one_that_runs_is_left_a
                   {"event": "contact-error", "contact": "ben", "code": "contact-absent", "message": "", "remedy": ""}):
         hook.happened(event)
     hook.happened(MESSAGE)
-    hook.happened({**MESSAGE, "chat": "c8"})  # the first one waits for its reader
-    assert (program.parent / "told").read_text().splitlines()[0] == "c7 message "
-    while hook._running.poll() is None:
-        pass
-    hook.happened({**MESSAGE, "chat": "c9"})
-    assert (program.parent / "told").read_text().splitlines()[0] == "c9 message "
+    for number in (2, 3):
+        hook.happened({**MESSAGE, "chat": "c8", "id": number})  # the first one waits for its reader
+    for chat in ("c7", "c8"):
+        assert (program.parent / "told").read_text().splitlines()[0] == f"{chat} message "
+    hook.finish()
+    assert [[(event["chat"], event["id"]) for event in events] for events in done] == [
+        [("c7", 1)], [("c8", 2), ("c8", 3)]]
 
 
 def test_a_program_that_is_not_there_is_refused_before_anything_happens(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no program"):
         Hook(str(tmp_path / "nothing"))
+    with pytest.raises(UsageError, match="no program"):
+        Hook(str(tmp_path))
     assert hook_of("") is None
+
+
+@pytest.mark.parametrize(("content", "mode", "match"), [
+    (b"#!/bin/sh\n", 0o644, "may not be executed"),
+    (b"echo new\n", 0o755, "does not begin with '#!'"),
+    (b"", 0o755, "does not begin with '#!'"),
+    (b"#!/nowhere/python3\n", 0o755, "'/nowhere/python3', which cannot be executed"),
+    (b"#!/bin/sh\r\n", 0o755, r"'/bin/sh\\r', which cannot be executed"),
+    (b"#!/etc/passwd\n", 0o755, "'/etc/passwd', which cannot be executed"),
+    (b"#!\n", 0o755, "which cannot be executed"),
+])
+def test_what_the_kernel_would_not_execute_is_refused_before_anything_happens(
+        tmp_path: Path, content: bytes, mode: int, match: str) -> None:
+    path = tmp_path / "hook"
+    path.write_bytes(content)
+    path.chmod(mode)
+    with pytest.raises(UsageError, match=match) as caught:
+        Hook(str(path))
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("start", ["#!/bin/sh", "#! /bin/sh", "#!/usr/bin/env -S sh", "#!/bin/sh -e \t"])
+def test_what_the_kernel_executes_is_taken(tmp_path: Path, start: str) -> None:
+    path = tmp_path / "hook"
+    path.write_text(f"{start}\n")
+    path.chmod(0o755)
+    done: list[list[dict[str, Any]]] = []
+    for program in (str(path), "true"):
+        hook = Hook(program, done.append)
+        hook.happened(MESSAGE)
+        hook.finish()
+    assert done == [[MESSAGE]] * 2
+
+
+@pytest.mark.parametrize(("script", "said"), [
+    ("exit 3", "ended with status 3"), ("kill -9 $$", "was ended by SIGKILL"), ("rm $0; kill -40 $$", "by signal 40")])
+def test_a_run_that_goes_wrong_is_said_and_counts_for_nothing(tmp_path: Path, script: str, said: str) -> None:
+    path = tmp_path / "hook"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    done: list[list[dict[str, Any]]] = []
+    complaints: list[str] = []
+    hook = Hook(str(path), done.append, lambda message, remedy: complaints.append(message))
+    hook.happened(MESSAGE)
+    hook.finish()
+    path.unlink(missing_ok=True)
+    hook.happened(MESSAGE)
+    hook.finish()
+    assert not done and len(complaints) == 2
+    assert said in complaints[0] and "cannot be run: No such file" in complaints[1]

@@ -46,6 +46,7 @@ class SampleApi:
         self.chats: dict[str, dict[str, Any]] = {}
         self.contacts: dict[str, dict[str, Any]] = {}
         self.said: dict[str, list[dict[str, Any]]] = {}
+        self.unread: set[tuple[str, int]] = set()
         self.files: list[dict[str, Any]] = []
         self.contents: list[bytes] = []
         self.address_now: str | None = ADDRESS
@@ -161,7 +162,13 @@ class SampleApi:
     async def chat_history(self, chat: str, after: int) -> list[dict[str, Any]]:
         self._known(chat)
         self.calls.append(("chat.history", {"after": after}))
-        return [row for row in self.said[chat] if row["id"] > after]
+        return [{**row, "unread": (chat, row["id"]) in self.unread} for row in self.said[chat] if row["id"] > after]
+
+    async def chat_read(self, chat: str, id: int, after: int) -> dict[str, Any]:
+        self._known(chat)
+        self.calls.append(("chat.read", {"chat": chat, "id": id, "after": after}))
+        self.unread -= {(chat, number) for number in range(after + 1, id + 1)}
+        return {"chat": chat, "unread": sum(of == chat for of, _ in self.unread)}
 
     async def chat_call(self, name: str) -> dict[str, Any]:
         if name not in self.contacts:
@@ -349,6 +356,8 @@ class SampleApi:
     def say(self, chat: str, direction: str, text: str, state: str) -> int:
         number = len(self.said[chat]) + 1
         self.said[chat].append({"id": number, "direction": direction, "text": text, "state": state})
+        if direction == "in":
+            self.unread.add((chat, number))
         self.bus.emit("chat-message", chat=chat, id=number, direction=direction, text=text, fade=0)
         return number
 

@@ -108,7 +108,7 @@ async def test_an_ended_conversation_leaves_nothing_in_the_store(kept):
 
 
 @in_the_reactor
-async def test_without_history_a_text_is_kept_until_somebody_has_been_given_it(kept):
+async def test_without_history_a_text_is_kept_until_somebody_has_been_shown_it(kept):
     await kept.meet()
     for text in ("one", "two"):
         await kept.anna.until_delivered(kept.annas, await say(kept.anna, kept.annas, text))
@@ -116,9 +116,11 @@ async def test_without_history_a_text_is_kept_until_somebody_has_been_given_it(k
     assert len(kept.bens_keeper.store.keys("message")) == 2
     ben = await kept.bens_keeper.restart()
     rows = await ben.service.history(chat=kept.bens)
-    assert [row["text"] for row in rows] == ["one", "two"]
-    await ben.service.history(chat=kept.bens, after=rows[0]["id"])
+    assert [(row["text"], row["unread"]) for row in rows] == [("one", True), ("two", True)]
+    await ben.service.history(chat=kept.bens, after=rows[1]["id"])  # to ask for what is behind them is not to read
     await ben.service.verify(chat=kept.bens)  # which waits until all is written
+    assert len(kept.bens_keeper.store.keys("message")) == 2
+    assert await ben.service.read(chat=kept.bens, id=rows[0]["id"]) == {"chat": kept.bens, "unread": 1}
     assert kept.bens_keeper.store.keys("message") == [f"{kept.bens}/2"]
     ben = await kept.bens_keeper.restart()
     assert [row["text"] for row in await ben.service.history(chat=kept.bens)] == ["two"]

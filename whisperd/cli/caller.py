@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from whisperd.cli import output, render
 from whisperd.cli.render import Paint
 from whisperd.config import default_socket
 from whisperd.control.client import CALL_SECONDS, Client
@@ -49,7 +50,7 @@ class Caller:
     @property
     def terminal(self) -> bool:
         """Whether somebody reads this on a terminal."""
-        return not self.json and sys.stdout.isatty()
+        return not self.json and sys.stdout is not None and sys.stdout.isatty()
 
     @property
     def person(self) -> bool:
@@ -57,9 +58,12 @@ class Caller:
         return self.terminal and sys.stdin.isatty()
 
     def show(self, answer: Any, lines: list[str]) -> None:
-        """Print the answer as one line of JSON, or as ``lines``."""
-        for line in [json.dumps(answer)] if self.json else lines:
-            print(line, flush=True)
+        """Print the answer as one line of JSON, or as ``lines``; raises OutputFailed."""
+        output.write("".join(f"{line}\n" for line in ([json.dumps(answer)] if self.json else lines)))
+
+    def warn(self, message: str, remedy: str) -> None:
+        """Say on standard error what went wrong and does not end the command."""
+        output.complain(f"whisperctl: {render.clean(message)}\n{render.clean(remedy)}\n")
 
 
 def history(client: Client, chat: str, after: int = 0) -> Iterator[dict[str, Any]]:

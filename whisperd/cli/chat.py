@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from whisperd.cli import render, timers
 from whisperd.cli.caller import Caller, error_of, event_of, history
-from whisperd.cli.hook import hook_of
+from whisperd.cli.hook import executable, hook_of
 from whisperd.cli.pipe import send_patiently
+from whisperd.cli.reading import Reading, acknowledge
 from whisperd.control.client import CALL_SECONDS, Client
-from whisperd.errors import ChatEnded, DaemonUnreachable, UsageError
+from whisperd.errors import ChatEnded, DaemonUnreachable, UsageError, WhisperdError
 
 #: Exit statuses of the errors that end a handshake.
 _HANDSHAKE = range(20, 30)
@@ -83,31 +85,47 @@ def chat_send(caller: Caller, chat: str, text: tuple[str, ...], wait: float) -> 
             caller.show(answer, [f"{render.clean(answer['chat'])} #{number} is {state}"])
 
 
-def chat_watch(caller: Caller, chat: str, hook: str) -> None:
-    notify = hook_of(hook)
+def chat_watch(caller: Caller, chat: str, hook: str, peek: bool) -> None:
+    notify = hook_of(hook, lambda rows: None if peek else _acknowledge(caller, rows), caller.warn)
     with caller.client() as client:
-        events = client.events(chat, reads=True)
+        reading = Reading(client.call)
+        news = notify.happened if notify else (lambda row: None) if peek else reading.shown
+        events = client.events(chat)
         rows = [chat] if chat else [row["chat"] for row in client.call("chat.list")]
         seen = set()
         for row in (row for one in rows for row in history(client, one)):
             seen.add(_message_key(row))
             caller.show(row, [render.event(row, caller.paint)])
+            if row.get("unread"):
+                news(row)
+        reading.acknowledge()
         for event in events:
             if event["event"] == "chat-message" and _message_key(event) in seen:
                 continue
             caller.show(event, [render.event(event, caller.paint)])
-            if notify is not None:
-                notify.happened(event)
+            news(event)
+            if not client.behind:
+                reading.acknowledge()
             if event["event"] == "daemon-stopping":
                 raise DaemonUnreachable("the daemon stopped", remedy="Start it again with 'whisperd'.")
             if chat and event["event"] == "chat-state" and event["state"] == "ended":
+                if notify is not None:
+                    notify.finish()
                 return
+
+
+def _acknowledge(caller: Caller, rows: list[dict[str, Any]]) -> None:
+    """Tell the daemon, on a connection of its own, that the hook has run for these rows."""
+    with suppress(WhisperdError):  # they stay unread; whoever watches hears of a daemon that is gone
+        acknowledge(lambda method, params: caller.call(method, **params), rows)
 
 
 def chat_open(caller: Caller, chat: str, hook: str) -> None:
     from whisperd.cli.open import converse
 
-    converse(caller.client, chat, caller.paint, hook_of(hook))
+    if hook:
+        executable(hook)
+    converse(caller.client, chat, caller.paint, hook)
 
 
 def chat_call(caller: Caller, name: str, wait: float) -> None:
@@ -142,10 +160,21 @@ def chat_end(caller: Caller, chat: str) -> None:
     caller.show(answer, [f"{render.clean(answer['chat'])} is {caller.paint.state(answer['state'])}"])
 
 
-def chat_history(caller: Caller, chat: str, after: int) -> None:
+def chat_history(caller: Caller, chat: str, after: int, peek: bool) -> None:
     with caller.client() as client:
+        reading = Reading(client.call)
         for row in history(client, chat, after):
             caller.show(row, [render.event(row, caller.paint)])
+            if not peek:
+                reading.shown(row)
+        reading.acknowledge()
+
+
+def chat_read(caller: Caller, chat: str, id: int, after: int) -> None:
+    with caller.client() as client:
+        answer = client.call("chat.read", {"chat": chat, "id": id, "after": after})
+    left = render.count(answer["unread"], "message")
+    caller.show(answer, [f"{render.clean(answer['chat'])}: {left} unread"])
 
 
 def _message_key(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -208,5 +237,5 @@ VERBS: dict[str, Callable[..., None]] = {
     "chat invite": chat_invite, "chat join": chat_join, "chat list": chat_list, "chat find": chat_find,
     "chat send": chat_send,
     "chat watch": chat_watch, "chat open": chat_open, "chat verify": chat_verify, "chat call": chat_call,
-    "chat end": chat_end, "chat fade": chat_fade, "chat history": chat_history,
+    "chat end": chat_end, "chat fade": chat_fade, "chat history": chat_history, "chat read": chat_read,
 }

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from whisperd import __version__
-from whisperd.cli import render
+from whisperd.cli import output, render
 from whisperd.cli.caller import Caller
 from whisperd.cli.meant import understood
 from whisperd.cli.render import Paint
@@ -23,7 +23,7 @@ from whisperd.cli.standard_files import occupy
 from whisperd.cli.verbs import VERBS
 from whisperd.config_paths import typed
 from whisperd.control.commands import COMMANDS, GROUPS, Command, Param
-from whisperd.errors import Interrupted, UsageError, WhisperdError
+from whisperd.errors import Interrupted, OutputFailed, UsageError, WhisperdError
 
 #: Exit status when whoever read standard output went away, as a shell has it for SIGPIPE.
 _PIPE_CLOSED = 141
@@ -132,7 +132,7 @@ def _positional(param: Param, loose: bool, missing: str | None) -> click.Argumen
     if param.many:
         return click.Argument([param.name], metavar=_placeholder(param), nargs=-1)
     if param.required and not loose:
-        return click.Argument([param.name], metavar=_placeholder(param), required=True)
+        return click.Argument([param.name], metavar=_placeholder(param), required=True, type=_type(param))
     return click.Argument([param.name], metavar=_placeholder(param), required=False, default=missing)
 
 
@@ -189,8 +189,12 @@ def _misuse(error: click.ClickException) -> UsageError:
 
 def _fail(error: WhisperdError, as_json: bool) -> int:
     if as_json:
-        print(json.dumps({"error": {"code": error.code, "message": error.message, "remedy": error.remedy}}), flush=True)
+        line = json.dumps({"error": {"code": error.code, "message": error.message, "remedy": error.remedy}}) + "\n"
+        try:
+            output.write(line)
+        except (OutputFailed, BrokenPipeError):
+            output.complain(line)
     else:
-        print(Paint.on(sys.stderr)(f"whisperctl: {render.clean(error.message)}", "bad"), file=sys.stderr)
-        print(render.clean(error.remedy), file=sys.stderr)
+        told = Paint.on(sys.stderr)(f"whisperctl: {render.clean(error.message)}", "bad")
+        output.complain(f"{told}\n{render.clean(error.remedy)}\n")
     return error.exit_status

@@ -11,23 +11,25 @@ from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any
 
-from whisperd.cli.hook import Hook
+from whisperd.cli import output
+from whisperd.cli.hook import hook_of
 from whisperd.cli.render import Paint
 from whisperd.cli.talk import ACTIONS
 from whisperd.cli.talks import Talks
 from whisperd.control.client import Client
-from whisperd.errors import WhisperdError
+from whisperd.errors import OutputFailed, WhisperdError
 
 #: Lines below the one that is typed that completions may take; a small terminal shows no more than a few besides.
 MENU_LINES = 6
 
 
-def converse(connect: Callable[[], Client], chat: str, paint: Paint, hook: Hook | None = None) -> None:
-    """Talk in this terminal until the person leaves or the conversation ends; raises when the daemon is lost."""
+def converse(connect: Callable[[], Client], chat: str, paint: Paint, hook: str = "") -> None:
+    """Talk in this terminal until the person leaves or the conversation ends; raises when the daemon is lost, and
+    UsageError for a hook that cannot be executed."""
     with connect() as listener, connect() as client:
         listener.subscribe()
-        with Talks(connect, client, chat, paint) as talk:
-            asyncio.run(_Terminal(talk, listener, paint, hook).run())
+        talk = Talks(client, chat, paint)
+        asyncio.run(_Terminal(talk, listener, paint, hook).run())
     if talk.problem is not None:
         raise talk.problem
 
@@ -35,13 +37,16 @@ def converse(connect: Callable[[], Client], chat: str, paint: Paint, hook: Hook 
 class _Terminal:
     """prompt_toolkit around the talks: one thread for calls, one that listens."""
 
-    def __init__(self, talk: Talks, listener: Client, paint: Paint, hook: Hook | None) -> None:
+    def __init__(self, talk: Talks, listener: Client, paint: Paint, hook: str) -> None:
         from prompt_toolkit import PromptSession
         from prompt_toolkit.output import ColorDepth
 
         self._talk = talk
         self._listener = listener
-        self._hook = hook
+        self._hook = hook_of(hook, complain=self._complain)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lines: list[str] = []
+        self._painting: asyncio.Task[None] | None = None
         self._worker = ThreadPoolExecutor(1)
         self._tasks: set[asyncio.Task[None]] = set()
         depth = None if paint.wanted else ColorDepth.DEPTH_1_BIT
@@ -56,10 +61,12 @@ class _Terminal:
 
         # Raw from beginning to end: what is typed between two prompts waits for the next one, Ctrl-D included.
         with patch_stdout(raw=True), self._prompt.input.raw_mode():
+            self._loop = asyncio.get_running_loop()
             await self._work(self._talk.begin)
-            self._listen(asyncio.get_running_loop())
+            self._listen(self._loop)
             while not self._talk.finished:
                 await self._read()
+            await self._painted()
         self._worker.shutdown()
 
     async def _read(self) -> None:
@@ -74,10 +81,44 @@ class _Terminal:
         """Run a blocking method of the talk, and show what it returns."""
         lines = await asyncio.get_running_loop().run_in_executor(self._worker, method, *arguments)
         self._show(lines)
+        await self._painted()
 
     def _show(self, lines: list[str]) -> None:
-        if lines:
-            print("\n".join(lines), flush=True)
+        self._lines += lines
+        if self._lines and self._painting is None:
+            self._painting = asyncio.get_running_loop().create_task(self._paint())
+        elif self._painting is None:
+            self._look()
+
+    async def _painted(self) -> None:
+        """Wait until all lines are on the screen."""
+        while self._painting is not None:
+            await self._painting
+
+    async def _paint(self) -> None:
+        """Put the lines above the one that is typed, and tell the daemon afterwards which texts were among them."""
+        from prompt_toolkit.application import run_in_terminal
+
+        try:
+            while self._lines:
+                lines, self._lines = self._lines, []
+                await run_in_terminal(partial(self._write, lines))
+                loop = asyncio.get_running_loop()
+                self._lines += await loop.run_in_executor(self._worker, self._talk.painted, lines)
+        except OSError as error:
+            self._talk.lost(OutputFailed(f"the terminal cannot be written: {error.strerror}"))
+        finally:
+            self._painting = None
+        self._look()
+
+    def _write(self, lines: list[str]) -> None:
+        screen = self._prompt.output
+        screen.enable_autowrap()
+        screen.write_raw(output.encodable("\n".join(lines) + "\n", screen.encoding()))
+        screen.flush()
+
+    def _look(self) -> None:
+        """Draw what stands below anew, and leave when nothing more can happen."""
         app = self._prompt.app
         app.invalidate()
         if self._talk.finished and app.future is not None and not app.future.done():
@@ -98,6 +139,10 @@ class _Terminal:
                     self._post(loop, partial(self._refresh, loop))
 
         threading.Thread(target=follow, daemon=True).start()
+
+    def _complain(self, message: str, remedy: str) -> None:
+        if self._loop is not None:
+            self._tell(self._loop, partial(self._talk.failed, message, remedy))
 
     def _tell(self, loop: asyncio.AbstractEventLoop, what: Callable[[], list[str]]) -> None:
         self._post(loop, lambda: self._show(what()))

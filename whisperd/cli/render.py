@@ -50,9 +50,10 @@ class Paint:
         self.wanted = wanted
 
     @classmethod
-    def on(cls, stream: TextIO) -> Paint:
-        """Colour for a terminal, unless NO_COLOR is set or the terminal is dumb."""
-        return cls(stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb")
+    def on(cls, stream: TextIO | None) -> Paint:
+        """Colour for a terminal, unless NO_COLOR is set or the terminal is dumb; none for a stream that is closed."""
+        plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+        return cls(stream is not None and stream.isatty() and not plain)
 
     def __call__(self, text: str, style: str) -> str:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self.wanted and style and text else text

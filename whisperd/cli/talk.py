@@ -10,6 +10,7 @@ from typing import Any
 from whisperd.cli import render, timers
 from whisperd.cli.caller import history
 from whisperd.cli.files import offer
+from whisperd.cli.reading import TheirText
 from whisperd.cli.render import Paint
 from whisperd.control.client import Client
 from whisperd.errors import DaemonUnreachable, UsageError, WhisperdError, catalogue
@@ -180,7 +181,8 @@ class Talk:
         self._shown.add(key)
         number, text = self._paint(f"#{row['id']}", "dim"), render.clean(row["text"])
         if row["direction"] == "in":
-            return [f"{self._paint('they', 'them')} {number} {text}"]
+            line = f"{self._paint('they', 'them')} {number} {text}"
+            return [TheirText(line, self.chat, row["id"]) if row.get("unread", True) else line]
         state = row.get("state", "queued")
         if state not in _SETTLED and row["id"] not in self._settled:
             self._under_way.add(row["id"])

@@ -6,12 +6,11 @@ the view does, so that no line goes to somebody else by mistake.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from whisperd.cli import render
 from whisperd.cli.news import NEWS, news
-from whisperd.cli.reading import Reading
+from whisperd.cli.reading import Reading, TheirText
 from whisperd.cli.render import Paint
 from whisperd.cli.talk import Talk
 from whisperd.control.client import Client
@@ -19,25 +18,15 @@ from whisperd.errors import ChatEnded, DaemonUnreachable, UsageError, WhisperdEr
 
 
 class Talks:
-    """What ``Talk`` is, for every conversation of the daemon; ``chat`` is the one that is shown first.
+    """What ``Talk`` is, for every conversation of the daemon; ``chat`` is the one that is shown first."""
 
-    ``connect`` makes connections beside ``client``: by one of them the daemon knows what is read.
-    """
-
-    def __init__(self, connect: Callable[[], Client], client: Client, chat: str, paint: Paint) -> None:
-        self._connect = connect
+    def __init__(self, client: Client, chat: str, paint: Paint) -> None:
         self._client = client
-        self._reading = Reading(connect, chat)
+        self._reading = Reading(client.call)
         self._paint = paint
         self._talks = {chat: Talk(client, chat, paint)}
         self._current = self._talks[chat]
         self._new: dict[str, int] = {}
-
-    def __enter__(self) -> Talks:
-        return self
-
-    def __exit__(self, *unused: object) -> None:
-        self._reading.close()
 
     @property
     def finished(self) -> bool:
@@ -83,6 +72,23 @@ class Talks:
             self._current.draft = line
             return [self._current.complaint(error.message, error.remedy)]
 
+    def painted(self, lines: list[str]) -> list[str]:
+        """Have the daemon know that these lines are on the screen (blocking)."""
+        for line in lines:
+            if isinstance(line, TheirText):
+                self._reading.painted(line.chat, line.number)
+        try:
+            self._reading.acknowledge()
+        except DaemonUnreachable as error:
+            return self.lost(error)
+        except WhisperdError as error:
+            return [self._current.complaint(error.message, error.remedy)]
+        return []
+
+    def failed(self, message: str, remedy: str) -> list[str]:
+        """Something beside the conversations went wrong."""
+        return [self._current.complaint(message, remedy)]
+
     def happened(self, event: dict[str, Any]) -> list[str]:
         """Return what an event looks like; of another conversation only that there is something new."""
         chat = event.get("chat", "")
@@ -121,8 +127,6 @@ class Talks:
         chat = found["chat"]
         if chat not in self._talks:
             self._talks[chat] = Talk(self._client, chat, self._paint)
-        self._reading.close()
-        self._reading = Reading(self._connect, chat)
         self._new.pop(chat, None)
         self._current = self._talks[chat]
         return [self._paint(f"-- {render.clean(chat)}", "dim"), *self._current.begin()]

@@ -145,6 +145,9 @@ class Api:
     async def chat_history(self, **params: Any) -> list[Row]:
         return await self._peers().history(**params)
 
+    async def chat_read(self, **params: Any) -> Row:
+        return await self._peers().read(**params)
+
     async def chat_send_file(self, **params: Any) -> Row:
         return await self._peers().send_file(**params)
 

@@ -65,11 +65,14 @@ class Client:
             elif heard.id == self._calls:
                 return heard.result
 
-    def subscribe(self, chat: str = "", *, reads: bool = False) -> None:
-        """Ask for events, of one conversation only if it is named; from now on none is missed.
+    def subscribe(self, chat: str = "") -> None:
+        """Ask for events, of one conversation only if it is named; from now on none is missed."""
+        self.call(SUBSCRIBE, {"chat": chat} if chat else {})
 
-        ``reads`` says that somebody is shown what is said."""
-        self.call(SUBSCRIBE, {"chat": chat} | ({"reads": True} if reads else {}) if chat or reads else {})
+    @property
+    def behind(self) -> bool:
+        """Whether events that have come already wait to be taken."""
+        return bool(self._events or self._heard)
 
     def next_event(self, timeout: float | None = None) -> Event:
         """Return the next event that was asked for; raises TimedOut, and DaemonUnreachable when the daemon is gone."""
@@ -82,9 +85,9 @@ class Client:
                 raise heard.error
         return self._events.popleft()
 
-    def events(self, chat: str = "", *, timeout: float | None = None, reads: bool = False) -> Iterator[Event]:
+    def events(self, chat: str = "", *, timeout: float | None = None) -> Iterator[Event]:
         """Subscribe at once, and return the events one by one; TimedOut comes after ``timeout`` seconds altogether."""
-        self.subscribe(chat, reads=reads)
+        self.subscribe(chat)
         return self._follow(None if timeout is None else time.monotonic() + timeout)
 
     def wait_closed(self, timeout: float) -> None:

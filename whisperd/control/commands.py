@@ -120,6 +120,8 @@ _ONE_CHAT = Param("chat", "string", "Only this conversation, by its name or by i
                   conversation=True)
 _HOOK = Param("hook", "string", "Run this program for each message that comes in and whatever there is to decide; it "
               "is told the conversation, not what was said.", option="--hook", metavar="PROGRAM", local=True)
+_PEEK = Param("peek", "boolean", "Leave messages unread: 'chat read' marks them, or whoever reads them later.",
+              default=False, option="--peek", local=True)
 _FILE = Param("file", "string", "Name of the file, as 'chat files' shows it: f1, f2 and so on.", required=True,
               metavar="FILE")
 _CONTACT = Param("name", "string", "Name of the contact, as 'contact list' shows it.", required=True, metavar="NAME",
@@ -214,9 +216,8 @@ COMMANDS: tuple[Command, ...] = (
         _wait("Wait as long as this until the other side has the message."),
     )),
     Command("events.subscribe", "chat watch", "Print what was said, then everything that happens, a line each.", (
-        _ONE_CHAT, _HOOK,
-    ), asked=(Param("reads", "boolean", "Somebody is shown what is said: a sealed store need not keep it for others.",
-                    default=False),), reads_only=True),
+        _ONE_CHAT, _HOOK, _PEEK,
+    ), reads_only=True),
     Command("", "chat open", "Talk: an interactive conversation in this terminal.", (_CHAT, _HOOK),
             terminal=True),
     Command("chat.send-file", "chat send-file", "Offer a file to the other side; it moves once it is accepted there.", (
@@ -258,7 +259,15 @@ COMMANDS: tuple[Command, ...] = (
         _CHAT,
         Param("after", "integer", "Only messages with a number above this.", default=0, option="--after",
               metavar="NUMBER", low=0),
+        _PEEK,
     ), reads_only=True, pages=True),
+    Command("chat.read", "chat read", "Mark messages as read, for programs that show them in a way of their own.", (
+        Param("chat", "string", "Name of the conversation, or of its contact, as 'chat list' shows them.",
+              required=True, metavar="CHAT", conversation=True),
+        Param("id", "integer", "Number of the last message that was shown.", required=True, metavar="NUMBER", low=1),
+        Param("after", "integer", "Only messages with a number above this.", default=0, option="--after",
+              metavar="NUMBER", low=0),
+    )),
     Command("contact.save", "contact save", "Keep the other side of a conversation as a contact, if it agrees.", (
         _CHAT, Param("name", "string", "A name for them, which only this side sees: 1 to 32 letters, digits, '.', '_' "
                      "and '-', and nothing like 'c4'.", required=True, metavar="NAME"),

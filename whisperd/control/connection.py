@@ -181,10 +181,10 @@ class ControlConnection(Protocol):
 
     # -- events --------------------------------------------------------------------------------------------------
 
-    def _watch(self, chat: str, reads: bool) -> dict[str, bool]:
+    def _watch(self, chat: str) -> dict[str, bool]:
         self._stop_watching()
         try:
-            self._unsubscribe = self.server.bus.subscribe(self.tell, chat, reads=reads)
+            self._unsubscribe = self.server.bus.subscribe(self.tell, chat)
         except OverflowError:
             raise UsageError("too many clients watch already", remedy="Close some of them.") from None
         return {"subscribed": True}

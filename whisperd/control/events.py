@@ -75,10 +75,10 @@ class EventBus:
 
     def __init__(self, complain: Callable[[BaseException], None] = logs.unexpected) -> None:
         self._complain = complain
-        self._subscribers: dict[object, tuple[Deliver, str, bool]] = {}
+        self._subscribers: dict[object, tuple[Deliver, str]] = {}
 
-    def emit(self, name: str, **fields: Value) -> int:
-        """Tell everybody; return how many of those who read were told.
+    def emit(self, name: str, **fields: Value) -> None:
+        """Tell everybody. That somebody was told does not mean that they have read it.
 
         Nobody is told of an event that is not in the table or has other fields: that is a mistake of the caller, as
         ``logs.mistaken`` takes it. Nothing else is raised, because state machines tell in the middle of a step.
@@ -87,34 +87,28 @@ class EventBus:
         if kind is None or set(fields) != set(kind.fields):
             logs.mistaken(KeyError(f"there is no event {name}") if kind is None else
                           ValueError(f"event {name} has the fields {', '.join(kind.fields) or 'none'}"))
-            return 0
-        told = 0
-        for key, (deliver, chat, reads) in list(self._subscribers.items()):
+            return
+        for key, (deliver, chat) in list(self._subscribers.items()):
             if key in self._subscribers and _wanted(name, fields, chat):
-                told += self._hand_over(key, deliver, {"event": name, **fields}) and reads
-        return told
+                self._hand_over(key, deliver, {"event": name, **fields})
 
-    def subscribe(self, deliver: Deliver, chat: str = "", *, reads: bool = False) -> Callable[[], None]:
+    def subscribe(self, deliver: Deliver, chat: str = "") -> Callable[[], None]:
         """Call ``deliver(event)`` for each event, of one conversation only if ``chat`` is given.
-
-        ``reads`` says that somebody is shown what was said.
 
         Returns the function that ends it. Raises OverflowError when there are MAX_SUBSCRIBERS already.
         """
         if len(self._subscribers) >= MAX_SUBSCRIBERS:
             raise OverflowError("too many subscribers")
         key = object()
-        self._subscribers[key] = (deliver, chat, reads)
+        self._subscribers[key] = (deliver, chat)
         return lambda: self._forget(key)
 
-    def _hand_over(self, key: object, deliver: Deliver, event: Happened) -> bool:
+    def _hand_over(self, key: object, deliver: Deliver, event: Happened) -> None:
         try:
             deliver(event)
         except (Exception, SystemExit) as error:  # rich exits where its reader is gone
             self._forget(key)
             self._complain(error)
-            return False
-        return True
 
     def _forget(self, key: object) -> None:
         self._subscribers.pop(key, None)

@@ -1,4 +1,4 @@
-"""Failures of the command line, the configuration and the control socket: exit statuses 2 to 9."""
+"""Failures of the command line, the configuration and the control socket: exit statuses 2 to 9 and 111."""
 
 from __future__ import annotations
 
@@ -52,6 +52,13 @@ class AddressInUse(WhisperdError):
     exit_status = 8
     summary = "another program already listens on this address"
     remedy = "Choose another port in relay.listen, or stop the other program."
+
+
+class OutputFailed(WhisperdError):
+    code = "output-failed"
+    exit_status = 111
+    summary = "standard output cannot be written"
+    remedy = "Make room on its disk, or write to somewhere else; messages that were not written are unread still."
 
 
 class Interrupted(WhisperdError):

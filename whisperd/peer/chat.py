@@ -10,7 +10,7 @@ which whoever shows them on a terminal has to strip.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Set
 from dataclasses import dataclass
 
 from whisperd.errors import FileUnknown, MessageTooLarge, QueueFull, TooLate, UsageError
@@ -101,8 +101,13 @@ class Chat:
         self._unread.add(message.id)
         return [self._said(message)]
 
+    @property
+    def unread(self) -> Set[int]:
+        """The numbers of the messages of the other side that nobody has been shown yet."""
+        return self._unread & self._kept.keys()
+
     def seen(self, last: int, first: int = 1) -> bool:
-        """Somebody has been given the messages ``first`` to ``last``; return whether that is news of any."""
+        """Somebody has been shown the messages ``first`` to ``last``; return whether that is news of any."""
         before = len(self._unread)
         self._unread = {number for number in self._unread if not first <= number <= last}
         return len(self._unread) < before

@@ -252,13 +252,10 @@ class Driver:
             code = str(effect.fields["code"])
             if errors.catalogue().get(code, WhisperdError).exit_status in _HANDSHAKE_ERRORS:
                 note("handshake-failed", code=code)
-        given = self._emit(effect.name, **effect.fields)
-        if given and effect.name == "chat-message":
-            number = int(str(effect.fields["id"]))
-            self.seen(number, number)
+        self._emit(effect.name, **effect.fields)
 
     def seen(self, last: int, first: int = 1) -> None:
-        """Somebody has been given the messages ``first`` to ``last``, so they need not be kept for anybody."""
+        """Somebody has been shown the messages ``first`` to ``last``, so they need not be kept for anybody."""
         if self.conversation.seen(last, first):
             self.changed()
 

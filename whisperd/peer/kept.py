@@ -45,7 +45,7 @@ class AgreementKept(_Kept):
 
 
 class ChatKept(_Kept):
-    """Of the texts: which message an undelivered payload has, and which nobody has been given yet."""
+    """Of the texts: which message an undelivered payload has, and which nobody has been shown yet."""
 
     last_id: int
     counts: dict[str, int]

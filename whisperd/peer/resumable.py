@@ -6,7 +6,7 @@ the channel when it has been answered. [whisperd-protocol(7), RESUME]
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any
 
 from whisperd.errors import ChannelBroken, StateRolledBack
@@ -91,8 +91,13 @@ class ResumableConversation(TimedConversation):
         """A store has everything as it is now."""
         self._chat.written()
 
+    @property
+    def unread(self) -> Set[int]:
+        """The numbers of the messages that nobody here has been shown yet."""
+        return self._chat.unread
+
     def seen(self, last: int, first: int = 1) -> bool:
-        """Somebody has been given the messages with these numbers; return whether that is news."""
+        """Somebody has been shown the messages with these numbers; return whether that is news."""
         return self._chat.seen(last, first)
 
     def sleep(self) -> None:

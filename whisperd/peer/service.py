@@ -160,12 +160,25 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         return {"chat": chat, "id": message.id, "state": message.state}
 
     async def history(self, chat: str, after: int = 0) -> Rows:
-        """Return what was said with a number above ``after``, as far as it is kept; what stands before that has been
-        read. Raises ChatUnknown."""
-        driver = self._find(chat)
-        driver.seen(after)
+        """Return what was said with a number above ``after``, as far as it is kept, and what of that is unread, which
+        it stays. Raises ChatUnknown."""
+        conversation = self._find(chat).conversation
         kept = self._keeping.history(chat, after)
-        return driver.conversation.history(after) if kept is None else kept
+        rows = conversation.history(after) if kept is None else kept
+        unread = conversation.unread
+        return [{**row, "unread": row["id"] in unread} for row in rows]
+
+    async def read(self, chat: str, id: int, after: int = 0) -> Row:
+        """Somebody was shown what the other side said with a number above ``after`` and up to ``id``: a store need not
+        keep it for them. Return how many messages are unread still.
+
+        Raises ChatUnknown, or StoreFailed as long as that cannot be written down: after a restart they are unread.
+        """
+        driver = self._find(chat)
+        driver.seen(id, after + 1)
+        self._keeping.check()
+        await self._keeping.settled()
+        return {"chat": chat, "unread": len(driver.conversation.unread)}
 
     async def verify(self, chat: str, confirm: bool = False, require: bool = False) -> Row:
         """Return the words and the number to compare. Raises ChatUnknown, ChatEnded or ChatNotConnected.
