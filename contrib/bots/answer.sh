@@ -6,7 +6,9 @@
 #
 # 'chat watch --json' prints what was said before first, with the state that it has; a bot leaves that alone. jq turns
 # what happens into answers, one a line, and 'chat send' sends each line. Whoever writes a bot: the texts come from the
-# other side, so never hand them to a shell, and answer with one line however many came.
+# other side, so never hand them to a shell, and answer with one line however many came. A text counts as read once it is
+# in the pipe; a bot that must answer each text, even after it was killed, takes 'chat watch --peek', answers what is
+# "unread", too, and says 'chat read CHAT ID' when it has answered; the id tells it what it has answered already.
 set -eu
 
 chat=${1:?name a conversation: whisperctl chat list}
