@@ -85,6 +85,23 @@ def test_history_is_bounded_in_messages_and_in_bytes():
     assert sum(len(str(row["text"]).encode()) for row in chat.history(0)) <= MOST_KEPT_BYTES
 
 
+def test_what_was_read_is_forgotten_before_what_was_not():
+    chat = Chat("c1", 10)
+    for _ in range(MOST_KEPT):
+        chat.received(Text("x"), 0.0)
+    chat.seen(20, 11)
+    for ticket in range(5):
+        chat.accepted("mine", ticket)
+    chat.acknowledged(4, 0.0)
+    for _ in range(5):
+        chat.received(Text("y"), 0.0)
+    unread = {*range(1, 11), *range(21, MOST_KEPT + 1), *range(MOST_KEPT + 6, MOST_KEPT + 11)}
+    assert chat.unread == unread <= {row["id"] for row in chat.history(0)}
+    for _ in range(MOST_KEPT):
+        chat.received(Text("z"), 0.0)
+    assert len(chat.history(0)) == MOST_KEPT == len(chat.unread) and chat.history(0)[-1]["text"] == "z"
+
+
 def test_what_waits_for_delivery_is_kept_whatever_else_is_said():
     chat = Chat("c1", 100)
     for ticket in range(100):

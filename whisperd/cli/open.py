@@ -13,6 +13,7 @@ from typing import Any
 
 from whisperd.cli import output
 from whisperd.cli.hook import hook_of
+from whisperd.cli.reading import TheirText
 from whisperd.cli.render import Paint
 from whisperd.cli.talk import ACTIONS
 from whisperd.cli.talks import Talks
@@ -103,8 +104,10 @@ class _Terminal:
             while self._lines:
                 lines, self._lines = self._lines, []
                 await run_in_terminal(partial(self._write, lines))
-                loop = asyncio.get_running_loop()
-                self._lines += await loop.run_in_executor(self._worker, self._talk.painted, lines)
+                if texts := [line for line in lines if isinstance(line, TheirText)]:
+                    # Not waited for: what else the worker does may take long, and is no reason to show nothing.
+                    told = asyncio.get_running_loop().run_in_executor(self._worker, self._talk.painted, texts)
+                    told.add_done_callback(lambda told: self._show(told.result()))
         except OSError as error:
             self._talk.lost(OutputFailed(f"the terminal cannot be written: {error.strerror}"))
         finally:

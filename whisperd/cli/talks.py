@@ -72,11 +72,10 @@ class Talks:
             self._current.draft = line
             return [self._current.complaint(error.message, error.remedy)]
 
-    def painted(self, lines: list[str]) -> list[str]:
-        """Have the daemon know that these lines are on the screen (blocking)."""
-        for line in lines:
-            if isinstance(line, TheirText):
-                self._reading.painted(line.chat, line.number)
+    def painted(self, texts: list[TheirText]) -> list[str]:
+        """Tell the daemon that these lines are on the screen (blocking)."""
+        for text in texts:
+            self._reading.painted(text.chat, text.number)
         try:
             self._reading.acknowledge()
         except DaemonUnreachable as error:

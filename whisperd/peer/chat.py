@@ -96,9 +96,9 @@ class Chat:
     def received(self, text: Text | FadingText, now: float) -> list[Emit]:
         """Keep an incoming text. One whose timer this side has not agreed to stays."""
         agreed = isinstance(text, FadingText) and text.seconds in self.honoured
+        self._unread.add(self._last_id + 1)  # first, or it would be forgotten before those that are unread
         message = self._keep("in", text.text, "received", text.seconds if agreed else 0)  # type: ignore[union-attr]
         self._count_down(message, now)
-        self._unread.add(message.id)
         return [self._said(message)]
 
     @property
@@ -234,8 +234,9 @@ class Chat:
         self._done[message.id] = message
         self._done_bytes += len(message.text.encode())
         while len(self._done) > MOST_KEPT or self._done_bytes > MOST_KEPT_BYTES:
-            number, oldest = self._done.popitem(last=False)
-            self._done_bytes -= len(oldest.text.encode())
+            # of those that somebody has been shown, or else of all
+            number = next((number for number in self._done if number not in self._unread), next(iter(self._done)))
+            self._done_bytes -= len(self._done.pop(number).text.encode())
             del self._kept[number]
 
     def _turn(self, message: Message, state: str) -> Emit:
