@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,6 @@ MESSAGE = {"event": "chat-message", "chat": "c7", "id": 1, "direction": "in", "t
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
     """Writes what it was told into a pipe, and waits there for a reader."""
-    import os
-
     os.mkfifo(tmp_path / "told")
     path = tmp_path / "notify"
     path.write_text(f'#!/bin/sh\n(echo "$WHISPERD_CHAT $WHISPERD_NEW $*"; env) >{tmp_path}/told\n')
@@ -63,7 +62,12 @@ def test_every_kind_of_news_is_in_the_page() -> None:
 
 
 def test_what_is_one_s_own_or_not_new_starts_nothing_and_what_comes_during_a_run_has_one_afterwards(
-        program: Path) -> None:
+        tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "gate")
+    program = tmp_path / "notify"
+    program.write_text(f'#!/bin/sh\n[ $WHISPERD_CHAT != c7 ] || read line <{tmp_path}/gate\n'
+                       f'echo $WHISPERD_CHAT >>{tmp_path}/told\n')
+    program.chmod(0o755)
     done: list[list[dict[str, Any]]] = []
     hook = Hook(str(program), done.append)
     for event in ({**MESSAGE, "direction": "out"}, {"event": "chat-state", "chat": "c7", "state": "away"},
@@ -76,10 +80,11 @@ def test_what_is_one_s_own_or_not_new_starts_nothing_and_what_comes_during_a_run
         hook.happened(event)
     hook.happened(MESSAGE)
     for number in (2, 3):
-        hook.happened({**MESSAGE, "chat": "c8", "id": number})  # the first one waits for its reader
-    for chat in ("c7", "c8"):
-        assert (program.parent / "told").read_text().splitlines()[0] == f"{chat} message "
+        hook.happened({**MESSAGE, "chat": "c8", "id": number})
+    assert not (tmp_path / "told").exists() and not done, "the first one waits"
+    (tmp_path / "gate").write_text("go\n")
     hook.finish()
+    assert (tmp_path / "told").read_text().split() == ["c7", "c8"]
     assert [[(event["chat"], event["id"]) for event in events] for events in done] == [
         [("c7", 1)], [("c8", 2), ("c8", 3)]]
 
