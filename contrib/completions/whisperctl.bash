@@ -93,7 +93,7 @@ _whisperctl() {
         "store wipe") words="--yes --socket --json --help" ;;
         "stop") words="--wait --socket --json --help" ;;
     esac
-    case $verb in "chat find"|"chat send"|"chat watch"|"chat open"|"chat send-file"|"chat accept"|"chat refuse"|"chat cancel"|"chat files"|"chat verify"|"chat fade"|"chat end"|"chat history"|"contact save")
+    case $verb in "chat find"|"chat send"|"chat watch"|"chat open"|"chat send-file"|"chat accept"|"chat refuse"|"chat cancel"|"chat files"|"chat verify"|"chat fade"|"chat end"|"chat history"|"chat read"|"contact save")
         if ((place == 0)) && [[ $current != -* ]]; then
             words=$(whisperctl "${socket[@]}" --json chat list 2> /dev/null | grep -oE '"(chat|contact)": "[^"]*"' | cut -d '"' -f 4)
         fi ;;

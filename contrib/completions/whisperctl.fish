@@ -148,6 +148,7 @@ complete -c whisperctl -n '__whisperctl_in "chat history"' -l after -x -d 'Only 
 complete -c whisperctl -n '__whisperctl_in "chat history"' -l peek -d 'Leave messages unread: \'chat read\' marks them, or whoever reads them later.'
 complete -c whisperctl -n '__whisperctl_at "chat history"' -a '(__whisperctl_chats)'
 complete -c whisperctl -n '__whisperctl_in "chat read"' -l after -x -d 'Only messages with a number above this.'
+complete -c whisperctl -n '__whisperctl_at "chat read"' -a '(__whisperctl_chats)'
 complete -c whisperctl -n '__whisperctl_at "contact save"' -a '(__whisperctl_chats)'
 complete -c whisperctl -n '__whisperctl_at "contact remove"' -a '(__whisperctl_contacts)'
 complete -c whisperctl -n '__whisperctl_at "contact rename"' -a '(__whisperctl_contacts)'

@@ -55,16 +55,19 @@ def test_an_event_outside_the_table_cannot_be_emitted(bus: EventBus) -> None:
 
 def test_in_a_daemon_a_mistake_is_written_down_and_nobody_is_disturbed(bus: EventBus, production: StringIO) -> None:
     heard, hear = collector()
-    bus.subscribe(hear, reads=True)
-    assert bus.emit("chat-gossip", chat="c1") == bus.emit("tor-state", percent=1) == 0
-    assert bus.emit("daemon-stopping") == 1 and len(heard) == 1
+    bus.subscribe(hear)
+    bus.emit("chat-gossip", chat="c1")
+    bus.emit("tor-state", percent=1)
+    bus.emit("daemon-stopping")
+    assert len(heard) == 1
     places = [line.split("place=")[1] for line in production.getvalue().splitlines()]
     assert len(places) == 2 and all(place.startswith("test_events.py-") for place in places)
 
 
 def test_a_subscriber_that_ends_the_program_ends_its_subscription(bus: EventBus, complaints) -> None:
     bus.subscribe(lambda event: sys.exit(1))  # as rich does where its reader is gone
-    assert bus.emit("daemon-stopping") == 0
+    bus.emit("daemon-stopping")
+    bus.emit("daemon-stopping")
     assert [type(each) for each in complaints] == [SystemExit]
 
 
