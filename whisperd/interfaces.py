@@ -220,3 +220,9 @@ class IStore(Interface):
 
     def together():
         """Return a context manager: what is put and deleted inside is kept as one, or not at all."""
+
+    def undo(step):
+        """Have ``step()`` called if the ``together`` that this is in keeps nothing."""
+
+    def make_room():
+        """Give up what is held back for deletions where there is no room; return whether that was anything."""

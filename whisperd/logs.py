@@ -85,7 +85,7 @@ EVENTS: dict[str, LogEvent] = {
     "link-state": LogEvent("debug", "A link of some conversation went up or down.", ("link", "state", "reason")),
     "handshake-failed": LogEvent("warning", "A handshake with a peer stopped.", ("code",)),
     "chat-state": LogEvent("debug", "Some conversation changed its state.", ("state",)),
-    "store-state": LogEvent("info", "The sealed store is new, locked, open, or failing to be written.",
+    "store-state": LogEvent("info", "The sealed store is new, locked, open, or failing to be written, and why.",
                             ("state", "code")),
     "log-lines-lost": LogEvent("warning", "Lines are missing here: standard error was full, or could not be written.",
                                ("lines",)),

@@ -112,8 +112,9 @@ class Book:
 
     def put(self, key: str, contact: Contact) -> None:
         """Keep ``contact`` in place of what was there; it is durable when this returns, as far as the store is."""
-        self._store.put(CONTACTS, key, msgspec.msgpack.encode(contact))
-        self.contacts[key] = contact
+        with self._store.together():
+            self._store.put(CONTACTS, key, msgspec.msgpack.encode(contact))
+            self._note(self.contacts, key, contact)
 
     def change(self, key: str, **fields: Any) -> Contact:
         """Keep the contact with other values in some fields, and return it."""
@@ -125,8 +126,9 @@ class Book:
         """Forget a contact, blocked or not, and return its key; ContactUnknown."""
         for collection, held in ((CONTACTS, self.contacts), (BLOCKED, self.blocked)):
             for key in [key for key, contact in held.items() if contact.name == name]:
-                self._store.delete(collection, key)
-                del held[key]
+                with self._store.together():
+                    self._store.delete(collection, key)
+                    self._note(held, key, None)
                 return key
         raise ContactUnknown
 
@@ -147,4 +149,18 @@ class Book:
         with self._store.together():
             self._store.put(target[0], key, msgspec.msgpack.encode(contact))
             self._store.delete(source[0], key)
-        target[1][key] = source[1].pop(key)
+            self._note(target[1], key, contact)
+            self._note(source[1], key, None)
+
+    def _note(self, held: dict[str, Contact], key: str, contact: Contact | None) -> None:
+        """Know this, unless it turns out not to be kept."""
+        before = held.get(key)
+
+        def note(now: Contact | None) -> None:
+            if now is None:
+                held.pop(key, None)
+            else:
+                held[key] = now
+
+        note(contact)
+        self._store.undo(lambda: note(before))

@@ -130,9 +130,17 @@ class Channel:
 
         Tickets grow; by them the channel tells what became of a payload. A number it gets when it is sent.
         """
+        return self.put(stream, payload), self._pump(now)
+
+    def put(self, stream: int, payload: bytes) -> int:
+        """Accept ``payload`` as ``send`` does, but let it wait for what is sent next, or for ``pump``."""
         self._last_ticket += 1
         self._waiting[self._last_ticket] = _Waiting(stream, payload)
-        return self._last_ticket, self._pump(now)
+        return self._last_ticket
+
+    def pump(self, now: float) -> list[ChannelEffect]:
+        """Send what waits, as far as it may be sent."""
+        return self._pump(now)
 
     def send_first(self, stream: int, payload: bytes, now: float) -> list[ChannelEffect]:
         """Accept ``payload`` and send it before all that waits, also while the rest is held; it has no ticket."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -10,7 +10,15 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from whisperd import errors
-from whisperd.errors import ChatEnded, ChatNotConnected, StoreFailed, WhisperdError
+from whisperd.errors import (
+    ChatEnded,
+    ChatNotConnected,
+    StoreBusy,
+    StoreDamaged,
+    StoreFailed,
+    StoreLocked,
+    WhisperdError,
+)
 from whisperd.interfaces import ILinkOwner
 from whisperd.logs import note, unexpected
 from whisperd.peer.desk import Desk, Told
@@ -39,7 +47,12 @@ from whisperd.peer.phases import AWAY, CONNECTED, ENDED
 from whisperd.peer.resumable import ResumableConversation
 from whisperd.wire.envelope import Stream
 
+#: Events that say how the conversation itself is.
+_ABOUT_ITSELF = ("chat-state", "chat-error")
 _HANDSHAKE_ERRORS = range(20, 30)
+
+#: What is to be done once something is kept.
+Steps = Sequence[Callable[[], None]]
 
 
 @implementer(ILinkOwner)
@@ -52,7 +65,8 @@ class Driver:
     """
 
     def __init__(self, conversation: ResumableConversation, link: Any, *, reactor: Any, emit: Callable[..., Any],
-                 confirmed: Callable[[], None], downloads: Downloads | None = None, keeping: Any = None) -> None:
+                 confirmed: Callable[[], Steps | None], downloads: Downloads | None = None,
+                 keeping: Any = None) -> None:
         self.conversation = conversation
         self.created = reactor.seconds()
         #: Fires when the conversation has ended and the link is closed.
@@ -62,16 +76,22 @@ class Driver:
         self._reactor = reactor
         self._emit = emit
         self._on_confirmed = confirmed
-        #: What hears that the other side was heard for the first time, and what it says about contacts.
-        self.on_settled: Callable[[], None] = lambda: None
-        self.on_people: Callable[[bytes], None] = lambda payload: None
+        #: What hears that the other side was heard for the first time, and what it says about contacts; as
+        #: ``confirmed`` they write what follows from it, and return what is to be done once that is kept.
+        self.on_settled: Callable[[], Steps | None] = lambda: ()
+        #: This one has it kept itself: the conversation's record has what was said, and it is told again.
+        self.on_people: Callable[[bytes], Steps | None] = lambda payload: ()
         #: What hears that the other side has all that was said to it about them.
-        self.on_people_heard: Callable[[], None] = lambda: None
+        self.on_people_heard: Callable[[], Steps | None] = lambda: ()
+        #: Whether it has ended and the link was left.
+        self.left = False
         self._alarm: Any = None
         self._moved_to = RELAY
         self._waiting: list[Deferred[None]] = []
         self._keeping = keeping
         self._held: list[Effect] = []
+        #: Of what is held, what has been decided already, with what is to be done when that is kept.
+        self._decided: list[Steps] = []
 
     def start(self) -> None:
         """Tell that the conversation is there, and begin to connect."""
@@ -80,6 +100,7 @@ class Driver:
 
     def rest(self) -> None:
         """Only show what has ended, until it fades or is forgotten."""
+        self.left = True
         self.closed.callback(None)
         self._set_alarm()
 
@@ -126,29 +147,69 @@ class Driver:
             self.changed()
         self._set_alarm()
 
+    def decide(self) -> None:
+        """Write what follows from what is held, as a part of what is being written of the conversation."""
+        assert self._keeping is not None
+        before = len(self._decided)
+        self._keeping.undo(lambda: self._decided.__delitem__(slice(before, None)))
+        for effect in [effect for effect in self._held if type(effect) in self._decisions][before:]:
+            try:
+                self._decided.append(self._decisions[type(effect)](self, effect) or ())
+            except (StoreBusy, StoreDamaged, StoreFailed, StoreLocked):
+                raise
+            except Exception as error:
+                unexpected(error)
+                self._decided.append([lambda: self.carry_out(self.conversation.link_failed(WhisperdError()))])
+
     def release(self) -> None:
-        """Do what was held until it was kept."""
+        """Do what was held until it was kept; of what is over and could not be, only say so."""
+        if self._keeping is not None and self._keeping.pending(self.conversation.name):
+            self._let_know()
+            return
         held, self._held = self._held, []
+        decided, self._decided = self._decided, []
         for place, effect in enumerate(held):
             try:
-                self._actions[type(effect)](self, effect)
-            except StoreFailed:  # what it has to do with contacts could not be written
-                self._held = held[place:] + self._held
+                if decided and type(effect) in self._decisions:
+                    for step in decided.pop(0):
+                        step()
+                else:
+                    self._actions[type(effect)](self, effect)
+            except (StoreBusy, StoreDamaged, StoreFailed):  # what it has to do with contacts could not be written
+                self._held, self._decided = held[place:] + self._held, decided + self._decided
                 self.changed()
                 return
             except Exception as error:
                 unexpected(error)
                 self.carry_out(self.conversation.fail(WhisperdError()))
 
-    def suspend_unless_ended(self) -> None:
-        """Do that to what has not ended."""
-        if self.conversation.state != ENDED:
+    def suspend_unless_left(self) -> None:
+        """Do that to what has a link."""
+        if not self.left:
             self.suspend()
+
+    def _let_know(self) -> None:
+        """Tell what has become of the conversation; what is for the other side, or was said, waits."""
+        told = [effect for effect in self._held if isinstance(effect, Emit) and effect.name in _ABOUT_ITSELF]
+        self._held = [effect for effect in self._held if effect not in told]
+        for effect in told:
+            self._event(effect)
+        if any(isinstance(effect, Ended) for effect in self._held):
+            self._tell_ended()
+
+    def drop(self) -> Deferred[None]:
+        """End what has just begun, as if it had not: nothing was said yet."""
+        self._keeping = None
+        self._held.clear()
+        with suppress(ChatEnded):
+            self.carry_out(self.conversation.end(self._now()))
+        return self.closed
 
     def suspend(self) -> Deferred[None]:
         """Close the link and keep the seat; the conversation goes on another time."""
         self._keeping = None
         self._held.clear()
+        self._decided.clear()
         self._link.stop(leave=False).chainDeferred(self.closed)
         self.desk.rest()
         self.conversation.sleep()
@@ -202,15 +263,21 @@ class Driver:
         """Tell the other side something of this side's links."""
         self._tell(self.conversation.tell, Stream.LINKS, payload, self._now())
 
-    def tell_of_people(self, payload: bytes) -> None:
-        """Tell the other side something about contacts."""
-        self._tell(self.conversation.say_of_people, payload, self._now())
+    def put_of_people(self, payload: bytes) -> Callable[[], None]:
+        """Have something about contacts wait for ``go_on``; return what takes it back until then."""
+        return self.conversation.put_of_people(payload)
+
+    def go_on(self) -> None:
+        """Send what waits."""
+        self._tell(self.conversation.go_on, self._now())
         self.changed()
 
-    def forget_people(self) -> None:
-        """What the other side said last about contacts is not to be told again after a restart."""
-        self.conversation.heard_of_people = b""
-        self.changed()
+    def forget_people(self) -> Callable[[], None]:
+        """What the other side said last about contacts is not to be told again after a restart; return what undoes it.
+        """
+        conversation, before = self.conversation, self.conversation.heard_of_people
+        conversation.heard_of_people = b""
+        return lambda: setattr(conversation, "heard_of_people", before)
 
     def hold(self, on: bool) -> None:
         """Let texts and files wait for a link that may carry them, or not any more."""
@@ -267,8 +334,8 @@ class Driver:
     def _rejoin(self, effect: Rejoin) -> None:
         self._link.rejoin(effect.delay)
 
-    def _confirmed(self, effect: Confirmed) -> None:
-        self._on_confirmed()
+    def _confirmed(self, effect: Confirmed) -> Steps | None:
+        return self._on_confirmed()
 
     def _heard(self, effect: Heard) -> None:
         self._link.heard(effect.greeting)
@@ -278,17 +345,23 @@ class Driver:
     def _told_of_links(self, effect: ToldOfLinks) -> None:
         self._link.told(effect.payload)
 
-    def _settled(self, effect: Settled) -> None:
-        self.on_settled()
+    def _settled(self, effect: Settled) -> Steps | None:
+        return self.on_settled()
 
     def _told_of_people(self, effect: ToldOfPeople) -> None:
-        self.on_people(effect.payload)
-        self.changed()
+        for step in self.on_people(effect.payload) or ():
+            step()
 
-    def _people_heard(self, effect: PeopleHeard) -> None:
-        self.on_people_heard()
+    def _people_heard(self, effect: PeopleHeard) -> Steps | None:
+        return self.on_people_heard()
+
+    def _at_once(self, effect: Effect) -> None:
+        """Decide, and do what follows, where nothing has to be kept."""
+        for step in self._decisions[type(effect)](self, effect) or ():
+            step()
 
     def _end(self, effect: Ended) -> None:
+        self.left = True
         self._link.stop().chainDeferred(self.closed)
         self._tell_ended()
 
@@ -309,9 +382,12 @@ class Driver:
         self._alarm = None
         self._tell(self.conversation.tick, self._now())
 
+    _decisions: dict[type, Callable[..., Steps | None]] = {  # noqa: RUF012
+        Confirmed: _confirmed, Settled: _settled, PeopleHeard: _people_heard,
+    }
     _actions: dict[type, Callable[..., None]] = {  # noqa: RUF012
-        SendFrame: _send, Emit: _event, Rejoin: _rejoin, Confirmed: _confirmed, Ended: _end,
-        Heard: _heard, ToldOfLinks: _told_of_links,
-        Settled: _settled, ToldOfPeople: _told_of_people, PeopleHeard: _people_heard,
+        SendFrame: _send, Emit: _event, Rejoin: _rejoin, Ended: _end, Heard: _heard, ToldOfLinks: _told_of_links,
+        ToldOfPeople: _told_of_people,
+        **dict.fromkeys(_decisions, _at_once),
         **dict.fromkeys((ReadFile, WriteFile, KeepFile, DropFile), _disk),
     }

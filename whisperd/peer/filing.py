@@ -92,7 +92,7 @@ class FileVerbs:
         except BaseException:
             source.close()
             raise
-        await self._keeping.settled()
+        await self._keeping.settled(chat)
         return row
 
     async def accept(self, chat: str, file: str) -> Row:
@@ -100,19 +100,19 @@ class FileVerbs:
 
         Raises ChatUnknown, NotVerified, StoreFailed, and what ``accept`` raises."""
         row = await accept(self._find_verified(chat), file)
-        await self._keeping.settled()
+        await self._keeping.settled(chat)
         return row
 
     async def refuse(self, chat: str, file: str) -> Row:
         """Refuse a file that was offered. Raises ChatUnknown, StoreFailed, and what ``refuse`` raises."""
         row = refuse(self._find(chat), file)
-        await self._keeping.settled()
+        await self._keeping.settled(chat)
         return row
 
     async def cancel(self, chat: str, id: str) -> Row:
         """Give up a file, or take back a queued message. Raises ChatUnknown, StoreFailed, and what ``cancel`` does."""
         row = cancel(self._find(chat), id)
-        await self._keeping.settled()
+        await self._keeping.settled(chat)
         return row
 
     async def files(self, chat: str = "") -> list[Row]:

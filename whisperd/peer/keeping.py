@@ -7,59 +7,37 @@ acknowledged is there. While the store cannot be written, nothing goes out. [whi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from whisperd.errors import StoreFailed, StoreLocked, WhisperdError
+from whisperd.errors import StoreBusy, StoreDamaged, StoreFailed, StoreLocked, WhisperdError
 from whisperd.logs import note, unexpected
 from whisperd.peer.chat import Message
-from whisperd.peer.kept import Kept, MessageKept, Route, TieKept, decode, encode, exported
+from whisperd.peer.kept import Kept, MessageKept, Route, TieKept, decode, exported
 from whisperd.peer.phases import ENDED
 from whisperd.peer.resumable import ResumableConversation
-from whisperd.wire.envelope import Stream
+from whisperd.peer.writing import CONVERSATIONS, MESSAGES, OUTGOING, Entry, Noted, Writing
 
-CONVERSATIONS, OUTGOING, MESSAGES = "conversation", "outgoing", "message"
 #: What must not be in two places, because keys would be used twice.
 MOVING = (CONVERSATIONS, OUTGOING)
 #: What goes along when these are moved.
 MOVED = (*MOVING, MESSAGES)
-#: Seconds after which a store that could not be written is tried again, and between two looks for what is too old.
+#: Seconds after which a store that could not be written is tried again, twice as long each time up to the most, and
+#: between two looks for what is too old.
 RETRY = 5.0
+MOST_RETRY = 60.0
 SWEEP = 3_600.0
 #: Seconds that the conversation has to forget a text by itself, before it is asked for in its place.
 GRACE = 1.0
-#: Payloads of the files' stream that are larger are chunks, which are not kept: they are read from their file again.
-_LARGEST_FILES = 4_096
-_DAY = 86_400.0
+#: What a store says that cannot be written.
+_TROUBLES = (StoreBusy, StoreDamaged, StoreFailed)
 
-
-@dataclass
-class _Entry:
-    name: str
-    conversation: ResumableConversation
-    route: Callable[[], Route]
-    label: bytes
-    created: float
-    confirmed_only: bool
-    release: Callable[[], None]
-    facts: Callable[[], TieKept]
-    outgoing: set[int] = field(default_factory=set)
-    #: State and time of each message that is kept, by its number.
-    messages: dict[int, tuple[str, float]] = field(default_factory=dict)
-    #: When each of them fades, of those that do; infinity before they are delivered. In unix seconds.
-    fades: dict[int, float] = field(default_factory=dict)
-
-    def noted(self) -> tuple[set[int], dict[int, tuple[str, float]], dict[int, float]]:
-        """Return what is known of what is kept."""
-        return self.outgoing, self.messages, self.fades
-
-    def note(self, noted: tuple[set[int], dict[int, tuple[str, float]], dict[int, float]]) -> None:
-        """Know that of what is kept."""
-        self.outgoing, self.messages, self.fades = noted
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -84,16 +62,20 @@ class Keeping:
         self._reactor = reactor
         self._wall = wall
         self._history = history
-        self._days = days
         self._emit = emit
-        self._entries: dict[str, _Entry] = {}
-        self._changed: dict[str, _Entry] = {}
-        self._waiting: list[Deferred[None]] = []
-        self._known: dict[str, tuple[set[int], dict[int, tuple[str, float]], dict[int, float]]] = {}
+        self._writing = Writing(store, reactor=reactor, wall=wall, history=history, days=days)
+        self._entries: dict[str, Entry] = {}
+        self._changed: dict[str, Entry] = {}
+        #: What is forgotten and may be on the disk yet, and who hears when it is not.
+        self._gone: dict[str, tuple[Entry, Callable[[], None]]] = {}
+        self._waiting: list[tuple[str, Deferred[None]]] = []
+        self._outcomes: list[Deferred[None]] = []
+        self._known: dict[str, Noted] = {}
         self._fading: Any = None
         self._alarm: Any = None
         self._sweeping: Any = None
-        self._failing = False
+        self._failing: WhisperdError | None = None
+        self._tries = 0
 
     # -- conversations --------------------------------------------------------------------------------------------
 
@@ -116,14 +98,16 @@ class Keeping:
         self._sweep()
 
     def keep(self, conversation: ResumableConversation, route: Callable[[], Route], label: bytes, kept: Kept | None,
-             release: Callable[[], None], *, facts: Callable[[], TieKept], confirmed_only: bool = False) -> None:
-        """Keep this conversation from now on, or only once its key is confirmed; ``release()`` does what was held.
+             release: Callable[[], None], *, facts: Callable[[], TieKept], confirmed_only: bool = False,
+             decide: Callable[[], None] = lambda: None) -> None:
+        """Keep this conversation from now on, or only once its key is confirmed; ``release()`` does what was held, and
+        ``decide()`` before that what is to be on the disk together with it.
 
         ``kept`` is what it comes from, if it comes from here; ``facts()`` says what it has to do with contacts."""
         if not self.durable:
             return
         name, created = conversation.name, kept.created if kept else self._wall()
-        entry = _Entry(name, conversation, route, label, created, confirmed_only, release, facts)
+        entry = Entry(name, conversation, route, label, created, confirmed_only, release, facts, decide)
         entry.note(self._known.pop(name, (set(), {}, {})))
         self._entries[name] = entry
         conversation.keep_until_written()
@@ -139,51 +123,102 @@ class Keeping:
         if name not in self._entries:
             return
         self._changed[name] = self._entries[name]
-        if self._alarm is None:
-            self._alarm = self._reactor.callLater(RETRY if self._failing else 0, self._flush)
+        if self._failing and self._entries[name].conversation.state == ENDED:  # which is not to wait for long
+            self._reactor.callLater(0, self._flush)
+        else:
+            self._set_alarm()
 
     def at_once(self, name: str) -> bool:
         """Write this conversation now; return whether that worked."""
-        entry = self._entries[name]
-        before = entry.noted()
         try:
-            with self._store.together():
-                self._write(entry)
+            self.atomically(lambda: None, name)
         except WhisperdError:
-            entry.note(before)
             return False
-        entry.conversation.written()
         return True
 
-    def forget(self, name: str) -> None:
-        """Remove all that is kept of a conversation."""
+    def atomically(self, work: Callable[[], _T], *names: str) -> _T:
+        """Do ``work()`` and return what it returns. What it changes is on the disk then, together with these
+        conversations, or has not happened: it gives the store, or ``undo``, what takes it back.
+
+        Raises StoreFailed, and what ``work`` raises."""
+        entries = [self._entries[name] for name in names if name in self._entries]
+        try:
+            done = self._in_one(entries, work)
+        except _TROUBLES as error:
+            self._troubled(error)
+            raise
+        for entry in entries:
+            entry.conversation.written()
+        self._recovered()
+        return done
+
+    def pending(self, name: str) -> bool:
+        """Whether something of this conversation waits to be on the disk, or to be removed from it."""
+        return name in self._changed or name in self._gone
+
+    def undo(self, step: Callable[[], None]) -> None:
+        """Have ``step()`` called if what is being written now is not kept."""
+        self._store.undo(step)
+
+    def forget(self, name: str, gone: Callable[[], object] = lambda: None) -> None:
+        """Remove all that is kept of a conversation, now or as soon as that can be done; ``gone()`` hears of it."""
         entry = self._entries.pop(name, None)
         self._changed.pop(name, None)
         if entry is not None:
-            try:
-                with self._store.together():
-                    self._remove(entry)
-            except (StoreFailed, StoreLocked) as error:
-                note("store-state", state="failing", code=error.code)
+            self._gone[name] = entry, gone
+        elif name not in self._gone:
+            gone()
+            return
+        try:
+            self._clear()
+        except Exception as error:
+            self._troubled(error)
+
+    def check_forgotten(self, name: str) -> None:
+        """Raise StoreFailed while something is kept of a conversation that was to be forgotten."""
+        if name in self._gone:
+            why = f": {self._failing.message}" if self._failing else ""
+            raise StoreFailed(f"the conversation has ended and its keys are gone from memory, but not from the disk{why}",
+                              remedy="Make room on its disk: it is removed then, and the other side is told. If the "
+                                     "daemon is killed before that, the conversation is back, and has to be ended again.")
+
+    def drop(self, name: str) -> None:
+        """Keep nothing more of a conversation that is not on the disk."""
+        self._entries.pop(name, None)
+        self._changed.pop(name, None)
 
     def check(self) -> None:
         """Raise StoreFailed while the store cannot be written."""
         if self._failing:
-            raise StoreFailed
+            self._flush()
+        if self._failing:
+            raise self._failing
 
-    async def settled(self) -> None:
-        """Wait until all that was changed is on the disk; raises StoreFailed when it cannot be written."""
-        if self._changed:
-            self._waiting.append(Deferred())
-            await self._waiting[-1]
+    async def settled(self, name: str = "", waits: str = "this") -> None:
+        """Wait until what was changed, of this conversation or of all, is on the disk.
 
-    async def took(self, number: int) -> None:
-        """Wait until a message is on the disk; raises StoreFailed, which says that it waits for that."""
+        Raises StoreFailed when it cannot be written, which says that ``waits`` waits for that."""
+        if not self._changed or (name and name not in self._changed):
+            return
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append((name, waiting))
+        if self._failing:
+            self._flush()
         try:
-            await self.settled()
-        except StoreFailed:
-            raise StoreFailed(f"message #{number} waits here until the store's file can be written",
-                              remedy="Make room on its disk; do not send the message again.") from None
+            await waiting
+        except StoreFailed as error:
+            raise StoreFailed(f"{waits} waits here until the store's file can be written: {error.message}",
+                              remedy="Make room on its disk, and do not do it again; a daemon that is killed before that "
+                                     "has not done it.") from None
+
+    async def unless_failing(self, done: Deferred[None]) -> None:
+        """Wait for ``done``; raises StoreFailed when the store cannot be written meanwhile."""
+        outcome: Deferred[None] = Deferred()
+        self._outcomes.append(outcome)
+        done.addCallback(lambda _: None if outcome.called else outcome.callback(None))
+        if self._failing:
+            self._flush()
+        await outcome
 
     def history(self, name: str, after: int) -> list[dict[str, Any]] | None:
         """Return what was said with a number above ``after``, None where the store has no more than memory."""
@@ -204,7 +239,7 @@ class Keeping:
     def stop(self) -> None:
         """Write how everything stands, and keep nothing any more."""
         self._changed = {**self._entries}
-        if self._changed:
+        if self._changed or self._gone:
             self._flush()
         for alarm in (self._alarm, self._sweeping, self._fading):
             if alarm is not None and alarm.active():
@@ -212,104 +247,116 @@ class Keeping:
         self._alarm = self._sweeping = self._fading = None
         self._entries.clear()
         self._changed.clear()
+        self._gone.clear()
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
-    def _flush(self) -> None:
-        if self._alarm is not None and self._alarm.active():
-            self._alarm.cancel()
+    def _set_alarm(self) -> None:
+        if self._alarm is None:
+            delay = min(RETRY * 2 ** min(self._tries, 16), MOST_RETRY) if self._failing else 0
+            self._alarm = self._reactor.callLater(delay, self._wake)
+
+    def _wake(self) -> None:
         self._alarm = None
+        self._tries += self._failing is not None
+        self._flush()
+
+    def _flush(self) -> None:
         changed, self._changed = self._changed, {}
         waiting, self._waiting = self._waiting, []
-        before = [(entry, entry.noted()) for entry in changed.values()]
+        done: dict[str, Entry] = {}
+        trouble: Exception | None = None
         try:
-            with self._store.together():
-                for entry in changed.values():
-                    self._write(entry)
+            self._clear()
+            self._commit(changed, done)
+            if self._failing and not done:
+                self._writing.probe()
         except Exception as error:
-            for entry, noted in before:  # what was noted of a transaction that did not happen
-                entry.note(noted)
-            self._failed(changed, waiting, error)
-            return
-        if self._failing:
-            self._failing = False
-            self._tell("open")
-        for entry in changed.values():
+            trouble = error
+        self._changed = {**{name: entry for name, entry in changed.items() if name not in done}, **self._changed}
+        if trouble is None:
+            self._recovered()
+        else:
+            self._failed(trouble)
+        for entry in done.values():
             entry.conversation.written()
             entry.release()
             self._look_ahead(entry)
-        for each in waiting:
-            each.callback(None)
+        for name, each in waiting:
+            if trouble is None or name in done:
+                each.callback(None)
+            else:
+                each.errback(trouble if isinstance(trouble, WhisperdError) else WhisperdError())
 
-    def _tell(self, state: str) -> None:
-        note("store-state", state=state)
-        self._emit("store-state", state=state)
+    def _commit(self, changed: dict[str, Entry], done: dict[str, Entry]) -> None:
+        """Write these, and note in ``done`` what was. What is over is removed first, and from a full disk, too."""
+        over = {name: entry for name, entry in changed.items() if not entry.conversation.lasting}
+        rest = {name: entry for name, entry in changed.items() if name not in over}
+        for part, spare in ((over, True), (rest, False)):
+            if part:
+                self._in_one(part.values(), lambda: None, spare=spare)
+                done.update(part)
 
-    def _failed(self, changed: dict[str, _Entry], waiting: list[Deferred[None]], error: Exception) -> None:
-        """Keep holding, and try again; but what is over is not held up by a disk."""
+    def _in_one(self, entries: Iterable[Entry], work: Callable[[], _T], *, spare: bool = False) -> _T:
+        """Do ``work`` and write these in one transaction; ``spare`` says that the disk's reserve may be used."""
+        before = [(entry, entry.noted()) for entry in entries]
+        try:
+            with self._store.together():
+                for entry, _ in before:
+                    entry.decide()
+                done = work()
+                for entry, _ in before:
+                    self._writing.write(entry)
+        except BaseException as error:
+            for entry, noted in before:  # what was noted of a transaction that did not happen
+                entry.note(noted)
+            if spare and isinstance(error, StoreFailed) and self._store.make_room():
+                return self._in_one(entries, work)
+            raise
+        return done
+
+    def _clear(self) -> None:
+        """Remove what is forgotten, and do what it held. Raises StoreFailed."""
+        for name, (entry, gone) in list(self._gone.items()):
+            with suppress(StoreLocked):  # it was destroyed under our hands
+                self._in_one((), lambda entry=entry: self._writing.remove(entry), spare=True)  # type: ignore[misc]
+            del self._gone[name]
+            entry.release()
+            gone()
+
+    def _recovered(self) -> None:
+        self._tries = 0
+        if self._alarm is not None and not self._changed and not self._gone:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._failing is not None:
+            self._failing = None
+            note("store-state", state="open")
+            self._emit("store-state", state="open")
+
+    def _failed(self, error: Exception) -> None:
+        """Keep holding, and try again; but what is over says so, whatever the disk does."""
         if not isinstance(error, WhisperdError):
             unexpected(error)
-        if not self._failing and not isinstance(error, StoreLocked):  # which was wiped under our hands
-            self._failing = True
-            self._tell("failing")
-        over = [entry for entry in changed.values() if entry.conversation.state == ENDED]
-        self._changed = {**changed, **self._changed}
-        for entry in over:
-            del self._changed[entry.name]
-        if self._changed and self._alarm is None:
-            self._alarm = self._reactor.callLater(RETRY, self._flush)
-        for entry in over:
+        self._troubled(error)
+        for entry in [entry for entry in self._changed.values() if entry.conversation.state == ENDED]:
+            if isinstance(error, StoreLocked):  # it was wiped under our hands
+                del self._changed[entry.name]
             entry.release()
-        for each in waiting:
-            each.errback(error if isinstance(error, WhisperdError) else WhisperdError())
 
-    def _write(self, entry: _Entry) -> None:
-        conversation = entry.conversation
-        if conversation.left_as_it_is:
-            return
-        if not conversation.lasting and not (self._history and entry.messages):
-            self._remove(entry)
-            return
-        if entry.confirmed_only and not conversation.confirmed:
-            return
-        kept = conversation.dump()
-        record = Kept(kept, entry.route(), entry.label, entry.created, entry.facts())
-        self._store.put(CONVERSATIONS, entry.name, encode(record))
-        self._write_outgoing(entry)
-        self._write_messages(entry)
-
-    def _write_outgoing(self, entry: _Entry) -> None:
-        wanted = {ticket: payload for ticket, (stream, payload) in entry.conversation.payloads().items()
-                  if stream != Stream.FILES or len(payload) <= _LARGEST_FILES}
-        for ticket in wanted.keys() - entry.outgoing:
-            self._store.put(OUTGOING, f"{entry.name}/{ticket}", wanted[ticket])
-        for ticket in entry.outgoing - wanted.keys():
-            self._store.delete(OUTGOING, f"{entry.name}/{ticket}")
-        entry.outgoing = set(wanted)
-
-    def _write_messages(self, entry: _Entry) -> None:
-        wanted = {message.id: message for message in entry.conversation.messages(everything=self._history)}
-        messages, fades = dict(entry.messages), dict(entry.fades)
-        for number, message in wanted.items():
-            state, at = messages.get(number, ("", self._wall()))
-            if state != message.state and self._fresh(at):
-                kept = MessageKept(message.direction, message.text, message.state, at, message.fade,
-                                   self._on_the_wall(message))
-                if message.fade:
-                    fades[number] = inf if kept.fades_at is None else kept.fades_at
-                self._store.put(MESSAGES, f"{entry.name}/{number}", encode(kept))
-                messages[number] = (message.state, at)
-        now = self._wall()
-        gone = {number for number, at in fades.items() if number not in wanted and (at <= now or at == inf)}
-        for number in gone | (set() if self._history else messages.keys() - wanted.keys()):
-            self._store.delete(MESSAGES, f"{entry.name}/{number}")
-            messages.pop(number, None)
-            fades.pop(number, None)
-        entry.messages, entry.fades = messages, fades
-
-    def _on_the_wall(self, message: Message) -> float | None:
-        """Return when a message fades by the clock that the next run will have, too."""
-        return None if message.fades_at is None else message.fades_at - self._reactor.seconds() + self._wall()
+    def _troubled(self, error: Exception) -> None:
+        """Say that the store cannot be written, and look again when it can."""
+        found = error if isinstance(error, WhisperdError) else WhisperdError()
+        if self._failing is None and not isinstance(error, StoreLocked):
+            note("store-state", state="failing", code=found.code)
+            self._emit("store-state", state="failing")
+        if not isinstance(error, StoreLocked):
+            self._failing = found
+        self._set_alarm()
+        outcomes, self._outcomes = self._outcomes, []
+        for each in outcomes:
+            if not each.called:
+                each.errback(found)
 
     def _in_this_run(self, kept: MessageKept) -> float | None:
         """Return the same by the clock of this run; a clock that was set back makes it no longer than it was."""
@@ -317,7 +364,7 @@ class Keeping:
             return None
         return float(self._reactor.seconds() + min(kept.fades_at - self._wall(), kept.fade))
 
-    def _look_ahead(self, entry: _Entry) -> None:
+    def _look_ahead(self, entry: Entry) -> None:
         """Look again when the next text is to fade that the conversation may not hold any more."""
         due = min(entry.fades.values(), default=inf)
         if due == inf:
@@ -342,17 +389,6 @@ class Keeping:
             else:
                 self._look_ahead(entry)
 
-    def _remove(self, entry: _Entry) -> None:
-        self._store.delete(CONVERSATIONS, entry.name)
-        for ticket in entry.outgoing:
-            self._store.delete(OUTGOING, f"{entry.name}/{ticket}")
-        for number in entry.messages:
-            self._store.delete(MESSAGES, f"{entry.name}/{number}")
-        entry.note((set(), {}, {}))
-
-    def _fresh(self, at: float) -> bool:
-        return self._wall() - at < self._days * _DAY
-
     def _sweep(self) -> None:
         """Remove what was kept for long enough, and what belongs to no conversation."""
         self._sweeping = self._reactor.callLater(SWEEP, self._sweep)
@@ -364,17 +400,9 @@ class Keeping:
                         if key.partition("/")[0] not in names:
                             self._store.delete(collection, key)
                 for entry in self._entries.values():
-                    self._age(entry)
+                    self._writing.age(entry)
         except WhisperdError as error:
-            note("store-state", state="failing", code=error.code)
-
-    def _age(self, entry: _Entry) -> None:
-        """Remove texts that are too old, but for those that nobody else has; it stays known that they were there."""
-        needed = {message.id for message in entry.conversation.messages(everything=False)}
-        for number, (state, at) in list(entry.messages.items()):
-            if state and number not in needed and not self._fresh(at):
-                self._store.delete(MESSAGES, f"{entry.name}/{number}")
-                entry.messages[number] = ("", at)
+            self._troubled(error)
 
     def _names(self) -> set[str]:
         """Return the conversations that there are, and those of which only the history is."""

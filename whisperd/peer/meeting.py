@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -83,7 +82,7 @@ class MeetingVerbs:
         made = Invite(first, level, int(self._wall()) + seconds, self._random(invites.SECRET_SIZE),
                       tuple(others))
         name = self._open(made, hosts, InviteKeys.derive(made.secret), floor=level, inviter=True, access=access)
-        await self._keeping.settled()
+        await self._begun(name)
         return {"chat": name, "link": made.link(), "expires_at": made.expires}
 
     async def join(self, link: str = "", access: str = "", code: str = "", relay: str = "") -> Row:
@@ -111,8 +110,17 @@ class MeetingVerbs:
         check_floor(self._registry, max(floor, made.floor))
         self.check_room_for_one_more()
         name = self._open(made, list(map(Host.of, made.relays)), keys, floor=floor, inviter=False, access=access)
-        await self._keeping.settled()
+        await self._begun(name)
         return {"chat": name, "state": self._chats[name].conversation.state}
+
+    async def _begun(self, name: str) -> None:
+        """Wait until a conversation that begins is kept; one that cannot be has not begun. Raises StoreFailed."""
+        try:
+            await self._keeping.settled(name)
+        except StoreFailed as error:
+            self._keeping.drop(name)
+            self._chats.pop(name).drop()
+            raise StoreFailed(f"nothing was begun, since it cannot be kept: {error.message}") from None
 
     def joins(self, label: bytes) -> bool:
         """Return whether a conversation is being joined that must not be joined twice."""
@@ -129,8 +137,7 @@ class MeetingVerbs:
                           tie=lambda chat: self.people.met_at(chat, [host.named for host in hosts], access))
 
     def _remember(self, room: bytes, expires: float, name: str) -> None:
-        with suppress(StoreFailed):  # then the conversation itself is known to have used it
-            self._used.remember(room, expires)
+        self._used.remember(room, expires)
 
     def _floor(self, word: str) -> int:
         least = level_number(self._settings.floor)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import DeferredList
 
@@ -33,6 +33,8 @@ from whisperd.wire.people import Withdraw
 #: Seconds after which a contact is listened for again whose call has failed.
 REST = 30.0
 
+_T = TypeVar("_T")
+
 
 class People(Saving):
     """Contacts in ``store``; ``emit`` takes events."""
@@ -40,6 +42,7 @@ class People(Saving):
     def __init__(self, peers: Peers, store: Any, *, reactor: Any, emit: Callable[..., None], random: Random,
                  wall: Callable[[], float]) -> None:
         self._peers = peers
+        self._store = store
         self._book = Book(store, random)
         self._reactor = reactor
         self._emit = emit
@@ -84,53 +87,67 @@ class People(Saving):
 
     async def remove(self, name: str) -> Row:
         """Forget a contact, or take back the offer to keep one. Raises ContactUnknown."""
-        for chat, tie in self._ties.items():
-            if tie.offers and tie.name == name:
-                tie.ours = tie.heard = b""
-                tie.name = ""
-                self._say(chat, Withdraw())
-                self._tell(name, "removed", chat)
-                return {"contact": name, "removed": True}
-        key = self._book.remove(name)
-        self._silence(key)
-        for chat, tie in self._ties.items():
-            if tie.contact == key:
-                with suppress(ChatEnded):
-                    self._peers.driver(chat).forget_people()
-                tie.contact, tie.name = "", ""
-                tie.ours = tie.heard = tie.theirs = b""
-        self._tell(name, "removed")
+        offered = [chat for chat, tie in self._ties.items() if tie.offers and tie.name == name]
+        if offered:
+            self._do(self._withdraw, name, offered[0], chats=offered[:1])
+        else:
+            self._do(self._remove, name, chats=list(self._ties))
         return {"contact": name, "removed": True}
+
+    def _withdraw(self, name: str, chat: str) -> None:
+        tie = self._touched(chat)
+        tie.ours = tie.heard = b""
+        tie.name = ""
+        self._say(chat, Withdraw())
+        self._tell(name, "removed", chat)
+
+    def _remove(self, name: str) -> None:
+        key = self._book.remove(name)
+        self._afterwards(lambda: self._silence(key))
+        for chat in [chat for chat, tie in self._ties.items() if tie.contact == key]:
+            tie = self._touched(chat)
+            with suppress(ChatEnded):
+                self._store.undo(self._peers.driver(chat).forget_people())
+            tie.contact, tie.name = "", ""
+            tie.ours = tie.heard = tie.theirs = b""
+        self._tell(name, "removed")
 
     async def rename(self, name: str, new: str) -> Row:
         """Give a contact another name. Raises ContactUnknown, ContactBlocked, ContactExists or UsageError."""
         key = self._book.find(name)
         self._check_free(new, besides=key)
-        self._book.change(key, name=new)
+        self._do(self._book.change, key, name=new)
         self._tell(new, "renamed", self._chat_of(key))
         return {"contact": new}
 
     async def block(self, name: str) -> Row:
         """Answer a contact no more, and end the conversations with it. Raises ContactUnknown or ContactBlocked."""
         key = self._book.find(name)
-        self._book.block(key)
+        self._do(self._book.block, key)
         self._silence(key)
-        for chat in [chat for chat, tie in self._ties.items() if tie.contact == key]:
-            with suppress(ChatEnded):
-                await self._peers.end(chat)
         self._tell(name, "blocked")
+        trouble: WhisperdError | None = None
+        for chat in [chat for chat, tie in self._ties.items() if tie.contact == key]:
+            try:
+                await self._peers.end(chat)
+            except ChatEnded:
+                pass
+            except WhisperdError as error:
+                trouble = error
+        if trouble is not None:
+            raise trouble
         return {"contact": name, "blocked": True}
 
     async def unblock(self, name: str) -> Row:
         """Answer a blocked contact again. Raises ContactUnknown."""
-        self._listen(self._book.unblock(name))
+        self._listen(self._do(self._book.unblock, name))
         self._tell(name, "unblocked")
         return {"contact": name, "blocked": False}
 
     async def listen(self, name: str, off: bool = False) -> Row:
         """Wait for a contact's calls whenever this daemon runs, or do not. Raises ContactUnknown or ContactBlocked."""
         key = self._book.find(name)
-        self._book.change(key, listens=not off)
+        self._do(self._book.change, key, listens=not off)
         if not off:
             self._listen(key)
         elif self._chat_of(key) is None:
@@ -165,21 +182,23 @@ class People(Saving):
         tie = self._tie(chat)
         if tie.line is None:
             return
-        tie.line.confirmed()
-        tie.confirmed = True
+        self._touched(chat).confirmed = True
+        self._afterwards(tie.line.confirmed)
         if tie.contact in self._book.contacts:
             with suppress(ChatEnded):  # with its first word
                 verification = self._peers.driver(chat).conversation.agreed().verification
                 used = tie.line.secret
                 self._book.change(tie.contact, secrets=(next_secret(used, verification), used), confirmed=True)
-            self._end_others(chat, tie.contact)
+            key = tie.contact
+            self._afterwards(lambda: self._end_others(chat, key))
 
     def settled(self, chat: str) -> None:
         """The other side was heard, so it has the next secret too: the one before is forgotten."""
         tie = self._tie(chat)
         if tie.line is not None and tie.contact in self._book.contacts:
             self._book.change(tie.contact, secrets=self._book.contacts[tie.contact].secrets[:1])
-            self._listen(tie.contact)
+            key = tie.contact
+            self._afterwards(lambda: self._listen(key))
 
     def ended(self, chat: str) -> None:
         """A conversation is over."""
@@ -233,13 +252,21 @@ class People(Saving):
 
     def require(self, chat: str) -> None:
         """Let nothing be sent or taken in this conversation before it is verified."""
-        self._tie(chat).required = True
+        self._touched(chat).required = True
 
     def required(self, chat: str) -> bool:
         """Return whether this conversation has to be verified first."""
         return self._ties.get(chat, Tie()).required
 
     # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _do(self, work: Callable[..., _T], *given: Any, chats: Sequence[str] = (), **named: Any) -> _T:
+        """Do ``work``, with what it changes of these conversations, and what follows once it is kept. StoreFailed."""
+        done: list[_T] = []
+        for step in self._peers.atomically(
+                lambda: self.deciding(lambda: done.append(work(*given, **named))), *chats):
+            step()
+        return done[0]
 
     def _tie(self, chat: str) -> Tie:
         return self._ties.setdefault(chat, Tie())
@@ -340,4 +367,4 @@ class People(Saving):
                        remedy=error.remedy)
 
     def _tell(self, name: str, state: str, chat: str | None = None) -> None:
-        self._emit("contact-state", contact=name, state=state, chat=chat or "")
+        self._afterwards(lambda: self._emit("contact-state", contact=name, state=state, chat=chat or ""))

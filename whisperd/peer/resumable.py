@@ -131,13 +131,29 @@ class ResumableConversation(TimedConversation):
 
     # -- contacts -------------------------------------------------------------------------------------------------
 
-    def say_of_people(self, payload: bytes, now: float) -> list[Effect]:
-        """Tell the other side something about contacts, after all that waits; it is kept until the other side has it,
-        which PeopleHeard says."""
+    def put_of_people(self, payload: bytes) -> Callable[[], None]:
+        """Have the other side told something about contacts by the next ``go_on``, after all that waits, and return
+        what takes it back until then. It is kept until the other side has it, which PeopleHeard says."""
+        if self.state == ENDED or self._agreed is None:
+            return lambda: None
+        channel, before = self._agreed.channel, self._said_of_people
+        self._said_of_people = ticket = channel.put(Stream.PEOPLE, payload)
+
+        def take_back() -> None:
+            channel.cancel(ticket)
+            self._said_of_people = before
+
+        return take_back
+
+    def go_on(self, now: float) -> list[Effect]:
+        """Send what waits."""
         if self.state == ENDED or self._agreed is None:
             return []
-        self._said_of_people, effects = self._agreed.channel.send(Stream.PEOPLE, payload, now)
-        return self._carry_out(effects, now)
+        return self._carry_out(self._agreed.channel.pump(now), now)
+
+    def give_up(self) -> list[Effect]:
+        """Wait no longer until the other side knows of the end: what is secret is destroyed now."""
+        return self._finish("ended") if self._give_up_at is not None and self.state != ENDED else []
 
     @property
     def people_heard(self) -> bool:

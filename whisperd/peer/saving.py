@@ -1,13 +1,18 @@
 """How two become contacts inside a conversation, and both come to know it. [whisperd-protocol(7), CONTACTS]
 
 What is said about it is kept like a text until the other side has it, and what was heard of it like a text, too: so
-neither a lost link nor a restart leaves a contact to one side alone, as long as the conversation goes on. A contact
+neither a lost link nor a restart leaves a contact to one side alone, as long as the conversation goes on. What follows
+from either for the contacts is in the same transaction, so that it is on the disk before the other side hears of it,
+and nothing of it has happened where that fails: what is told and done besides waits in ``_afterwards``. A contact
 whose other side has not acknowledged it is not ``confirmed``, and one whose secret is renewed holds both until then.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from typing import Any
 
 from whisperd.errors import ChannelBroken, ChatEnded, ContactExists
 from whisperd.interfaces import Random
@@ -28,7 +33,10 @@ class Saving:
     _peers: Peers
     _book: Book
     _random: Random
+    _store: Any
     _ties: dict[str, Tie]
+    #: What is to be done once what is being decided is kept; None while nothing is.
+    _later: list[Callable[[], None]] | None = None
 
     async def save(self, chat: str, name: str) -> Row:
         """Ask the other side of a conversation to be kept as the contact ``name``, or agree to that.
@@ -42,22 +50,37 @@ class Saving:
         if tie.contact and not tie.ours:
             raise ContactExists("the other side of this conversation is a contact already",
                                 remedy="'whisperctl contact rename' gives it another name.")
-        tie.name = name
-        if not tie.ours or conversation.people_heard:  # or it would not be known which nonce the other side has
-            tie.heard, tie.ours = tie.ours, self._random(NONCE_SIZE)
-            self._say(chat, Keep(tie.ours))
-        if tie.contact:
-            self._book.change(tie.contact, name=name)
-        await self._peers.settled()  # a contact is made when it is certain that the other side will hear of it
-        self._agree(chat, tie)
+        steps = self._peers.atomically(lambda: self.deciding(self._save, chat, name), chat)
+        for step in steps:
+            step()
         state = "saved" if tie.contact else "offered"
         if state == "offered":
             self._tell(name, state, chat)
         return {"contact": name, "chat": chat, "state": state}
 
+    def _save(self, chat: str, name: str) -> None:
+        tie = self._touched(chat)
+        tie.name = name
+        certain = self._peers.driver(chat).conversation.people_heard or tie.heard == tie.ours
+        if not tie.ours or certain:  # or it would not be known which nonce the other side has
+            tie.heard, tie.ours = tie.ours, self._random(NONCE_SIZE)
+            self._say(chat, Keep(tie.ours))
+        if tie.contact:
+            self._book.change(tie.contact, name=name)
+        self._agree(chat, tie)
+
+    def deciding(self, work: Callable[..., None], *given: Any) -> list[Callable[[], None]]:
+        """Have ``work`` write what it writes, and return what is to be done once that is kept."""
+        before, self._later = self._later, []
+        try:
+            work(*given)
+            return self._later
+        finally:
+            self._later = before
+
     def told(self, chat: str, payload: bytes) -> None:
         """The other side said something about keeping contacts, or had said it before a restart."""
-        tie = self._tie(chat)
+        tie = self._touched(chat)
         try:
             message = decode_people(payload)
         except ChannelBroken:
@@ -78,7 +101,7 @@ class Saving:
 
     def heard(self, chat: str) -> None:
         """The other side has all that was said here about keeping contacts."""
-        tie = self._tie(chat)
+        tie = self._touched(chat)
         contact = self._book.contacts.get(tie.contact)
         if not self._peers.driver(chat).conversation.people_heard:  # more was said meanwhile
             return
@@ -129,12 +152,28 @@ class Saving:
         return first_secret(*nonces, conversation.agreed().verification)
 
     def _say(self, chat: str, message: Keep | Withdraw) -> None:
-        self._peers.driver(chat).tell_of_people(encode_people(message))
+        driver = self._peers.driver(chat)
+        self._store.undo(driver.put_of_people(encode_people(message)))
+        self._afterwards(driver.go_on)
 
     def _listen_anew(self, key: str) -> None:
         """Wait for a contact by the secrets that it has now."""
-        self._silence(key)
-        self._listen(key)
+        self._afterwards(lambda: self._silence(key))
+        self._afterwards(lambda: self._listen(key))
+
+    def _afterwards(self, step: Callable[[], None]) -> None:
+        """Do this once what is being decided is kept, or now."""
+        if self._later is None:
+            step()
+        else:
+            self._later.append(step)
+
+    def _touched(self, chat: str) -> Tie:
+        """Return a tie that is about to change; what is not kept has not."""
+        tie = self._tie(chat)
+        before = replace(tie)
+        self._store.undo(lambda: vars(tie).update(vars(before)))
+        return tie
 
     def _tie(self, chat: str) -> Tie:
         return self._ties.setdefault(chat, Tie())

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import DeferredList, ensureDeferred
 
@@ -18,6 +18,7 @@ from whisperd.errors import (
     ChatEnded,
     ChatUnknown,
     ContactAbsent,
+    StoreFailed,
     TooManyChats,
     WhisperdError,
 )
@@ -27,7 +28,8 @@ from whisperd.peer import naming
 from whisperd.peer.agreement import level_number
 from whisperd.peer.codes import Codes
 from whisperd.peer.downloads import Downloads
-from whisperd.peer.driver import Driver
+from whisperd.peer.driver import Driver, Steps
+from whisperd.peer.effects import ToldOfPeople
 from whisperd.peer.filing import FileVerbs
 from whisperd.peer.handshake import Terms
 from whisperd.peer.invitations import UsedInvites
@@ -55,6 +57,7 @@ MOST_ENDED = 64
 
 Row = dict[str, Any]
 Rows = list[Row]
+_T = TypeVar("_T")
 
 
 class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
@@ -108,10 +111,21 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
                 self.people.come_back(name, [host.named for host in hosts], kept)
             self._install(conversation, link, kept.label, kept, route=partial(getattr, kept, "route"),
                           confirmed=partial(self._remember, kept.route.room, kept.conversation.expires))
-            if conversation.lasting and conversation.heard_of_people:
-                self.people.told(name, conversation.heard_of_people)  # which may not have been seen to
+            if conversation.lasting and conversation.heard_of_people:  # which may not have been seen to
+                self._tell_again(name, conversation.heard_of_people)
         self._go_on_with_files()
         self.people.start()
+
+    def _tell_again(self, name: str, payload: bytes) -> None:
+        """Have contacts hear what was said of them before this daemon was started."""
+        try:
+            for step in self._told(name, payload):
+                step()
+        except StoreFailed:
+            self._chats[name].carry_out([ToldOfPeople(payload)])  # once that can be written
+
+    def _told(self, name: str, payload: bytes) -> Steps:
+        return self._keeping.atomically(lambda: self.people.deciding(self.people.told, name, payload), name)
 
     def _go_on_with_files(self) -> None:
         """Find the open files of all conversations, and remove what is partial and of none."""
@@ -156,7 +170,7 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         self._keeping.check()
         message, effects = driver.conversation.send(text, self._reactor.seconds())
         driver.carry_out(effects)
-        await self._keeping.took(message.id)
+        await self._keeping.settled(chat, "the message")
         return {"chat": chat, "id": message.id, "state": message.state}
 
     async def history(self, chat: str, after: int = 0) -> Rows:
@@ -186,31 +200,42 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         With ``confirm`` they were compared, which is kept for a contact; with ``require`` nothing is sent before.
         """
         driver = self._find(chat)
-        answer = driver.conversation.verify(confirm)
-        if confirm:
-            self.people.verified(chat)
-        if require:
-            self.people.require(chat)
-        driver.changed()
-        await self._keeping.settled()
+
+        def work() -> Row:
+            before = driver.conversation.verified
+            self._keeping.undo(lambda: setattr(driver.conversation, "verified", before))
+            answer = driver.conversation.verify(confirm)
+            if confirm:
+                self.people.verified(chat)
+            if require:
+                self.people.require(chat)
+            return answer
+
+        answer = self._keeping.atomically(work, chat) if confirm or require else driver.conversation.verify(False)
+        await self._keeping.settled(chat)
         return {**answer, **self.people.facts(chat), "require_verify": self._required(chat)}
 
     async def end(self, chat: str) -> Row:
         """End a conversation: tell the other side, 5 seconds at most, destroy the keys, forget what was said.
 
         One that the other side ended, or that failed, is forgotten. Raises ChatUnknown, or ChatEnded for one that is
-        being ended already.
+        being ended already; StoreFailed while it cannot be removed from the store, which is tried again.
         """
         driver = self._find(chat)
         if driver.conversation.state != ENDED:
             driver.carry_out(driver.conversation.end(self._reactor.seconds()))
-            await driver.ended()
+            try:
+                await self._keeping.unless_failing(driver.ended())
+            except WhisperdError:
+                driver.carry_out(driver.conversation.give_up())
         self._forget(chat)
+        self._keeping.check_forgotten(chat)
         return {"chat": chat, "state": ENDED}
 
-    async def settled(self) -> None:
-        """Wait until what was changed is kept; raises StoreFailed."""
-        await self._keeping.settled()
+    def atomically(self, work: Callable[[], _T], *chats: str) -> _T:
+        """Do ``work()`` and return what it returns: what it changes is kept then, together with these conversations, or
+        has not happened. Raises StoreFailed."""
+        return self._keeping.atomically(work, *chats)
 
     async def stop(self) -> None:
         """End every conversation that the store does not keep, and let the others sleep; wait until the other sides
@@ -222,7 +247,7 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
             lambda: DeferredList([ensureDeferred(self._ended(driver)) for driver in drivers
                                   if not self._keeping.keeps(driver.conversation)]),
             self._keeping.stop,
-            *(driver.suspend_unless_ended for driver in drivers),
+            *(driver.suspend_unless_left for driver in drivers),
             lambda: DeferredList([driver.closed for driver in drivers], consumeErrors=True),
             lambda: DeferredList([driver.desk.quiet() for driver in drivers], consumeErrors=True),
             *(partial(self._forget, driver.conversation.name) for driver in drivers))
@@ -232,10 +257,10 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         try:
             with suppress(ChatEnded):  # it has, or somebody else is at it
                 driver.carry_out(driver.conversation.end(self._reactor.seconds()))
+            with suppress(StoreFailed):  # then it is ended as far as it can be
+                await self._keeping.unless_failing(driver.ended())
         except Exception as error:
             unexpected(error)
-        else:
-            await driver.ended()
 
     def _woke(self) -> None:
         for driver in list(self._chats.values()):
@@ -302,14 +327,16 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         self._awake.start()
         name = conversation.name
         driver = Driver(conversation, link, reactor=self._reactor, emit=self._emit,
-                        confirmed=lambda: confirmed(name), downloads=self._downloads,
+                        confirmed=lambda: self.people.deciding(confirmed, name), downloads=self._downloads,
                         keeping=self._keeping if self._keeping.durable else None)
-        driver.on_settled = lambda: self.people.settled(name)
-        driver.on_people = lambda payload: self.people.told(name, payload)
-        driver.on_people_heard = lambda: self.people.heard(name)
+        people = self.people
+        driver.on_settled = lambda: people.deciding(people.settled, name)
+        driver.on_people = lambda payload: self._told(name, payload)
+        driver.on_people_heard = lambda: people.deciding(people.heard, name)
         driver.created -= self._wall() - kept.created if kept else 0
         self._keeping.keep(conversation, route, label, kept, driver.release,
-                           facts=partial(self.people.kept, name), confirmed_only=confirmed_only)
+                           facts=partial(self.people.kept, name), confirmed_only=confirmed_only,
+                           decide=driver.decide)
         self._chats[name] = driver
         if conversation.state == ENDED:  # only its history was kept
             driver.rest()
@@ -330,10 +357,10 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
             self._forget(chat)
 
     def _forget(self, name: str) -> None:
-        driver = self._chats.pop(name, None)
-        self._keeping.forget(name)
+        driver = self._chats.get(name)
         if driver is not None:
             driver.forget()
+        self._keeping.forget(name, lambda: self._chats.pop(name, None) and None)
 
     def _find(self, name: str) -> Driver:
         driver = self._chats.get(name)

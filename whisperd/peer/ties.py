@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from whisperd.errors import NotVerified
 from whisperd.peer.agreement import level_word
@@ -17,6 +17,7 @@ from whisperd.wire.invite import RelayAddress
 
 Row = dict[str, Any]
 Rows = list[Row]
+_T = TypeVar("_T")
 
 
 class Peers(Protocol):
@@ -33,8 +34,9 @@ class Peers(Protocol):
                    tie: Callable[[str], None], route: Callable[[], Route]) -> str:
         """Start a conversation on a contact's line and return its name, which ``tie`` hears before it begins."""
 
-    async def settled(self) -> None:
-        """Wait until what was changed is kept; raises StoreFailed."""
+    def atomically(self, work: Callable[[], _T], *chats: str) -> _T:
+        """Do ``work()`` and return what it returns: what it changes is kept then, together with these conversations, or
+        has not happened. Raises StoreFailed."""
 
     async def end(self, chat: str) -> Row: ...
 

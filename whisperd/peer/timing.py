@@ -25,5 +25,5 @@ class TimerVerbs:
         if time:
             driver.carry_out(driver.conversation.fade(time, self._reactor.seconds()))
             driver.changed()
-            await self._keeping.settled()
+            await self._keeping.settled(chat)
         return {"chat": chat, **driver.conversation.timer()}

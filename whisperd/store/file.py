@@ -3,6 +3,8 @@
 Every value in it is sealed before it comes here. The write-ahead log is used with an exclusive lock, so that a commit
 is one write and one flush, a killed process loses nothing that was committed, and no second daemon gets in; deleted
 content is overwritten, and what SQLite sorts stays in memory.
+
+A little of the disk is held back by a file that has no name, so that something can be deleted when there is no room.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -26,8 +29,18 @@ _SCHEMA = (
 )
 _PRAGMAS = ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL", "secure_delete = ON",
             "temp_store = MEMORY", "trusted_schema = OFF", "cell_size_check = ON", "wal_autocheckpoint = 256")
-_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN,
-         sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM)
+#: Why the file could not be written, by SQLite's primary code, and what to do about it.
+_FAILURES = {
+    sqlite3.SQLITE_FULL: ("there is no room on the disk of the store's file", "Make room on it, or raise the quota"),
+    sqlite3.SQLITE_IOERR: ("the disk of the store's file could not be read or written",
+                           "Make room on it, raise the quota or the limit on the size of files, or see to it"),
+    sqlite3.SQLITE_READONLY: ("the store's file may only be read", "Let this user write it, and its folder"),
+    sqlite3.SQLITE_CANTOPEN: ("a file beside the store's could not be opened", "Let this user write its folder"),
+    sqlite3.SQLITE_PERM: ("the store's file may not be written", "Let this user write it, and its folder"),
+    sqlite3.SQLITE_NOMEM: ("there was no memory to write the store's file with", "Free some memory"),
+}
+#: Most and least bytes of the disk that are held back for deletions.
+_MOST_HELD, _LEAST_HELD = 1 << 19, 1 << 15
 
 
 class StoreFile:
@@ -36,6 +49,12 @@ class StoreFile:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
+        self._held = -1  # a descriptor
+        self._known: dict[Path, tuple[int, int] | None] = {}
+
+    def know(self) -> None:
+        """Take note of which file, and which log, is the one that is open."""
+        self._known = {place: _identity(place) for place in places(self.path)[:2] if place.exists()}
 
     @property
     def fresh(self) -> bool:
@@ -71,7 +90,11 @@ class StoreFile:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Keep all that is run inside, or nothing of it."""
+        """Keep all that is run inside, or nothing of it; nothing is kept in a file that nobody would find again."""
+        for place, identity in self._known.items():
+            if _identity(place) != identity:
+                raise StoreFailed(f"{place} was removed or replaced while it was in use",
+                                  remedy=_then("Put it back, or stop the daemon and bring back a copy"))
         self.run("BEGIN IMMEDIATE")
         try:
             yield
@@ -86,12 +109,32 @@ class StoreFile:
         """Move what is in the log into the file, and empty the log."""
         self.all("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def hold_room(self) -> None:
+        """Hold back a little of the disk, unless that is done already; of one that is nearly full not all."""
+        if self._held >= 0:
+            return
+        with suppress(OSError):
+            found = os.statvfs(self.path.parent)
+            size = min(_MOST_HELD, found.f_bavail * found.f_frsize // 2)
+            if size >= _LEAST_HELD:
+                with tempfile.TemporaryFile(dir=self.path.parent, buffering=0) as file:
+                    os.posix_fallocate(file.fileno(), 0, size)
+                    self._held = os.dup(file.fileno())
+
+    def give_room(self) -> bool:
+        """Let go of what is held back; return whether there was any."""
+        held, self._held = self._held, -1
+        if held >= 0:
+            os.close(held)
+        return held >= 0
+
     @property
     def size(self) -> int:
         """Bytes on the disk, the log included."""
         return sum(place.stat().st_size for place in places(self.path) if place.exists())
 
     def close(self) -> None:
+        self.give_room()
         with suppress(sqlite3.Error):
             self._connection.close()
 
@@ -108,6 +151,8 @@ def open_file(path: Path) -> StoreFile:
         file.run("BEGIN EXCLUSIVE")  # takes the lock, which stays
         file.run("COMMIT")
         _check(file)
+        file.know()
+        file.hold_room()
     except BaseException:
         file.close()
         raise
@@ -160,6 +205,19 @@ def _check(file: StoreFile) -> None:
         raise StoreDamaged("the store's file is not one, or was damaged")
 
 
+def _identity(place: Path) -> tuple[int, int] | None:
+    """Return what tells a file from every other one; None where there is none, or none that may be seen."""
+    try:
+        found = place.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _then(remedy: str) -> str:
+    return f"{remedy}; nothing is sent before it is kept, and the daemon tries again by itself."
+
+
 @contextmanager
 def typed_errors() -> Iterator[None]:
     """Turn what SQLite complains of into our own errors."""
@@ -169,8 +227,9 @@ def typed_errors() -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise StoreBusy from None
-        if code in _FULL:
-            raise StoreFailed from None
+        if code in _FAILURES:
+            message, remedy = _FAILURES[code]
+            raise StoreFailed(message, remedy=_then(remedy)) from None
         if isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError):
             raise  # a mistake of ours
         raise StoreDamaged from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from zope.interface import implementer
@@ -19,6 +19,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._collections: dict[str, dict[str, bytearray]] = {}
+        self._undo: list[Callable[[], None]] | None = None
 
     def get(self, collection: str, key: str) -> bytes | None:
         """Return the bytes kept under ``key``, or None."""
@@ -29,11 +30,15 @@ class MemoryStore:
         """Keep ``value``, in place of what was there."""
         self.delete(collection, key)
         self._collections.setdefault(collection, {})[key] = bytearray(value)
+        self.undo(lambda: self.delete(collection, key))
 
     def delete(self, collection: str, key: str) -> None:
         """Forget ``key``; no error when it is not there."""
         kept = self._collections.get(collection, {}).pop(key, None)
         if kept is not None:
+            if self._undo is not None:
+                before = bytes(kept)
+                self.undo(lambda: self.put(collection, key, before))
             kept[:] = bytes(len(kept))
 
     def keys(self, collection: str) -> list[str]:
@@ -49,5 +54,26 @@ class MemoryStore:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Nothing can come in between: what is put in memory is kept at once."""
-        yield
+        """Nothing can come in between; what fails inside leaves everything as it was."""
+        if self._undo is not None:
+            yield
+            return
+        undo = self._undo = []
+        try:
+            yield
+        except BaseException:
+            self._undo = None
+            for step in reversed(undo):
+                step()
+            raise
+        finally:
+            self._undo = None
+
+    def undo(self, step: Callable[[], None]) -> None:
+        """Have ``step()`` called if the ``together`` that this is in fails."""
+        if self._undo is not None:
+            self._undo.append(step)
+
+    def make_room(self) -> bool:
+        """Nothing is held back."""
+        return False

@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 from zope.interface import implementer
 
-from whisperd.errors import StoreDamaged, StoreFailed, StoreLocked
+from whisperd.errors import StoreBusy, StoreDamaged, StoreFailed, StoreLocked, WhisperdError
 from whisperd.interfaces import IStore, Random
 from whisperd.store.file import StoreFile, open_file, places
 from whisperd.store.sealing import KEY, Cost, Keys, Slot
@@ -67,7 +67,10 @@ class SealedStore:
         self._keys: Keys | None = None
         self._version = 0
         self._inside = False
+        self._wrote = False
         self._undo: list[Callable[[], None]] = []
+        #: Why it could not be written when that was tried last; None when that went well.
+        self.trouble: WhisperdError | None = None
         self._names: dict[str, dict[str, bytes]] = {}
         try:
             self._id, self._slot = self._read_head(self._file)
@@ -147,7 +150,11 @@ class SealedStore:
         with file.transaction():
             file.set_head("slot", slot.encode())
         self._slot = slot
-        file.flush()
+        try:
+            file.flush()
+        except StoreFailed as error:
+            raise StoreFailed("the new passphrase is in force, but the store's log still holds what the one before opens",
+                              remedy="Make room on its disk, and change the passphrase once more.") from error
 
     def destroy(self) -> None:
         """Destroy the wrapped key on the disk, then the file; it is a new and empty store from then on."""
@@ -160,8 +167,12 @@ class SealedStore:
                 file.flush()
         file.close()
         self._file = None
-        for place in places(self.path):
-            place.unlink(missing_ok=True)
+        try:
+            for place in places(self.path):
+                place.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreFailed(f"the store's file could not be removed: {error.strerror}",
+                              remedy="Let this user write its folder, or remove it by hand.") from None
         self._file = open_file(self.path)
         self._id, self._slot = self._random(_ID), None
 
@@ -232,20 +243,35 @@ class SealedStore:
             yield
             return
         file = self._attached()
-        self._inside = True
+        self._inside, self._wrote = True, False
         self._undo = []
         try:
             with file.transaction():
                 yield
-                if self._undo:
+                if self._wrote:
                     self._write_root(file, self._version + 1)
-            self._version += bool(self._undo)
-        except BaseException:
+            self._version += self._wrote
+        except BaseException as error:
             for step in reversed(self._undo):
                 step()
+            if isinstance(error, StoreBusy | StoreDamaged | StoreFailed):
+                self.trouble = error
             raise
         finally:
             self._inside = False
+        if self._wrote:
+            self.trouble = None
+            file.hold_room()
+
+    def undo(self, step: Callable[[], None]) -> None:
+        """Have ``step()`` called if the ``together`` that this is in keeps nothing."""
+        if self._inside:
+            self._undo.append(step)
+
+    def make_room(self) -> bool:
+        """Give up what is held back of the disk for deletions; return whether that was any. It is held back again
+        after the next transaction, as far as there is room."""
+        return self._attached().give_room()
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
@@ -300,6 +326,7 @@ class SealedStore:
                 names[key] = place
 
         change(version)
+        self._wrote = True
         self._undo.append(lambda: change(before))
 
     def _ad(self, place: bytes, version: int) -> bytes:
