@@ -43,6 +43,7 @@ CONDITIONS: dict[str, Condition] = {
                                             "takes."),
     "draining": Condition(WARNING, "The relay drains: no room is opened."),
     "store-locked": Condition(WARNING, "The sealed store is locked or new, so that only the relay is served."),
+    "store-failing": Condition(CRITICAL, "The sealed store cannot be written: nothing is sent, and nothing accepted."),
     "unconfined": Condition(WARNING, "The configuration asks for confinement and some of it is not in force."),
 }
 
@@ -132,6 +133,8 @@ def _confinement(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _store(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if found["state"] != "open":
         yield "store-locked", f"the store is {found['state']}: 'whisperctl store unlock'"
+    if found.get("trouble"):
+        yield "store-failing", f"the store cannot be written: {found['trouble']['message']}"
 
 
 def _figures(status: dict[str, Any]) -> Iterator[str]:

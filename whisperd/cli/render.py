@@ -122,6 +122,9 @@ def _store(row: Row, paint: Paint) -> list[tuple[str, str]]:
     if row["state"] != "open":
         return [("store", f"sealed, {paint.state(row['state'])}: only the relay is served"),
                 ("", "'whisperctl store unlock' opens it")]
+    if row.get("trouble"):
+        return [("store", paint(f"sealed, and cannot be written: {clean(row['trouble']['message'])}", "bad")),
+                ("", clean(row["trouble"]["remedy"]))]
     kept = f"what was said is kept for {count(row['history_days'], 'day')}" if row["history"] else "no history"
     return [("store", f"sealed, {paint.state('open')}: {clean(row['file'])}, {size(row['size'])}, {kept}"),
             ("", "whoever has the disk sees its size and when it was written")]

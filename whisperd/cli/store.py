@@ -118,6 +118,9 @@ def lines(row: Row, paint: Paint) -> list[str]:
              f"{render.clean(row['file'])}, {render.size(row['size'])}"]
     if row["state"] == "open":
         found[1] += f", {render.count(row['records'], 'record')}"
+    if row.get("trouble"):
+        found.append(paint(f"it cannot be written: {render.clean(row['trouble']['message'])}", "bad"))
+        found.append(render.clean(row["trouble"]["remedy"]))
     return [*found, f"what was said is {kept}; what is kept shows sizes and times to whoever has the disk",
             f"a guess at the passphrase costs {cost['memory']} MiB, {cost['passes']} passes"]
 

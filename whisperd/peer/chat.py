@@ -52,6 +52,10 @@ class Chat:
         self._done: OrderedDict[int, Message] = OrderedDict()  # what may be forgotten, the next one first
         self._done_bytes = 0
         self._unwritten: dict[int, Message] | None = None
+        #: What a store has, where one has to have what is shown: the last number, the counts, and states that changed.
+        self._written_id = 0
+        self._written_counts: Counter[str] = Counter()
+        self._written_states: dict[int, str] = {}
         self._undelivered: OrderedDict[int, Message] = OrderedDict()  # by ticket of the channel
         self._last_id = 0
         self._counts: Counter[str] = Counter()
@@ -64,11 +68,19 @@ class Chat:
 
     def counts(self) -> dict[str, int]:
         """Return how many messages are queued or sent now, and were delivered or received so far."""
-        return {state: self._counts[state] for state in ("queued", "sent", "delivered", "received")}
+        counts = self._counts if self._unwritten is None else self._written_counts
+        return {state: counts[state] for state in ("queued", "sent", "delivered", "received")}
 
     def history(self, after: int) -> list[dict[str, str | int]]:
         """Return what is kept of the messages with a number above ``after``."""
         return [message.row() for message in self._kept.values() if message.id > after]
+
+    def written_history(self, after: int) -> list[dict[str, str | int]]:
+        """Return the same as a store has it, where one has to have what is shown."""
+        if self._unwritten is None:
+            return self.history(after)
+        return [{**message.row(), "state": self._written_states.get(message.id, message.state)}
+                for message in self._kept.values() if after < message.id <= self._written_id]
 
     def check(self, text: str) -> None:
         """Raise UsageError, MessageTooLarge or QueueFull when ``text`` cannot be accepted."""
@@ -136,11 +148,14 @@ class Chat:
         self._look_ahead()
 
     def keep_until_written(self) -> None:
-        """Forget nothing from now on before ``written`` says that a store has it, however much that is."""
+        """Forget nothing, and show nothing, from now on before ``written`` says that a store has it."""
         self._unwritten = {}
+        self.written()
 
     def written(self) -> None:
         """A store has everything as it is now."""
+        self._written_id, self._written_counts = self._last_id, self._counts.copy()
+        self._written_states.clear()
         if self._unwritten:
             done, self._unwritten = self._unwritten, {}
             for message in done.values():
@@ -242,6 +257,8 @@ class Chat:
     def _turn(self, message: Message, state: str) -> Emit:
         self._counts[message.state] -= 1
         self._counts[state] += 1
+        if self._unwritten is not None:
+            self._written_states.setdefault(message.id, message.state)
         message.state = state
         if message.id in self._kept:
             self._hold(message)

@@ -83,13 +83,19 @@ class ResumableConversation(TimedConversation):
         """Return the texts, or those that nobody else has."""
         return self._chat.messages(everything=everything)
 
+    def history(self, after: int) -> list[dict[str, str | int]]:
+        """Return what was said, as far as it is on the disk where it has to be."""
+        return self._chat.written_history(after)
+
     def keep_until_written(self) -> None:
         """Forget no text from now on before ``written`` says that a store has it."""
         self._chat.keep_until_written()
+        self._shown = self._fading.row()
 
     def written(self) -> None:
         """A store has everything as it is now."""
         self._chat.written()
+        self._shown = self._fading.row()
 
     @property
     def unread(self) -> Set[int]:

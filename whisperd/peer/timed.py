@@ -23,6 +23,7 @@ class TimedConversation(Conversation):
     def __init__(self, name: str, terms: Terms, **settings: Any) -> None:
         super().__init__(name, terms, **settings)
         self._fading = Fading()
+        self._shown: dict[str, Any] | None = None  # what a store has of the timer, where one has to have it
 
     def fade(self, wish: str, now: float) -> list[Effect]:
         """Propose, accept or refuse a timer: a time as ``fading.seconds_of`` reads it, 'accept' or 'refuse'.
@@ -39,7 +40,7 @@ class TimedConversation(Conversation):
 
     def timer(self) -> dict[str, Any]:
         """Return the timer in force in seconds, what is proposed, and by whom."""
-        return self._fading.row()
+        return self._shown or self._fading.row()
 
     def row(self) -> dict[str, Any]:
         return {**super().row(), "fade": self.timer()}

@@ -57,8 +57,10 @@ class Vault:
 
     def status(self) -> Row:
         """Return what 'store status' shows."""
-        cost = self.store.cost
-        return {"kind": "sealed", "state": self.store.state, "file": str(self.store.path), "size": self.store.size,
+        cost, trouble = self.store.cost, self.store.trouble
+        return {"kind": "sealed", "state": self.store.state,
+                "trouble": trouble and {"code": trouble.code, "message": trouble.message, "remedy": trouble.remedy},
+                "file": str(self.store.path), "size": self.store.size,
                 "records": self.store.count, "unlock": self._settings.unlock,
                 "argon2": {"memory": cost.memory, "passes": cost.passes, "lanes": cost.lanes},
                 "history": self._settings.history, "history_days": self._settings.history_days}
