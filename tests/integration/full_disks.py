@@ -14,6 +14,7 @@ from tests.integration.killed import Person
 
 #: A user without rights: Debian's nobody.
 NOBODY = 65_534
+AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 
 
 class SmallDisk:
@@ -48,12 +49,12 @@ class Cramped(Person):
             os.chown(path, NOBODY, NOBODY)
 
     def launch(self, *before: str) -> None:
-        super().launch("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *before)
+        super().launch(*AS_NOBODY, *before)
 
     def ctl(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run whisperctl as this user."""
-        return subprocess.run(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", sys.executable,
-                               "-m", "whisperd.cli.ctl", "--socket", self.socket, *words], env=self._environment,
+        program = str(Path(sys.executable).with_name("whisperctl"))
+        return subprocess.run([*AS_NOBODY, program, "--socket", self.socket, *words], env=self._environment,
                               capture_output=True, text=True, cwd=self.folder)
 
     def gone(self) -> None:

@@ -86,7 +86,7 @@ async def test_a_contact_is_common_or_nobodys_whichever_write_fails(kept, who, k
         keepers = {"anna": kept.annas_keeper, "ben": kept.bens_keeper}
         disk = Faulty(keepers[who], first)
         saved = [await tried(kept.anna.service.people.save(chat=kept.annas, name="ben"))]
-        await poll(lambda: disk.failed or ("", "asked") in kept.ben.contact_states())
+        await poll(lambda disk=disk: disk.failed or ("", "asked") in kept.ben.contact_states())
         saved.append(await tried(kept.ben.service.people.save(chat=kept.bens, name="anna")))
         other = kept.ben if who == "anna" else kept.anna
         for _ in range(3):

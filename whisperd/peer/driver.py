@@ -76,7 +76,7 @@ class Driver:
         self._reactor = reactor
         self._emit = emit
         self._on_confirmed = confirmed
-        #: What hears that the other side was heard for the first time, and what it says about contacts; as
+        #: What hears that the other side was heard for the first time, and what it says about contacts; like
         #: ``confirmed`` they write what follows from it, and return what is to be done once that is kept.
         self.on_settled: Callable[[], Steps | None] = lambda: ()
         #: This one has it kept itself: the conversation's record has what was said, and it is told again.

@@ -67,7 +67,7 @@ class Keeping:
         self._entries: dict[str, Entry] = {}
         self._changed: dict[str, Entry] = {}
         #: What is forgotten and may be on the disk yet, and who hears when it is not.
-        self._gone: dict[str, tuple[Entry, Callable[[], None]]] = {}
+        self._gone: dict[str, tuple[Entry, Callable[[], object]]] = {}
         self._waiting: list[tuple[str, Deferred[None]]] = []
         self._outcomes: list[Deferred[None]] = []
         self._known: dict[str, Noted] = {}
@@ -83,10 +83,10 @@ class Keeping:
         """Yield what the store has, the oldest first; raises StoreDamaged."""
         if not self.durable:
             return
-        for name in sorted(self._names(), key=_number):
+        for name in sorted(self._writing.names(), key=_number):
             record = self._store.get(CONVERSATIONS, name)
-            messages = {int(key): decode(value, MessageKept) for key, value in self._under(MESSAGES, name)}
-            payloads = {int(key): value for key, value in self._under(OUTGOING, name)}
+            messages = {int(key): decode(value, MessageKept) for key, value in self._writing.under(MESSAGES, name)}
+            payloads = {int(key): value for key, value in self._writing.under(OUTGOING, name)}
             kept = exported(max(messages)) if record is None else decode(record, Kept)
             self._known[name] = (set(payloads),
                                  {number: (one.state, one.at) for number, one in messages.items()},
@@ -130,11 +130,10 @@ class Keeping:
 
     def at_once(self, name: str) -> bool:
         """Write this conversation now; return whether that worked."""
-        try:
+        with suppress(WhisperdError):
             self.atomically(lambda: None, name)
-        except WhisperdError:
-            return False
-        return True
+            return True
+        return False
 
     def atomically(self, work: Callable[[], _T], *names: str) -> _T:
         """Do ``work()`` and return what it returns. What it changes is on the disk then, together with these
@@ -178,14 +177,13 @@ class Keeping:
         """Raise StoreFailed while something is kept of a conversation that was to be forgotten."""
         if name in self._gone:
             why = f": {self._failing.message}" if self._failing else ""
-            raise StoreFailed(f"the conversation has ended and its keys are gone from memory, but not from the disk{why}",
+            raise StoreFailed(f"the conversation has ended, but its keys are gone from memory only{why}",
                               remedy="Make room on its disk: it is removed then, and the other side is told. If the "
-                                     "daemon is killed before that, the conversation is back, and has to be ended again.")
+                                     "daemon is killed before that, the conversation is back; then end it again.")
 
     def drop(self, name: str) -> None:
         """Keep nothing more of a conversation that is not on the disk."""
-        self._entries.pop(name, None)
-        self._changed.pop(name, None)
+        del self._entries[name], self._changed[name]
 
     def check(self) -> None:
         """Raise StoreFailed while the store cannot be written."""
@@ -208,8 +206,8 @@ class Keeping:
             await waiting
         except StoreFailed as error:
             raise StoreFailed(f"{waits} waits here until the store's file can be written: {error.message}",
-                              remedy="Make room on its disk, and do not do it again; a daemon that is killed before that "
-                                     "has not done it.") from None
+                              remedy="Make room on its disk, and do not do it again; a daemon that is killed before "
+                                     "that has not done it.") from None
 
     async def unless_failing(self, done: Deferred[None]) -> None:
         """Wait for ``done``; raises StoreFailed when the store cannot be written meanwhile."""
@@ -273,7 +271,7 @@ class Keeping:
                 self._writing.probe()
         except Exception as error:
             trouble = error
-        self._changed = {**{name: entry for name, entry in changed.items() if name not in done}, **self._changed}
+        self._changed = {name: entry for name, entry in changed.items() if name not in done} | self._changed
         if trouble is None:
             self._recovered()
         else:
@@ -347,10 +345,10 @@ class Keeping:
     def _troubled(self, error: Exception) -> None:
         """Say that the store cannot be written, and look again when it can."""
         found = error if isinstance(error, WhisperdError) else WhisperdError()
-        if self._failing is None and not isinstance(error, StoreLocked):
-            note("store-state", state="failing", code=found.code)
-            self._emit("store-state", state="failing")
         if not isinstance(error, StoreLocked):
+            if self._failing is None:
+                note("store-state", state="failing", code=found.code)
+                self._emit("store-state", state="failing")
             self._failing = found
         self._set_alarm()
         outcomes, self._outcomes = self._outcomes, []
@@ -392,30 +390,10 @@ class Keeping:
     def _sweep(self) -> None:
         """Remove what was kept for long enough, and what belongs to no conversation."""
         self._sweeping = self._reactor.callLater(SWEEP, self._sweep)
-        names = self._names()
         try:
-            with self._store.together():
-                for collection in (OUTGOING, MESSAGES):
-                    for key in self._store.keys(collection):
-                        if key.partition("/")[0] not in names:
-                            self._store.delete(collection, key)
-                for entry in self._entries.values():
-                    self._writing.age(entry)
+            self._writing.sweep(self._entries.values())
         except WhisperdError as error:
             self._troubled(error)
-
-    def _names(self) -> set[str]:
-        """Return the conversations that there are, and those of which only the history is."""
-        said = {key.partition("/")[0] for key in self._store.keys(MESSAGES)} if self._history else set()
-        return said | set(self._store.keys(CONVERSATIONS))
-
-    def _under(self, collection: str, name: str) -> Iterator[tuple[str, bytes]]:
-        """Yield the rest of the key, and the value, of all that a collection has of one conversation."""
-        for key in self._store.keys(collection):
-            of, _, rest = key.partition("/")
-            value = self._store.get(collection, key) if of == name else None
-            if value is not None:
-                yield rest, value
 
 
 def _number(name: str) -> int:

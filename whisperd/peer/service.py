@@ -360,7 +360,7 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         driver = self._chats.get(name)
         if driver is not None:
             driver.forget()
-        self._keeping.forget(name, lambda: self._chats.pop(name, None) and None)
+        self._keeping.forget(name, lambda: self._chats.pop(name, None))
 
     def _find(self, name: str) -> Driver:
         driver = self._chats.get(name)

@@ -6,7 +6,7 @@ is kept, and ``note`` puts it back when it is not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
@@ -138,3 +138,27 @@ class Writing:
 
     def _fresh(self, at: float) -> bool:
         return self._wall() - at < self._days * _DAY
+
+    def sweep(self, entries: Iterable[Entry]) -> None:
+        """Remove what was kept for long enough, and what belongs to no conversation."""
+        names = self.names()
+        with self._store.together():
+            for collection in (OUTGOING, MESSAGES):
+                for key in self._store.keys(collection):
+                    if key.partition("/")[0] not in names:
+                        self._store.delete(collection, key)
+            for entry in entries:
+                self.age(entry)
+
+    def names(self) -> set[str]:
+        """Return the conversations that there are, and those of which only the history is."""
+        said = {key.partition("/")[0] for key in self._store.keys(MESSAGES)} if self._history else set()
+        return said | set(self._store.keys(CONVERSATIONS))
+
+    def under(self, collection: str, name: str) -> Iterator[tuple[str, bytes]]:
+        """Yield the rest of the key, and the value, of all that a collection has of one conversation."""
+        for key in self._store.keys(collection):
+            of, _, rest = key.partition("/")
+            value = self._store.get(collection, key) if of == name else None
+            if value is not None:
+                yield rest, value

@@ -153,7 +153,7 @@ class SealedStore:
         try:
             file.flush()
         except StoreFailed as error:
-            raise StoreFailed("the new passphrase is in force, but the store's log still holds what the one before opens",
+            raise StoreFailed("the new passphrase is in force, but the store's log has what the one before opens",
                               remedy="Make room on its disk, and change the passphrase once more.") from error
 
     def destroy(self) -> None:
