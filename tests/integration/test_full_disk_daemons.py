@@ -54,7 +54,8 @@ def test_an_end_that_cannot_be_written_is_tried_until_it_is(people):
     done = anna.ctl("chat", "end", "c1")
     assert done.returncode == StoreFailed.exit_status and "removed or replaced" in done.stderr, done
     assert anna.state() == "ended" and failing(anna)
-    assert "store" in anna.ctl("status", "--check").stdout
+    assert "the store cannot be written" in anna.ctl("status", "--check").stdout
+    assert "its store cannot be written" in anna.ctl("doctor").stdout
     assert ben.state() != "ended"
     os.rename(anna.disk.place / "elsewhere", wal)
     anna.wait(lambda: anna.call("chat.list") == [])

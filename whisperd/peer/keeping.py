@@ -36,7 +36,6 @@ SWEEP = 3_600.0
 GRACE = 1.0
 #: What a store says that cannot be written.
 _TROUBLES = (StoreBusy, StoreDamaged, StoreFailed)
-
 _T = TypeVar("_T")
 
 
@@ -183,7 +182,8 @@ class Keeping:
 
     def drop(self, name: str) -> None:
         """Keep nothing more of a conversation that is not on the disk."""
-        del self._entries[name], self._changed[name]
+        for known in (self._entries, self._changed):
+            known.pop(name, None)
 
     def check(self) -> None:
         """Raise StoreFailed while the store cannot be written."""

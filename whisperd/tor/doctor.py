@@ -86,7 +86,12 @@ def _daemon(status: dict[str, Any] | None) -> Finding:
     if status is None:
         return Finding("daemon", "failed", "no daemon answers on the control socket", "daemon-unreachable",
                        "Start it with 'whisperd', or name its socket with --socket.")
-    return Finding("daemon", "ok", f"whisperd {status['version']}, process {status['pid']}")
+    found = f"whisperd {status['version']}, process {status['pid']}"
+    trouble = status.get("store", {}).get("trouble")
+    if trouble:
+        return Finding("daemon", "failed", f"{found}; its store cannot be written: {trouble['message']}",
+                       trouble["code"], trouble["remedy"])
+    return Finding("daemon", "ok", found)
 
 
 def _program(config: Config) -> Finding:
