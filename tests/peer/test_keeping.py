@@ -133,6 +133,38 @@ def test_what_has_ended_is_let_go_though_the_store_is_full():
     assert kept.released == 1
 
 
+def test_what_could_not_be_forgotten_is_forgotten_as_soon_as_that_can_be_written():
+    kept = Kept()
+    kept.say("one")
+    kept.clock.advance(0)
+    gone: list[bool] = []
+    kept.store.full = True
+    kept.keeping.forget("c1", lambda: gone.append(True))
+    with pytest.raises(StoreFailed, match="memory only"):
+        kept.keeping.check_forgotten("c1")
+    assert kept.store.keys("conversation") == ["c1"] and not gone and kept.events == ["failing"]
+    kept.clock.advance(RETRY)
+    assert not gone
+    kept.store.full = False
+    kept.clock.advance(2 * RETRY)
+    assert gone and kept.store.keys("conversation") == kept.store.keys("message") == []
+    assert kept.events == ["failing", "open"] and kept.released == 2
+    kept.keeping.check_forgotten("c1")
+
+
+def test_what_is_done_at_once_is_kept_or_has_not_happened():
+    kept = Kept()
+    done: list[bool] = []
+    kept.store.full = True
+    with pytest.raises(StoreFailed):
+        kept.keeping.atomically(lambda: done.append(True), "c1")
+    assert not done
+    assert kept.events == ["failing"]
+    kept.store.full = False
+    kept.clock.advance(RETRY)
+    assert kept.events == ["failing", "open"]  # though nothing waited to be written
+
+
 def test_a_store_that_is_not_durable_gets_nothing():
     store = MemoryStore()
     keeping = Keeping(store, reactor=Clock(), wall=float, history=True, days=30, emit=print)
