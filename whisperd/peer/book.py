@@ -156,11 +156,11 @@ class Book:
         """Know this, unless it turns out not to be kept."""
         before = held.get(key)
 
-        def note(now: Contact | None) -> None:
+        def put(now: Contact | None) -> None:
             if now is None:
                 held.pop(key, None)
             else:
                 held[key] = now
 
-        note(contact)
-        self._store.undo(lambda: note(before))
+        put(contact)
+        self._store.undo(lambda: put(before))
