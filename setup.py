@@ -62,8 +62,8 @@ setup(
     extras_require=EXTRAS,
     entry_points={
         "console_scripts": [
-            "whisperd = whisperd.cli.daemon:main",
-            "whisperctl = whisperd.cli.ctl:main",
+            "whisperd = whisperd.cli.guard:whisperd",
+            "whisperctl = whisperd.cli.guard:whisperctl",
         ],
     },
     data_files=[

@@ -1,6 +1,6 @@
 """``python -m whisperd`` is the command ``whisperd``."""
 
-from whisperd.cli.daemon import main
+from whisperd.cli.guard import whisperd
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(whisperd())

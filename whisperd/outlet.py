@@ -145,5 +145,12 @@ def take_over(lost: Callable[[int], str]) -> None:
     atexit.register(out.settle)
 
 
+def say(text: str, seconds: float = SETTLE_SECONDS) -> None:
+    """Write ``text`` to standard error as the last that a program says there, and wait at most ``seconds`` for it."""
+    stream = sys.stderr if isinstance(sys.stderr, Outlet) else Outlet(2, _encoding(sys.stderr))
+    stream.write(text)
+    stream.settle(seconds)
+
+
 def _encoding(stream: object) -> str:
     return getattr(stream, "encoding", None) or "ascii"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +13,7 @@ from whisperd.cli.caller import Caller, error_of, event_of, history
 from whisperd.cli.hook import executable, hook_of
 from whisperd.cli.pipe import send_patiently
 from whisperd.cli.reading import Reading, acknowledge
+from whisperd.cli.words import line_of_input, lines_of_input
 from whisperd.control.client import CALL_SECONDS, Client
 from whisperd.errors import ChatEnded, DaemonUnreachable, UsageError, WhisperdError
 
@@ -37,7 +38,7 @@ def chat_invite(caller: Caller, relay: tuple[str, ...], expiry: int, floor: str,
 def _show_invite(caller: Caller, answer: dict[str, Any], code: bool, qr: bool | None) -> None:
     lines = [render.clean(answer["code" if code else "link"])]
     if not code and (qr or (qr is None and caller.terminal)):
-        lines += ["", render.qr_text(answer["link"], caller.paint)]
+        lines += ["", render.qr_text(answer["link"], caller.paint, sys.stdout.encoding)]
     if caller.terminal:
         left = render.seconds(max(0, answer["expires_at"] - time.time()))
         where = f" at {render.clean(answer['relay'])}" if code else ""
@@ -50,7 +51,7 @@ def chat_join(caller: Caller, link: str, access: str, code: str, relay: str, wai
     if not link and not code:
         raise UsageError("there is neither a link nor a code",
                          remedy="Write the link behind 'chat join', or '--code CODE'.")
-    link, code = (sys.stdin.readline().strip() if given == "-" else given for given in (link, code))
+    link, code = (line_of_input() if given == "-" else given for given in (link, code))
     with caller.client() as client:
         if wait:
             client.subscribe()
@@ -76,7 +77,7 @@ def chat_send(caller: Caller, chat: str, text: tuple[str, ...], wait: float) -> 
         if wait:
             client.subscribe(chat)
         piped = text == ("-",)
-        for words in _lines_of_input() if piped else [" ".join(text)]:
+        for words in lines_of_input() if piped else [" ".join(text)]:
             answer = send_patiently(caller, client, chat, words) if piped else client.call(
                 "chat.send", {"chat": chat, "text": words})
             if wait:
@@ -179,12 +180,6 @@ def chat_read(caller: Caller, chat: str, id: int, after: int) -> None:
 
 def _message_key(row: dict[str, Any]) -> tuple[Any, ...]:
     return row["chat"], row["direction"], row["id"]
-
-
-def _lines_of_input() -> Iterator[str]:
-    for line in sys.stdin:
-        if line.strip():
-            yield line.rstrip("\r\n")
 
 
 def _until_connected(client: Client, answer: dict[str, Any], deadline: float) -> str:

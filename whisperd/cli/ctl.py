@@ -6,51 +6,40 @@ output, ``{"error": {"code", "message", "remedy"}}``, so that a script reads one
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from functools import partial
 from typing import Any
 
 import click
 
 from whisperd import __version__
-from whisperd.cli import output, render
+from whisperd.cli import guard
 from whisperd.cli.caller import Caller
 from whisperd.cli.meant import understood
-from whisperd.cli.render import Paint
-from whisperd.cli.standard_files import occupy
 from whisperd.cli.verbs import VERBS
+from whisperd.cli.words import misuse
 from whisperd.config_paths import typed
 from whisperd.control.commands import COMMANDS, GROUPS, Command, Param
-from whisperd.errors import Interrupted, OutputFailed, UsageError, WhisperdError
+from whisperd.errors import Interrupted, UsageError
 
-#: Exit status when whoever read standard output went away, as a shell has it for SIGPIPE.
-_PIPE_CLOSED = 141
 _HELP_NAMES: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
 
-class _ReaderGone(Exception):
-    """Whoever read standard output went away."""
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit status."""
-    occupy()
-    words = sys.argv[1:] if arguments is None else arguments
-    caller = Caller()
+    """Run one command and return its exit status; whatever goes wrong is told."""
+    return guard.run("whisperctl", lambda: run, arguments)
+
+
+def run(words: list[str]) -> int:
+    """Run one command and return its exit status; raises what it ends with."""
     try:
-        return build().main(words, prog_name="whisperctl", standalone_mode=False, obj=caller) or 0
+        return build().main(words, prog_name="whisperctl", standalone_mode=False, obj=Caller()) or 0
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return UsageError.exit_status
     except click.ClickException as error:
-        return _fail(_misuse(error), caller.json or "--json" in words)
-    except WhisperdError as error:
-        return _fail(error, caller.json)
-    except _ReaderGone:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit would complain
-        return _PIPE_CLOSED
+        raise misuse(error, "whisperctl") from None
+    except click.Abort:
+        raise Interrupted from None
 
 
 def build() -> click.Group:
@@ -98,10 +87,8 @@ def _run(command: Command, **given: Any) -> None:
             raise UsageError(f"'{command.verb}' needs a terminal",
                              remedy="In scripts use 'chat watch --json' and 'chat send'.")
         VERBS[command.verb](caller, **understood(caller, command, params))
-    except (KeyboardInterrupt, EOFError):  # here and not in main(): click has ways of its own for these
+    except (KeyboardInterrupt, EOFError):  # here and not in the guard: click has ways of its own for these
         raise Interrupted from None
-    except BrokenPipeError:
-        raise _ReaderGone from None
 
 
 def _help(command: Command) -> str:
@@ -176,25 +163,3 @@ def _version() -> click.Parameter:
 
     return click.Option(["--version"], is_flag=True, expose_value=False, callback=show, is_eager=True,
                         help="Print the version and exit.")
-
-
-def _misuse(error: click.ClickException) -> UsageError:
-    context = getattr(error, "ctx", None)
-    where = context.command_path if context else "whisperctl"
-    if isinstance(error, click.NoSuchOption) and context and any(param.nargs < 0 for param in context.command.params):
-        return UsageError(error.format_message().rstrip("."),
-                          remedy=f"A message that begins with '-' stands behind '--': '{where} CHAT -- TEXT'.")
-    return UsageError(error.format_message().rstrip("."), remedy=f"Run '{where} --help'.")
-
-
-def _fail(error: WhisperdError, as_json: bool) -> int:
-    if as_json:
-        line = json.dumps({"error": {"code": error.code, "message": error.message, "remedy": error.remedy}}) + "\n"
-        try:
-            output.write(line)
-        except (OutputFailed, BrokenPipeError):
-            output.complain(line)
-    else:
-        told = Paint.on(sys.stderr)(f"whisperctl: {render.clean(error.message)}", "bad")
-        output.complain(f"{told}\n{render.clean(error.remedy)}\n")
-    return error.exit_status

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
 
 import click
 
 from whisperd import __version__
-from whisperd.cli.standard_files import occupy
+from whisperd.cli import guard
 from whisperd.cli.testnet import testnet
+from whisperd.cli.words import misuse
 from whisperd.config import Config, default_path, load
 from whisperd.config_paths import typed_path
-from whisperd.errors import WhisperdError
+from whisperd.errors import Interrupted, UsageError
 
 _CONFIG_HELP = "Read this file instead of ~/.config/whisperd/whisperd.toml or /etc/whisperd/whisperd.toml."
 
@@ -96,16 +96,19 @@ def _run(path: Path | None, invite: bool, passphrase_fd: int | None) -> None:
     sys.exit(run_daemon(config, show_invite=invite, passphrase_fd=passphrase_fd))
 
 
-def fail(error: WhisperdError) -> NoReturn:
-    """Print the cause and the remedy in one line and exit with the error's status."""
-    print(f"whisperd: {error.message}. {error.remedy}", file=sys.stderr)
-    sys.exit(error.exit_status)
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status; whatever goes wrong is told."""
+    return guard.run("whisperd", lambda: run_words, arguments)
 
 
-def main(arguments: list[str] | None = None) -> Any:
-    """Entry point of the console script."""
-    occupy()
+def run_words(words: list[str]) -> int:
+    """Run one command and return its exit status; raises what it ends with."""
     try:
-        return cli.main(arguments, prog_name="whisperd")
-    except WhisperdError as error:
-        fail(error)
+        return cli.main(words, prog_name="whisperd", standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return UsageError.exit_status
+    except click.ClickException as error:
+        raise misuse(error, "whisperd") from None
+    except click.Abort:
+        raise Interrupted from None

@@ -7,12 +7,14 @@ it is the first, whatever that says. A conversation is filled in for none, or fo
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from whisperd.cli.caller import Caller
 from whisperd.cli.timers import is_time
+from whisperd.cli.words import as_text
 from whisperd.control.commands import Command, Param
-from whisperd.errors import ChatUnknown, UsageError
+from whisperd.errors import ChatUnknown, NotText, UsageError
 
 #: Bytes of a message that show with which word it begins.
 _BEGINNING = 200
@@ -23,16 +25,22 @@ _ALONE: dict[str, Callable[[str], bool]] = {"chat fade": is_time}
 def understood(caller: Caller, command: Command, given: dict[str, Any]) -> dict[str, Any]:
     """Return a verb's parameters, with the id of the conversation that is meant where the verb takes one.
 
-    Raises UsageError, and the errors of chat.find; nothing has been done then.
+    Raises UsageError, NotText, and the errors of chat.find; nothing has been done then.
     """
     chat = next((param for param in command.params if param.conversation), None)
+    params = _as_text(command, given if chat is None else _placed(command, chat, given))
     if chat is None:
-        return given
-    params = _placed(command, chat, given)
+        return params
     if params[chat.name] or chat.implied or command.method == "chat.find":
         asked = {"chat": params[chat.name]} if params[chat.name] else _behind(command, chat, params)
         params[chat.name] = _found(caller, command, asked)
     return params
+
+
+def _as_text(command: Command, params: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters with those as text that the daemon is sent."""
+    sent = {param.name for param in command.sent}
+    return {name: as_text(value) if name in sent else value for name, value in params.items()}
 
 
 def _found(caller: Caller, command: Command, asked: dict[str, str]) -> str:
@@ -71,7 +79,8 @@ def _behind(command: Command, chat: Param, params: dict[str, Any]) -> dict[str, 
         if param.many:
             return {"text": value[0][:_BEGINNING]} if value != ("-",) else {}
         if param is not chat and value:
-            return {"word": value}
+            with suppress(NotText):  # a path may be no text: then it is nobody's name
+                return {"word": as_text(value)}
     return {}
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 from whisperd.cli import render
 from whisperd.cli.caller import Caller
+from whisperd.cli.words import line_of_input
 from whisperd.control.client import CALL_SECONDS
 
 
@@ -49,7 +49,7 @@ def client_remove(caller: Caller, name: str) -> None:
 
 
 def credential_add(caller: Caller, line: str) -> None:
-    line = sys.stdin.readline().strip() if line == "-" else line
+    line = line_of_input() if line == "-" else line
     answer = caller.call("tor.credential.add", line=line)
     caller.show(answer, [f"{render.clean(answer['address'])} is open to this daemon until it stops"])
 

@@ -13,7 +13,6 @@ import select
 import stat
 import sys
 from contextlib import suppress
-from typing import TextIO
 
 from whisperd.errors import OutputFailed
 
@@ -21,18 +20,13 @@ from whisperd.errors import OutputFailed
 _NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EROFS)
 
 
+class ReaderGone(Exception):
+    """Whoever read standard output went away. No OSError: click and rich have ways of their own for that."""
+
+
 def write(text: str) -> None:
-    """Write all of ``text`` to standard output; raises OutputFailed, and BrokenPipeError when its reader is gone."""
-    _write(text, sys.stdout)
-
-
-def complain(text: str) -> None:
-    """Write ``text`` to standard error; if nobody can be told, nobody is."""
-    with suppress(OutputFailed, BrokenPipeError):
-        _write(text, sys.stderr)
-
-
-def _write(text: str, stream: TextIO | None) -> None:
+    """Write all of ``text`` to standard output; raises OutputFailed, and ReaderGone."""
+    stream = sys.stdout
     if stream is None or stream.closed:
         raise OutputFailed("standard output is closed")
     shown = encodable(text, stream.encoding)
@@ -42,12 +36,20 @@ def _write(text: str, stream: TextIO | None) -> None:
     except io.UnsupportedOperation:  # a stream that is no file
         stream.write(shown)
         stream.flush()
-        return
     except BrokenPipeError:
-        raise
+        raise ReaderGone from None
     except OSError as error:
         raise _failed(error) from None
-    _write_all(descriptor, shown.encode(stream.encoding or "utf-8", "backslashreplace"))
+    else:
+        write_all(descriptor, shown.encode(stream.encoding or "utf-8", "backslashreplace"))
+
+
+def complain(text: str) -> None:
+    """Write ``text`` to standard error; if nobody can be told, nobody is."""
+    if (stream := sys.stderr) is not None:
+        with suppress(Exception):
+            stream.write(encodable(text, stream.encoding))
+            stream.flush()
 
 
 def make_sure() -> None:
@@ -69,7 +71,9 @@ def encodable(text: str, encoding: str | None) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of ``data`` to standard output or standard error, however long that takes; raises OutputFailed, and
+    ReaderGone."""
     rest = memoryview(data)
     while rest:
         try:
@@ -77,7 +81,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
         except BlockingIOError:  # somebody who has the same pipe or terminal made it so
             select.select([], [descriptor], [])
         except BrokenPipeError:
-            raise
+            raise ReaderGone from None
         except OSError as error:
             raise _failed(error) from None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import getpass
 import sys
 
-from whisperd.errors import Interrupted, StoreKeyMissing, UsageError
+from whisperd.errors import Interrupted, NotText, StoreKeyMissing, UsageError
+from whisperd.errors.system import is_escaped
 from whisperd.store.sources import checked
 
 
@@ -29,9 +30,12 @@ def ask(question: str) -> str:
 
 
 def ask_new(question: str) -> str:
-    """Return a passphrase that was typed twice, long enough; raises UsageError, Interrupted or StoreKeyMissing."""
+    """Return a passphrase that was typed twice, long enough; raises UsageError, NotText, Interrupted or
+    StoreKeyMissing."""
     typed = ask(question)
     checked(typed)
+    if is_escaped(typed):
+        raise NotText("the passphrase is not text in UTF-8", remedy="Choose one that this terminal can type.")
     if can_ask() and ask(f"{question}, again") != typed:
         raise UsageError("the two passphrases are not the same", remedy="Run it again.")
     return typed

@@ -370,9 +370,14 @@ def event(row: Row, paint: Paint) -> str:
            (f", level {clean(row['level'])}" if row.get("level") and row["state"] == "connected" else "")
 
 
-def qr_text(link: str, paint: Paint = PLAIN) -> str:
-    """Return the link as a QR code for a terminal: two rows of modules a line, light ones drawn."""
+def qr_text(link: str, paint: Paint = PLAIN, encoding: str = "utf-8") -> str:
+    """Return the link as a QR code for a terminal: two rows of modules a line, light ones drawn; twice as wide and
+    twice as high where the terminal's encoding has no blocks."""
     import segno
+
+    if not _has_blocks(encoding):
+        return "\n".join("".join("  " if dark else "##" for dark in row)
+                         for row in segno.make_qr(link, error="l").matrix_iter(border=4))
 
     rows = [list(row) for row in segno.make_qr(link, error="l").matrix_iter(border=4)]
     if len(rows) % 2:
@@ -381,3 +386,11 @@ def qr_text(link: str, paint: Paint = PLAIN) -> str:
     lines = ("".join(blocks[upper, lower] for upper, lower in zip(*pair, strict=True))
              for pair in zip(rows[::2], rows[1::2], strict=True))
     return "\n".join(f"\x1b[97;40m{line}\x1b[0m" if paint.wanted else line for line in lines)
+
+
+def _has_blocks(encoding: str) -> bool:
+    try:
+        "█▀▄".encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

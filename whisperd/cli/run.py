@@ -20,6 +20,7 @@ from whisperd.config_lines import located
 from whisperd.confine import Confinement, confine
 from whisperd.daemon import Daemon
 from whisperd.errors import WhisperdError
+from whisperd.errors.system import as_whisperd_error
 from whisperd.notify import ServiceManager
 from whisperd.outlet import take_over
 from whisperd.reactor import install
@@ -62,9 +63,7 @@ class Runner:
             self._fail(error)
         except BaseException as error:  # whatever it is, nothing may live on that does not serve
             logs.unexpected(error)
-            self._fail(WhisperdError())
-        else:
-            await every(self._manager.started, *([self._welcome.start] if self._welcome else []))
+            self._fail(as_whisperd_error(error) or WhisperdError())
 
     def _hung_up(self) -> None:
         """A terminal that goes away ends what runs on it; a daemon without one reads its configuration again."""

@@ -123,19 +123,9 @@ class Welcome:
 
         self._console.print("\nGive this link to one person; it works once, for one hour:\n")
         self._console.print(invite["link"], soft_wrap=True, markup=False)
-        square = qr_text(invite["link"])
-        if can_show(square, sys.stdout.encoding):
-            self._console.print(f"\n{square}", markup=False)
+        self._console.print(f"\n{qr_text(invite['link'], encoding=sys.stdout.encoding)}", markup=False)
         self._console.print(f"Then talk: whisperctl chat open {invite['chat']}")
 
 
 def _report(failure: Failure) -> None:
     logs.unexpected(failure.value or WhisperdError())
-
-
-def can_show(text: str, encoding: str) -> bool:
-    """Return whether an encoding has all of a text."""
-    try:
-        return bool(text.encode(encoding))
-    except UnicodeEncodeError:
-        return False

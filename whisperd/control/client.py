@@ -13,7 +13,7 @@ from typing import Any, Self
 import msgspec
 
 from whisperd.control.commands import SUBSCRIBE
-from whisperd.errors import DaemonUnreachable, PermissionRefused, TimedOut
+from whisperd.errors import DaemonUnreachable, MessageTooLarge, NotText, PermissionRefused, TimedOut
 from whisperd.wire import control
 from whisperd.wire.control import Answer, Event, Lines
 
@@ -55,7 +55,7 @@ class Client:
         """
         deadline = time.monotonic() + timeout
         self._calls += 1
-        self._write(control.encode_request(self._calls, method, params or {}), deadline, file)
+        self._write(_request(self._calls, method, params or {}), deadline, file)
         while True:
             heard = self._next(deadline)
             if not isinstance(heard, Answer):
@@ -122,7 +122,7 @@ class Client:
             try:
                 lines = list(self._lines.feed(self._read(deadline)))
                 self._heard.extend(control.decode_incoming(line) for line in lines)
-            except (msgspec.DecodeError, UnicodeDecodeError, control.LineTooLong):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, control.LineTooLong):
                 raise DaemonUnreachable(f"what answers on {self.path} is no whisperd") from None
         return self._heard.popleft()
 
@@ -143,6 +143,17 @@ class Client:
         return data
 
 
+def _request(number: int, method: str, params: dict[str, Any]) -> bytes:
+    """Return the line of a call; raises NotText or MessageTooLarge for what no line can carry."""
+    try:
+        return control.encode_request(number, method, params)
+    except UnicodeEncodeError:
+        raise NotText from None
+    except control.LineTooLong:
+        most = f"{control.MAX_LINE:,} bytes"
+        raise MessageTooLarge(f"it is longer than the {most} that the daemon takes at once") from None
+
+
 def _connected(path: str) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
     # the kernel's own deadline: with settimeout() a full backlog would be refused at once instead of waited for
@@ -152,7 +163,7 @@ def _connected(path: str) -> socket.socket:
     except PermissionError:
         connection.close()
         raise PermissionRefused(f"this user may not open {path}") from None
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a path that the system cannot have
         connection.close()
         raise DaemonUnreachable(f"no daemon answers on {path}") from None
     return connection

@@ -19,6 +19,7 @@ from whisperd.control.audit import DONE
 from whisperd.control.commands import ADMIN, FOLLOW, METHODS, SUBSCRIBE, Command
 from whisperd.control.following import Following
 from whisperd.errors import PermissionRefused, UsageError, WhisperdError
+from whisperd.errors.system import as_whisperd_error
 from whisperd.wire import control
 from whisperd.wire.control import Fault, Lines, LineTooLong, Request
 
@@ -169,8 +170,10 @@ class ControlConnection(Protocol):
             line = control.encode_fault(Fault.of(error, identity))
         except Exception as error:
             logs.unexpected(error)
-            outcome = WhisperdError.code
-            line = control.encode_fault(Fault(control.INTERNAL_ERROR, WhisperdError(), identity))
+            known = as_whisperd_error(error)
+            outcome = known.code if known else WhisperdError.code
+            line = control.encode_fault(Fault.of(known, identity) if known else
+                                        Fault(control.INTERNAL_ERROR, WhisperdError(), identity))
         finally:
             if command.file:
                 os.close(params["file"])

@@ -58,7 +58,8 @@ class OutputFailed(WhisperdError):
     code = "output-failed"
     exit_status = 111
     summary = "standard output cannot be written"
-    remedy = "Make room on its disk, or write to somewhere else; messages that were not written are unread still."
+    remedy = ("Make room on its disk, or write to a terminal, a pipe or another file; messages that were not written "
+              "are still unread.")
 
 
 class Interrupted(WhisperdError):

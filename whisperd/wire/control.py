@@ -126,19 +126,19 @@ def encode_request(request: Id, method: str, params: dict[str, Any]) -> bytes:
 
 def encode_result(request: Id, result: Any) -> bytes:
     """Return the line of a successful answer; raises LineTooLong."""
-    return _line({"jsonrpc": "2.0", "id": request, "result": result})
+    return _line_of_any({"jsonrpc": "2.0", "id": request, "result": result})
 
 
 def encode_fault(fault: Fault) -> bytes:
     """Return the line of an answer that says what failed."""
     data = {"code": fault.error.code, "remedy": fault.error.remedy}
     problem = {"code": fault.number, "message": fault.error.message, "data": data}
-    return _line({"jsonrpc": "2.0", "id": fault.request, "error": problem})
+    return _line_of_any({"jsonrpc": "2.0", "id": fault.request, "error": problem})
 
 
 def encode_event(event: Event) -> bytes:
     """Return the line of a notification; raises LineTooLong."""
-    return _line({"jsonrpc": "2.0", "method": "event", "params": event})
+    return _line_of_any({"jsonrpc": "2.0", "method": "event", "params": event})
 
 
 def decode_request(line: bytes) -> Request:
@@ -173,6 +173,22 @@ def _line(message: dict[str, Any]) -> bytes:
     if len(line) > MAX_LINE:
         raise LineTooLong
     return line
+
+
+def _line_of_any(message: dict[str, Any]) -> bytes:
+    """Return the line of what the daemon says: bytes that are not UTF-8, as paths may hold, are shown as escapes."""
+    try:
+        return _line(message)
+    except UnicodeEncodeError:
+        return _line(_shown(message))
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_shown(name): _shown(each) for name, each in value.items()}
+    return [_shown(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _id_of(value: object) -> Id:
