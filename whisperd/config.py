@@ -330,9 +330,9 @@ def _of_section(values: Mapping[str, Value], section: str) -> dict[str, Value]:
 def default_path() -> Path | None:
     """Return the configuration file that is used when none is named, or None when there is none."""
     places = [Path("/etc/whisperd/whisperd.toml")]
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and (os.environ.get("XDG_CONFIG_HOME") or paths.has_home()):
         places.insert(0, _xdg("XDG_CONFIG_HOME", ".config") / "whisperd.toml")
-    return next((place for place in places if place.is_file()), None)
+    return next((place for place in places if paths.is_there(place)), None)
 
 
 def default_socket() -> str:
@@ -373,8 +373,14 @@ def _read(path: Path) -> dict[str, object]:
         raise ConfigError(f"there is no file {path}", remedy="Name one that exists with --config.") from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not text in UTF-8: byte {error.start + 1} cannot be read",
+                          remedy="Convert it to UTF-8, for example with iconv(1).") from None
+    except ValueError as error:  # of tomllib, and of Python for a number of thousands of digits
         raise ConfigError(f"{path} is not TOML: {error}", remedy="Mend the line that is named.") from None
+    except RecursionError:
+        raise ConfigError(f"{path} has lists or tables that stand inside of each other too often",
+                          remedy="whisperd.toml(5) lists every key; none needs more than a list.") from None
     return dict(_flatten(document))
 
 

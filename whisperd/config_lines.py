@@ -30,7 +30,7 @@ def located(path: Path | str | None) -> Iterator[None]:
 def locate(error: WhisperdError, path: Path | str) -> None:
     """Add ``(PATH, line N)`` to the message, if the first of the keys that it names stands in the file."""
     text = ""
-    with suppress(OSError, UnicodeDecodeError):
+    with suppress(OSError, ValueError):
         if Path(path).is_file():
             text = Path(path).read_text(encoding="utf-8")
     if not 0 < len(text) <= _MOST or (error.message.endswith(")") and f"({path}, line " in error.message):
@@ -60,6 +60,6 @@ def _whole(text: str) -> bool:
     """Return whether these lines are TOML by themselves, so that the next is not inside of a value."""
     try:
         tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return False
     return True

@@ -57,17 +57,38 @@ def home() -> str:
 
     Raises ConfigError where there is none, or only a relative one.
     """
-    named = os.environ.get("HOME")
-    if not named:
-        try:
-            named = pwd.getpwuid(os.getuid()).pw_dir
-        except KeyError:
-            named = ""
+    named = _named_home()
     if not named.startswith("/"):
         raise ConfigError("this user has no home folder" if not named else
                           f"HOME is {named!r}, which is not an absolute path",
                           remedy="Set HOME to the absolute path of this user's home folder.")
     return named
+
+
+def has_home() -> bool:
+    """Return whether a home folder is named for this user, if only one that is not there."""
+    return bool(_named_home())
+
+
+def _named_home() -> str:
+    if named := os.environ.get("HOME"):
+        return named
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return ""
+
+
+def is_there(place: Path) -> bool:
+    """Return whether a configuration is there, if only a folder in its place, which is told when it is read.
+
+    Raises ConfigError for a place that this user cannot look at.
+    """
+    try:
+        return place.is_file() or place.is_dir()
+    except OSError as error:
+        raise ConfigError(f"{place} cannot be looked at: {error.strerror}",
+                          remedy="Name the file with --config, or let this user enter its folder.") from None
 
 
 def typed(text: str) -> str:

@@ -42,7 +42,13 @@ def _landlock() -> Iterator[Obstacle]:
         return
     if abi < landlock.COMPLETE:
         yield Obstacle("this kernel's Landlock does not keep files from being cut short", "Use Linux 6.2 or later.")
-    if len(os.listdir("/proc/self/task")) > 1:
+    try:
+        threads = len(os.listdir("/proc/self/task"))
+    except OSError as error:
+        yield Obstacle(f"/proc cannot be read, so that nobody knows of other threads ({error.strerror})",
+                       "Mount /proc, and let the daemon read what it says of itself.")
+        return
+    if threads > 1:
         yield Obstacle("other threads were running already", "Start it as a program of its own.")
 
 

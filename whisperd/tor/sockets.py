@@ -27,13 +27,14 @@ class SocketsFolder:
     """
 
     def __init__(self, runtime: Path | None) -> None:
-        for place in (runtime, Path(tempfile.gettempdir())):
+        for place in (runtime, _temporary()):
             if place is not None:
-                clear(place)
                 with suppress(OSError):
+                    clear(place)
                     if self._made(place):
                         return
-        raise ConfigError("there is no folder for tor's sockets", remedy="Set TMPDIR to a folder with a short path.")
+        raise ConfigError("there is no folder for tor's sockets",
+                          remedy="Set TMPDIR to a folder with a short path that this user may write to.")
 
     def remove(self) -> None:
         """Remove the folder with what is in it, keys of onion services included. It neither raises nor logs, and what
@@ -55,6 +56,14 @@ class SocketsFolder:
         new.rename(self.path / _LOCK)  # never seen unlocked by another daemon
         _held.add(self)
         return True
+
+
+def _temporary() -> Path | None:
+    """Return the temporary folder, None where there is none that can be written to."""
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:
+        return None
 
 
 def remove_all() -> None:
