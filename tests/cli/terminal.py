@@ -102,7 +102,7 @@ class Terminal:
         self.raw = ""
         self.screen = Screen()
         self.status: int | None = None
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._pid, self._pty = pty.fork()
         if self._pid == 0:
             termios.tcsetwinsize(0, (ROWS, COLUMNS))

@@ -4,6 +4,7 @@ things below it."""
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,14 +12,14 @@ from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any
 
-from whisperd.cli import output
+from whisperd.cli import guard, output
 from whisperd.cli.hook import hook_of
 from whisperd.cli.reading import TheirText
 from whisperd.cli.render import Paint
 from whisperd.cli.talk import ACTIONS
 from whisperd.cli.talks import Talks
 from whisperd.control.client import Client
-from whisperd.errors import OutputFailed, WhisperdError
+from whisperd.errors import OutputFailed
 
 #: Lines below the one that is typed that completions may take; a small terminal shows no more than a few besides.
 MENU_LINES = 6
@@ -53,7 +54,8 @@ class _Terminal:
         depth = None if paint.wanted else ColorDepth.DEPTH_1_BIT
         self._prompt: PromptSession[str] = PromptSession(
             lambda: self._talk.prompt, completer=_completer(), complete_while_typing=True, erase_when_done=True,
-            color_depth=depth, bottom_toolbar=talk.status_line, reserve_space_for_menu=MENU_LINES)
+            color_depth=depth, bottom_toolbar=talk.status_line, reserve_space_for_menu=MENU_LINES,
+            enable_suspend=True, key_bindings=_bindings())
         # A line is printed without leaving raw mode: the terminal itself would act on a Ctrl-U that comes meanwhile.
         self._prompt.input.cooked_mode = nullcontext  # type: ignore[method-assign]
 
@@ -63,6 +65,8 @@ class _Terminal:
         # Raw from beginning to end: what is typed between two prompts waits for the next one, Ctrl-D included.
         with patch_stdout(raw=True), self._prompt.input.raw_mode():
             self._loop = asyncio.get_running_loop()
+            self._loop.set_exception_handler(self._went_wrong)
+            self._loop.add_signal_handler(signal.SIGCONT, self._continued)
             await self._work(self._talk.begin)
             self._listen(self._loop)
             while not self._talk.finished:
@@ -72,11 +76,32 @@ class _Terminal:
 
     async def _read(self) -> None:
         try:
-            line = await self._prompt.prompt_async(default=self._talk.draft)
+            line = await self._prompt.prompt_async(default=self._talk.draft, set_exception_handler=False)
         except (EOFError, KeyboardInterrupt):
             line = "/quit"
-        if not self._talk.finished:
+        if self._talk.finished:
+            return
+        try:
             await self._work(self._talk.typed, line or "")
+        except Exception as error:
+            self._failed(error)
+
+    def _went_wrong(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Something failed that nobody waits for, such as what a key does: say so, and go on."""
+        self._prompt.app.key_processor.reset()  # a key that failed has ended what takes the next ones
+        error = context.get("exception")
+        if isinstance(error, Exception):
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        told = guard.explained(error, "whisperctl")
+        self._show(self._talk.failed(told.message, told.remedy))
+
+    def _continued(self) -> None:
+        """Somebody stopped this program and let it go on: the terminal is as it was left then."""
+        self._prompt.input.raw_mode().__enter__()
+        self._prompt.app.renderer.reset()
+        self._prompt.app.invalidate()
 
     async def _work(self, method: Callable[..., list[str]], *arguments: Any) -> None:
         """Run a blocking method of the talk, and show what it returns."""
@@ -108,8 +133,8 @@ class _Terminal:
                     # Not waited for: what else the worker does may take long, and is no reason to show nothing.
                     told = asyncio.get_running_loop().run_in_executor(self._worker, self._talk.painted, texts)
                     told.add_done_callback(lambda told: self._show(told.result()))
-        except OSError as error:
-            self._talk.lost(OutputFailed(f"the terminal cannot be written: {error.strerror}"))
+        except (OutputFailed, output.ReaderGone):
+            self._talk.lost(OutputFailed("the terminal cannot be written any more"))
         finally:
             self._painting = None
         self._look()
@@ -132,11 +157,11 @@ class _Terminal:
             while not self._talk.finished:
                 try:
                     event = self._listener.next_event()
-                except WhisperdError as error:
-                    self._tell(loop, partial(self._talk.lost, error))
+                    if self._hook is not None:
+                        self._hook.happened(event)
+                except Exception as error:
+                    self._tell(loop, partial(self._talk.lost, guard.explained(error, "whisperctl")))
                     return
-                if self._hook is not None:
-                    self._hook.happened(event)
                 self._tell(loop, partial(self._talk.happened, event))
                 if event["event"] == "chat-state":
                     self._post(loop, partial(self._refresh, loop))
@@ -160,6 +185,16 @@ class _Terminal:
             task = loop.create_task(self._work(self._talk.look_again))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+
+def _bindings() -> Any:
+    """Return what keys do besides: nothing for a mouse, of which no use is made and whose reports may be malformed."""
+    from prompt_toolkit.key_binding import KeyBindings
+    from prompt_toolkit.keys import Keys
+
+    bindings = KeyBindings()
+    bindings.add(Keys.Vt100MouseEvent, eager=True)(lambda event: None)
+    return bindings
 
 
 def _completer() -> Any:
