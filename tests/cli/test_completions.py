@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import shutil
 import subprocess
@@ -78,26 +79,25 @@ def complete_in_zsh(line: str, where: dict[str, str]) -> list[str]:
     try:
         os.write(terminal, setup.encode())
         os.write(terminal, b"echo GO'ON'\n")
-        _read_until(terminal, "GOON")
-        os.write(terminal, line.encode() + b"\t")
-        shown = _read_until(terminal, None)
+        _read_until(terminal, "GOON\n.*READY>")
+        # What is typed behind the tab is looked at when the list is there: its output says that nothing more comes.
+        os.write(terminal, line.encode() + b"\t\x15echo DO'NE'\n")
+        shown = _read_until(terminal, "DONE\n")
     finally:
         os.close(terminal)
         os.waitpid(child, 0)
-    return [row for row in shown.splitlines()[1:] if row.strip() and "READY>" not in row]
+    rows = shown.splitlines()[1:]
+    return [row for row in rows[:next(n for n, row in enumerate(rows) if "READY>" in row)] if row.strip()]
 
 
-def _read_until(terminal: int, mark: str | None) -> str:
-    """Read until ``mark`` appears; without one, until a prompt appears again and nothing more comes."""
-    shown, deadline = "", time.monotonic() + 15
-    while time.monotonic() < deadline:
-        ready, _, _ = select.select([terminal], [], [], 0.4 if mark is None and shown.count("READY>") else 15)
-        if not ready:
-            break
-        shown += os.read(terminal, 65_536).decode(errors="replace")
-        if mark is not None and mark in shown.replace("\r", ""):
-            break
-    return shown.replace("\r", "")
+def _read_until(terminal: int, mark: str) -> str:
+    """Return what a terminal shows, up to what matches ``mark``."""
+    shown, deadline = "", time.monotonic() + 100
+    while not re.search(mark, shown, re.DOTALL):
+        ready, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))
+        assert ready, shown
+        shown += os.read(terminal, 65_536).decode(errors="replace").replace("\r", "")
+    return shown
 
 
 def needs(shell: str) -> pytest.MarkDecorator:
