@@ -9,10 +9,11 @@ BIN := $(VENV)/bin
 SIDE_BY_SIDE := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 NEEDS := contrib/setup/system-packages
 CONFIG ?=
-SCRIPTS := contrib/setup/system-packages contrib/setup/python contrib/setup/virtualenv contrib/debian/build contrib/bots/answer.sh .ci/run
+SCRIPTS := contrib/setup/system-packages contrib/setup/python contrib/setup/virtualenv contrib/setup/fresh-root \
+	contrib/debian/build contrib/bots/answer.sh .ci/run
 PAGES = $(wildcard man/*.[1-8])
 
-.PHONY: help run demo test options-of-test test-setup lint pages bench soak deb install clean
+.PHONY: help run demo fresh test options-of-test test-setup lint pages bench soak deb install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -23,6 +24,9 @@ run: install ## start a daemon with relay and peer roles, its own tor, and a fir
 
 demo: install ## rehearse everything on a private Tor network: no internet needed
 	@$(BIN)/whisperd demo
+
+fresh: ## try 'make demo' and 'make run' in an empty Debian 12 and 13 (as root)
+	@contrib/setup/fresh-root
 
 test: test-setup ## run all tests, those on the private Tor network included
 	@$(BIN)/pytest $(SIDE_BY_SIDE)
