@@ -98,10 +98,11 @@ def test_a_root_that_cannot_be_made_fails_and_the_end_of_its_log_is_shown(place:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_nothing_stays_behind_when_it_is_ended(place: Path, environment, number: signal.Signals) -> None:
     """debootstrap has mounted something, and a process of its own runs, when the script is ended."""
-    script = f'''mkdir "$3/proc" && mount -t proc proc "$3/proc" || exit
+    script = f'''mkdir "$4/proc" && mount -t proc proc "$4/proc" || exit
         (exec -a "of {place}" sleep {PATIENCE}) & echo > {place}/begun; wait'''
-    process = subprocess.Popen(["env", "--default-signal=INT", str(SETUP / "fresh-root"), "13"], env=environment(script),
-                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = ["env", "--default-signal=INT", str(SETUP / "fresh-root"), "13"]
+    process = subprocess.Popen(command, env=environment(script), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
     try:
         until((place / "begun").exists)
         assert uses(place) and any((place / "roots").iterdir())
