@@ -15,6 +15,7 @@ import pytest_twisted
 from hypothesis import HealthCheck, settings
 from twisted.internet.defer import ensureDeferred
 
+from tests.scratch import Scratch
 from whisperd import logs
 from whisperd.tor.testnet import Testnet
 
@@ -39,6 +40,21 @@ def production() -> Iterator[StringIO]:
     yield stream
     logs.strict(True)
     logs.configure()
+
+
+_SCRATCH = pytest.StashKey[Scratch]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder of this run, unless this is one of several processes of it."""
+    if not hasattr(config, "workerinput"):
+        config.stash[_SCRATCH] = Scratch()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove it."""
+    if _SCRATCH in config.stash:
+        config.stash[_SCRATCH].remove()
 
 
 #: Fixtures that take their time.
