@@ -2,44 +2,41 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.integration import streams
-from tests.integration.streams import HungUp, NoReader, Person, ReaderLeaves, until
+from tests.installed.kit import Company, Installation, until
+from tests.installed.kit.streams import HungUp, NoReader, ReaderLeaves, Streamed
 from whisperd.tor.testnet import Testnet
 
 
 @pytest.fixture
-def person(testnet: Testnet):
+def person(testnet: Testnet, programs: Installation):
     """What starts a daemon on a file system in memory, where keys are given to tor in files."""
-    made = []
-    home = streams.home("/dev/shm")
-    folder = next(home)
+    company = Company(programs, Path("/dev/shm"))
 
-    def start(*given) -> Person:
-        network = folder / "network"
+    def start(*given) -> Streamed:
+        network = company.folder / "network"
         shutil.copy(testnet.network_file, network)
         network.chmod(0o644)
-        made.append(Person(folder, f"p{len(made)}", (
-            f'[tor]\nnetwork = "{network}"\ndata_dir = "{folder}/p{len(made)}/data"\n[peer]\nloopback = true\n'
+        folder = company.folder / f"p{len(company.daemons)}"
+        made = company.add(Streamed(programs, folder, (
+            f'[tor]\nnetwork = "{network}"\ndata_dir = "{folder}/data"\n[peer]\nloopback = true\n'
             '[relay]\nlisten = ["tcp:0:interface=127.0.0.1"]\n[onion]\nprobe_interval = 0\n'), *given))
-        return made[-1]
+        made.launch()
+        return made
 
     yield start
-    for each in made:
-        each.away()
-    list(home)
+    company.end()
 
 
-def keys(daemon: Person) -> list[Path]:
+def keys(daemon: Streamed) -> list[Path]:
     return list(daemon.runtime.glob("tor-*/*/hs_ed25519_secret_key"))
 
 
-def published(daemon: Person) -> bool:
+def published(daemon: Streamed) -> bool:
     return daemon.call("status")["tor"]["onion"]["state"] == "up"
 
 
@@ -64,5 +61,4 @@ def test_the_key_that_a_killed_daemon_has_left_goes_at_the_next_start_though_tha
     daemon.start()
     daemon.serving()
     assert daemon.left() == ["control.sock", "control.sock.lock"]
-    os.kill(daemon.process.pid, 15)
-    assert daemon.ended() == 0
+    assert daemon.stop() == 0

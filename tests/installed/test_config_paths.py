@@ -6,44 +6,37 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 
+from tests.installed.kit import PATIENCE, Account, Installation, until
+from tests.installed.kit.account import give
+from tests.scratch import new_folder
 from whisperd.config import KEYS, Key
 from whisperd.config_paths import LISTENERS, PLACE
 from whisperd.errors import ConfigError
 
 PATHS = [key for key in KEYS if key.path]
-NOBODY = 65_534
-SECONDS = 120
 
 
 class User:
     """A user without rights, whose home is ``home`` and who stands in the empty folder ``here``."""
 
-    def __init__(self, folder: Path) -> None:
-        self.home, self.here, self.file = folder / "home", folder / "here", folder / "whisperd.toml"
-        for each in (self.home, self.here):
-            each.mkdir()
-        if os.geteuid() == 0:
-            for each in (folder, self.home, self.here):
-                os.chown(each, NOBODY, NOBODY)
+    def __init__(self, programs: Installation, folder: Path) -> None:
+        self._account = Account(programs, folder / "home")
+        self._account.environment.pop("LANG")
+        self.home, self.here, self.file = folder / "home", give(new_folder("here", folder)), folder / "whisperd.toml"
 
-    def command(self, program: str, *words: str, **environment: str) -> dict:
-        """Return what subprocess needs to run an installed program as this user."""
-        drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs"]
-        kept = {name: each for name, each in os.environ.items() if name in ("PATH", "LANG", "LC_ALL")}
-        return {"args": [*(drop if os.geteuid() == 0 else []), str(Path(sys.executable).with_name(program)), *words],
-                "cwd": self.here, "env": {**kept, "HOME": str(self.home), **environment},
-                "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    def spawn(self, program: str, *words: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start an installed program as this user."""
+        return self._account.spawn([program, *words], cwd=self.here, environment=environment)
 
     def run(self, program: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(**self.command(program, *words, **environment), timeout=SECONDS)
+        """Run it to its end."""
+        return self._account.text_of([program, *words], stdin=subprocess.DEVNULL, cwd=self.here,
+                                     environment=environment)
 
     def whisperd(self, *words: str) -> subprocess.CompletedProcess[str]:
         return self.run("whisperd", "--config", str(self.file), *words)
@@ -58,10 +51,9 @@ class User:
 
 
 @pytest.fixture
-def user() -> Iterator[User]:
-    folder = Path(mkdtemp(prefix="w-"))
-    folder.chmod(0o755)
-    yield User(folder)
+def user(programs: Installation) -> Iterator[User]:
+    folder = give(new_folder("user"))
+    yield User(programs, folder)
     shutil.rmtree(folder)
 
 
@@ -122,28 +114,32 @@ def test_a_daemon_uses_the_home_folder_of_its_user_and_makes_no_folder_of_that_n
     (user.home / "secrets").mkdir()
     (user.home / "secrets/whisperd-store").write_text("six words that nobody will guess")
     assert user.whisperd("config", "check").stdout == f"{user.file}: ok\n"
-    words = user.command("whisperd", "--config=../whisperd.toml", CREDENTIALS_DIRECTORY=str(user.home / "secrets"))
-    with subprocess.Popen(**words) as daemon:
+    with user.spawn("whisperd", f"--config=../{user.file.name}",
+                    CREDENTIALS_DIRECTORY=str(user.home / "secrets")) as daemon:
         try:
             running = until_running(user, daemon)
             shown = json.loads(user.run("whisperctl", "--socket=~/run/control.sock", "--json", "config", "show").stdout)
             assert os.path.isabs(shown["source"]) and user.file.samefile(shown["source"])
         finally:
             daemon.terminate()
-            assert daemon.wait(SECONDS) == 0
+            assert daemon.wait(PATIENCE) == 0
     assert running["socket"] == f"{user.home}/run/control.sock"
     assert f"{user.home}/Downloads" in running["confinement"]["writable"]
     assert (user.home / "log/audit").is_file() and (user.home / "store/store.db").is_file()
     assert list(user.here.iterdir()) == []
 
 
-def until_running(user: User, daemon: subprocess.Popen[str]) -> dict:
+def until_running(user: User, daemon: subprocess.Popen[bytes]) -> dict:
     """Return the status of a daemon, as soon as it answers."""
-    end = time.monotonic() + SECONDS
-    while (done := user.run("whisperctl", "--json", "status", WHISPERD_SOCKET="~/run/control.sock")).returncode:
-        assert daemon.poll() is None and time.monotonic() < end, (done, daemon.poll())
-        time.sleep(0.1)
-    return json.loads(done.stdout)
+    done = []
+
+    def answers() -> bool:
+        done[:] = [user.run("whisperctl", "--json", "status", WHISPERD_SOCKET="~/run/control.sock")]
+        assert daemon.poll() is None, done
+        return done[0].returncode == 0
+
+    until(answers, lambda: str(done))
+    return json.loads(done[0].stdout)
 
 
 @pytest.mark.parametrize("name", ["WHISPERD_SOCKET", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CONFIG_HOME"])

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.integration.strangers import Company, code_of, company, until
+from tests.installed.kit import Installation, heard, meet, until
+from tests.installed.three_people import Three, all_there_is, code_of, on_a_terminal, three_people, watched
 from whisperd.control.commands import COMMANDS, METHODS, Command, Param
 
 #: What whisperctl and the socket say to a name, by the name. Ben has no conversation, Mallory is blocked.
@@ -33,30 +34,30 @@ def words_behind(command: Command) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def three() -> Iterator[Company]:
-    with company() as made:
-        (made.anna.home / "note.txt").write_text("hello")
+def three(programs: Installation) -> Iterator[Three]:
+    with three_people(programs) as made:
+        made.anna.write("note.txt", "hello")
         for name in ("ben", "c1"):  # a file of this name must not be sent either
-            (made.anna.home / name).write_text("secret")
+            made.anna.write(name, "secret")
         yield made
 
 
 @contextmanager
-def nothing_happens(three: Company) -> Iterator[None]:
+def nothing_happens(three: Three) -> Iterator[None]:
     """Whatever the block does leaves Anna's daemon, and Carl's, as it was."""
-    before = three.anna.all_there_is(), three.carl.all_there_is()
+    before = all_there_is(three.anna), all_there_is(three.carl)
     yield
-    assert (three.anna.all_there_is(), three.carl.all_there_is()) == before
+    assert (all_there_is(three.anna), all_there_is(three.carl)) == before
 
 
-def refusal(three: Company, command: Command, *words: str, stdin: str = "") -> str:
+def refusal(three: Three, command: Command, *words: str, stdin: str = "") -> str:
     """Return the code of the error that a verb ends with."""
     if command.terminal:
-        status, said = three.anna.ctl_on_a_terminal(*command.verb.split(), "--json", "--", *words)
+        status, said = on_a_terminal(three.anna, *command.verb.split(), "--json", "--", *words)
         assert status != 0 and said == "", said
         code = ""
     else:
-        done = three.anna.ctl(*command.verb.split(), "--json", "--", *words, stdin=stdin)
+        done = three.anna.whisperctl(*command.verb.split(), "--json", "--", *words, input=stdin)
         assert done.returncode != 0, (words, done.stdout)
         error = json.loads(done.stdout)["error"]
         assert error["message"] and error["remedy"] and done.stderr == "", done
@@ -75,7 +76,7 @@ def test_the_table_marks_whatever_names_a_conversation():
 
 
 @pytest.mark.parametrize("command", WITH_A_CHAT, ids=lambda command: command.verb)
-def test_a_name_that_is_not_meant_for_it_leaves_the_only_conversation_alone(three: Company, command: Command):
+def test_a_name_that_is_not_meant_for_it_leaves_the_only_conversation_alone(three: Three, command: Command):
     with nothing_happens(three):
         for name, code in NAMES.items():
             assert refusal(three, command, name, *words_behind(command)) in (code, ""), name
@@ -84,7 +85,7 @@ def test_a_name_that_is_not_meant_for_it_leaves_the_only_conversation_alone(thre
 
 @pytest.mark.parametrize("command", [command for command in WITH_A_CHAT if behind(command)],
                          ids=lambda command: command.verb)
-def test_a_single_word_that_is_a_name_is_nothing_else(three: Company, command: Command):
+def test_a_single_word_that_is_a_name_is_nothing_else(three: Three, command: Command):
     with nothing_happens(three):
         for name in ("ben", "mallory", "C1", *([three.with_carl] if behind(command)[0].required else [])):
             assert refusal(three, command, name) in ("usage", "chat-unknown", "contact-blocked"), name
@@ -94,24 +95,24 @@ def test_a_single_word_that_is_a_name_is_nothing_else(three: Company, command: C
 @pytest.mark.parametrize("words", [("bne",), ("BEN",), ("ben,",), ("malory",), ("ben the key",), ("@ben: the key",),
                                    ("C4 is it",), ("c",), ("hello", "-"), ("-", "hello"), ("ben", "-"), ("bne", "-"),
                                    ("C4", "-"), ("ben", "--", "-5"), ("hello", "there"), ("",), ()])
-def test_a_message_that_may_begin_with_a_name_is_not_sent(three: Company, words: tuple[str, ...]):
+def test_a_message_that_may_begin_with_a_name_is_not_sent(three: Three, words: tuple[str, ...]):
     send = next(command for command in COMMANDS if command.verb == "chat send")
     with nothing_happens(three):
         assert refusal(three, send, *words, stdin="the key\nis under the mat\n") in ("usage", "chat-unknown")
 
 
-def test_an_error_says_what_can_be_meant(three: Company):
-    away = three.anna.ctl("chat", "send", "BEN", "the", "key")
+def test_an_error_says_what_can_be_meant(three: Three):
+    away = three.anna.whisperctl("chat", "send", "BEN", "the", "key")
     assert away.returncode == 55 and away.stdout == ""
     assert "there is no conversation with ben" in away.stderr and "'whisperctl chat call ben'" in away.stderr
-    wrong = three.anna.ctl("chat", "send", "bne", "the", "key")
+    wrong = three.anna.whisperctl("chat", "send", "bne", "the", "key")
     assert "no conversation or contact 'bne'" in wrong.stderr and "Did you mean ben?" in wrong.stderr
     assert three.with_carl in wrong.stderr and "The first of several words names the conversation." in wrong.stderr
-    near = three.anna.ctl("chat", "send", "bem")
+    near = three.anna.whisperctl("chat", "send", "bem")
     assert near.returncode == 2 and "may be meant as the name ben" in near.stderr
 
 
-def test_every_method_of_the_socket_takes_names_and_guesses_nothing(three: Company):
+def test_every_method_of_the_socket_takes_names_and_guesses_nothing(three: Three):
     with nothing_happens(three):
         for command in METHODS.values():
             if not command.conversations or command.file:
@@ -122,39 +123,40 @@ def test_every_method_of_the_socket_takes_names_and_guesses_nothing(three: Compa
                 assert code_of(three.anna, command.method, chat=name, **given) == code, (command.method, name)
 
 
-def test_no_contact_is_named_like_a_conversation(three: Company):
+def test_no_contact_is_named_like_a_conversation(three: Three):
     for name in ("c4", "C4", "c04", "\u0441\u0034", "c\u0664", "c\u00b2", three.with_carl):
         assert code_of(three.anna, "contact.rename", name="ben", new=name) == "usage", name
         assert code_of(three.anna, "contact.save", chat=three.with_carl, name=name) == "usage", name
-    done = three.anna.ctl("contact", "save", three.with_carl, "C4")
+    done = three.anna.whisperctl("contact", "save", three.with_carl, "C4")
     assert done.returncode == 2 and "named like a conversation" in done.stderr
 
 
-def test_the_right_names_find_their_conversation_in_every_verb():
-    with company() as three:
+def test_the_right_names_find_their_conversation_in_every_verb(programs: Installation):
+    with three_people(programs) as three:
         anna, carl, chat = three.anna, three.carl, three.with_carl
-        (anna.home / "note.txt").write_text("hello")
-        assert anna.ctl("chat", "send", "hello").returncode == 0
-        assert anna.ctl("chat", "send", "--", "-5 degrees").returncode == 0
-        assert anna.ctl("contact", "save", "carl").stdout.startswith("carl is offered")
+        anna.write("note.txt", "hello")
+        assert anna.whisperctl("chat", "send", "hello").returncode == 0
+        assert anna.whisperctl("chat", "send", "--", "-5 degrees").returncode == 0
+        assert anna.whisperctl("contact", "save", "carl").stdout.startswith("carl is offered")
         assert code_of(anna, "contact.rename", name="ben", new="Carl") == "contact-exists", "it is offered already"
-        assert anna.ctl("chat", "send", "carl", "not agreed yet").returncode == 0
+        assert anna.whisperctl("chat", "send", "carl", "not agreed yet").returncode == 0
         until(lambda: any(row["state"] == "asked" for row in carl.call("contact.list")))
         carl.call("contact.save", chat=three.carls, name="anna")
         until(lambda: any(row["contact"] == "carl" for row in anna.call("chat.list")))
-        assert anna.ctl("chat", "find", "Carl").stdout == f"{chat}\n" == anna.ctl("chat", "find").stdout
-        others, bens = three.meet(three.ben)
+        assert anna.whisperctl("chat", "find", "Carl").stdout == f"{chat}\n" == anna.whisperctl("chat", "find").stdout
+        others, bens = meet(anna, three.ben)
         for words in (("send", "CARL", "the", "key"), ("send", "carl", "--", "-x", "-"),
                       ("send-file", "carl", "note.txt"),
                       ("history", "carl"), ("files", "carl"), ("verify", "carl"), ("fade", "carl", "10m")):
-            assert anna.ctl("chat", *words).returncode == 0, words
-        assert anna.ctl("chat", "send", "carl", "-", stdin="one\ntwo\n").returncode == 0
-        assert anna.ctl("chat", "send", "hello").returncode == 2, "there are two now"
-        files = anna.ctl("chat", "files", "carl").stdout
+            assert anna.whisperctl("chat", *words).returncode == 0, words
+        assert anna.whisperctl("chat", "send", "carl", "-", input="one\ntwo\n").returncode == 0
+        assert anna.whisperctl("chat", "send", "hello").returncode == 2, "there are two now"
+        files = anna.whisperctl("chat", "files", "carl").stdout
         assert chat in files and others not in files
-        assert {row["chat"] for row in anna.watched("Carl", 7)} == {chat}
-        until(lambda: len(carl.heard(three.carls)) == 7)
-        assert carl.heard(three.carls) == ["hello", "-5 degrees", "not agreed yet", "the key", "-x -", "one", "two"]
-        assert three.ben.heard(bens) == []
-        assert anna.ctl("chat", "end", "carl").stdout == f"{chat} is ended\n" and anna.state(others) == "connected"
-        assert anna.ctl("chat", "end", "carl").returncode == 55 and anna.state(others) == "connected"
+        assert {row["chat"] for row in watched(anna, "Carl", 7)} == {chat}
+        until(lambda: len(heard(carl, three.carls)) == 7)
+        assert heard(carl, three.carls) == ["hello", "-5 degrees", "not agreed yet", "the key", "-x -", "one", "two"]
+        assert heard(three.ben, bens) == []
+        assert anna.whisperctl("chat", "end", "carl").stdout == f"{chat} is ended\n"
+        assert anna.state(others) == "connected"
+        assert anna.whisperctl("chat", "end", "carl").returncode == 55 and anna.state(others) == "connected"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.terminal import Terminal
-from tests.integration.readers import AS_NOBODY, PATIENCE, Two, give, two
+from tests.installed.kit import PATIENCE, Company
+from tests.installed.kit.account import give
+from tests.installed.two_people import Two
 from whisperd.control.client import Client
 from whisperd.errors import OutputFailed, UsageError
 
@@ -19,37 +18,36 @@ STRANGE = ": Grüße für 5 € 😀"
 
 
 @pytest.fixture(scope="module")
-def both() -> Iterator[Two]:
-    with two() as found:
-        yield found
+def both(shared: Company) -> Two:
+    return Two(shared)
 
 
 @pytest.fixture(autouse=True)
 def nothing_before(both: Two) -> None:
     """Nobody has anything to read."""
-    if both.ben.unread():
+    if both.unread():
         both.ben.call("chat.read", chat="c1", id=1_000_000)
 
 
 def comes_again(both: Two, text: str) -> None:
     """Nothing has read it: it alone outlives the daemon, and the next 'chat watch' shows it."""
-    assert both.ben.unread() == [text]
-    both.ben.restart()
+    assert both.unread() == [text]
+    both.restart()
     assert [row["text"] for row in both.ben.call("chat.history", chat="c1")] == [text]
     with both.watching() as watcher:
         watcher.until(text.encode())
-        both.ben.until_unread()
+        both.until_unread()
 
 
 def test_what_a_watcher_shows_is_read(both: Two) -> None:
     earlier = both.say()
     with both.watching() as watcher:
         watcher.until(earlier.encode())
-        both.ben.until_unread()
+        both.until_unread()
         later = both.say()
         watcher.until(later.encode())
-        both.ben.until_unread()
-    both.ben.restart()
+        both.until_unread()
+    both.restart()
     assert both.ben.call("chat.history", chat="c1") == []
 
 
@@ -108,19 +106,15 @@ def test_a_reader_that_went_away_leaves_a_text_unread(both: Two, live: bool) -> 
 ])
 def test_what_a_locale_lacks_is_shown_as_escapes_and_is_read(both: Two, environment: dict[str, str],
                                                              shown: bytes) -> None:
-    locales = both.folder / "locales"
-    if not locales.exists():
-        locales.mkdir()
-        subprocess.run(["localedef", "-i", "en_US", "-f", "ISO-8859-1", locales / "en_US.ISO-8859-1"], check=True)
     both.say(STRANGE)
-    environment = {**environment, "LOCPATH": str(locales)}
+    environment = {**environment, **both.locales()}
     done = both.run("chat", "history", "c1", "--peek", **environment)
     assert done.returncode == 0 and shown in done.stdout and done.stderr == b""
     with both.watching(**environment) as watcher:
         watcher.until(shown)
-        both.ben.until_unread()
+        both.until_unread()
         both.say(STRANGE)
-        both.ben.until_unread()
+        both.until_unread()
         assert watcher.interrupt() == 9
         watcher.until(b"interrupted")
     assert b"Traceback" not in watcher.said
@@ -133,9 +127,8 @@ def test_a_hook_that_cannot_be_executed_is_refused_at_the_start(both: Two, scrip
     hook = str(both.folder / "missing") if script is None else both.hook(script, mode)
     for verb in ("watch", "open"):
         if verb == "open":
-            terminal = Terminal([*AS_NOBODY, *both.words("chat", "open", "c1", "--hook", hook)], both.environment())
-            assert terminal.wait_for_end() == UsageError.exit_status and "--hook" in terminal.screen.text
-            terminal.close()
+            with both.opened("--hook", hook) as terminal:
+                assert terminal.wait_for_end() == UsageError.exit_status and "--hook" in terminal.screen.text
         else:
             done = both.run("chat", "watch", "c1", "--hook", hook)
             assert done.returncode == UsageError.exit_status
@@ -154,7 +147,7 @@ def test_a_hook_that_fails_is_said_and_leaves_a_text_unread(both: Two, script: s
         watcher.until(text.encode())
         watcher.until(said)
         assert watcher.process.poll() is None, "it goes on"
-        assert both.ben.unread() == [text]
+        assert both.unread() == [text]
         assert watcher.interrupt() == 9
     comes_again(both, text)
 
@@ -163,7 +156,7 @@ def test_a_hook_that_vanished_is_said_and_leaves_a_text_unread(both: Two) -> Non
     with both.watching("--hook", both.hook("#!/bin/sh\n[ -e $0.gone ] && exit 0\nrm $0\n")) as watcher:
         first = both.say()
         watcher.until(first.encode())
-        both.ben.until_unread()
+        both.until_unread()
         second = both.say()
         watcher.until(b"cannot be run: No such file")
     comes_again(both, second)
@@ -178,12 +171,12 @@ def test_a_text_is_read_when_the_hook_has_run_and_each_has_a_run_that_began_afte
         watcher.until(texts[0].encode())
         texts += [both.say(), both.say()]  # while it runs for the first
         watcher.until(texts[2].encode())
-        assert both.ben.unread() == texts
+        assert both.unread() == texts
         (both.folder / "gate").write_text("stop\n")
         watcher.until(b"ended with status 1")
-        assert both.ben.unread() == texts
+        assert both.unread() == texts
         (both.folder / "gate").write_text("go\n")
-        both.ben.until_unread(texts[0])
+        both.until_unread(texts[0])
     comes_again(both, texts[0])
     (both.folder / "gate").unlink()
 
@@ -232,11 +225,11 @@ def test_a_watcher_that_is_stopped_and_one_that_never_reads_leave_a_text_unread(
     first = both.say()
     with both.watching() as watcher, Client(both.ben.socket) as client:
         watcher.until(first.encode())
-        both.ben.until_unread()
+        both.until_unread()
         client.subscribe("c1")
         watcher.process.send_signal(signal.SIGSTOP)
         text = both.say()
-        assert both.ben.unread() == [text]
+        assert both.unread() == [text]
     comes_again(both, text)
 
 
@@ -245,20 +238,20 @@ def test_of_two_readers_the_one_that_shows_a_text_counts(both: Two) -> None:
         text = both.say()
         watcher.until(text.encode())
         assert broken.ended() == OutputFailed.exit_status
-        both.ben.until_unread()
+        both.until_unread()
 
 
 def test_the_history_is_read_as_far_as_it_was_shown(both: Two) -> None:
     texts = [both.say(), both.say()]
     with open("/dev/full", "wb") as full:
         done = both.run("chat", "history", "c1", stdout=full)
-    assert done.returncode == OutputFailed.exit_status and both.ben.unread() == texts
-    assert texts[0].encode() in both.run("chat", "history", "c1", "--peek").stdout and both.ben.unread() == texts
+    assert done.returncode == OutputFailed.exit_status and both.unread() == texts
+    assert texts[0].encode() in both.run("chat", "history", "c1", "--peek").stdout and both.unread() == texts
     last = both.ben.call("chat.history", chat="c1")[-1]["id"]
     done = both.run("chat", "history", "c1", "--after", str(last))
-    assert done.stdout == b"" and both.ben.unread() == texts, "it was asked for what is behind them"
+    assert done.stdout == b"" and both.unread() == texts, "it was asked for what is behind them"
     done = both.run("chat", "history", "c1", "--after", str(last - 1))
-    assert texts[1].encode() in done.stdout and both.ben.unread() == texts[:1]
+    assert texts[1].encode() in done.stdout and both.unread() == texts[:1]
     comes_again(both, texts[0])
 
 
@@ -267,55 +260,45 @@ def test_a_program_that_peeks_marks_by_itself_what_it_has_done(both: Two) -> Non
         text = both.say()
         watcher.until(f'"text": "{text}"'.encode())
         number = both.ben.call("chat.history", chat="c1")[-1]["id"]
-        assert both.ben.unread() == [text]
-    both.ben.restart()
+        assert both.unread() == [text]
+    both.restart()
     assert [(row["id"], row["unread"]) for row in both.ben.call("chat.history", chat="c1")] == [(number, True)], \
         "the number stays, by which a program knows a text again"
     done = both.run("chat", "read", "c1", str(number - 1))
-    assert done.stdout == b"c1: 1 message unread\n" and both.ben.unread() == [text]
+    assert done.stdout == b"c1: 1 message unread\n" and both.unread() == [text]
     assert both.run("chat", "read", "c1", str(number)).stdout == b"c1: 0 messages unread\n"
-    both.ben.restart()
+    both.restart()
     assert both.ben.call("chat.history", chat="c1") == []
     assert both.run("chat", "read", "c1").returncode == 2 and both.run("chat", "read", "c1", "x").returncode == 2
 
 
 def test_in_the_terminal_a_text_is_read_when_it_is_painted(both: Two) -> None:
     before = both.say()
-    terminal = Terminal([*AS_NOBODY, *both.words("chat", "open", "c1")], both.environment())
-    try:
+    with both.opened() as terminal:
         terminal.wait_for(f"they #{both.ben.call('chat.history', chat='c1')[-1]['id']} {before}")
-        both.ben.until_unread()
+        both.until_unread()
         after = both.say()
         terminal.wait_for(after)
-        both.ben.until_unread()
+        both.until_unread()
         terminal.press("/quit\r")
         assert terminal.wait_for_end(PATIENCE) == 0
-    finally:
-        terminal.close()
-    both.ben.restart()
+    both.restart()
     assert both.ben.call("chat.history", chat="c1") == []
 
 
 def test_a_terminal_that_lacks_a_character_shows_its_escape(both: Two) -> None:
     both.say(": 5 €")
-    terminal = Terminal([*AS_NOBODY, *both.words("chat", "open", "c1")], both.environment(
-        LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0"))
-    try:
+    with both.opened(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0") as terminal:
         terminal.wait_for(": 5 \\u20ac")
-        both.ben.until_unread()
-    finally:
-        terminal.close()
+        both.until_unread()
 
 
 def test_a_terminal_that_stands_still_leaves_a_text_unread(both: Two) -> None:
     first = both.say()
-    terminal = Terminal([*AS_NOBODY, *both.words("chat", "open", "c1")], both.environment())
-    try:
+    with both.opened() as terminal:
         terminal.wait_for(first)
-        both.ben.until_unread()
+        both.until_unread()
         os.kill(terminal._pid, signal.SIGSTOP)
         text = both.say()
-        assert both.ben.unread() == [text]
-    finally:
-        terminal.close()
+        assert both.unread() == [text]
     comes_again(both, text)

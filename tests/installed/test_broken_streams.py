@@ -8,8 +8,9 @@ import urllib.request
 
 import pytest
 
-from tests.integration import streams
-from tests.integration.streams import WAYS, Broken, Closed, NoReader, Person, Unread, read_until, until
+from tests.installed.kit import PATIENCE, Daemon, heard, meet, until
+from tests.installed.kit.account import give
+from tests.installed.kit.streams import WAYS, Broken, Closed, NoReader, Streamed, Unread, read_until
 from whisperd.control.client import Client
 from whisperd.errors import AddressInUse
 from whisperd.outlet import MAX_WAITING
@@ -17,45 +18,38 @@ from whisperd.tor.testnet.ports import free_ports
 
 
 @pytest.fixture
-def home():
-    yield from streams.home()
+def person(company):
+    def start(*given, **environment) -> Streamed:
+        made = company.add(Streamed(company.programs, company.folder / f"p{len(company.daemons)}", *given,
+                                    **environment))
+        made.launch()
+        return made
+
+    return start
 
 
-@pytest.fixture
-def person(home):
-    made = []
-
-    def start(*given, **environment) -> Person:
-        made.append(Person(home, f"p{len(made)}", *given, **environment))
-        return made[-1]
-
-    yield start
-    for each in made:
-        each.away()
+@pytest.fixture(scope="module")
+def guest(shared):
+    """Somebody whose daemon is well, and who talks with one after the other."""
+    made = shared.person("guest", "http://127.0.0.1:1")
+    made.start()
+    return made
 
 
 def both_roles(port: int) -> str:
     return f'[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\n[tor]\nmode = "off"\n[peer]\nloopback = true\n'
 
 
-def guest(port: int) -> str:
-    return f'[relay]\nenabled = false\n[tor]\nmode = "off"\n[peer]\nloopback = true\nrelay = "http://127.0.0.1:{port}"\n'
-
-
-def meet(host: Person, other: Person) -> tuple[str, str]:
+def meet_and_talk(host: Daemon, other: Daemon) -> tuple[str, str]:
     """Have two daemons hold a conversation, and say something in it both ways."""
-    invite = host.call("chat.invite")
-    ours, theirs = invite["chat"], other.call("chat.join", link=invite["link"])["chat"]
-    for who, chat in ((host, ours), (other, theirs)):
-        until(lambda who=who, chat=chat: who.chat(chat)["state"] == "connected", "they do not meet")
+    ours, theirs = meet(host, other)
     for who, chat, hears, there in ((host, ours, other, theirs), (other, theirs, host, ours)):
         who.call("chat.send", chat=chat, text="hello")
-        until(lambda hears=hears, there=there: any(row["direction"] == "in" for row in
-                                                   hears.call("chat.history", chat=there)), "nothing arrives")
+        until(lambda hears=hears, there=there: heard(hears, there), "nothing arrives")
     return ours, theirs
 
 
-def stops_well(daemon: Person) -> None:
+def stops_well(daemon: Streamed) -> None:
     """It stops as it is told, says so when it has, and leaves nothing."""
     told = daemon.told_to_stop()
     assert (told.returncode, told.stdout) == (0, "stopped\n"), told.stderr
@@ -64,14 +58,14 @@ def stops_well(daemon: Person) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_with_a_broken_standard_error_it_serves_says_goodbye_and_leaves_nothing(person, way):
+def test_with_a_broken_standard_error_it_serves_says_goodbye_and_leaves_nothing(person, guest, way):
     port, = free_ports(1)
-    host, other = person(both_roles(port), way()).serving(), person(guest(port)).serving()
-    _, theirs = meet(host, other)
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=streams.PATIENCE) as answer:
+    host = person(both_roles(port), way()).serving()
+    _, theirs = meet_and_talk(host, guest)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=PATIENCE) as answer:
         assert answer.status == 200
     stops_well(host)
-    until(lambda: other.chat(theirs)["state"] == "ended", "nobody was told goodbye")
+    until(lambda: guest.state(theirs) == "ended", "nobody was told goodbye")
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
@@ -123,7 +117,7 @@ def test_a_reader_who_reads_again_is_told_how_many_lines_are_missing(person):
     stops_well(daemon)
 
 
-def test_what_a_daemon_that_was_killed_has_left_goes_whatever_the_next_one_is(person, home):
+def test_what_a_daemon_that_was_killed_has_left_goes_whatever_the_next_one_is(person):
     daemon = person(both_roles(*free_ports(1)))
     daemon.serving()
     service = daemon.runtime / "tor-abandoned" / "service"
@@ -131,7 +125,7 @@ def test_what_a_daemon_that_was_killed_has_left_goes_whatever_the_next_one_is(pe
     made = [service.parent / "lock", service / "hs_ed25519_secret_key", service, service.parent]
     for path in made:
         path.is_dir() or path.write_text("secret")
-        os.chown(path, *streams.owner())
+        give(path)
     daemon.process.kill()
     daemon.ended()
     assert set(made) < set(daemon.runtime.rglob("*"))

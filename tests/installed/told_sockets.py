@@ -1,4 +1,4 @@
-"""An ordinary daemon that tells of its TCP sockets: ``python -m tests.integration.told_sockets --config FILE``.
+"""An ordinary daemon that tells of its TCP sockets: ``python told_sockets.py --config FILE``.
 
 The method ``plugins`` answers with a row for each connection: its own port, the other side's, and whether small writes
 are sent at once (TCP_NODELAY), as the kernel says. In all else it is ``whisperd``.
