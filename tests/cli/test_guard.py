@@ -22,8 +22,8 @@ import pytest
 
 from tests.cli import faults
 from tests.cli.faults import FAULTS, answering, arguments, as_user, check, environment, run
-from tests.integration.streams import WAYS, Broken, Person
-from tests.integration.streams import home as folder_of_a_user
+from tests.installed.kit import Company, installation
+from tests.installed.kit.streams import WAYS, Broken, Streamed
 from whisperd.cli.ctl import build
 from whisperd.cli.daemon import cli
 from whisperd.errors import (
@@ -294,12 +294,13 @@ def test_another_start_ends_by_itself_and_a_mistake_before_the_start_has_its_sta
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_a_configuration_that_is_refused_ends_the_start_whatever_standard_error_is(way: type[Broken]) -> None:
-    for home in folder_of_a_user():
-        person = Person(home, "p", "[relay]\nmax_roms = 7\n", way())
-        try:
-            assert person.ended() == ConfigError.exit_status
-        finally:
-            person.away()
+    company = Company(installation())
+    try:
+        person = company.add(Streamed(company.programs, company.folder / "p", "[relay]\nmax_roms = 7\n", way()))
+        person.launch()
+        assert person.ended() == ConfigError.exit_status
+    finally:
+        company.end()
 
 
 def test_a_daemon_that_is_away_is_told_wherever_standard_error_leads(place: Path) -> None:
