@@ -36,11 +36,29 @@ class Durable(MemoryStore):
         yield
 
 
+class Short(MemoryStore):
+    """A durable store whose disk is full when a transaction ends, but for what is held back for deletions."""
+
+    durable = True
+    full = False
+
+    @contextmanager
+    def together(self) -> Any:
+        with super().together():
+            yield
+            if self.full:
+                raise StoreFailed
+
+    def make_room(self) -> bool:
+        was, self.full = self.full, False
+        return was
+
+
 class Kept:
     """Anna's side of a conversation, kept."""
 
-    def __init__(self, **settings: Any) -> None:
-        self.clock, self.store, self.two = Clock(), Durable(), Two()
+    def __init__(self, store: Any = None, **settings: Any) -> None:
+        self.clock, self.store, self.two = Clock(), store or Durable(), Two()
         self.two.link_up()
         self.two.deliver()
         self.events: list[str] = []
@@ -150,6 +168,20 @@ def test_what_could_not_be_forgotten_is_forgotten_as_soon_as_that_can_be_written
     assert gone and kept.store.keys("conversation") == kept.store.keys("message") == []
     assert kept.events == ["failing", "open"] and kept.released == 2
     kept.keeping.check_forgotten("c1")
+
+
+def test_what_is_forgotten_is_removed_whole_though_the_first_attempt_finds_no_room():
+    kept = Kept(Short())
+    kept.say("one")
+    kept.two.link_down()
+    kept.two.say("anna", "two")
+    kept.keeping.changed("c1")
+    kept.clock.advance(0)
+    assert kept.store.keys("message") and kept.store.keys("outgoing")
+    kept.store.full = True
+    kept.keeping.forget("c1")
+    assert not kept.store.full
+    assert [kept.store.keys(each) for each in ("conversation", "message", "outgoing")] == [[], [], []]
 
 
 def test_what_is_done_at_once_is_kept_or_has_not_happened():

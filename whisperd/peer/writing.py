@@ -121,6 +121,8 @@ class Writing:
             self._store.delete(OUTGOING, f"{entry.name}/{ticket}")
         for number in entry.messages:
             self._store.delete(MESSAGES, f"{entry.name}/{number}")
+        noted = entry.noted()
+        self._store.undo(lambda: entry.note(noted))
         entry.note((set(), {}, {}))
 
     def age(self, entry: Entry) -> None:
