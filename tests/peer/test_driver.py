@@ -11,9 +11,10 @@ from twisted.internet.task import Clock
 
 from tests.peer.support import terms
 from whisperd import logs
-from whisperd.errors import RoomFull
+from whisperd.errors import RoomFull, StoreFailed
 from whisperd.peer.conversation import Conversation
 from whisperd.peer.driver import Driver
+from whisperd.peer.effects import Settled
 
 EXPIRES = 1000.0
 
@@ -58,7 +59,8 @@ class Stage:
         self.told: list[tuple[str, dict[str, Any]]] = []
         self.confirmed: list[bool] = []
         conversation = Conversation("c1", terms("side"), inviter=inviter, expires=EXPIRES, max_queue=10)
-        self.driver = Driver(conversation, self.link, reactor=self.clock, confirmed=lambda: self.confirmed.append(True),
+        self.driver = Driver(conversation, self.link, reactor=self.clock,
+                             confirmed=lambda: self.confirmed.append(True),
                              emit=lambda name, **fields: self.told.append((name, fields)))
         self.driver.start()
 
@@ -127,3 +129,70 @@ def test_a_joiner_says_hello_again_when_its_alarm_rings(log):
     assert len([asked for asked in stage.link.asked if isinstance(asked, bytes)]) == 1
     stage.clock.advance(30)
     assert len([asked for asked in stage.link.asked if isinstance(asked, bytes)]) == 2
+
+
+class Writes:
+    """A store's keeper that is told what changed, and writes when the test says so."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.waits = False
+
+    def changed(self, name: str) -> None:
+        self.names.append(name)
+
+    def pending(self, name: str) -> bool:
+        return self.waits
+
+
+def held() -> tuple[Stage, list[None]]:
+    """An ended conversation whose effects are held, and who waits for its end."""
+    stage, ended = Stage(inviter=True), []
+    stage.driver._keeping = Writes()
+    stage.driver.carry_out(stage.driver.conversation.end(0.0))
+    stage.driver.ended().addCallback(ended.append)
+    return stage, ended
+
+
+def states(stage: Stage) -> list[Any]:
+    return [fields["state"] for name, fields in stage.told if name == "chat-state"]
+
+
+def test_whoever_waits_for_an_end_waits_until_it_was_carried_out():
+    stage, ended = held()
+    assert ended == [] and "stop" not in stage.link.asked
+    stage.driver.release()
+    assert ended == [None] and stage.link.asked.count("stop") == 1
+
+
+def test_an_end_that_cannot_be_written_is_told_at_once_and_carried_out_later():
+    stage, ended = held()
+    stage.driver._keeping.waits = True
+    stage.driver.release()
+    assert states(stage) == ["waiting", "ended"] and ended == [] and "stop" not in stage.link.asked
+    stage.driver._keeping.waits = False
+    stage.driver.release()
+    assert states(stage) == ["waiting", "ended"] and ended == [None] and stage.link.asked.count("stop") == 1
+
+
+def test_what_is_forgotten_does_what_it_held_once():
+    stage, ended = held()
+    stage.driver.forget()
+    assert ended == []
+    stage.driver.let_go()
+    assert ended == [None] and stage.link.asked[-1] == "stop"
+    stage.driver.release()
+    stage.driver.let_go()
+    assert ended == [None] and stage.link.asked.count("stop") == 1
+    assert states(stage) == ["waiting", "ended"]
+
+
+def test_the_link_of_what_is_over_does_not_wait_for_a_contact_s_record_that_cannot_be_written():
+    def full() -> None:
+        raise StoreFailed
+
+    stage = Stage(inviter=True)
+    stage.driver._keeping, stage.driver.on_settled = Writes(), full
+    stage.driver.carry_out([Settled(), *stage.driver.conversation.end(0.0)])
+    stage.driver.release()
+    assert stage.link.asked.count("stop") == 1 and states(stage) == ["waiting", "ended"]

@@ -14,7 +14,7 @@ from zope.interface.verify import verifyObject
 from tests.peer.support import only, real_plugins, seeded
 from whisperd.errors import DialFailed, RoomFull
 from whisperd.interfaces import ILink, ILinkOwner
-from whisperd.peer.bonds import EPOCH, call_keys, next_secret
+from whisperd.peer.bonds import EPOCH, call_keys, epoch_of, next_secret
 from whisperd.peer.effects import Established, SendFrame
 from whisperd.peer.handshake import InviterHandshake, JoinerHandshake, Terms
 from whisperd.peer.links.line import MOST_JITTER, RETRY, RING_INTERVAL, TURN, Line
@@ -386,3 +386,39 @@ def test_a_line_that_is_stopped_leaves_its_room_and_plans_nothing(clock):
     assert side.line.stop().called
     assert [seats for seats in relay.rooms.values() if seats] == [] and clock.getDelayedCalls() == []
     assert relay.seen == [b"woke"]
+
+
+def test_keys_that_are_gone_before_the_line_is_told_take_nobody_for_somebody_else(clock):
+    """What a durable store has to write first holds back that the two have met, or that a call was given up."""
+    relay = Relay()
+    inviter, joiner = pair(clock, relay, answers=False)
+    joiner.line.begin()
+    inviter.call()
+    inviter.line.keys.wipe()
+    inviter.frame_received = lambda link, frame: None  # type: ignore[method-assign]
+    room, sent = inviter.line.keys.room, len(relay.seen)
+    joiner.line.send(Seal.for_role(joiner.line.keys, inviter=False).close(encode_message(Abort("chat-ended")),
+                                                                          seeded("abort")))
+    clock.advance(EPOCH)
+    assert "wrong" not in inviter.told and "wrong" not in joiner.told
+    assert inviter.line.keys.room == room and relay.rooms[room] != []
+    assert [frame for frame in relay.seen[sent:] if frame != relay.seen[sent]] == []
+
+
+def test_a_room_in_which_a_conversation_has_the_seat_is_left_to_it(clock):
+    relay, taken = Relay(), {call_keys(NOW, epoch_of(NOON)).room}
+    side = Side(relay, clock, NOW, first=True)
+    side.line._taken = taken.__contains__
+    side.line.begin()
+    assert relay.rooms == {} and not side.line.seated
+    clock.advance(EPOCH)
+    assert [len(seats) for seats in relay.rooms.values()] == [1]
+
+
+def test_a_line_that_was_stopped_sets_no_alarm_when_its_link_fails_later(clock):
+    side = Side(Relay(), clock, NOW, first=True)
+    side.line.begin()
+    link = side.line._link
+    side.line.stop()
+    side.line.link_failed(link, RoomFull())
+    assert clock.getDelayedCalls() == []

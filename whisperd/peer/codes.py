@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from zope.interface import implementer
 
 from whisperd.errors import (
@@ -221,6 +221,12 @@ class Codes:
         self._random = random
         self._new_identity = new_identity
         self._wall = wall
+        self._claiming: list[Deferred[tuple[SpokenCode, Claim]]] = []
+
+    def stop(self) -> None:
+        """Wait for no seat any more; who waits for one hears that no conversation begins."""
+        for claiming in list(self._claiming):
+            claiming.cancel()
 
     async def invite(self, host: Host, floor: int, seconds: int, access: str) -> dict[str, Any]:
         """Open a conversation with a new code, which lives for ``seconds``, once the relay gave a seat."""
@@ -233,7 +239,7 @@ class Codes:
             room = InviteKeys.of_nameplate(code.nameplate).room
             return self._relays.link(host, room, access, token=token, claimed=done)
 
-        code, claim = await claimed(self._random, self._reactor, make_link)
+        code, claim = await self._claimed(make_link)
         expires = int(self._wall()) + seconds
         try:
             self._peers.check_room_for_one_more()
@@ -262,6 +268,18 @@ class Codes:
                                  expires=int(self._wall()) + seconds,
                                  tie=lambda chat: self._peers.people.met_at(chat, [host.named], access))
         return {"chat": name, "state": self._peers.driver(name).conversation.state}
+
+    async def _claimed(self, make_link: Callable[[SpokenCode, Callable[[], None]], Any]) -> tuple[SpokenCode, Claim]:
+        """Return what ``claimed`` does, unless this is stopped meanwhile."""
+        claiming = Deferred.fromCoroutine(claimed(self._random, self._reactor, make_link))
+        self._claiming.append(claiming)
+        try:
+            return await claiming
+        except CancelledError:
+            self._peers.check_room_for_one_more()  # which says why none begins any more
+            raise
+        finally:
+            self._claiming.remove(claiming)
 
     def _terms(self, code: SpokenCode, floor: int) -> Terms:
         return Terms(InviteKeys.of_nameplate(code.nameplate), Level.STANDARD, floor,

@@ -109,6 +109,11 @@ class Driver:
         self.conversation.forget()
         self._set_alarm()
 
+    def let_go(self) -> None:
+        """Nothing is kept of this conversation any more: do what is still held, and hold nothing from now on."""
+        self._keeping = None
+        self.release()
+
     @property
     def link_name(self) -> str | None:
         """The name of the link in use, None while there is none."""
@@ -129,10 +134,11 @@ class Driver:
         self._link.woke()
 
     def ended(self) -> Deferred[None]:
-        """Return a Deferred that fires when the conversation has ended."""
+        """Return a Deferred that fires when the conversation has ended, and all that was held was done: not before its
+        end is on the disk, so that whoever waits for it asks ``Keeping.unless_failing``."""
         waiting: Deferred[None] = Deferred()
         self._waiting.append(waiting)
-        if self.conversation.state == ENDED:
+        if self.left:
             self._tell_ended()
         return waiting
 
@@ -175,7 +181,9 @@ class Driver:
                         step()
                 else:
                     self._actions[type(effect)](self, effect)
-            except (StoreBusy, StoreDamaged, StoreFailed):  # what it has to do with contacts could not be written
+            except (StoreBusy, StoreDamaged, StoreFailed, StoreLocked):
+                if self.conversation.state == ENDED:  # nothing is kept of it any more that could wait with this
+                    continue
                 self._held, self._decided = held[place:] + self._held, decided + self._decided
                 self.changed()
                 return
@@ -189,18 +197,18 @@ class Driver:
             self.suspend()
 
     def _let_know(self) -> None:
-        """Tell what has become of the conversation; what is for the other side, or was said, waits."""
+        """Tell what has become of the conversation; what is for the other side, or was said, waits, and so does the
+        link, which that goes over."""
         told = [effect for effect in self._held if isinstance(effect, Emit) and effect.name in _ABOUT_ITSELF]
         self._held = [effect for effect in self._held if effect not in told]
         for effect in told:
             self._event(effect)
-        if any(isinstance(effect, Ended) for effect in self._held):
-            self._tell_ended()
 
     def drop(self) -> Deferred[None]:
         """End what has just begun, as if it had not: nothing was said yet."""
         self._keeping = None
         self._held.clear()
+        self._decided.clear()
         with suppress(ChatEnded):
             self.carry_out(self.conversation.end(self._now()))
         return self.closed

@@ -162,7 +162,7 @@ class Keeping:
         """Remove all that is kept of a conversation, now or as soon as that can be done; ``gone()`` hears of it."""
         entry = self._entries.pop(name, None)
         self._changed.pop(name, None)
-        if entry is not None:
+        if entry is not None and not entry.nowhere:
             self._gone[name] = entry, gone
         elif name not in self._gone:
             gone()
@@ -314,13 +314,20 @@ class Keeping:
         return done
 
     def _clear(self) -> None:
-        """Remove what is forgotten, and do what it held. Raises StoreFailed."""
+        """Remove what is forgotten, with what follows from it for others, and do what it held. Raises StoreFailed."""
         for name, (entry, gone) in list(self._gone.items()):
             with suppress(StoreLocked):  # it was destroyed under our hands
-                self._in_one((), lambda entry=entry: self._writing.remove(entry), spare=True)  # type: ignore[misc]
+                self._remove(entry)
             del self._gone[name]
             entry.release()
             gone()
+
+    def _remove(self, entry: Entry) -> None:
+        def work() -> None:
+            entry.decide()
+            self._writing.remove(entry)
+
+        self._in_one((), work, spare=True)
 
     def _recovered(self) -> None:
         self._tries = 0
@@ -338,7 +345,7 @@ class Keeping:
             unexpected(error)
         self._troubled(error)
         for entry in [entry for entry in self._changed.values() if entry.conversation.state == ENDED]:
-            if isinstance(error, StoreLocked):  # it was wiped under our hands
+            if entry.nowhere or isinstance(error, StoreLocked):  # or it was wiped under our hands
                 del self._changed[entry.name]
             entry.release()
 

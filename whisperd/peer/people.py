@@ -91,7 +91,7 @@ class People(Saving):
         if offered:
             self._do(self._withdraw, name, offered[0], chats=offered[:1])
         else:
-            self._do(self._remove, name, chats=list(self._ties))
+            await self._end(self._do(self._remove, name, chats=list(self._ties)))
         return {"contact": name, "removed": True}
 
     def _withdraw(self, name: str, chat: str) -> None:
@@ -101,9 +101,11 @@ class People(Saving):
         self._say(chat, Withdraw())
         self._tell(name, "removed", chat)
 
-    def _remove(self, name: str) -> None:
+    def _remove(self, name: str) -> Sequence[str]:
+        """Forget a contact; return the calls to it, which are to be ended."""
         key = self._book.remove(name)
-        self._afterwards(lambda: self._silence(key))
+        self._afterwards(lambda: self._drop(key))
+        calls = [chat for chat, tie in self._ties.items() if tie.contact == key and tie.calls]
         for chat in [chat for chat, tie in self._ties.items() if tie.contact == key]:
             tie = self._touched(chat)
             with suppress(ChatEnded):
@@ -111,6 +113,7 @@ class People(Saving):
             tie.contact, tie.name = "", ""
             tie.ours = tie.heard = tie.theirs = b""
         self._tell(name, "removed")
+        return calls
 
     async def rename(self, name: str, new: str) -> Row:
         """Give a contact another name. Raises ContactUnknown, ContactBlocked, ContactExists or UsageError."""
@@ -124,18 +127,9 @@ class People(Saving):
         """Answer a contact no more, and end the conversations with it. Raises ContactUnknown or ContactBlocked."""
         key = self._book.find(name)
         self._do(self._book.block, key)
-        self._silence(key)
+        self._drop(key)
         self._tell(name, "blocked")
-        trouble: WhisperdError | None = None
-        for chat in [chat for chat, tie in self._ties.items() if tie.contact == key]:
-            try:
-                await self._peers.end(chat)
-            except ChatEnded:
-                pass
-            except WhisperdError as error:
-                trouble = error
-        if trouble is not None:
-            raise trouble
+        await self._end([chat for chat, tie in self._ties.items() if tie.contact == key])
         return {"contact": name, "blocked": True}
 
     async def unblock(self, name: str) -> Row:
@@ -150,7 +144,7 @@ class People(Saving):
         self._do(self._book.change, key, listens=not off)
         if not off:
             self._listen(key)
-        elif self._chat_of(key) is None:
+        else:
             self._silence(key)
         self._tell(name, "silent" if off else "listening")
         return {"contact": name, "listens": not off}
@@ -213,6 +207,10 @@ class People(Saving):
             else:
                 self._rest(tie.contact)
 
+    def forget(self, chat: str) -> None:
+        """There is no such conversation any more."""
+        self._ties.pop(chat, None)
+
     def facts(self, chat: str) -> Row:
         """Return what 'chat list' shows of a conversation's contact."""
         tie = self._ties.get(chat, Tie())
@@ -246,7 +244,7 @@ class People(Saving):
         tie = self._tie(chat)
         tie.relays, tie.access, tie.required = tuple(relays), kept.route.relays[0].access, kept.tie.required
         tie.contact = kept.tie.contact if kept.tie.contact in self._book.contacts else ""
-        tie.confirmed = True
+        tie.confirmed, tie.kept_room = True, kept.route.room
         tie.name, tie.ours, tie.theirs = kept.tie.name, kept.tie.ours, kept.tie.theirs
         tie.heard, tie.agreed = kept.tie.heard, kept.tie.agreed
 
@@ -270,6 +268,19 @@ class People(Saving):
 
     def _tie(self, chat: str) -> Tie:
         return self._ties.setdefault(chat, Tie())
+
+    async def _end(self, chats: Iterable[str]) -> None:
+        """End them all, and raise then what was wrong with one."""
+        trouble: WhisperdError | None = None
+        for chat in chats:
+            try:
+                await self._peers.end(chat)
+            except ChatEnded:
+                pass
+            except WhisperdError as error:
+                trouble = error
+        if trouble is not None:
+            raise trouble
 
     def _end_others(self, chat: str, key: str) -> None:
         """A contact who calls has lost the conversations that there were before."""
@@ -303,12 +314,14 @@ class People(Saving):
                     wall=self._wall, heard=lambda: self._called(key), trouble=lambda error: self._complain(key, error),
                     wrong=lambda: self._complain(key, ContactChanged()),
                     present=lambda here: self._tell(self._book.contacts[key].name, "here" if here else "gone"),
-                    places=len(contact.relays))
+                    places=len(contact.relays),
+                    taken=lambda room: any(tie.room == room for tie in self._ties.values()
+                                           if tie.contact == key and tie.line is not line))
         return line
 
     def _listen(self, key: str) -> None:
         contact = self._book.contacts.get(key)
-        busy = any(tie.contact == key and tie.line is not None and not tie.confirmed for tie in self._ties.values())
+        busy = any(tie.contact == key and tie.calls for tie in self._ties.values())
         if contact is None or not contact.listens or busy or self._stopping:
             return
         if key not in self._lines and key not in self._resting:
@@ -320,9 +333,16 @@ class People(Saving):
         if line is not None:
             line.stop()
 
+    def _drop(self, key: str) -> None:
+        """Wait no more for one who is no contact now, nor for the time to do so again."""
+        self._silence(key)
+        resting = self._resting.pop(key, None)
+        if resting is not None:
+            resting.cancel()
+
     def _rest(self, key: str) -> None:
         """Listen for a contact again after a while."""
-        if key not in self._resting and not self._stopping:
+        if key in self._book.contacts and key not in self._resting and not self._stopping:
             self._resting[key] = self._reactor.callLater(REST, self._rested, key)
 
     def _rested(self, key: str) -> None:

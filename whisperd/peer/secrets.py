@@ -75,6 +75,11 @@ class InviteKeys(_Wipeable):
         """Return the keys that the secret of an invite gives."""
         return cls._expanded(extract(_INVITE_SALT, secret))
 
+    @property
+    def wiped(self) -> bool:
+        """Whether what is secret in them is gone: the two have met, or will not."""
+        return not any(self.psk)
+
     def become(self, other: InviteKeys) -> None:
         """Take the other's values, in place: whoever holds these keys uses those from now on."""
         self.room, self.commitment = other.room, other.commitment

@@ -18,7 +18,9 @@ from whisperd.errors import (
     ChatEnded,
     ChatUnknown,
     ContactAbsent,
+    DaemonUnreachable,
     StoreFailed,
+    StoreLocked,
     TooManyChats,
     WhisperdError,
 )
@@ -91,6 +93,7 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         self._chats: dict[str, Driver] = {}
         self._rooms: dict[str, tuple[bytes, str]] = {}
         self._last = 0
+        self._stopping = False
         self._relays = Relays(reactor, dialer, random, onions)
         self._awake = Awake(reactor, self._woke)
         self._codes = Codes(self, registry, self._relays, reactor=reactor, new_identity=new_identity, random=random,
@@ -240,9 +243,11 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
     async def stop(self) -> None:
         """End every conversation that the store does not keep, and let the others sleep; wait until the other sides
         know and sockets and files are closed."""
+        self._stopping = True
         drivers = list(self._chats.values())
         await every(
             self._awake.stop,
+            self._codes.stop,
             self.people.stop,
             lambda: DeferredList([ensureDeferred(self._ended(driver)) for driver in drivers
                                   if not self._keeping.keeps(driver.conversation)]),
@@ -360,7 +365,15 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         driver = self._chats.get(name)
         if driver is not None:
             driver.forget()
-        self._keeping.forget(name, lambda: self._chats.pop(name, None))
+        self._keeping.forget(name, lambda: self._gone(name))
+
+    def _gone(self, name: str) -> None:
+        """Nothing is kept of a conversation any more: it does what it held, and is there no longer."""
+        driver = self._chats.get(name)
+        if driver is not None:
+            driver.let_go()
+        self._chats.pop(name, None)
+        self.people.forget(name)
 
     def _find(self, name: str) -> Driver:
         driver = self._chats.get(name)
@@ -386,7 +399,11 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         return number.isdecimal() and name == f"c{int(number)}" and 1 <= int(number) <= self._last
 
     def check_room_for_one_more(self) -> None:
-        """Raise TooManyChats when there are as many conversations as may be."""
+        """Raise TooManyChats when there are as many conversations as may be.
+
+        Once this role stops no conversation begins any more: StoreLocked or DaemonUnreachable."""
+        if self._stopping:
+            raise StoreLocked if self._keeping.durable else DaemonUnreachable("the daemon stops")
         living = sum(driver.conversation.state != ENDED for driver in self._chats.values())
         if living >= self._settings.max_chats:
             raise TooManyChats

@@ -57,6 +57,17 @@ class Tie:
     line: Line | None = None
     confirmed: bool = False
     required: bool = False
+    kept_room: bytes = b""  #: where it meets, if a store has kept it
+
+    @property
+    def calls(self) -> bool:
+        """Whether it is a call that has not come to a key yet."""
+        return self.line is not None and not self.confirmed
+
+    @property
+    def room(self) -> bytes:
+        """The room that it holds a seat in, as far as it could be a contact's."""
+        return self.line.keys.room if self.line is not None else self.kept_room
 
     @property
     def offers(self) -> bool:

@@ -44,6 +44,11 @@ class Entry:
     #: When each of them fades, of those that do; infinity before they are delivered. In unix seconds.
     fades: dict[int, float] = field(default_factory=dict)
 
+    @property
+    def nowhere(self) -> bool:
+        """Whether nothing of it was to be written so far: nobody answered a call."""
+        return self.confirmed_only and not self.conversation.confirmed
+
     def noted(self) -> Noted:
         """Return what is known of what is kept."""
         return self.outgoing, self.messages, self.fades

@@ -37,6 +37,7 @@ class Line:
     that has ``seated`` too; ``first`` is the contact's field; ``wall()`` is the time that both sides have, in unix
     seconds.
 
+    ``taken(room)`` says that a conversation of this side holds the seat in a room, which is left to it then.
     ``heard()`` is called when the contact calls; it may start a conversation on this link. ``wrong()`` is called when
     somebody else answers in the contact's place. While this is nobody's link, ``trouble(error)`` hears what goes wrong,
     and ``present(here)`` whether somebody is there.
@@ -44,7 +45,8 @@ class Line:
 
     def __init__(self, secrets: Sequence[bytes], *, first: bool, make_link: Callable[[bytes, int], Any], reactor: Any,
                  random: Random, wall: Callable[[], float], heard: Callable[[], None], wrong: Callable[[], None],
-                 trouble: Callable[[WhisperdError], None], present: Callable[[bool], None], places: int = 1) -> None:
+                 trouble: Callable[[WhisperdError], None], present: Callable[[bool], None], places: int = 1,
+                 taken: Callable[[bytes], bool] = lambda room: False) -> None:
         self._secrets = tuple(secrets)
         self._first = first
         self._make_link = make_link
@@ -56,6 +58,7 @@ class Line:
         self._on_wrong = wrong
         self._on_present = present
         self._places = places
+        self._taken = taken
         #: Which relay is in use.
         self.place = 0
         self._turn = 0
@@ -88,6 +91,8 @@ class Line:
         self._sit()
 
     def _sit(self) -> None:
+        if self._taken(self.keys.room):
+            return
         self._link = self._make_link(self.keys.room, self.place)
         self._link.start(self)
 
@@ -139,7 +144,8 @@ class Line:
             self._link.send(frame)
 
     def rejoin(self, delay: float) -> None:
-        self._link.rejoin(delay)
+        if self._link is not None:
+            self._link.rejoin(delay)
 
     def woke(self) -> None:
         """This machine has slept."""
@@ -173,7 +179,7 @@ class Line:
             self._on_present(False)
 
     def frame_received(self, link: Any, frame: bytes) -> None:
-        if not self._met and frame[:1] == _HANDSHAKE:
+        if not self._done and frame[:1] == _HANDSHAKE:
             message = self._opened(frame)
             if message is None or (isinstance(message, Ring) and self._owner is not None):
                 return
@@ -197,10 +203,15 @@ class Line:
             self._owner.link_failed(self, error)
         else:
             self.link_troubled(link, error)
-            if self._places == 1:
+            if self._places == 1 and not self._done:
                 self._set_alarm(RETRY)
 
     # -- inside ---------------------------------------------------------------------------------------------------
+
+    @property
+    def _done(self) -> bool:
+        """Whether the two have met here or will not, which may be true before this is told: the keys are gone first."""
+        return self._met or self.keys.wiped
 
     def _opened(self, frame: bytes) -> HandshakeMessage | None:
         """Return what the contact says; None, and a warning once a room, for what somebody else does."""
@@ -213,7 +224,7 @@ class Line:
             return None
 
     def _ring(self) -> None:
-        if not (self._first and self._calling and self._up) or self._met:
+        if not (self._first and self._calling and self._up) or self._done:
             return
         self._link.send(Seal.for_role(self.keys, inviter=True).close(encode_message(Ring()), self._random))
         if self._ring_alarm is not None and self._ring_alarm.active():
@@ -226,6 +237,8 @@ class Line:
 
     def _move(self) -> None:
         """Go to the room of the next epoch, or of the other secret; whoever is met just now gets a little more time."""
+        if self._done:
+            return
         if self._up and not self._patient:
             self._patient = True
             self._set_alarm(TURN)
@@ -239,11 +252,11 @@ class Line:
 
     def _look_elsewhere(self) -> None:
         """Give a relay a while; if there is no seat then, go to the next one, as the other side does."""
-        if self._places > 1 and not self._met and not (self._away_alarm is not None and self._away_alarm.active()):
+        if self._places > 1 and not self._done and not (self._away_alarm is not None and self._away_alarm.active()):
             self._away_alarm = self._reactor.callLater(TURN, self._go_elsewhere)
 
     def _go_elsewhere(self) -> None:
-        if not self._up and not self.seated:
+        if not self._up and not self.seated and not self._done:
             self.place = (self.place + 1) % self._places
             self._leave()
             self._sit()

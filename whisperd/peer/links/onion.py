@@ -76,8 +76,9 @@ class OnionLink(Dialling):
         try:
             await self._dial(self._dialer, self._address, PORT, StreamFactory(self, self._reactor))
         except DialRefused as error:
-            self._stopping = True
-            self._owner.link_failed(self, error)
+            if not self._stopping:
+                self._stopping = True
+                self._owner.link_failed(self, error)
             return
         except WhisperdError:
             return

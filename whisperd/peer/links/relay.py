@@ -230,6 +230,8 @@ class RelayLink(Dialling):
 
     def _kept_out(self, error: WhisperdError) -> None:
         """The relay does not let this side in; the owner may stop the link when it hears that."""
+        if self._stopping:
+            return
         self._redial.at_least(REFUSED_DELAY)
         if self._up:
             self._down(self._reason)

@@ -97,6 +97,8 @@ class Links:
     def add(self, key: str, kind: str, place: int, maker: Maker, *, passive: bool = False,
             patience: float = 0.0) -> None:
         """There is one more link, as ``Paths.add`` has it; a passive one is made and started at once."""
+        if self._stopping:
+            return
         self._makers[key] = maker
         if passive:
             self._keep(key)
