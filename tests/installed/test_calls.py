@@ -1,4 +1,4 @@
-"""Calls between two daemons with sealed stores, by ``whisperctl``: those that are given up, and the ones after them."""
+"""Calls between two daemons with sealed stores, by ``whisperctl``: given up, answered anew, and not needed any more."""
 
 from __future__ import annotations
 
@@ -64,3 +64,32 @@ def test_a_call_that_is_given_up_lets_go_of_its_link_and_the_next_one_connects(p
     says(anna, chat, "here I am")
     for person in (anna, ben):
         assert b"contact-changed" not in person.log
+
+
+def test_a_call_reaches_a_contact_who_ended_the_conversation_out_of_reach(people):
+    anna, ben = people
+    anna.stop()
+    ben.until_state("c1", "away")
+    ben.ask("chat", "end", "c1")
+    ben.ask("contact", "listen", "anna")
+    anna.start()
+    anna.ask("chat", "send", "c1", "into the dark")
+    answer = anna.ask("chat", "call", "ben", "--wait", "100")
+    assert answer["chat"] != "c1" and answer["state"] == "connected"
+    says(anna, answer["chat"], "is it you?")
+    anna.until_state("c1", "ended")
+    assert anna.chats()["c1"]["reason"] == "superseded"
+    assert [row["state"] for row in anna.call("chat.history", chat="c1")] == ["failed"]
+    assert contact(anna, "ben")["chat"] == answer["chat"]
+
+
+def test_a_call_that_waits_goes_on_with_the_conversation_that_comes_back(people):
+    anna, ben = people
+    ben.stop()
+    anna.until_state("c1", "away")
+    called = anna.ask("chat", "call", "ben")["chat"]
+    assert called != "c1"
+    ben.start()
+    answer = anna.ask("chat", "call", "ben", "--wait", "100")
+    assert (answer["chat"], answer["state"]) == ("c1", "connected")
+    assert anna.chats()[called]["reason"] == "superseded"

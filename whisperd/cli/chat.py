@@ -135,7 +135,10 @@ def chat_call(caller: Caller, name: str, wait: float) -> None:
             client.subscribe()
         answer = client.call("chat.call", {"name": name})
         if wait:
-            answer["state"] = _until_connected(client, answer, time.monotonic() + wait)
+            deadline = time.monotonic() + wait
+            while (state := _until_connected(client, answer, deadline)) != "connected":
+                answer = client.call("chat.call", {"name": name})
+            answer["state"] = state
     who, chat = render.clean(name), render.clean(answer["chat"])
     caller.show(answer, [f"{who}: {chat} is {caller.paint.state(answer['state'])}"])
 
@@ -183,10 +186,13 @@ def _message_key(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _until_connected(client: Client, answer: dict[str, Any], deadline: float) -> str:
-    """Return "connected" as soon as it is so; raises the error that ended it, or TimedOut."""
-    state, problem = answer["state"], None
+    """Return "connected" as soon as it is so, or the reason when another conversation with the same contact took its
+    place; raises the error that ended it, or TimedOut."""
+    state, reason, problem = answer["state"], "", None
     while state != "connected":
         if state == "ended":
+            if reason == "superseded":
+                return reason
             raise problem or ChatEnded()
         event = event_of(client, answer["chat"], deadline,
                           problem.message if problem else f"{answer['chat']} is not connected yet")
@@ -195,7 +201,7 @@ def _until_connected(client: Client, answer: dict[str, Any], deadline: float) ->
             if problem.exit_status in _HANDSHAKE:
                 raise problem
         elif event["event"] == "chat-state":
-            state = event["state"]
+            state, reason = event["state"], event["reason"]
     return "connected"
 
 

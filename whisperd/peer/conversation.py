@@ -90,7 +90,7 @@ class Conversation:
         self._begin_again_at: float | None = None
         self._give_up_at: float | None = None
         self._end_ticket: int | None = None
-        self._over = ""
+        self._ending, self._over = ENDED, ""
 
     # -- what the edge tells --------------------------------------------------------------------------------------
 
@@ -123,7 +123,7 @@ class Conversation:
             self._agreed.channel.link_down()
             self._files.link_down()
         if reason == PEER_LEFT and self._give_up_at is not None:
-            return self._finish("ended")
+            return self._finish(self._ending)
         return self._turn("link-down", reason)
 
     def link_troubled(self, error: WhisperdError) -> list[Effect]:
@@ -159,7 +159,7 @@ class Conversation:
     def tick(self, now: float) -> list[Effect]:
         """Do what is due; to be called at ``wake_at``."""
         if self._give_up_at is not None and now >= self._give_up_at:
-            return self._finish("ended")
+            return self._finish(self._ending)
         if not self._confirmed and now >= self._expires_at():
             return [self._error_event(self.lapse), *self._finish(self.lapse.code)]
         if self._begin_again_at is not None and now >= self._begin_again_at:
@@ -225,23 +225,23 @@ class Conversation:
         """Return a row for each file, the oldest first."""
         return self._files.rows()
 
-    def end(self, now: float) -> list[Effect]:
+    def end(self, now: float, reason: str = ENDED) -> list[Effect]:
         """Tell the other side, wait at most END_PATIENCE seconds until it knows, and destroy everything.
 
-        Raises ChatEnded when that is under way already.
-        """
+        ``reason`` is shown. Raises ChatEnded when that is under way already."""
         if self.state == ENDED or self._give_up_at is not None:
             raise ChatEnded
+        self._ending = reason
         if self._confirmed and self._agreed is not None:
             if self.state == AWAY and self.reason == PEER_LEFT:
-                return self._finish("ended")
+                return self._finish(reason)
             self._give_up_at = now + END_PATIENCE
             self._agreed.channel.drop_held()
             files = self._carry_out(self._files.end(), now)
             self._end_ticket, effects = self._agreed.channel.send(Stream.CONTROL, envelope.encode_control(End()), now)
             return [*files, *self._carry_out(effects, now)]
         farewell = [self._handshake.abort(ChatEnded.code)] if self._up else []
-        return [*farewell, *self._finish("ended")]
+        return [*farewell, *self._finish(reason)]
 
     def forget(self) -> None:
         """Forget what was said, too; for a conversation that has ended."""
@@ -339,7 +339,7 @@ class Conversation:
                 return self._carry_out(self._files.received(decode_file(received.payload), now), now)
             if received.stream == Stream.CONTROL:
                 envelope.decode_control(received.payload)
-                self._over = self._over or "peer-ended"
+                self._over = self._over or ("peer-ended" if self._ending == ENDED else self._ending)
             if told := _TOLD.get(received.stream):
                 return [told(received.payload)]
         except ChannelBroken:
@@ -351,7 +351,7 @@ class Conversation:
 
     def _acknowledged(self, acknowledged: Acknowledged, now: float) -> list[Effect]:
         if self._end_ticket is not None and acknowledged.ticket >= self._end_ticket:
-            self._over = "ended"
+            self._over = self._ending
         files = self._files.acknowledged(acknowledged.ticket, now) if self._give_up_at is None else []
         return [*self._chat.acknowledged(acknowledged.ticket, now), *self._carry_out(files, now)]
 

@@ -76,6 +76,8 @@ class Driver:
         self._reactor = reactor
         self._emit = emit
         self._on_confirmed = confirmed
+        #: What hears that the other side is there, again or for the first time.
+        self.on_connected: Callable[[], None] = lambda: None
         #: What hears that the other side was heard for the first time, and what it says about contacts; like
         #: ``confirmed`` they write what follows from it, and return what is to be done once that is kept.
         self.on_settled: Callable[[], Steps | None] = lambda: ()
@@ -323,6 +325,8 @@ class Driver:
     def _event(self, effect: Emit) -> None:
         if effect.name == "chat-state":
             note("chat-state", state=str(effect.fields["state"]))
+            if effect.fields["state"] == CONNECTED:
+                self.on_connected()
         elif effect.name == "chat-error":
             code = str(effect.fields["code"])
             if errors.catalogue().get(code, WhisperdError).exit_status in _HANDSHAKE_ERRORS:

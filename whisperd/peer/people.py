@@ -20,11 +20,12 @@ from whisperd.errors import (
     WhisperdError,
 )
 from whisperd.interfaces import Random
-from whisperd.peer.bonds import next_secret, seat_token
+from whisperd.peer.bonds import call_keys, epoch_of, next_secret, seat_token
 from whisperd.peer.book import Book, Contact
 from whisperd.peer.kept import Kept, TieKept
 from whisperd.peer.links.line import Line
 from whisperd.peer.naming import Named
+from whisperd.peer.phases import AWAY, CONNECTED, HANDSHAKE, SUPERSEDED, WAITING
 from whisperd.peer.saving import Saving
 from whisperd.peer.ties import Peers, Row, Rows, Tie, shown
 from whisperd.wire.invite import RelayAddress
@@ -150,14 +151,17 @@ class People(Saving):
         return {"contact": name, "listens": not off}
 
     async def call(self, name: str) -> Row:
-        """Meet a contact: in the conversation that there is, or in a new one, which waits for an hour.
+        """Meet a contact: in the conversation in which the two can talk, or in a new one, which waits for an hour.
 
+        One whose other side is out of reach may have ended there, and nobody would know: it stays until it is heard
+        again, or until the contact answers the call, which takes its place then.
         Raises ContactUnknown, ContactBlocked, TooManyChats, FloorNotMet or DialRefused.
         """
         key = self._book.find(name)
-        chat = self._chat_of(key)
+        chat = self._chat_of(key, away=False)
         if chat is None:
             self._peers.check_room_for_one_more()
+            self._make_way(key)
             line = self._lines.get(key) or self._line(key)
             chat = self._open(key, line, "calling")
             line.call()
@@ -185,6 +189,13 @@ class People(Saving):
                 self._book.change(tie.contact, secrets=(next_secret(used, verification), used), confirmed=True)
             key = tie.contact
             self._afterwards(lambda: self._end_others(chat, key))
+
+    def connected(self, chat: str) -> None:
+        """The other side of a conversation is there: a call to it at which nobody has come is not needed any more."""
+        key = self._ties.get(chat, Tie()).contact
+        for other, tie in list(self._ties.items()):
+            if key and tie.contact == key and other != chat and tie.calls and not (tie.line and tie.line.up):
+                self._supersede(other)
 
     def settled(self, chat: str) -> None:
         """The other side was heard, so it has the next secret too: the one before is forgotten."""
@@ -283,14 +294,33 @@ class People(Saving):
             raise trouble
 
     def _end_others(self, chat: str, key: str) -> None:
-        """A contact who calls has lost the conversations that there were before."""
+        """A contact who calls, or answers a call, has lost the conversations that there were before, or leaves them."""
         for other in [other for other, tie in self._ties.items() if tie.contact == key and other != chat]:
-            driver = self._peers.driver(other)
-            with suppress(ChatEnded):
-                driver.carry_out(driver.conversation.end(self._reactor.seconds()))
+            self._supersede(other)
 
-    def _chat_of(self, key: str) -> str | None:
-        return next((chat for chat, tie in self._ties.items() if tie.contact == key), None)
+    def _make_way(self, key: str) -> None:
+        """End what holds the seat that a call needs: a conversation that the contact may never have come to."""
+        contact, epoch = self._book.contacts[key], epoch_of(self._wall())
+        rooms = [call_keys(secret, epoch).room for secret in contact.secrets]
+        for other in [other for other, tie in self._ties.items() if tie.contact == key and tie.room in rooms]:
+            self._supersede(other)
+
+    def _supersede(self, chat: str) -> None:
+        with suppress(ChatEnded):
+            driver = self._peers.driver(chat)
+            driver.carry_out(driver.conversation.end(self._reactor.seconds(), SUPERSEDED))
+
+    def _chat_of(self, key: str, *, away: bool = True) -> str | None:
+        """Return the conversation with a contact: the one that is connected, else one that begins, else, with ``away``,
+        one whose other side is out of reach; None where there is none, or only what is over, or about to be."""
+        found: dict[str, str] = {}
+        for chat in [chat for chat, tie in self._ties.items() if tie.contact == key]:
+            with suppress(ChatEnded):
+                conversation = self._peers.driver(chat).conversation
+                if conversation.lasting:
+                    found[conversation.state] = chat
+        states = (CONNECTED, HANDSHAKE, WAITING, *([AWAY] if away else []))
+        return next((found[state] for state in states if state in found), None)
 
     def _row(self, key: str, contact: Contact) -> Row:
         chat = self._chat_of(key)

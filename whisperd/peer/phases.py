@@ -5,6 +5,9 @@ from __future__ import annotations
 #: What a link says of another side that freed its seat, and will not come back.
 PEER_LEFT = "peer-left"
 
+#: Why a conversation ended whose place another one with the same contact has taken.
+SUPERSEDED = "superseded"
+
 WAITING, HANDSHAKE, CONNECTED, AWAY, ENDED = "waiting", "handshake", "connected", "away", "ended"
 
 #: (state, what happened) -> next state; what is not in it changes nothing.

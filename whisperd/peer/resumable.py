@@ -159,7 +159,7 @@ class ResumableConversation(TimedConversation):
 
     def give_up(self) -> list[Effect]:
         """Wait no longer until the other side knows of the end: what is secret is destroyed now."""
-        return self._finish("ended") if self._give_up_at is not None and self.state != ENDED else []
+        return self._finish(self._ending) if self._give_up_at is not None and self.state != ENDED else []
 
     @property
     def people_heard(self) -> bool:

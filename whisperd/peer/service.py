@@ -335,6 +335,7 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
                         confirmed=lambda: self.people.deciding(confirmed, name), downloads=self._downloads,
                         keeping=self._keeping if self._keeping.durable else None)
         people = self.people
+        driver.on_connected = lambda: people.connected(name)
         driver.on_settled = lambda: people.deciding(people.settled, name)
         driver.on_people = lambda payload: self._told(name, payload)
         driver.on_people_heard = lambda: people.deciding(people.heard, name)
