@@ -14,7 +14,7 @@ from whisperd import logs
 from whisperd.errors import RoomFull, StoreFailed
 from whisperd.peer.conversation import Conversation
 from whisperd.peer.driver import Driver
-from whisperd.peer.effects import Settled
+from whisperd.peer.effects import PeopleHeard, Settled
 
 EXPIRES = 1000.0
 
@@ -60,7 +60,7 @@ class Stage:
         self.confirmed: list[bool] = []
         conversation = Conversation("c1", terms("side"), inviter=inviter, expires=EXPIRES, max_queue=10)
         self.driver = Driver(conversation, self.link, reactor=self.clock,
-                             confirmed=lambda: self.confirmed.append(True),
+                             confirmed=lambda verification: self.confirmed.append(True),
                              emit=lambda name, **fields: self.told.append((name, fields)))
         self.driver.start()
 
@@ -144,6 +144,9 @@ class Writes:
     def pending(self, name: str) -> bool:
         return self.waits
 
+    def undo(self, step: Any) -> None:
+        """Nothing fails here."""
+
 
 def held() -> tuple[Stage, list[None]]:
     """An ended conversation whose effects are held, and who waits for its end."""
@@ -196,3 +199,17 @@ def test_the_link_of_what_is_over_does_not_wait_for_a_contact_s_record_that_cann
     stage.driver.carry_out([Settled(), *stage.driver.conversation.end(0.0)])
     stage.driver.release()
     assert stage.link.asked.count("stop") == 1 and states(stage) == ["waiting", "ended"]
+
+
+def test_what_was_decided_is_neither_decided_again_nor_taken_for_what_follows_from_something_else():
+    stage, done = Stage(inviter=True), []
+    stage.driver._keeping = Writes()
+    stage.driver.on_settled = lambda: [lambda: done.append("settled")]
+    stage.driver.on_people_heard = lambda: [lambda: done.append("heard")]
+    stage.driver.carry_out([PeopleHeard(), Settled()])
+    stage.driver.decide()
+    stage.driver.decide()
+    stage.driver.carry_out([PeopleHeard()])
+    stage.driver.on_people_heard = lambda: [lambda: done.append("heard again")]
+    stage.driver.release()
+    assert done == ["heard", "settled", "heard again"]

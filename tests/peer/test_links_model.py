@@ -125,7 +125,8 @@ class Side:
         self.states: dict[int, str] = {}
         conversation = Conversation("c1", terms(f"side {number}"), inviter=number == 0, expires=EXPIRES, max_queue=1000)
         self.links = Links([self.maker(way, number) for way in relays], kinds=(ONION, RELAY), reactor=clock)
-        self.driver = Driver(conversation, self.links, reactor=clock, emit=self.emit, confirmed=lambda: None)
+        self.driver = Driver(conversation, self.links, reactor=clock, emit=self.emit,
+                             confirmed=lambda verification: None)
         self.clock = clock
 
     @staticmethod

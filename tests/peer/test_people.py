@@ -11,9 +11,11 @@ from twisted.internet.task import Clock
 
 from tests.peer.support import seeded
 from whisperd.errors import ChatEnded
+from whisperd.peer.bonds import next_secret
 from whisperd.peer.book import Contact
 from whisperd.peer.people import People
 from whisperd.store.memory import MemoryStore
+from whisperd.wire.people import NONCE_SIZE, Keep, encode_people
 
 #: How far a call comes: nobody's key is confirmed, the joiner's is, the inviter's too, and the joiner hears of that.
 OUTCOMES = ("broken", "joiner", "inviter", "settled")
@@ -24,7 +26,6 @@ class Side:
 
     def __init__(self, *, first: bool, secret: bytes) -> None:
         self.store = MemoryStore()
-        self.verification: bytes | None = b""
         self.seen: list[bytes] = []
         self.restart()
         self.key = self.people._book.add(Contact(
@@ -35,12 +36,7 @@ class Side:
                              wall=lambda: 0.0)
 
     def driver(self, chat: str) -> Any:
-        return SimpleNamespace(conversation=SimpleNamespace(agreed=self._agreed))
-
-    def _agreed(self) -> Any:
-        if self.verification is None:
-            raise ChatEnded
-        return SimpleNamespace(verification=bytearray(self.verification))
+        raise ChatEnded  # nothing of a call is asked of its conversation
 
     @property
     def secrets(self) -> tuple[bytes, ...]:
@@ -50,9 +46,8 @@ class Side:
         line = SimpleNamespace(secret=secret, confirmed=lambda: None)
         self.people._bind(chat, self.key, line)  # type: ignore[arg-type]
 
-    def confirm(self, chat: str, verification: bytes | None) -> None:
-        self.verification = verification
-        self.people.confirmed(chat)
+    def confirm(self, chat: str, verification: bytes) -> None:
+        self.people.confirmed(chat, verification)
 
 
 def call(number: int, inviter: Side, joiner: Side, outcome: str) -> None:
@@ -100,13 +95,15 @@ def test_a_secret_that_both_have_left_behind_never_comes_back(outcomes):
     assert bytes(32) in gone
 
 
-def test_a_contact_whose_first_word_is_the_last_changes_nothing():
-    """Its conversation is over when the confirmation is carried out."""
-    inviter = Side(first=True, secret=bytes(32))
-    inviter.begin("c1", bytes(32))
-    inviter.confirm("c1", None)
-    inviter.people.settled("c1")
-    assert inviter.secrets == (bytes(32),)
+def test_a_contact_whose_first_word_is_the_last_has_the_next_secret_all_the_same():
+    """Its conversation, and the key in it, are gone when the confirmation is carried out; the contact has moved on."""
+    inviter, joiner = Side(first=True, secret=bytes(32)), Side(first=False, secret=bytes(32))
+    for side in (joiner, inviter):
+        side.begin("c1", bytes(32))
+        side.confirm("c1", b"v" * 32)
+        side.people.settled("c1")
+        side.people.ended("c1")
+    assert inviter.secrets == joiner.secrets == (next_secret(bytes(32), b"v" * 32),)
 
 
 def test_a_contact_who_is_blocked_during_a_call_is_not_written_again():
@@ -117,6 +114,16 @@ def test_a_contact_who_is_blocked_during_a_call_is_not_written_again():
     side.people.settled("c1")
     side.confirm("c1", bytes(32))
     side.people.ended("c1")
+    assert side.people._book.contacts == {} and list(side.people._book.blocked) == [side.key]
+
+
+def test_a_contact_who_is_blocked_and_offers_another_nonce_is_not_written_again():
+    side = Side(first=False, secret=bytes(32))
+    side.people._bind("c1", side.key, SimpleNamespace())  # type: ignore[arg-type]
+    tie = side.people._ties["c1"]
+    tie.ours, tie.theirs = bytes(NONCE_SIZE), bytes(NONCE_SIZE)
+    side.people._book.block(side.key)
+    side.people.told("c1", encode_people(Keep(b"n" * NONCE_SIZE)), bytes(32))
     assert side.people._book.contacts == {} and list(side.people._book.blocked) == [side.key]
 
 

@@ -58,8 +58,6 @@ END_PATIENCE = 5.0
 _GOES_ON = ("whisperd keeps trying, and the conversation goes on when the relay lets you in again. If it does not, "
             "invite the other person again at another relay.")
 
-#: What is said on a stream that is not for the core.
-_TOLD: dict[int, Callable[[bytes], Effect]] = {Stream.LINKS: ToldOfLinks, Stream.PEOPLE: ToldOfPeople}
 
 
 class Conversation:
@@ -258,11 +256,16 @@ class Conversation:
         """Return what was said, as far as it is kept."""
         return self._chat.history(after)
 
+    @property
+    def level(self) -> str:
+        """The level of its suite; "" before the key is confirmed."""
+        return self._agreed.level if self._confirmed and self._agreed is not None else ""
+
     def row(self) -> dict[str, Any]:
         """Return what 'chat list' shows; the suite and its level are None before the key is confirmed."""
         agreed = self._agreed if self._confirmed else None
         return {"chat": self.name, "role": self.role, "state": self.state, "reason": self.reason,
-                "level": agreed.level if agreed else None,
+                "level": self.level or None,
                 "suite": agreed.suite if agreed else {"kex": None, "ratchet": None},
                 "verified": self.verified, **self._chat.counts()}
 
@@ -300,7 +303,8 @@ class Conversation:
         self._begin_again_at = None
         self._handshake.forget()
         self._terms.keys.wipe()
-        return [Confirmed(), *self._turn("heard", "confirmed")]
+        assert self._agreed is not None  # who was heard has a key
+        return [Confirmed(bytes(self._agreed.verification)), *self._turn("heard", "confirmed")]
 
     def _carry_out(self, effects: Iterable[Any], now: float) -> list[Effect]:
         """Turn what the handshake and the channel want into what the edge does."""
@@ -340,8 +344,10 @@ class Conversation:
             if received.stream == Stream.CONTROL:
                 envelope.decode_control(received.payload)
                 self._over = self._over or ("peer-ended" if self._ending == ENDED else self._ending)
-            if told := _TOLD.get(received.stream):
-                return [told(received.payload)]
+            if received.stream == Stream.LINKS:
+                return [ToldOfLinks(received.payload)]
+            if received.stream == Stream.PEOPLE and self._agreed is not None:
+                return [ToldOfPeople(received.payload, bytes(self._agreed.verification))]
         except ChannelBroken:
             pass
         return []

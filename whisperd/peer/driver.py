@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -57,7 +58,8 @@ Steps = Sequence[Callable[[], None]]
 
 @implementer(ILinkOwner)
 class Driver:
-    """Runs ``conversation`` on ``link``; ``confirmed`` is called once its key is, ``emit`` with every event.
+    """Runs ``conversation`` on ``link``; ``confirmed`` is called once its key is, with what the secrets of contacts are
+    made of, and ``emit`` with every event.
 
     With ``keeping`` (a ``peer.keeping.Keeping``) what the core wants is done once its state is on the disk. ``emit``
     returns how many readers were given the event. ``link`` has ``heard``, ``confirmed``, ``woke`` and ``told`` of
@@ -65,7 +67,7 @@ class Driver:
     """
 
     def __init__(self, conversation: ResumableConversation, link: Any, *, reactor: Any, emit: Callable[..., Any],
-                 confirmed: Callable[[], Steps | None], downloads: Downloads | None = None,
+                 confirmed: Callable[[bytes], Steps | None], downloads: Downloads | None = None,
                  keeping: Any = None) -> None:
         self.conversation = conversation
         self.created = reactor.seconds()
@@ -82,7 +84,7 @@ class Driver:
         #: ``confirmed`` they write what follows from it, and return what is to be done once that is kept.
         self.on_settled: Callable[[], Steps | None] = lambda: ()
         #: This one has it kept itself: the conversation's record has what was said, and it is told again.
-        self.on_people: Callable[[bytes], Steps | None] = lambda payload: ()
+        self.on_people: Callable[[ToldOfPeople], Steps | None] = lambda told: ()
         #: What hears that the other side has all that was said to it about them.
         self.on_people_heard: Callable[[], Steps | None] = lambda: ()
         #: Whether it has ended and the link was left.
@@ -92,8 +94,8 @@ class Driver:
         self._waiting: list[Deferred[None]] = []
         self._keeping = keeping
         self._held: list[Effect] = []
-        #: Of what is held, what has been decided already, with what is to be done when that is kept.
-        self._decided: list[Steps] = []
+        #: What is to be done when that is kept which has been decided already of what is held; by the id of the effect.
+        self._decided: dict[int, Steps] = {}
 
     def start(self) -> None:
         """Tell that the conversation is there, and begin to connect."""
@@ -158,16 +160,21 @@ class Driver:
     def decide(self) -> None:
         """Write what follows from what is held, as a part of what is being written of the conversation."""
         assert self._keeping is not None
-        before = len(self._decided)
-        self._keeping.undo(lambda: self._decided.__delitem__(slice(before, None)))
-        for effect in [effect for effect in self._held if type(effect) in self._decisions][before:]:
+        for effect in [effect for effect in self._held if self._decides(effect) and id(effect) not in self._decided]:
+            self._keeping.undo(partial(self._decided.pop, id(effect), None))
             try:
-                self._decided.append(self._decisions[type(effect)](self, effect) or ())
+                self._decided[id(effect)] = self._decisions[type(effect)](self, effect) or ()
             except (StoreBusy, StoreDamaged, StoreFailed, StoreLocked):
                 raise
             except Exception as error:
                 unexpected(error)
-                self._decided.append([lambda: self.carry_out(self.conversation.link_failed(WhisperdError()))])
+                self._decided[id(effect)] = [
+                    lambda: self.carry_out(self.conversation.link_failed(WhisperdError()))]
+
+    def _decides(self, effect: Effect) -> bool:
+        """Whether this is decided together with the conversation's record, and not by itself later: what was said about
+        contacts in a conversation that lasts is in that record, and heard again after a restart."""
+        return type(effect) in self._decisions and (type(effect) is not ToldOfPeople or not self.conversation.lasting)
 
     def release(self) -> None:
         """Do what was held until it was kept; of what is over and could not be, only say so."""
@@ -175,18 +182,17 @@ class Driver:
             self._let_know()
             return
         held, self._held = self._held, []
-        decided, self._decided = self._decided, []
         for place, effect in enumerate(held):
             try:
-                if decided and type(effect) in self._decisions:
-                    for step in decided.pop(0):
-                        step()
-                else:
+                steps = self._decided.pop(id(effect), None)
+                if steps is None:
                     self._actions[type(effect)](self, effect)
+                for step in steps or ():
+                    step()
             except (StoreBusy, StoreDamaged, StoreFailed, StoreLocked):
                 if self.conversation.state == ENDED:  # nothing is kept of it any more that could wait with this
                     continue
-                self._held, self._decided = held[place:] + self._held, decided + self._decided
+                self._held = held[place:] + self._held
                 self.changed()
                 return
             except Exception as error:
@@ -347,7 +353,7 @@ class Driver:
         self._link.rejoin(effect.delay)
 
     def _confirmed(self, effect: Confirmed) -> Steps | None:
-        return self._on_confirmed()
+        return self._on_confirmed(effect.verification)
 
     def _heard(self, effect: Heard) -> None:
         self._link.heard(effect.greeting)
@@ -360,9 +366,8 @@ class Driver:
     def _settled(self, effect: Settled) -> Steps | None:
         return self.on_settled()
 
-    def _told_of_people(self, effect: ToldOfPeople) -> None:
-        for step in self.on_people(effect.payload) or ():
-            step()
+    def _told_of_people(self, effect: ToldOfPeople) -> Steps | None:
+        return self.on_people(effect)
 
     def _people_heard(self, effect: PeopleHeard) -> Steps | None:
         return self.on_people_heard()
@@ -395,11 +400,10 @@ class Driver:
         self._tell(self.conversation.tick, self._now())
 
     _decisions: dict[type, Callable[..., Steps | None]] = {  # noqa: RUF012
-        Confirmed: _confirmed, Settled: _settled, PeopleHeard: _people_heard,
+        Confirmed: _confirmed, Settled: _settled, PeopleHeard: _people_heard, ToldOfPeople: _told_of_people,
     }
     _actions: dict[type, Callable[..., None]] = {  # noqa: RUF012
         SendFrame: _send, Emit: _event, Rejoin: _rejoin, Ended: _end, Heard: _heard, ToldOfLinks: _told_of_links,
-        ToldOfPeople: _told_of_people,
         **dict.fromkeys(_decisions, _at_once),
         **dict.fromkeys((ReadFile, WriteFile, KeepFile, DropFile), _disk),
     }

@@ -33,7 +33,10 @@ class Rejoin:
 
 @dataclass(frozen=True)
 class Confirmed:
-    """The key of this conversation is confirmed: its invite has been used."""
+    """The key of this conversation is confirmed: its invite has been used. ``verification`` is what the next secret of
+    a contact is made of, which the conversation may have destroyed when this is carried out."""
+
+    verification: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,11 @@ class Settled:
 
 @dataclass(frozen=True)
 class ToldOfPeople:
-    """The other side said something about contacts. [whisperd-protocol(7), CONTACTS]"""
+    """The other side said something about contacts. [whisperd-protocol(7), CONTACTS] ``verification`` is what the
+    secret of a contact is made of, which the conversation may have destroyed when this is carried out."""
 
     payload: bytes = field(repr=False)
+    verification: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)

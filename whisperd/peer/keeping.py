@@ -74,6 +74,7 @@ class Keeping:
         self._alarm: Any = None
         self._sweeping: Any = None
         self._failing: WhisperdError | None = None
+        self._deciding = False
         self._tries = 0
 
     # -- conversations --------------------------------------------------------------------------------------------
@@ -136,9 +137,12 @@ class Keeping:
 
     def atomically(self, work: Callable[[], _T], *names: str) -> _T:
         """Do ``work()`` and return what it returns. What it changes is on the disk then, together with these
-        conversations, or has not happened: it gives the store, or ``undo``, what takes it back.
+        conversations, or has not happened: it gives the store, or ``undo``, what takes it back. As a part of what is
+        being written it is kept with that.
 
         Raises StoreFailed, and what ``work`` raises."""
+        if self._deciding:
+            return work()
         entries = [self._entries[name] for name in names if name in self._entries]
         try:
             done = self._in_one(entries, work)
@@ -301,7 +305,7 @@ class Keeping:
         try:
             with self._store.together():
                 for entry, _ in before:
-                    entry.decide()
+                    self._decide(entry)
                 done = work()
                 for entry, _ in before:
                     self._writing.write(entry)
@@ -322,9 +326,16 @@ class Keeping:
             entry.release()
             gone()
 
+    def _decide(self, entry: Entry) -> None:
+        before, self._deciding = self._deciding, True
+        try:
+            entry.decide()
+        finally:
+            self._deciding = before
+
     def _remove(self, entry: Entry) -> None:
         def work() -> None:
-            entry.decide()
+            self._decide(entry)
             self._writing.remove(entry)
 
         self._in_one((), work, spare=True)

@@ -136,7 +136,7 @@ class MeetingVerbs:
                           confirmed=partial(self._remember, keys.room, made.expires),
                           tie=lambda chat: self.people.met_at(chat, [host.named for host in hosts], access))
 
-    def _remember(self, room: bytes, expires: float, name: str) -> None:
+    def _remember(self, room: bytes, expires: float, name: str, verification: bytes) -> None:
         self._used.remember(room, expires)
 
     def _floor(self, word: str) -> int:

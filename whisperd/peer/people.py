@@ -175,19 +175,17 @@ class People(Saving):
         tie = self._tie(chat)
         tie.relays, tie.access = tuple(relays), access
 
-    def confirmed(self, chat: str) -> None:
-        """The key of a conversation is confirmed; if it came of a call, the next secret is there."""
+    def confirmed(self, chat: str, verification: bytes) -> None:
+        """The key of a conversation is confirmed; if it came of a call, the next secret is there, also if the other
+        side's first word was its last: it may have left the one before behind."""
         tie = self._tie(chat)
         if tie.line is None:
             return
         self._touched(chat).confirmed = True
         self._afterwards(tie.line.confirmed)
         if tie.contact in self._book.contacts:
-            with suppress(ChatEnded):  # with its first word
-                verification = self._peers.driver(chat).conversation.agreed().verification
-                used = tie.line.secret
-                self._book.change(tie.contact, secrets=(next_secret(used, verification), used), confirmed=True)
-            key = tie.contact
+            used, key = tie.line.secret, tie.contact
+            self._book.change(key, secrets=(next_secret(used, verification), used), confirmed=True)
             self._afterwards(lambda: self._end_others(chat, key))
 
     def connected(self, chat: str) -> None:

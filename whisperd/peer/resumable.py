@@ -140,7 +140,7 @@ class ResumableConversation(TimedConversation):
     def put_of_people(self, payload: bytes) -> Callable[[], None]:
         """Have the other side told something about contacts by the next ``go_on``, after all that waits, and return
         what takes it back until then. It is kept until the other side has it, which PeopleHeard says."""
-        if self.state == ENDED or self._agreed is None:
+        if not self.lasting or self._agreed is None:
             return lambda: None
         channel, before = self._agreed.channel, self._said_of_people
         self._said_of_people = ticket = channel.put(Stream.PEOPLE, payload)

@@ -10,11 +10,10 @@ whose other side has not acknowledged it is not ``confirmed``, and one whose sec
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from whisperd.errors import ChannelBroken, ChatEnded, ContactExists
+from whisperd.errors import ChannelBroken, ContactExists
 from whisperd.interfaces import Random
 from whisperd.peer.agreement import level_number
 from whisperd.peer.bonds import first_secret
@@ -43,14 +42,13 @@ class Saving:
 
         Raises ChatUnknown, ChatEnded, ChatNotConnected, UsageError, ContactExists or StoreFailed.
         """
-        conversation = self._peers.driver(chat).conversation
-        conversation.agreed()
+        verification = bytes(self._peers.driver(chat).conversation.agreed().verification)
         tie = self._tie(chat)
         self._check_free(name, chat, besides=tie.contact if tie.ours else "")
         if tie.contact and not tie.ours:
             raise ContactExists("the other side of this conversation is a contact already",
                                 remedy="'whisperctl contact rename' gives it another name.")
-        steps = self._peers.atomically(lambda: self.deciding(self._save, chat, name), chat)
+        steps = self._peers.atomically(lambda: self.deciding(self._save, chat, name, verification), chat)
         for step in steps:
             step()
         state = "saved" if tie.contact else "offered"
@@ -58,7 +56,7 @@ class Saving:
             self._tell(name, state, chat)
         return {"contact": name, "chat": chat, "state": state}
 
-    def _save(self, chat: str, name: str) -> None:
+    def _save(self, chat: str, name: str, verification: bytes) -> None:
         tie = self._touched(chat)
         tie.name = name
         certain = self._peers.driver(chat).conversation.people_heard or tie.heard == tie.ours
@@ -67,7 +65,7 @@ class Saving:
             self._say(chat, Keep(tie.ours))
         if tie.contact:
             self._book.change(tie.contact, name=name)
-        self._agree(chat, tie)
+        self._agree(chat, tie, verification)
 
     def deciding(self, work: Callable[..., None], *given: Any) -> list[Callable[[], None]]:
         """Have ``work`` write what it writes, and return what is to be done once that is kept."""
@@ -78,8 +76,10 @@ class Saving:
         finally:
             self._later = before
 
-    def told(self, chat: str, payload: bytes) -> None:
-        """The other side said something about keeping contacts, or had said it before a restart."""
+    def told(self, chat: str, payload: bytes, verification: bytes) -> None:
+        """The other side said something about keeping contacts, or had said it before a restart.
+
+        The conversation may have ended since: who agreed has the contact all the same, as the other side does."""
         tie = self._touched(chat)
         try:
             message = decode_people(payload)
@@ -87,15 +87,16 @@ class Saving:
             return
         if isinstance(message, Withdraw):
             tie.theirs = b""
+        elif tie.contact in self._book.blocked:
+            return
         elif not (tie.contact and not tie.ours) and tie.agreed < MOST_AGREEMENTS:
             before, tie.theirs = tie.theirs, message.nonce
-            with suppress(ChatEnded):  # this side is about to end it
-                if before != message.nonce or not tie.contact:
-                    self._agree(chat, tie)
-                elif tie.ours:  # and calls may have replaced the secret since
-                    tie.secret = self._secret(chat, tie, tie.ours)
-                if before and tie.ours and before != message.nonce:  # who begins anew may have lost what this side said
-                    self._say(chat, Keep(tie.ours))
+            if before != message.nonce or not tie.contact:
+                self._agree(chat, tie, verification)
+            elif tie.ours:  # and calls may have replaced the secret since
+                tie.secret = self._secret(chat, tie, tie.ours, verification)
+            if before and tie.ours and before != message.nonce:  # who begins anew may have lost what this side said
+                self._say(chat, Keep(tie.ours))
             if not tie.ours and not before:
                 self._tell("", "asked", chat)
 
@@ -113,16 +114,16 @@ class Saving:
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
-    def _agree(self, chat: str, tie: Tie) -> None:
+    def _agree(self, chat: str, tie: Tie, verification: bytes) -> None:
         """Make, or renew, the contact if both sides want it."""
         if not tie.ours or not tie.theirs or not tie.relays:
             return
         conversation = self._peers.driver(chat).conversation
-        agreed, sure = conversation.agreed(), conversation.people_heard
-        tie.secret = self._secret(chat, tie, tie.ours)
+        sure = conversation.people_heard
+        tie.secret = self._secret(chat, tie, tie.ours, verification)
         secrets = [tie.secret]
         if not sure and tie.heard:
-            secrets.append(self._secret(chat, tie, tie.heard))
+            secrets.append(self._secret(chat, tie, tie.heard, verification))
         held = self._book.contacts.get(tie.contact)
         if held is not None and held.secrets[0] == secrets[0]:
             return
@@ -134,7 +135,7 @@ class Saving:
         else:
             tie.contact = self._book.add(Contact(
                 name=self._book.usable(tie.name), secrets=tuple(secrets), first=conversation.role == "inviter",
-                relays=tuple(map(str, tie.relays)), access=tie.access, floor=level_number(agreed.level),
+                relays=tuple(map(str, tie.relays)), access=tie.access, floor=level_number(conversation.level),
                 seat=self._random(32), verified=conversation.verified, confirmed=sure))
         self._tell(self._book.contacts[tie.contact].name, "saved", chat)
 
@@ -145,11 +146,11 @@ class Saving:
             raise ContactExists("the other side of another conversation was offered to be kept under this name",
                                 remedy="Take another name, or take that back: 'whisperctl contact remove NAME'.")
 
-    def _secret(self, chat: str, tie: Tie, ours: bytes) -> bytes:
+    def _secret(self, chat: str, tie: Tie, ours: bytes, verification: bytes) -> bytes:
         """Return what the two share by this nonce of ours."""
         conversation = self._peers.driver(chat).conversation
         nonces = (ours, tie.theirs) if conversation.role == "inviter" else (tie.theirs, ours)
-        return first_secret(*nonces, conversation.agreed().verification)
+        return first_secret(*nonces, verification)
 
     def _say(self, chat: str, message: Keep | Withdraw) -> None:
         driver = self._peers.driver(chat)

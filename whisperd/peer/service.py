@@ -115,20 +115,22 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
             self._install(conversation, link, kept.label, kept, route=partial(getattr, kept, "route"),
                           confirmed=partial(self._remember, kept.route.room, kept.conversation.expires))
             if conversation.lasting and conversation.heard_of_people:  # which may not have been seen to
-                self._tell_again(name, conversation.heard_of_people)
+                verification = bytes(conversation.agreed().verification)
+                self._tell_again(name, ToldOfPeople(conversation.heard_of_people, verification))
         self._go_on_with_files()
         self.people.start()
 
-    def _tell_again(self, name: str, payload: bytes) -> None:
+    def _tell_again(self, name: str, told: ToldOfPeople) -> None:
         """Have contacts hear what was said of them before this daemon was started."""
         try:
-            for step in self._told(name, payload):
+            for step in self._told(name, told):
                 step()
         except StoreFailed:
-            self._chats[name].carry_out([ToldOfPeople(payload)])  # once that can be written
+            self._chats[name].carry_out([told])  # once that can be written
 
-    def _told(self, name: str, payload: bytes) -> Steps:
-        return self._keeping.atomically(lambda: self.people.deciding(self.people.told, name, payload), name)
+    def _told(self, name: str, told: ToldOfPeople) -> Steps:
+        return self._keeping.atomically(
+            lambda: self.people.deciding(self.people.told, name, told.payload, told.verification), name)
 
     def _go_on_with_files(self) -> None:
         """Find the open files of all conversations, and remove what is partial and of none."""
@@ -306,8 +308,8 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
                           confirmed=self.people.confirmed, route=route, confirmed_only=True)
 
     def begin(self, terms: Terms, link: Any, *, inviter: bool, expires: float, label: bytes = b"",
-              confirmed: Callable[[str], None] = lambda name: None, tie: Callable[[str], None], verified: bool = False,
-              reason: str = "", lapse: WhisperdError | None = None, route: Callable[[], Route],
+              confirmed: Callable[[str, bytes], None] = lambda name, verification: None, tie: Callable[[str], None],
+              verified: bool = False, reason: str = "", lapse: WhisperdError | None = None, route: Callable[[], Route],
               confirmed_only: bool = False) -> str:
         """Start a conversation on ``link``; ``label`` is what it must not be joined by a second time.
 
@@ -327,17 +329,19 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         return {name: getattr(self._settings, name) for name in ("max_queue", "max_file", "max_files")}
 
     def _install(self, conversation: ResumableConversation, link: Any, label: bytes, kept: Kept | None, *,
-                 confirmed: Callable[[str], None], route: Callable[[], Route], confirmed_only: bool = False) -> str:
+                 confirmed: Callable[[str, bytes], None], route: Callable[[], Route],
+                 confirmed_only: bool = False) -> str:
         """Drive a conversation that begins, or one that was ``kept``."""
         self._awake.start()
         name = conversation.name
         driver = Driver(conversation, link, reactor=self._reactor, emit=self._emit,
-                        confirmed=lambda: self.people.deciding(confirmed, name), downloads=self._downloads,
+                        confirmed=lambda verification: self.people.deciding(confirmed, name, verification),
+                        downloads=self._downloads,
                         keeping=self._keeping if self._keeping.durable else None)
         people = self.people
         driver.on_connected = lambda: people.connected(name)
         driver.on_settled = lambda: people.deciding(people.settled, name)
-        driver.on_people = lambda payload: self._told(name, payload)
+        driver.on_people = lambda told: self._told(name, told)
         driver.on_people_heard = lambda: people.deciding(people.heard, name)
         driver.created -= self._wall() - kept.created if kept else 0
         self._keeping.keep(conversation, route, label, kept, driver.release,
