@@ -11,7 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from tests.integration.contacts import parted, saved
-from tests.integration.peers import Person, Relay, Scene
+from tests.integration.peers import PATIENCE, Person, Relay, Scene
 from tests.integration.remains import descriptors, links, nothing_remains, until_empty
 from tests.store.kit import Place
 from whisperd.errors import ChatEnded, DaemonUnreachable, DialRefused, RelayRefused, StoreFailed, StoreLocked
@@ -22,6 +22,12 @@ from whisperd.wire import invite
 from whisperd.wire.invite import RelayAddress
 
 in_the_reactor = pytest_twisted.ensureDeferred
+
+
+@pytest.fixture(autouse=True)
+def time_to_leave(monkeypatch):
+    """No connection is cut before its goodbye was read, which both ends do in this process, however busy it is."""
+    monkeypatch.setattr("whisperd.peer.links.socket.CLOSE_TIMEOUT", PATIENCE)
 
 
 class Silent:
