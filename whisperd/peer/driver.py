@@ -168,8 +168,7 @@ class Driver:
                 raise
             except Exception as error:
                 unexpected(error)
-                self._decided[id(effect)] = [
-                    lambda: self.carry_out(self.conversation.link_failed(WhisperdError()))]
+                self._decided[id(effect)] = [lambda: self.carry_out(self.conversation.fail(WhisperdError()))]
 
     def _decides(self, effect: Effect) -> bool:
         """Whether this is decided together with the conversation's record, and not by itself later: what was said about
