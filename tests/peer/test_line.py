@@ -17,7 +17,7 @@ from whisperd.interfaces import ILink, ILinkOwner
 from whisperd.peer.bonds import EPOCH, call_keys, epoch_of, next_secret
 from whisperd.peer.effects import Established, SendFrame
 from whisperd.peer.handshake import InviterHandshake, JoinerHandshake, Terms
-from whisperd.peer.links.line import MOST_JITTER, RETRY, RING_INTERVAL, TURN, Line
+from whisperd.peer.links.line import MOST_JITTER, RING_INTERVAL, TURN, Line
 from whisperd.peer.secrets import Seal
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.wire.envelope import Abort, Ring, encode_message
@@ -318,7 +318,7 @@ def test_one_s_own_frames_thrown_back_are_not_the_contact_s(clock):
 # -- what goes wrong --------------------------------------------------------------------------------------------------
 
 
-def test_trouble_is_told_once_until_it_is_over_and_a_seat_is_asked_for_again(clock):
+def test_trouble_is_told_once_until_it_is_over(clock):
     relay = Relay()
     side = Side(relay, clock, NOW, first=True)
     side.line.begin()
@@ -326,10 +326,16 @@ def test_trouble_is_told_once_until_it_is_over_and_a_seat_is_asked_for_again(clo
     side.line.link_troubled(None, DialFailed())
     side.line.link_failed(None, RoomFull())
     assert side.told == ["dial-failed", "room-full"]
-    (seats,) = relay.rooms.values()
-    before = seats[0]
-    clock.advance(RETRY)
-    assert [seat for seats in relay.rooms.values() for seat in seats] != [before]
+
+
+def test_a_line_that_a_relay_keeps_out_moves_with_the_epochs_all_the_same(clock):
+    side = Side(Relay(), clock, NOW, first=True)
+    side.line.begin()
+    before = side.line.keys.room
+    for _ in range(round((EPOCH + MOST_JITTER) / 30) + 1):
+        side.line.link_failed(None, RoomFull())
+        clock.advance(30)
+    assert side.line.keys.room != before
 
 
 def test_trouble_of_a_call_is_the_conversation_s(clock):

@@ -25,8 +25,6 @@ RING_INTERVAL = 30.0
 TURN = 30.0
 #: Most seconds that a side is late for a new epoch, so that not all of its seats move at once.
 MOST_JITTER = 30.0
-#: Seconds after which a seat is tried again that the relay did not give.
-RETRY = 60.0
 
 _HANDSHAKE = bytes([HANDSHAKE_FRAME])
 
@@ -203,8 +201,6 @@ class Line:
             self._owner.link_failed(self, error)
         else:
             self.link_troubled(link, error)
-            if self._places == 1 and not self._done:
-                self._set_alarm(RETRY)
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
