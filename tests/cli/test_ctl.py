@@ -401,3 +401,13 @@ async def test_an_interrupt_is_its_own_status_and_no_traceback(serving: Serving)
     watching.send_signal(2)
     _, err = await deferToThread(watching.communicate, timeout=60)
     assert watching.returncode == 9 and err.startswith("whisperctl: it was interrupted\n") and err.count("\n") == 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_was_not_waited_for_to_the_end_is_not_to_be_done_again(serving: Serving, ctl: Ctl) -> None:
+    serving.api.add("inviter", "away")
+    sent = await ctl("chat", "send", "c1", "hello", "--wait", "0.05")
+    assert sent.returncode == TimedOut.exit_status and "do not send it again" in sent.stderr
+    invited = await ctl("chat", "invite", "--wait", "0.05")
+    assert invited.returncode == TimedOut.exit_status and "do not make another one" in invited.stderr
+    assert "longer --wait" not in sent.stderr + invited.stderr

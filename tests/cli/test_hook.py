@@ -145,3 +145,14 @@ def test_a_run_that_goes_wrong_is_said_and_counts_for_nothing(tmp_path: Path, sc
     hook.finish()
     assert not done and len(complaints) == 2
     assert said in complaints[0] and "cannot be run: No such file" in complaints[1]
+
+
+def test_a_program_of_this_folder_that_is_not_in_the_path_is_named_with_its_folder(program: Path, monkeypatch) -> None:
+    monkeypatch.chdir(program.parent)
+    with pytest.raises(UsageError) as caught:
+        Hook("notify")
+    assert "'./notify'" in caught.value.remedy
+    program.chmod(0o644)
+    with pytest.raises(UsageError) as caught:
+        Hook("notify")
+    assert "chmod +x notify" in caught.value.remedy

@@ -74,13 +74,13 @@ def history(client: Client, chat: str, after: int = 0) -> Iterator[dict[str, Any
         after = rows[-1]["id"]
 
 
-def event_of(client: Client, chat: str, deadline: float, otherwise: str) -> dict[str, Any]:
-    """Return the next event of ``chat``; raises TimedOut that says ``otherwise``."""
+def event_of(client: Client, chat: str, deadline: float, otherwise: str, remedy: str) -> dict[str, Any]:
+    """Return the next event of ``chat``; raises TimedOut that says ``otherwise`` and ``remedy``."""
     while True:
         try:
             event = client.next_event(max(0.0, deadline - time.monotonic()))
         except TimedOut:
-            raise TimedOut(otherwise) from None
+            raise TimedOut(otherwise, remedy=remedy) from None
         if event.get("chat") == chat:
             return event
 

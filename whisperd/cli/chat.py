@@ -195,7 +195,8 @@ def _until_connected(client: Client, answer: dict[str, Any], deadline: float) ->
                 return reason
             raise problem or ChatEnded()
         event = event_of(client, answer["chat"], deadline,
-                          problem.message if problem else f"{answer['chat']} is not connected yet")
+                          problem.message if problem else f"{answer['chat']} is not connected yet",
+                          "whisperd goes on trying: 'whisperctl chat list' shows when it is connected.")
         if event["event"] == "chat-error":
             problem = error_of(event)
             if problem.exit_status in _HANDSHAKE:
@@ -211,7 +212,9 @@ def _until_joined(caller: Caller, client: Client, chat: str, deadline: float) ->
     while state != "connected":
         if state == "ended":
             raise problem or ChatEnded()
-        event = event_of(client, chat, deadline, f"nobody has joined {chat} yet; it stays open")
+        event = event_of(client, chat, deadline, f"nobody has joined {chat} yet",
+                         "The invite stays open: do not make another one. 'whisperctl chat list' shows when somebody "
+                         "joins.")
         if event["event"] in ("chat-state", "chat-error"):
             caller.show(event, [render.event(event, caller.paint)])
             state = event.get("state", state)
@@ -225,7 +228,9 @@ def _until_delivered(client: Client, answer: dict[str, Any], deadline: float) ->
         if state in ("failed", "ended"):
             raise ChatEnded("the conversation ended before the message was delivered")
         event = event_of(client, answer["chat"], deadline,
-                          f"message #{answer['id']} is not delivered yet; it stays queued")
+                          f"message #{answer['id']} is not delivered yet",
+                          "It stays queued and is delivered when the other side is there: do not send it again. "
+                          "'whisperctl chat history' shows its state.")
         if event["event"] == "chat-state" and event["state"] == "ended":
             state = "ended"
         elif event["event"] == "message-state" and event["id"] == answer["id"]:

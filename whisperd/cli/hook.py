@@ -98,9 +98,12 @@ def executable(program: str) -> str:
     named = typed(program)
     found = shutil.which(named)
     if found is None:
-        why = "may not be executed" if os.path.isfile(named) else "is no program that can be found"
-        remedy = f"Allow it: chmod +x {named}" if os.path.isfile(named) else _REMEDY
-        raise UsageError(f"{program!r}, which --hook names, {why}", remedy=remedy)
+        if not os.path.isfile(named):
+            raise UsageError(f"{program!r}, which --hook names, is no program that can be found", remedy=_REMEDY)
+        if os.access(named, os.X_OK):
+            raise UsageError(f"{program!r}, which --hook names, is not in PATH",
+                             remedy=f"Name the file in this folder as './{named}'.")
+        raise UsageError(f"{program!r}, which --hook names, may not be executed", remedy=f"Allow it: chmod +x {named}")
     path = os.path.abspath(found)
     try:
         with open(path, "rb") as file:

@@ -58,8 +58,8 @@ class OutputFailed(WhisperdError):
     code = "output-failed"
     exit_status = 111
     summary = "standard output cannot be written"
-    remedy = ("Make room on its disk, or write to a terminal, a pipe or another file; messages that were not written "
-              "are still unread.")
+    remedy = ("Make room on its disk, or write to a terminal, a pipe or another file. Do not repeat a command that "
+              "sends or changes something: that has been done. Messages that were not written are still unread.")
 
 
 class Interrupted(WhisperdError):
