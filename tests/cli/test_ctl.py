@@ -406,7 +406,7 @@ async def test_an_interrupt_is_its_own_status_and_no_traceback(serving: Serving)
 @pytest_twisted.ensureDeferred
 async def test_what_was_not_waited_for_to_the_end_is_not_to_be_done_again(serving: Serving, ctl: Ctl) -> None:
     serving.api.add("inviter", "away")
-    sent = await ctl("chat", "send", "c1", "hello", "--wait", "0.05")
+    sent = await ctl("chat", "send", "c1", "slow", "--wait", "0.05")
     assert sent.returncode == TimedOut.exit_status and "do not send it again" in sent.stderr
     invited = await ctl("chat", "invite", "--wait", "0.05")
     assert invited.returncode == TimedOut.exit_status and "do not make another one" in invited.stderr
