@@ -64,6 +64,8 @@ class Runner:
         except BaseException as error:  # whatever it is, nothing may live on that does not serve
             logs.unexpected(error)
             self._fail(as_whisperd_error(error) or WhisperdError())
+        else:
+            await every(self._manager.started, *([self._welcome.start] if self._welcome else []))
 
     def _hung_up(self) -> None:
         """A terminal that goes away ends what runs on it; a daemon without one reads its configuration again."""
