@@ -64,7 +64,8 @@ STARTS = {
     "no such verb": ["no-such"], "testnet status": ["testnet", "status", "nowhere"],
     **{f"help of {' '.join(path)}": [*path, "--help"] for path, _ in faults.verbs(cli)},
 }
-STARTED_THOROUGHLY = ("run",)
+#: How many faults each is tried with, and more for what takes every step of a start.
+EACH, WHOLE_STARTS = 1, {"run": 12}
 
 
 def part(names: list[str], name: str, size: int) -> list[str]:
@@ -153,7 +154,7 @@ def tries_what_goes_on(verb: str, chosen: list[str], place: Path) -> None:
 
 @pytest.mark.parametrize("verb", [*ENDLESS, *ENDING])
 def test_a_verb_that_goes_on_copes_too(verb: str, place: Path) -> None:
-    tries_what_goes_on(verb, part([*ENDLESS, *ENDING], verb, 7), place)
+    tries_what_goes_on(verb, part([*ENDLESS, *ENDING], verb, 5), place)
 
 
 @pytest.mark.soak
@@ -176,11 +177,11 @@ def starts(name: str, chosen: list[str], daemon: Path, place: Path) -> None:
 
 @pytest.mark.parametrize("name", STARTS)
 def test_whisperd_copes_with_whatever_is_wrong(name: str, daemon: Path, place: Path) -> None:
-    starts(name, list(FAULTS) if name in STARTED_THOROUGHLY else part(list(STARTS), name, 1), daemon, place)
+    starts(name, part(list(STARTS), name, WHOLE_STARTS.get(name, EACH)), daemon, place)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", sorted(set(STARTS) - set(STARTED_THOROUGHLY)))
+@pytest.mark.parametrize("name", STARTS)
 def test_whisperd_copes_with_all_of_it(name: str, daemon: Path, place: Path) -> None:
     starts(name, list(FAULTS), daemon, place)
 
@@ -214,7 +215,7 @@ def test_a_full_disk_is_told_and_ends_with_its_status(place: Path) -> None:
         assert run("whisperctl", words, "both full", environment(place)).status == OutputFailed.exit_status
         assert run("whisperctl", words, "output nobody reads", environment(place)).status == faults.READER_GONE
         closed = run("whisperctl", words, "output closed", environment(place))
-        assert closed.status == OutputFailed.exit_status and "Bad file descriptor" in closed.err
+        assert closed.status == OutputFailed.exit_status and "standard output is closed" in closed.err
 
 
 def test_words_that_are_not_text_are_refused_before_anybody_is_asked(place: Path) -> None:
@@ -282,7 +283,7 @@ def test_the_daemon_that_is_away_and_the_word_that_is_wrong_keep_their_statuses(
 
 
 def test_another_start_ends_by_itself_and_a_mistake_before_the_start_has_its_status(daemon: Path, place: Path) -> None:
-    for fault in ("nothing", "errors closed", "errors full", "all closed", "no /proc"):
+    for fault in ("nothing", "errors full", "all closed", "no /proc"):
         ended = run("whisperd", ["--config", str(daemon), "run"], fault, environment(place))
         assert ended.status == DaemonRunning.exit_status, ended
     mistaken = place / "mistaken.toml"

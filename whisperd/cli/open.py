@@ -133,7 +133,7 @@ class _Terminal:
                     # Not waited for: what else the worker does may take long, and is no reason to show nothing.
                     told = asyncio.get_running_loop().run_in_executor(self._worker, self._talk.painted, texts)
                     told.add_done_callback(lambda told: self._show(told.result()))
-        except (OutputFailed, output.ReaderGone):
+        except (OSError, OutputFailed, output.ReaderGone):
             self._talk.lost(OutputFailed("the terminal cannot be written any more"))
         finally:
             self._painting = None

@@ -14,6 +14,7 @@ import stat
 import sys
 from contextlib import suppress
 
+from whisperd.cli.standard_files import was_closed
 from whisperd.errors import OutputFailed
 
 #: What a file system answers that has no way to make sure.
@@ -83,6 +84,8 @@ def write_all(descriptor: int, data: bytes) -> None:
         except BrokenPipeError:
             raise ReaderGone from None
         except OSError as error:
+            if was_closed(descriptor):
+                raise OutputFailed("standard output is closed") from None
             raise _failed(error) from None
 
 

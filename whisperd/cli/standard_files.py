@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 
@@ -13,3 +14,11 @@ def occupy() -> None:
     while (descriptor := os.open("/", os.O_PATH | os.O_CLOEXEC)) <= 2:  # the lowest that is free
         pass
     os.close(descriptor)
+
+
+def was_closed(descriptor: int) -> bool:
+    """Return whether a descriptor is closed, or was until it was occupied."""
+    try:
+        return bool(fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_PATH)
+    except OSError:
+        return True

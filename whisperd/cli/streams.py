@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from whisperd.cli import output
+from whisperd.cli.standard_files import was_closed
 from whisperd.errors import InputFailed, OutputFailed
 
 _IN, _OUT, _ERROR = range(3)
@@ -71,7 +72,8 @@ class _Input(_Descriptor):
             except BlockingIOError:  # somebody else who has it open has made it so
                 select.select([self._number], [], [])
             except OSError as error:
-                raise InputFailed(f"standard input cannot be read: {error.strerror}") from None
+                why = "is closed" if was_closed(self._number) else f"cannot be read: {error.strerror}"
+                raise InputFailed(f"standard input {why}") from None
 
 
 class _Output(_Descriptor):
