@@ -84,6 +84,7 @@ class _Guard:
 
             standard_files.occupy()
             streams.prepare()
+            _load_what_tells()
             work = load()
             self._hooks()
             if ours:
@@ -207,6 +208,13 @@ class _Guard:
         self._trace(error)
         if self._program == "whisperd" and (logs := sys.modules.get("whisperd.logs")) is not None:
             logs.unexpected(error)
+
+
+def _load_what_tells() -> None:
+    """Load what an error is told with, for the time when no more files can be opened."""
+    import whisperd.cli.render
+    import whisperd.errors.system
+    import whisperd.outlet  # noqa: F401
 
 
 def explained(error: BaseException, program: str) -> WhisperdError:
