@@ -47,7 +47,7 @@ class Manager:
         self.process = subprocess.Popen([sys.executable, "-c", script], env=given, pass_fds=numbers,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def hear(self, words: str, seconds: float = 20) -> str:
+    def hear(self, words: str, seconds: float = 90) -> str:
         """Return the first datagram that holds ``words``."""
         end = time.monotonic() + seconds
         while True:

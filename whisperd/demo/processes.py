@@ -43,7 +43,7 @@ class DaemonProcess:
         self._events: queue.Queue[Event] = queue.Queue()
         self._seen: list[Event] = []
 
-    def start(self, timeout: float = 20.0) -> None:
+    def start(self, timeout: float = 90.0) -> None:
         """Start it and wait until its control socket answers."""
         command = [sys.executable, "-m", self._module, "--config", str(self._config)]
         if not self._may_write:
