@@ -334,7 +334,7 @@ async def test_the_screen_of_a_real_terminal_stays_in_order(serving: Serving, tm
         return subprocess.run([*name, *words], capture_output=True, text=True, env=where, check=True).stdout
 
     def until(*parts: str) -> str:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 90
         while not all(part in (screen := tmux("capture-pane", "-p", "-S", "-")) for part in parts):
             assert time.monotonic() < deadline, f"{parts!r} are not on the screen:\n{screen}"
         return screen

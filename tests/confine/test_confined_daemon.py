@@ -73,7 +73,7 @@ def start(tmp_path):
     yield begin
     for each in running:
         each.process.terminate()
-        each.process.communicate(timeout=20)
+        each.process.communicate(timeout=90)
 
 
 @needs_landlock

@@ -131,8 +131,8 @@ async def test_a_history_beyond_one_line_comes_in_pages(serving: Serving) -> Non
 @pytest_twisted.ensureDeferred
 async def test_events_arrive_in_order_and_of_one_conversation_if_asked(serving: Serving) -> None:
     everything, one = await in_thread(lambda: (Client(serving.path), Client(serving.path)))
-    all_events = await in_thread(everything.events, timeout=10)
-    one_s_events = await in_thread(one.events, "c2", timeout=10)
+    all_events = await in_thread(everything.events, timeout=60)
+    one_s_events = await in_thread(one.events, "c2", timeout=60)
     for chat in ("c1", "c2"):
         serving.bus.emit("chat-state", chat=chat, state="connected", reason="", level=None)
     serving.bus.emit("daemon-stopping")
@@ -166,7 +166,7 @@ async def test_events_between_a_call_and_its_answer_are_kept(serving: Serving) -
 
     def talk() -> list[str]:
         with Client(serving.path) as client:
-            events = client.events(timeout=10)
+            events = client.events(timeout=60)
             client.call("chat.send", {"chat": chat, "text": "hello"})
             return [event["event"] for event in islice(events, 3)]
 
@@ -187,7 +187,7 @@ async def test_waiting_for_events_ends_after_its_time(serving: Serving) -> None:
 async def test_a_reader_that_does_not_read_is_dropped_and_the_others_hear_all(serving: Serving) -> None:
     slow, quick = await in_thread(lambda: (Client(serving.path), Client(serving.path)))
     await in_thread(slow.events)
-    events = await in_thread(quick.events, timeout=20)
+    events = await in_thread(quick.events, timeout=60)
     closed = next(one.closed for one in serving.server._connections)
     gone: list[bool] = []
     for one in serving.server._connections:

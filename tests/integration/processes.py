@@ -39,7 +39,7 @@ class Process:
 
     def ended(self) -> tuple[int, str, str]:
         """Return its exit status and what it wrote, when it has ended."""
-        out, err = self.process.communicate(timeout=20)
+        out, err = self.process.communicate(timeout=90)
         return self.process.returncode, out, err
 
 

@@ -152,7 +152,7 @@ def test_a_socket_that_systemd_hands_over_is_served() -> None:
     try:
         assert child.stdout is not None
         assert child.stdout.readline() == f"tcp:127.0.0.1:{port}\n"
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
             client.sendall(b"GET /health HTTP/1.1\r\nHost: relay\r\n\r\n")
             assert client.makefile("rb").read().endswith(b'{"status":"ok","sessions":0}')
     finally:

@@ -71,7 +71,7 @@ class Manager:
         if self.process is None:
             return ""
         self.process.terminate()
-        return self.process.communicate(timeout=20)[1]
+        return self.process.communicate(timeout=90)[1]
 
     def close(self) -> None:
         """Leave nothing running."""
