@@ -295,6 +295,8 @@ def test_a_conversation_outlives_its_invite(talking: Two):
 def test_trouble_of_the_link_is_told_once_until_it_is_up(two: Two):
     assert events(two.inviter.link_troubled(DialFailed()), "chat-error")
     assert two.inviter.link_troubled(DialFailed()) == []
+    assert events(two.inviter.link_troubled(RelayRefused()), "chat-error")
+    assert two.inviter.link_troubled(DialFailed()) == two.inviter.link_troubled(RelayRefused()) == []
     two.inviter.link_up(0)
     two.inviter.link_down("relay-lost", 0)
     assert events(two.inviter.link_troubled(DialFailed()), "chat-error")

@@ -451,3 +451,36 @@ async def test_stopping_between_two_attempts_is_immediate(bench):
     await bench.start()
     stopped = bench.link.stop()
     assert stopped.called and bench.clock.getDelayedCalls() == []
+
+
+@in_the_reactor
+async def test_a_relay_that_says_ready_again_and_again_brings_the_link_up_once():
+    bench = Bench([JOINED, *[READY] * 100, {"type": "peer-left", "reason": "lost"}])
+    await bench.start()
+    await bench.notes.until_there_is("down", "peer-lost")
+    assert bench.notes.all.count(("up",)) == 1
+    await bench.stop()
+
+
+@in_the_reactor
+async def test_a_relay_that_says_ready_and_closes_is_dialled_less_and_less_often():
+    bench = Bench([JOINED, READY])
+    await bench.start()
+    pauses = []
+    for number in range(1, 9):
+        await bench.notes.until(lambda number=number: bench.notes.all.count(("up",)) == number)
+        bench.relay.open[-1].transport.abortConnection()
+        await bench.notes.until(lambda number=number: bench.notes.all.count(("down", "relay-lost")) == number)
+        await _pausing(bench)
+        (call,) = bench.clock.getDelayedCalls()
+        pauses.append(call.getTime() - bench.clock.seconds())
+        bench.clock.advance(pauses[-1])
+    assert pauses[0] <= FIRST_DELAY and pauses[-1] >= MOST_DELAY / 2
+    await bench.notes.until(lambda: bench.notes.all.count(("up",)) == 9)
+    assert bench.link.adopt() is False, "nothing is new about it, but the other side was heard"
+    bench.relay.open[-1].transport.abortConnection()
+    await bench.notes.until(lambda: bench.notes.all.count(("down", "relay-lost")) == 9)
+    await _pausing(bench)
+    (call,) = bench.clock.getDelayedCalls()
+    assert call.getTime() - bench.clock.seconds() <= FIRST_DELAY
+    await bench.stop()

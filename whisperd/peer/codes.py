@@ -173,6 +173,9 @@ class Claim:
     def send(self, frame: bytes) -> None:
         self._link.send(frame)
 
+    def adopt(self) -> bool:
+        return bool(self._link.adopt())
+
     def rejoin(self, delay: float) -> None:
         self._link.rejoin(delay)
 

@@ -85,6 +85,7 @@ class Conversation:
         self._up = False
         self._failures = 0
         self._trouble = ""
+        self._troubles: set[str] = set()  # the codes that were told since the link was up
         self._begin_again_at: float | None = None
         self._give_up_at: float | None = None
         self._end_ticket: int | None = None
@@ -102,14 +103,18 @@ class Conversation:
         ``heard`` says that it was heard there already."""
         if self.state == ENDED:
             return []
-        self._up = True
-        self._trouble = ""
+        self._opened()
         effects = self._turn("link-up", "peer-here")
         if self._agreed is not None:
             effects += self._carry_out(self._agreed.channel.link_up(now, heard=heard and self._confirmed), now)
         if not self._confirmed and not heard:
             effects += self._begin(now)
         return effects
+
+    def _opened(self) -> None:
+        self._up = True
+        self._trouble = ""
+        self._troubles.clear()
 
     def link_down(self, reason: str, now: float) -> list[Effect]:
         """The other side cannot be reached any more."""
@@ -125,10 +130,13 @@ class Conversation:
         return self._turn("link-down", reason)
 
     def link_troubled(self, error: WhisperdError) -> list[Effect]:
-        """The link cannot be made for now; the user hears of it once, until it is up or fails for another reason."""
-        if self.state == ENDED or self._trouble == error.code:
+        """The link cannot be made for now; the user hears of each reason once until it is up."""
+        if self.state == ENDED:
             return []
         self._trouble = error.code
+        if error.code in self._troubles:
+            return []
+        self._troubles.add(error.code)
         return [self._error_event(error)]
 
     def link_failed(self, error: WhisperdError) -> list[Effect]:

@@ -190,8 +190,7 @@ class ResumableConversation(TimedConversation):
     def link_up(self, now: float, *, heard: bool = False) -> list[Effect]:
         if not self._asking or self._agreed is None or self.state == ENDED:
             return super().link_up(now, heard=heard)
-        self._up = True
-        self._trouble = ""
+        self._opened()
         began = [] if self._confirmed else self._begin(now)
         return [*self._turn("link-up", "peer-here"), *began, *self._ask(now)]
 

@@ -141,6 +141,10 @@ class Line:
         if self._link is not None:
             self._link.send(frame)
 
+    def adopt(self) -> bool:
+        """The other side was heard here."""
+        return self._link is not None and bool(self._link.adopt())
+
     def rejoin(self, delay: float) -> None:
         if self._link is not None:
             self._link.rejoin(delay)

@@ -98,6 +98,11 @@ class RelayLink(Dialling):
         if self._up and self._socket is not None:
             self._socket.send(frame, binary=True)
 
+    def adopt(self) -> bool:
+        """The other side was heard here, so that the next attempt counts as the first; what the relay says does not."""
+        self._redial.worked()
+        return False
+
     def rejoin(self, delay: float) -> None:
         """Free the seat, and come back after ``delay`` seconds; nothing to do while there is no connection."""
         self._up = False
@@ -192,7 +197,8 @@ class RelayLink(Dialling):
             claimed()
 
     def _ready(self, socket: RelaySocket, frame: Ready) -> None:
-        self._redial.worked()
+        if self._up:  # each time costs a greeting, and each of those a key of the ratchet
+            return
         self._up = True
         note("link-state", link=self.name, state="up")
         self._owner.link_up(self)
