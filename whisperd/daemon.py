@@ -199,12 +199,14 @@ class Daemon:
 
     def _make_vault(self, store: Any) -> Any:
         from whisperd.peer.keeping import MOVED, MOVING
+        from whisperd.peer.numbering import NUMBERS, taken_in
         from whisperd.store.opening import make_store
         from whisperd.store.vault import Vault
 
         settings = self.config.store
         return Vault(store or make_store(settings), settings, reactor=self._reactor, emit=self.bus.emit,
-                     opened=self._store_opened, closing=self._store_closing, moving=MOVING, moved=MOVED)
+                     opened=self._store_opened, closing=self._store_closing, moving=MOVING, moved=MOVED,
+                     beside=(NUMBERS,), taken_in=lambda records: taken_in(records, MOVED, self._given))
 
     def _make_peer(self, settings: Any) -> Any:
         from whisperd.peer.service import PeerService
@@ -215,7 +217,14 @@ class Daemon:
                            own_relay=self._own_relay, emit=self.bus.emit, new_identity=MemoryIdentity,
                            store=self.vault.store if self.vault is not None else MemoryStore(),
                            onions=self.tor.direct if self.tor is not None else None, wall=time.time,
-                           keep=self.config.store)
+                           keep=self.config.store, given=self._given)
+
+    @cached_property
+    def _given(self) -> Any:
+        """The ids that were given in this process, whatever becomes of the store."""
+        from whisperd.peer.numbering import Given
+
+        return Given()
 
     @cached_property
     def _dialer(self) -> Any:

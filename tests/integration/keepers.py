@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 from tests.integration.peers import Person
 from tests.store.kit import Place
+from whisperd.errors import StoreFailed
 from whisperd.store.file import places
 
 
@@ -46,6 +47,28 @@ class Keeper:
             path.unlink(missing_ok=True)
         for path in folder.iterdir():
             shutil.copy(path, self.place.path.parent / path.name)
+
+
+class Faulty:
+    """The disk of one person: from the ``first`` commit on none succeeds, until it is mended."""
+
+    def __init__(self, keeper: Keeper, first: int = 1) -> None:
+        self._file = keeper.store._file
+        self._run = self._file.run
+        self._left = first - 1
+        self.failed = 0
+        self._file.run = self._fail
+
+    def _fail(self, statement, *values) -> None:
+        if statement == "COMMIT":
+            if not self._left:
+                self.failed += 1
+                raise StoreFailed
+            self._left -= 1
+        self._run(statement, *values)
+
+    def mend(self) -> None:
+        self._file.run = self._run
 
 
 async def say(person, chat, text):

@@ -11,6 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from whisperd.config import load
+from whisperd.peer.numbering import Given
 from whisperd.peer.service import PeerService
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.plugin.registry import Registry
@@ -79,7 +80,7 @@ class Person:
     """A peer service and every event that it told."""
 
     def __init__(self, *, loopback: bool = True, socks: str | None = None, own_relay: Any = None, onions: Any = None,
-                 store: Any = None, keep: Any = None, **settings: Any) -> None:
+                 store: Any = None, keep: Any = None, given: Given | None = None, **settings: Any) -> None:
         self.dialer = CountingDialer(loopback=loopback, socks=socks, changed=self._look)
         self.events: list[tuple[str, dict[str, Any]]] = []
         self._watchers: list[tuple[Callable[[], bool], Deferred[None]]] = []
@@ -87,7 +88,7 @@ class Person:
         self.service = PeerService(values, registry=Registry.load(values.kex, values.ratchet), reactor=reactor,
                                    dialer=self.dialer, own_relay=lambda: own_relay, emit=self._emit,
                                    new_identity=MemoryIdentity, store=MemoryStore() if store is None else store,
-                                   onions=onions, keep=keep)
+                                   onions=onions, keep=keep, given=given)
 
     def _emit(self, name: str, **fields: Any) -> None:
         self.events.append((name, fields))

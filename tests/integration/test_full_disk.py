@@ -8,33 +8,11 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from tests.integration.contacts import heard
-from tests.integration.keepers import Keeper, say
+from tests.integration.keepers import Faulty, Keeper, say
 from tests.integration.peers import PATIENCE, Person
 from whisperd.errors import StoreFailed
 
 in_the_reactor = pytest_twisted.ensureDeferred
-
-
-class Faulty:
-    """The disk of one person: from the ``first`` commit on none succeeds, until it is mended."""
-
-    def __init__(self, keeper: Keeper, first: int = 1) -> None:
-        self._file = keeper.store._file
-        self._run = self._file.run
-        self._left = first - 1
-        self.failed = 0
-        self._file.run = self._fail
-
-    def _fail(self, statement, *values) -> None:
-        if statement == "COMMIT":
-            if not self._left:
-                self.failed += 1
-                raise StoreFailed
-            self._left -= 1
-        self._run(statement, *values)
-
-    def mend(self) -> None:
-        self._file.run = self._run
 
 
 @pytest.fixture(autouse=True)

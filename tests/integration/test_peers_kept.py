@@ -79,7 +79,7 @@ async def test_one_that_a_daemon_without_the_ratchet_was_told_to_end_is_gone(kep
         patched.setattr(Registry, "ratchet", Registry.kex)  # which has none of that name
         anna = kept.annas_keeper.start()
         await anna.service.end(chat=kept.annas)
-        assert set(kept.annas_keeper.store.collections()) <= {"used-invites"}
+        assert set(kept.annas_keeper.store.collections()) <= {"used-invites", "last-conversation"}
         await kept.annas_keeper.stop()
 
 
@@ -102,7 +102,7 @@ async def test_an_ended_conversation_leaves_nothing_in_the_store(kept):
     await kept.ben.until_state(kept.bens, "ended")
     await kept.ben.service.end(chat=kept.bens)
     for keeper in (kept.annas_keeper, kept.bens_keeper):
-        assert set(keeper.store.collections()) <= {"used-invites"}
+        assert set(keeper.store.collections()) <= {"used-invites", "last-conversation"}
     anna = await kept.annas_keeper.restart()
     assert await anna.service.list() == []
 
@@ -147,7 +147,7 @@ async def test_with_history_what_was_said_is_kept_for_its_time(kept):
     anna = await kept.annas_keeper.restart()
     assert kept.annas_keeper.store.keys("message") in ([], [f"{kept.annas}/2"])  # which nobody was given for good
     await anna.service.end(chat=kept.annas)
-    assert set(kept.annas_keeper.store.collections()) <= {"used-invites"}
+    assert set(kept.annas_keeper.store.collections()) <= {"used-invites", "last-conversation"}
 
 
 async def put_back_between_two_texts(kept, keeper, folder) -> Person:

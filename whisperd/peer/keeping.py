@@ -19,6 +19,7 @@ from whisperd.errors import StoreBusy, StoreDamaged, StoreFailed, StoreLocked, W
 from whisperd.logs import note, unexpected
 from whisperd.peer.chat import Message
 from whisperd.peer.kept import Kept, MessageKept, Route, TieKept, decode, exported
+from whisperd.peer.numbering import Given, Ids, number_of
 from whisperd.peer.phases import ENDED
 from whisperd.peer.resumable import ResumableConversation
 from whisperd.peer.writing import CONVERSATIONS, MESSAGES, OUTGOING, Entry, Noted, Writing
@@ -51,10 +52,10 @@ class Found:
 
 class Keeping:
     """``store`` is an IStore; one that is not durable gets nothing. ``history`` keeps what was said for so many
-    ``days``; ``emit(name, **fields)`` takes events."""
+    ``days``; ``emit(name, **fields)`` takes events; ids that were ``given`` are not given again."""
 
     def __init__(self, store: Any, *, reactor: Any, wall: Callable[[], float], history: bool, days: int,
-                 emit: Callable[..., Any]) -> None:
+                 emit: Callable[..., Any], given: Given | None = None) -> None:
         #: Whether anything is kept at all.
         self.durable = bool(store.durable)
         self._store = store
@@ -62,7 +63,8 @@ class Keeping:
         self._wall = wall
         self._history = history
         self._emit = emit
-        self._writing = Writing(store, reactor=reactor, wall=wall, history=history, days=days)
+        self.ids = Ids(store, given or Given())
+        self._writing = Writing(store, self.ids, reactor=reactor, wall=wall, history=history, days=days)
         self._entries: dict[str, Entry] = {}
         self._changed: dict[str, Entry] = {}
         #: What is forgotten and may be on the disk yet, and who hears when it is not.
@@ -83,7 +85,8 @@ class Keeping:
         """Yield what the store has, the oldest first; raises StoreDamaged."""
         if not self.durable:
             return
-        for name in sorted(self._writing.names(), key=_number):
+        for name in sorted(self._writing.names(), key=number_of):
+            self.ids.found(name)
             record = self._store.get(CONVERSATIONS, name)
             messages = {int(key): decode(value, MessageKept) for key, value in self._writing.under(MESSAGES, name)}
             payloads = {int(key): value for key, value in self._writing.under(OUTGOING, name)}
@@ -96,6 +99,15 @@ class Keeping:
                      for number, one in sorted(messages.items())]
             yield Found(name, kept, texts, payloads)
         self._sweep()
+
+    def new_id(self) -> str:
+        """Return the id of a conversation that begins; it is never given again. Raises StoreFailed."""
+        if not self.durable:
+            return self.ids.take(lambda: None)
+        try:
+            return self.ids.take(lambda: self.atomically(self.ids.write))
+        except StoreFailed as error:
+            raise not_begun(error) from None
 
     def keep(self, conversation: ResumableConversation, route: Callable[[], Route], label: bytes, kept: Kept | None,
              release: Callable[[], None], *, facts: Callable[[], TieKept], confirmed_only: bool = False,
@@ -304,6 +316,7 @@ class Keeping:
         before = [(entry, entry.noted()) for entry in entries]
         try:
             with self._store.together():
+                self.ids.write()
                 for entry, _ in before:
                     self._decide(entry)
                 done = work()
@@ -414,5 +427,6 @@ class Keeping:
             self._troubled(error)
 
 
-def _number(name: str) -> int:
-    return int(name.removeprefix("c"))
+def not_begun(error: WhisperdError) -> StoreFailed:
+    """Return what is said of a conversation that cannot be kept."""
+    return StoreFailed(f"nothing was begun, since it cannot be kept: {error.message}")

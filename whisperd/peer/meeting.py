@@ -13,7 +13,7 @@ from whisperd.peer.codes import Codes
 from whisperd.peer.driver import Driver
 from whisperd.peer.handshake import Terms
 from whisperd.peer.invitations import UsedInvites
-from whisperd.peer.keeping import Keeping
+from whisperd.peer.keeping import Keeping, not_begun
 from whisperd.peer.kept import Route
 from whisperd.peer.negotiation import Plugins, check_floor
 from whisperd.peer.people import People
@@ -120,7 +120,7 @@ class MeetingVerbs:
         except StoreFailed as error:
             self._keeping.drop(name)
             self._chats.pop(name).drop()
-            raise StoreFailed(f"nothing was begun, since it cannot be kept: {error.message}") from None
+            raise not_begun(error) from None
 
     def joins(self, label: bytes) -> bool:
         """Return whether a conversation is being joined that must not be joined twice."""

@@ -41,6 +41,7 @@ from whisperd.peer.links.awake import Awake
 from whisperd.peer.meeting import MeetingVerbs
 from whisperd.peer.naming import Known, Seen
 from whisperd.peer.negotiation import Plugins, check_floor
+from whisperd.peer.numbering import Given
 from whisperd.peer.people import People
 from whisperd.peer.phases import ENDED
 from whisperd.peer.relays import Host, Relays, choose
@@ -69,14 +70,16 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
     ``connect`` of ``whisperd.tor.dial``; ``own_relay()`` returns (public url, local port) of this daemon's relay, or
     None; ``emit(name, **fields)`` takes events; ``new_identity(kinds, random)`` makes an IIdentity; ``store`` is an
     IStore; ``onions`` is the ``whisperd.tor.direct`` of this daemon's tor, None where there is none;
-    ``keep`` has the keys of ``[store]``, where a durable store is to keep conversations.
+    ``keep`` has the keys of ``[store]``, where a durable store is to keep conversations; ids that another one of this
+    process has ``given`` are not given again.
     """
 
     def __init__(self, settings: Any, *, registry: Plugins, reactor: Any, dialer: Any,
                  own_relay: Callable[[], tuple[str, int] | None], emit: Callable[..., Any],
                  new_identity: Callable[[Sequence[str], Random], Any], store: Any,
                  random: Random = os.urandom, onions: Any = None,
-                 wall: Callable[[], float] | None = None, keep: Any = None) -> None:
+                 wall: Callable[[], float] | None = None, keep: Any = None,
+                 given: Given | None = None) -> None:
         self._settings = settings
         self._registry = registry
         self._reactor = reactor
@@ -92,21 +95,19 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
             self._downloads.sweep()
         self._chats: dict[str, Driver] = {}
         self._rooms: dict[str, tuple[bytes, str]] = {}
-        self._last = 0
         self._stopping = False
         self._relays = Relays(reactor, dialer, random, onions)
         self._awake = Awake(reactor, self._woke)
         self._codes = Codes(self, registry, self._relays, reactor=reactor, new_identity=new_identity, random=random,
                             wall=self._wall)
         self._keeping = Keeping(store, reactor=reactor, wall=self._wall, history=bool(keep and keep.history),
-                                days=keep.history_days if keep else 1, emit=emit)
+                                days=keep.history_days if keep else 1, emit=emit, given=given)
         self.people = People(self, store, reactor=reactor, emit=emit, random=random, wall=self._wall)
 
     def resume(self) -> None:
         """Go on with the conversations that the store has kept, and listen for contacts that are listened for."""
         for found in self._keeping.read():
             kept, name = found.kept, found.name
-            self._last = max(self._last, int(name.removeprefix("c")))
             conversation = returned(found, self._registry, self._new_identity, self._random, **self._bounds())
             hosts = way_back(kept, self._own_relay())
             link = self.links(hosts, kept.route, inviter=kept.conversation.inviter)
@@ -314,9 +315,8 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         """Start a conversation on ``link``; ``label`` is what it must not be joined by a second time.
 
         A durable store keeps it, or, with ``confirmed_only``, does so once its key is confirmed; ``route`` is what
-        leads back to it."""
-        self._last += 1
-        conversation = ResumableConversation(f"c{self._last}", terms, inviter=inviter, expires=expires,
+        leads back to it. Raises StoreFailed."""
+        conversation = ResumableConversation(self._keeping.new_id(), terms, inviter=inviter, expires=expires,
                                              **self._bounds())
         conversation.verified = verified
         conversation.reason = reason or conversation.reason
@@ -384,7 +384,7 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         driver = self._chats.get(name)
         if driver is not None:
             return driver
-        raise ChatEnded if self._was_there(name) else ChatUnknown
+        raise ChatEnded if self._keeping.ids.was_given(name) else ChatUnknown
 
     def _find_verified(self, name: str) -> Driver:
         driver = self._find(name)
@@ -398,10 +398,6 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
     def _known(self) -> Known:
         return Known([Seen(name, driver.conversation.state, self.people.key_of(name))
                       for name, driver in self._chats.items()], self.people.named())
-
-    def _was_there(self, name: str) -> bool:
-        number = name.removeprefix("c")
-        return number.isdecimal() and name == f"c{int(number)}" and 1 <= int(number) <= self._last
 
     def check_room_for_one_more(self) -> None:
         """Raise TooManyChats when there are as many conversations as may be.

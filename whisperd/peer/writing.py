@@ -13,6 +13,7 @@ from typing import Any
 
 from whisperd.peer.chat import Message
 from whisperd.peer.kept import Kept, MessageKept, Route, TieKept, encode
+from whisperd.peer.numbering import Ids
 from whisperd.peer.resumable import ResumableConversation
 from whisperd.wire.envelope import Stream
 
@@ -59,10 +60,13 @@ class Entry:
 
 
 class Writing:
-    """Puts entries into ``store``; with ``history`` what was said stays for so many ``days``."""
+    """Puts entries into ``store``, and with them the last of ``ids``; with ``history`` what was said stays for so many
+    ``days``."""
 
-    def __init__(self, store: Any, *, reactor: Any, wall: Callable[[], float], history: bool, days: int) -> None:
+    def __init__(self, store: Any, ids: Ids, *, reactor: Any, wall: Callable[[], float], history: bool,
+                 days: int) -> None:
         self._store = store
+        self._ids = ids
         self._reactor = reactor
         self._wall = wall
         self._history = history
@@ -150,6 +154,7 @@ class Writing:
         """Remove what was kept for long enough, and what belongs to no conversation."""
         names = self.names()
         with self._store.together():
+            self._ids.write()
             for collection in (OUTGOING, MESSAGES):
                 for key in self._store.keys(collection):
                     if key.partition("/")[0] not in names:

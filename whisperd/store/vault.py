@@ -30,12 +30,15 @@ class Vault:
 
     ``opened()`` is called when it has been unlocked, ``closing()`` is awaited before it is locked. ``settings`` has the
     keys of ``[store]``; ``moving`` are the collections that an export holds only if they are taken from here, and
-    ``moved`` those that are taken then; ``emit(name, **fields)`` takes events.
+    ``moved`` those that are taken then; ``beside`` those that a store may have which holds nothing. An import puts
+    what ``taken_in`` makes of its records. ``emit(name, **fields)`` takes events.
     """
 
     def __init__(self, store: SealedStore, settings: Any, *, reactor: Any, emit: Callable[..., Any],
                  opened: Callable[[], None], closing: Callable[[], Awaitable[None]], moving: Sequence[str] = (),
-                 moved: Sequence[str] = (), random: Random = os.urandom) -> None:
+                 moved: Sequence[str] = (), beside: Sequence[str] = (),
+                 taken_in: Callable[[Sequence[export.Record]], Sequence[export.Record]] = list,
+                 random: Random = os.urandom) -> None:
         self.store = store
         self._settings = settings
         self._reactor = reactor
@@ -44,6 +47,8 @@ class Vault:
         self._closing = closing
         self._moving = frozenset(moving)
         self._moved = frozenset(moved)
+        self._beside = frozenset(beside)
+        self._taken_in = taken_in
         self._random = random
         self._lock = DeferredLock()
 
@@ -156,16 +161,14 @@ class Vault:
 
     async def _take_in(self, file: int, passphrase: str) -> Row:
         self._need_open()
-        if self.store.count:
-            raise StoreNotEmpty
+        self._need_empty()
         data = await self._thread(_read, file)
         records = await self._thread(export.decode, data, passphrase.encode(errors="surrogateescape"))
         await self._closing()
         try:
-            if self.store.count:
-                raise StoreNotEmpty
+            self._need_empty()
             with self.store.together():
-                for record in records:
+                for record in self._taken_in(records):
                     self.store.put(*record)
         finally:
             self._opened()
@@ -188,6 +191,10 @@ class Vault:
     def _need_open(self) -> None:
         if not self.is_open:
             raise StoreLocked
+
+    def _need_empty(self) -> None:
+        if not self._beside.issuperset(self.store.collections()):
+            raise StoreNotEmpty
 
     def _thread(self, work: Callable[..., Any], *given: Any) -> Deferred[Any]:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work, *given)
