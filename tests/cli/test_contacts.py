@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import pytest_twisted
 
 from tests.cli.conftest import Ctl
@@ -11,6 +12,7 @@ from tests.control.sample import ADDRESS, Serving
 from whisperd.cli import render
 from whisperd.cli.render import PLAIN
 from whisperd.cli.talk import ACTIONS, Talk
+from whisperd.cli.talks import Talks
 
 
 @pytest_twisted.ensureDeferred
@@ -86,3 +88,24 @@ def test_the_open_view_saves_and_shows_the_contact():
     assert talk.status_line().startswith("c1 | ben | connected")
     talk.happened({"event": "contact-state", "contact": "bert", "state": "renamed", "chat": "c1"})
     assert talk.status_line().startswith("c1 | bert | connected")
+
+
+@pytest.mark.parametrize("state", ["removed", "blocked"])
+def test_the_open_view_goes_by_the_plain_name_again_when_the_contact_is_gone(state):
+    talks = Talks(Answers(), "c1", PLAIN)  # type: ignore[arg-type]
+    talks.begin()
+    talks.happened({"event": "contact-state", "contact": "ben", "state": "saved", "chat": "c1"})
+    assert talks.prompt == "ben> "
+    first, second = talks.happened({"event": "contact-state", "contact": "ben", "state": state, "chat": "c1"})
+    assert first == f"-- ben is {state} (c1)" and second.startswith("-- this is c1, and not ben any more")
+    assert talks.prompt == "c1> " and talks.status_line().startswith("c1 | connected")
+    (refused,) = talks.typed("/end ben")
+    assert "takes no other name" in refused and not talks.finished
+
+
+def test_a_name_that_was_given_to_another_a_moment_ago_ends_nothing():
+    talks = Talks(Answers(), "c1", PLAIN)  # type: ignore[arg-type]
+    talks.begin()
+    talks.happened({"event": "contact-state", "contact": "ben", "state": "saved", "chat": "c1"})
+    (refused,) = talks.typed("/end ben")  # the daemon has it without a contact; the event is under way
+    assert "takes no other name" in refused and not talks.finished

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
@@ -34,6 +35,12 @@ class Side:
     def restart(self) -> None:
         self.people = People(self, self.store, reactor=Clock(), emit=lambda *_, **__: None, random=seeded("people"),
                              wall=lambda: 0.0)
+
+    def atomically(self, work: Any, *chats: str) -> Any:
+        return work()
+
+    async def end(self, chat: str) -> None:
+        raise ChatEnded
 
     def driver(self, chat: str) -> Any:
         raise ChatEnded  # nothing of a call is asked of its conversation
@@ -136,3 +143,27 @@ def test_a_contact_who_was_removed_during_a_call_is_not_written_again():
     side.people.settled("c1")
     side.people.ended("c1")
     assert side.people._book.contacts == {} and side.store.keys("contact") == []
+
+
+@pytest.mark.parametrize("work", ["removed", "renamed", "blocked"])
+async def test_every_conversation_with_a_contact_is_told_what_becomes_of_its_name(work: str) -> None:
+    side, told = Side(first=True, secret=bytes(32)), []
+    side.people._emit = lambda event, **fields: told.append((event, fields))
+    for chat in ("c1", "c2", "c3"):
+        side.people._tie(chat).contact = side.key if chat != "c3" else ""
+    if work == "removed":
+        await side.people.remove("other")
+    elif work == "renamed":
+        side.people._check_free = lambda *_, **__: None  # the names that it compares with are the conversations' too
+        await side.people.rename("other", "ben")
+    else:
+        await side.people.block("other")
+    name = "ben" if work == "renamed" else "other"
+    assert told == [("contact-state", {"contact": name, "state": work, "chat": chat}) for chat in ("c1", "c2")]
+
+
+async def test_what_concerns_no_conversation_is_told_of_none() -> None:
+    side, told = Side(first=True, secret=bytes(32)), []
+    side.people._emit = lambda event, **fields: told.append((event, fields))
+    await side.people.remove("other")
+    assert told == [("contact-state", {"contact": "other", "state": "removed", "chat": ""})]

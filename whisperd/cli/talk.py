@@ -36,6 +36,8 @@ ACTIONS = {
 _SETTLED = ("delivered", "failed", "cancelled")
 #: States of a file that can still move.
 _OPEN = ("offered", "moving", "halted")
+#: What happens to a contact that gives its conversation a name, or takes the name away.
+_NAMING = {"saved": True, "renamed": True, "removed": False, "blocked": False}
 #: Events of a conversation that is not shown whose lines are shown when somebody comes back to it.
 _TOLD_LATER = ("message-state", "file-state", "chat-error")
 #: Most of these lines; the oldest are dropped.
@@ -129,8 +131,8 @@ class Talk:
             return []
         if event["event"] == "file-state" and event["state"] != "moving":
             self._moving.pop(event["file"], None)
-        if event["event"] == "contact-state" and event["state"] in ("saved", "renamed"):
-            self._row = self._row | {"contact": event["contact"]}
+        if event["event"] == "contact-state" and event["state"] in _NAMING:
+            return self._named(event)
         if event["event"] == "chat-link":  # it shows below the line, and changes nothing else
             self._row = self._row | {"link": event["link"]}
             return []
@@ -142,6 +144,17 @@ class Talk:
             self._row = self._row | {"state": event["state"]}
             self.finished = self.finished or event["state"] == "ended"
         return [self._paint("-- ", "dim") + render.event(event, self._paint)]
+
+    def _named(self, event: dict[str, Any]) -> list[str]:
+        """The conversation has a name from now on, or goes by its own again: the name may be somebody else's next."""
+        lines = [self._paint("-- ", "dim") + render.event(event, self._paint)]
+        before, named = self._row.get("contact"), _NAMING[event["state"]]
+        self._row = self._row | {"contact": event["contact"] if named else None}
+        if before and not named:
+            chat, name = render.clean(self.chat), render.clean(before)
+            lines.append(self._paint("-- ", "dim") + f"this is {chat}, and not {name} any more: what is typed goes to "
+                         f"{chat}")
+        return lines
 
     def happened_unseen(self, event: dict[str, Any]) -> None:
         """Take an event while another conversation is shown: ``begin`` tells what became of messages and files.
@@ -245,6 +258,8 @@ class Talk:
         return render.files(rows, self._paint) if rows else ["There is no file."]
 
     def _end(self, rest: str) -> list[str]:
+        if rest == self.name != self.chat:
+            self.refresh()  # who is called that may have changed a moment ago
         if rest not in ("", self.chat, self.name):
             raise UsageError("'/end' ends the conversation that is shown, and takes no other name",
                              remedy="Type '/go NAME' first, and '/end' there.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from twisted.internet.defer import DeferredList
@@ -107,13 +108,14 @@ class People(Saving):
         key = self._book.remove(name)
         self._afterwards(lambda: self._drop(key))
         calls = [chat for chat, tie in self._ties.items() if tie.contact == key and tie.calls]
-        for chat in [chat for chat, tie in self._ties.items() if tie.contact == key]:
+        chats = self._chats_of(key)
+        for chat in chats:
             tie = self._touched(chat)
             with suppress(ChatEnded):
                 self._store.undo(self._peers.driver(chat).forget_people())
             tie.contact, tie.name = "", ""
             tie.ours = tie.heard = tie.theirs = b""
-        self._tell(name, "removed")
+        self._tell(name, "removed", *chats)
         return calls
 
     async def rename(self, name: str, new: str) -> Row:
@@ -121,7 +123,7 @@ class People(Saving):
         key = self._book.find(name)
         self._check_free(new, besides=key)
         self._do(self._book.change, key, name=new)
-        self._tell(new, "renamed", self._chat_of(key))
+        self._tell(new, "renamed", *self._chats_of(key))
         return {"contact": new}
 
     async def block(self, name: str) -> Row:
@@ -129,8 +131,9 @@ class People(Saving):
         key = self._book.find(name)
         self._do(self._book.block, key)
         self._drop(key)
-        self._tell(name, "blocked")
-        await self._end([chat for chat, tie in self._ties.items() if tie.contact == key])
+        chats = self._chats_of(key)
+        self._tell(name, "blocked", *chats)
+        await self._end(chats)
         return {"contact": name, "blocked": True}
 
     async def unblock(self, name: str) -> Row:
@@ -308,11 +311,15 @@ class People(Saving):
             driver = self._peers.driver(chat)
             driver.carry_out(driver.conversation.end(self._reactor.seconds(), SUPERSEDED))
 
+    def _chats_of(self, key: str) -> Sequence[str]:
+        """Return every conversation that goes by a contact's name."""
+        return [chat for chat, tie in self._ties.items() if tie.contact == key]
+
     def _chat_of(self, key: str, *, away: bool = True) -> str | None:
         """Return the conversation with a contact: the one that is connected, else one that begins, else, with ``away``,
         one whose other side is out of reach; None where there is none, or only what is over, or about to be."""
         found: dict[str, str] = {}
-        for chat in [chat for chat, tie in self._ties.items() if tie.contact == key]:
+        for chat in self._chats_of(key):
             with suppress(ChatEnded):
                 conversation = self._peers.driver(chat).conversation
                 if conversation.lasting:
@@ -414,5 +421,7 @@ class People(Saving):
             self._emit("contact-error", contact=contact.name, code=error.code, message=error.message,
                        remedy=error.remedy)
 
-    def _tell(self, name: str, state: str, chat: str | None = None) -> None:
-        self._afterwards(lambda: self._emit("contact-state", contact=name, state=state, chat=chat or ""))
+    def _tell(self, name: str, state: str, *chats: str) -> None:
+        """Tell it of each of these conversations, because whoever shows one goes by that; or of none."""
+        for chat in chats or ("",):
+            self._afterwards(partial(self._emit, "contact-state", contact=name, state=state, chat=chat))
