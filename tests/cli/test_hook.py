@@ -156,3 +156,22 @@ def test_a_program_of_this_folder_that_is_not_in_the_path_is_named_with_its_fold
     with pytest.raises(UsageError) as caught:
         Hook("notify")
     assert "chmod +x notify" in caught.value.remedy
+
+
+def test_a_run_that_hangs_is_left_to_itself_and_counts_for_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "gate")
+    program = tmp_path / "notify"
+    program.write_text(f"#!/bin/sh\nread line <{tmp_path}/gate\necho run >>{tmp_path}/told\n")
+    program.chmod(0o755)
+    done: list[list[dict[str, Any]]] = []
+    complaints: list[str] = []
+    hook = Hook(str(program), done.append, lambda message, remedy: complaints.append(message), patience=0.0)
+    hook.happened(MESSAGE)
+    hook.happened({**MESSAGE, "id": 2})
+    hook.finish()
+    assert complaints == [f"the hook {program} still runs, and is not waited for"]
+    (tmp_path / "gate").write_text("go\n")
+    hook.happened({**MESSAGE, "id": 3})
+    with hook._changed:
+        assert hook._changed.wait_for(lambda: not hook._busy, 60)
+    assert not done and (tmp_path / "told").read_text() == "run\n", "none has followed"

@@ -23,7 +23,13 @@ Complain = Callable[[str, str], None]
 Done = Callable[[list[dict[str, Any]]], None]
 
 _REMEDY = "Name a program, or a script whose first line is like '#!/bin/sh', that can be executed."
+_LEFT = ("The messages that it was run for, and those that waited, stay unread as far as they are kept. See why it hangs, "
+         "and end it by hand.")
 _FAILED = "What it was run for stays unread, and 'chat watch' shows it again; run the program by hand to see why."
+
+
+#: Seconds that a run may take on after the conversation has ended.
+PATIENCE = 10.0
 
 
 class Hook:
@@ -34,13 +40,15 @@ class Hook:
     """
 
     def __init__(self, program: str, done: Done = lambda events: None,
-                 complain: Complain = lambda message, remedy: None) -> None:
+                 complain: Complain = lambda message, remedy: None, patience: float = PATIENCE) -> None:
         self._program = executable(program)
         self._done = done
         self._complain = complain
         self._changed = threading.Condition()
         self._waiting: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self._busy = False
+        self._left = False
+        self._patience = patience
 
     def happened(self, event: dict[str, Any]) -> None:
         """Run the program if ``event`` is something new of the other side."""
@@ -48,6 +56,8 @@ class Hook:
         if not kind:
             return
         with self._changed:
+            if self._left:
+                return
             self._waiting.setdefault((event.get("chat", ""), kind), []).append(event)
             if self._busy:
                 return
@@ -55,9 +65,14 @@ class Hook:
         self._run_next()
 
     def finish(self) -> None:
-        """Wait until it has run for all that was new."""
+        """Wait until it has run for all that was new, but not for ever: a run that hangs goes on by itself, is
+        complained of, and none follows it."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._busy)
+            if self._changed.wait_for(lambda: not self._busy, self._patience):
+                return
+            self._left = True
+            self._waiting.clear()
+        self._complain(f"the hook {self._program} still runs, and is not waited for", _LEFT)
 
     def _run_next(self) -> None:
         """Start the program for what waits longest, or be idle."""
@@ -85,6 +100,8 @@ class Hook:
     def _await(self, running: subprocess.Popen[bytes], events: list[dict[str, Any]]) -> None:
         status = running.wait()
         try:
+            if self._left:  # nobody counts on it any more
+                return
             if status == 0:
                 self._done(events)
             else:
