@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
@@ -167,3 +168,47 @@ def test_a_credential_that_is_no_secret_is_named_and_not_shown(tmp_path, monkeyp
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     with pytest.raises(ConfigError, match=r"the credential tor\.password"):
         load()
+
+
+@pytest.mark.parametrize("name", [".", "..", "a/b", "a" * 256, "é" * 128])
+def test_a_credential_that_can_be_no_file_of_its_folder_is_refused(tmp_path, name):
+    assert "store.credential" in refused(tmp_path, f'[store]\ncredential = "{name}"\n')
+
+
+def test_a_store_leaves_room_for_the_names_beside_it(tmp_path):
+    assert "store.file" in refused(tmp_path, f'[store]\nfile = "{tmp_path}/{"a" * 248}"\n')
+    assert load(written(tmp_path, f'[store]\nfile = "{tmp_path}/{"a" * 247}"\n')).store.file.endswith("a" * 247)
+
+
+@pytest.mark.parametrize("device", ["/dev/full", "/dev/zero", "/dev/urandom"])
+def test_a_device_without_end_is_no_configuration(device):
+    with pytest.raises(ConfigError, match="is a device") as caught:
+        load(Path(device))
+    assert caught.value.remedy
+
+
+def test_nothing_is_the_configuration_without_a_key():
+    assert load(Path("/dev/null")).flat() == load().flat()
+
+
+def test_a_file_without_end_is_no_configuration(tmp_path):
+    path = tmp_path / "whisperd.toml"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ConfigError, match="larger than the 1,048,576 bytes"):
+        load(path)
+    path.write_bytes(b"#" + bytes([10]) * ((1 << 20) - 1))
+    assert load(path)
+
+
+def test_a_pipe_is_read_to_its_end_and_one_that_gives_nothing_is_refused():
+    for content, said in ((b"[relay]\nmax_rooms = 7\n", ""), (b"", "gives nothing"), (b"#" * 60_000, "")):
+        reading, writing = os.pipe()
+        os.write(writing, content)
+        os.close(writing)
+        if said:
+            with pytest.raises(ConfigError, match=said):
+                load(Path(f"/dev/fd/{reading}"))
+        else:
+            assert load(Path(f"/dev/fd/{reading}"))
+        os.close(reading)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from whisperd.config import KEYS, default_path, default_socket, load
+from whisperd.config import KEYS, Key, default_path, default_socket, load
 from whisperd.config_paths import (
     FILE,
     FILE_OR_LOG,
@@ -189,3 +189,16 @@ def test_a_typed_path_may_be_relative_and_its_tilde_is_the_typists(home, monkeyp
     for bad in ("~no-such-user/a", "a\0b"):
         with pytest.raises(UsageError):
             typed(bad)
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if key.path], ids=lambda key: key.name)
+def test_a_part_that_no_name_can_be_is_refused(key: Key) -> None:
+    for name, fits in (("a" * 255, True), ("a" * 256, False), ("é" * 128, False), ("a" * 256 + "/b", False)):
+        path = f"unix:/x/{name}" if key.path in (PLACE, LISTENERS) else f"/x/{name}"
+        given = [path] if isinstance(key.default, tuple) else path
+        if fits and key.path not in (SOCKET, PLACE, LISTENERS):  # a socket's path is shorter altogether
+            key.check(given)
+        elif not fits:
+            with pytest.raises(ConfigError, match="longer than the (255|107) bytes") as caught:
+                key.check(given)
+            assert key.name in caught.value.message and caught.value.remedy

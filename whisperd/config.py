@@ -368,7 +368,7 @@ def _fill_places(values: dict[str, Value]) -> None:
 
 def _read(path: Path) -> dict[str, object]:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(paths.content(path))
     except FileNotFoundError:
         raise ConfigError(f"there is no file {path}", remedy="Name one that exists with --config.") from None
     except OSError as error:

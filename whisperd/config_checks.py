@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
+from whisperd.config_paths import MAX_PART
 from whisperd.errors import ConfigError
 
 if TYPE_CHECKING:
     from whisperd.config import Config
+
+
+#: What the names of files beside store.file end with. [https://sqlite.org/tempfiles.html]
+_BESIDE = ("-wal", "-shm", "-journal")
 
 
 def check_together(config: Config) -> None:
@@ -26,13 +32,25 @@ def check_together(config: Config) -> None:
         _check_onion_location(config)
     if config.tor.bridges or config.tor.options:
         _check_launch(config)
-    if "/" in config.store.credential:
-        raise ConfigError(f"store.credential is {config.store.credential!r}, which is a path and no name",
-                          remedy="Write the name only: the service manager gives the folder.")
+    _check_store(config)
     if config.tor.mode == "launch":
         _check_places_of_tor(config)
     if config.tor.mode == "managed" and config.relay.enabled and config.onion.enabled:
         _check_managed(config)
+
+
+def _check_store(config: Config) -> None:
+    name = config.store.credential
+    if "/" in name or name in (".", ".."):
+        raise ConfigError(f"store.credential is {name!r}, which is a path and no name",
+                          remedy="Write the name only: the service manager gives the folder.")
+    if len(name.encode(errors="replace")) > MAX_PART:
+        raise ConfigError(f"store.credential is longer than the {MAX_PART} bytes that a name may have",
+                          remedy="Choose a shorter name.")
+    most = MAX_PART - max(map(len, _BESIDE))
+    if len(os.fsencode(os.path.basename(config.store.file))) > most:
+        raise ConfigError(f"the last part of store.file is longer than {most} bytes, and files beside it have longer "
+                          "names", remedy="Choose a shorter name.")
 
 
 def _check_launch(config: Config) -> None:

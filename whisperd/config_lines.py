@@ -32,7 +32,8 @@ def locate(error: WhisperdError, path: Path | str) -> None:
     text = ""
     with suppress(OSError, ValueError):
         if Path(path).is_file():
-            text = Path(path).read_text(encoding="utf-8")
+            with Path(path).open(encoding="utf-8") as file:
+                text = file.read(_MOST + 1)
     if not 0 < len(text) <= _MOST or (error.message.endswith(")") and f"({path}, line " in error.message):
         return
     for section, name in _NAMED.findall(error.message):

@@ -10,6 +10,8 @@ import json
 import os
 import pwd
 import re
+import select
+import stat
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +25,14 @@ FILE, FOLDER, SOCKET, FILE_OR_LOG, PROGRAM = "file", "folder", "socket", "file o
 PLACE, LISTENERS = "unix: or tcp: address", "listeners"
 #: Maximum length of a unix socket's path, in bytes. [unix(7)]
 MAX_SOCKET = 107
+#: Maximum length of one part of a path and of a whole one, in bytes. [path_resolution(7)]
+MAX_PART, MAX_PATH = 255, 4_095
+#: Maximum size of a configuration file in bytes.
+MAX_FILE = 1 << 20
+#: Seconds that a pipe may take to give the next part of a configuration.
+_PIPE_SECONDS = 10
+#: /dev/null, the one device that may stand for an empty configuration.
+_NULL = os.makedev(1, 3)
 
 _VARIABLE = re.compile(r"\$\{?[A-Za-z_]\w*\}?|(?:(?<=/)|\A)%[A-Za-z](?=/|\Z)", re.ASCII)
 _STATE = "/var/lib/whisperd"
@@ -43,6 +53,7 @@ def configured(key: str, text: str, kind: str) -> str:
         return _place(key, text)
     if kind == PROGRAM and "/" not in text and not text.startswith("~"):
         _check_characters(key, text)
+        _check_length(key, text)
         return text
     return _absolute(key, text, kind)
 
@@ -80,15 +91,49 @@ def _named_home() -> str:
 
 
 def is_there(place: Path) -> bool:
-    """Return whether a configuration is there, if only a folder in its place, which is told when it is read.
+    """Return whether a configuration is there, if only a folder or something else in its place, which is told when it
+    is read.
 
     Raises ConfigError for a place that this user cannot look at.
     """
     try:
-        return place.is_file() or place.is_dir()
+        return place.exists()
     except OSError as error:
         raise ConfigError(f"{place} cannot be looked at: {error.strerror}",
                           remedy="Name the file with --config, or let this user enter its folder.") from None
+
+
+def content(path: Path) -> str:
+    """Return the text of a configuration file, which may be a pipe such as <(...) of a shell.
+
+    Raises ConfigError for what has no end, gives nothing or too much; OSError and UnicodeDecodeError as Python does.
+    """
+    with open(path, "rb", buffering=0, opener=_opened) as file:
+        kind = os.fstat(file.fileno())
+        device = stat.S_ISCHR(kind.st_mode) or stat.S_ISBLK(kind.st_mode)
+        if device and kind.st_rdev != _NULL or stat.S_ISSOCK(kind.st_mode):
+            raise ConfigError(f"{path} is a device and not a file", remedy="Name a file with --config.")
+        pipe, text = stat.S_ISFIFO(kind.st_mode), b""
+        while len(text) <= MAX_FILE:
+            if pipe and not select.select([file], [], [], _PIPE_SECONDS)[0]:
+                raise ConfigError(f"{path} is a pipe into which nobody has written for {_PIPE_SECONDS} seconds",
+                                  remedy="See what writes into it, or name a file with --config.")
+            more = file.read(MAX_FILE + 1 - len(text))
+            if not more:
+                break
+            text += more
+    if len(text) > MAX_FILE:
+        raise ConfigError(f"{path} is larger than the {MAX_FILE:,} bytes that a configuration may have",
+                          remedy="Name the file that you mean with --config.")
+    if pipe and not text:
+        raise ConfigError(f"{path} is a pipe that gives nothing",
+                          remedy="Write the configuration into it first, or name a file with --config.")
+    return text.decode()
+
+
+def _opened(path: str, flags: int) -> int:
+    """Open what may be a pipe that nobody has opened for writing, without waiting for that."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def typed(text: str) -> str:
@@ -146,10 +191,20 @@ def _absolute(key: str, text: str, kind: str, prefix: str = "") -> str:
                           remedy=f"Name the {'file' if kind == FILE_OR_LOG else kind} itself, without a slash at the "
                                  "end.")
     path = _resolved(path)
+    _check_length(key, path)
     if kind == SOCKET and len(os.fsencode(path)) > MAX_SOCKET:
         raise ConfigError(f"{key} is longer than the {MAX_SOCKET} bytes that a unix socket's path may have",
                           remedy="Choose a shorter path.")
     return path
+
+
+def _check_length(key: str, path: str) -> None:
+    if any(len(os.fsencode(part)) > MAX_PART for part in path.split("/")):
+        raise ConfigError(f"{key} has a part between slashes that is longer than the {MAX_PART} bytes that a name may "
+                          "have", remedy="Choose a shorter name.")
+    if len(os.fsencode(path)) > MAX_PATH:
+        raise ConfigError(f"{key} is longer than the {MAX_PATH:,} bytes that a path may have",
+                          remedy="Choose a shorter path.")
 
 
 def _expanded(key: str, text: str, write: Callable[[str], str]) -> str:
