@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from whisperd import __version__
-from whisperd.cli import guard
+from whisperd.cli import guard, signals
 from whisperd.cli.testnet import testnet
 from whisperd.cli.words import misuse
 from whisperd.config import Config, default_path, load
@@ -31,6 +31,8 @@ _DESCRIPTOR_HELP = ("Read the passphrase of the sealed store from this open file
 @click.pass_context
 def cli(context: click.Context, path: Path | None, invite: bool, passphrase_fd: int | None) -> None:
     """Run the whisperd daemon in the foreground, or one of the commands below."""
+    if context.invoked_subcommand not in (None, run.name):
+        signals.let_go()
     path = context.obj = typed_path(path) if path else None
     if context.invoked_subcommand is None:
         _run(path, invite, passphrase_fd)

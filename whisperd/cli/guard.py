@@ -41,6 +41,9 @@ def whisperctl() -> int:
 
 def whisperd() -> int:
     """Entry point of the command ``whisperd``."""
+    from whisperd.cli import signals
+
+    signals.hold()
 
     def load() -> Work:
         from whisperd.cli import daemon

@@ -13,6 +13,7 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorCore
 
 from whisperd import logs
+from whisperd.cli import signals
 from whisperd.cli.unlocking import store_at_start
 from whisperd.cli.welcome import Welcome
 from whisperd.config import Config
@@ -37,6 +38,7 @@ class Runner:
     def __init__(self, config: Config, reactor: Any, confinement: Confinement, welcome: bool,
                  store: SealedStore | None = None) -> None:
         self.status = 0
+        self._started = self._hung_up_early = False
         self._terminal = sys.stdin is not None and sys.stdin.isatty()
         self._reactor = reactor
         self._daemon = Daemon(config, reactor=reactor, confinement=confinement, store=store)
@@ -47,6 +49,8 @@ class Runner:
         """Run until a signal or ``whisperctl stop``; return the exit status."""
         self._reactor.addSystemEventTrigger("before", "shutdown", self._shutdown)
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._hung_up))
+        signal.signal(signal.SIGQUIT, lambda *_: self._reactor.callFromThread(self._leave))
+        signals.release()
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # or a line to the terminal of others could stop the process
         self._reactor.callWhenRunning(lambda: ensureDeferred(self._start()))
         try:
@@ -59,6 +63,9 @@ class Runner:
         try:
             with located(self._daemon.config.source):
                 await self._daemon.start()
+            self._started = True
+            if self._hung_up_early:
+                await self._reload()
         except WhisperdError as error:
             self._fail(error)
         except BaseException as error:  # whatever it is, nothing may live on that does not serve
@@ -71,6 +78,8 @@ class Runner:
         """A terminal that goes away ends what runs on it; a daemon without one reads its configuration again."""
         if self._terminal:
             self._leave()
+        elif not self._started:
+            self._hung_up_early = True
         else:
             ensureDeferred(self._reload())
 
