@@ -111,7 +111,7 @@ def content(path: Path) -> str:
     with open(path, "rb", buffering=0, opener=_opened) as file:
         kind = os.fstat(file.fileno())
         device = stat.S_ISCHR(kind.st_mode) or stat.S_ISBLK(kind.st_mode)
-        if device and kind.st_rdev != _NULL or stat.S_ISSOCK(kind.st_mode):
+        if (device and kind.st_rdev != _NULL) or stat.S_ISSOCK(kind.st_mode):
             raise ConfigError(f"{path} is a device and not a file", remedy="Name a file with --config.")
         pipe, text = stat.S_ISFIFO(kind.st_mode), b""
         while len(text) <= MAX_FILE:

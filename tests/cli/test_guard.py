@@ -30,6 +30,7 @@ from whisperd.errors import (
     ConfigError,
     DaemonRunning,
     DaemonUnreachable,
+    InputFailed,
     Interrupted,
     NotText,
     OutputFailed,
@@ -48,9 +49,15 @@ THOROUGH = ("chat send", "status")
 FAULTS_OF_JSON = ("nothing", "output full", "words not UTF-8")
 HANGS_UP = b'{"jsonrpc":"2.0","id":1,"result":[]}\n'
 FOUND = b'{"jsonrpc":"2.0","id":1,"result":{"chat":"c1"}}\n'
+#: Results of no verb.
+ODD_RESULTS = {"a list of numbers": b"[7]", "a text": b'"x"', "null": b"null", "true": b"true", "half": b'{"chat":"c1"}',
+               "half a list": b'[{"chat":"c1"}]', "an empty object": b"{}"}
 TOO_DEEP = b'{"jsonrpc":"2.0","id":1,"result":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n"
 NO_DAEMONS = {"nothing": b"nothing of ours\n", "deep": TOO_DEEP, "a number": b'{"jsonrpc":"2.0","id":1,"result":7}\n',
-              "not UTF-8": b'{"jsonrpc":"2.0","id":1,"result":"\xff"}\n', "silence": b""}
+              "not UTF-8": b'{"jsonrpc":"2.0","id":1,"result":"\xff"}\n', "silence": b"",
+              **{name: b'{"jsonrpc":"2.0","id":1,"result":%s}\n' % result for name, result in ODD_RESULTS.items()}}
+#: Verbs that need no answer of a daemon, or go on without one.
+ALONE = ("config check", "doctor", "plugin check", "testnet")
 #: What whisperd is run with, in which CONFIG is that of the running daemon, so that another start ends by itself.
 STARTS = {
     "help": ["--help"], "version": ["--version"], "check": ["--config", "CONFIG", "config", "check"],
@@ -191,7 +198,11 @@ def answers(kind: str, verbs: list[str], place: Path) -> None:
     with answering(place / "odd.sock", NO_DAEMONS[kind]):
         for verb in verbs:
             words, _ = words_of(verb, Path("/dev/null"))
-            check(run("whisperctl", words, "nothing", where), also=(WhisperdError.exit_status,))
+            ended = run("whisperctl", words, "nothing", where)
+            check(ended, also=(WhisperdError.exit_status,) if verb == "doctor" else ())
+            assert "bug" not in ended.err, ended
+            if kind in ODD_RESULTS and verb not in ALONE and ended.status != UsageError.exit_status:
+                assert ended.status in (DaemonUnreachable.exit_status, InputFailed.exit_status), ended
 
 
 @pytest.mark.parametrize("kind", NO_DAEMONS)
@@ -223,16 +234,22 @@ def test_words_that_are_not_text_are_refused_before_anybody_is_asked(place: Path
     assert ended.status == NotText.exit_status and "nothing was sent" in ended.err, ended
 
 
-def test_a_bug_is_one_line_with_its_place_and_its_traceback_only_where_it_is_asked_for(place: Path) -> None:
-    where = environment(place) | {"WHISPERD_SOCKET": str(place / "bug.sock")}
-    with answering(place / "bug.sock", NO_DAEMONS["a number"]):
-        ended = run("whisperctl", ["status"], "nothing", where)
-        asked = run("whisperctl", ["status"], "nothing", where | {"WHISPERD_TRACEBACK": "1"})
-    assert ended.status == asked.status == WhisperdError.exit_status
-    lines = ended.err.splitlines()
+def test_a_bug_is_one_line_with_its_place_and_its_traceback_only_where_it_is_asked_for(
+        daemon: Path, place: Path) -> None:
+    """The answer is the daemon's, and what shows it is broken."""
+    (place / "broken.py").write_text("import sys\nfrom whisperd.cli import guard, render\nrender.seconds = None\n"
+                                     "sys.exit(guard.whisperctl())\n")
+
+    def status(**where: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(as_user(str(faults.SCRIPTS / "python"), str(place / "broken.py"), "status"), cwd="/",
+                              env=environment(place) | where, capture_output=True, text=True, timeout=120)
+
+    ended, asked = status(), status(WHISPERD_TRACEBACK="1")
+    assert ended.returncode == asked.returncode == WhisperdError.exit_status, ended
+    lines = ended.stderr.splitlines()
     assert len(lines) == 2 and "inside whisperctl (internal, TypeError in cli/render.py, line " in lines[0]
     assert "report it" in lines[1] and "WHISPERD_TRACEBACK=1" in lines[1]
-    assert "Traceback (most recent call last)" in asked.err and lines[0] in asked.err
+    assert "Traceback (most recent call last)" in asked.stderr and lines[0] in asked.stderr
 
 
 @pytest.mark.parametrize("program", ["whisperctl", "whisperd"])

@@ -52,10 +52,11 @@ def _check(caller: Caller) -> int:
         answer = caller.call("status", CHECK_SECONDS)
         verdict, well = health.judge(answer), health.summary(answer)
     except (DaemonUnreachable, TimedOut) as error:
-        verdict = health.Verdict((("no-daemon", error.message),))
+        strange = isinstance(error, DaemonUnreachable) and error.answers
+        verdict = health.Verdict((("not-served" if strange else "no-daemon", error.message),))
     except PermissionRefused as error:
         verdict = health.Verdict((("not-served", error.message),))
-    except (WhisperdError, KeyError, TypeError):
+    except WhisperdError:
         verdict = health.Verdict((("not-served", "the daemon's answer was not understood"),))
     if caller.json:
         print(json.dumps({"level": verdict.level, "found": [

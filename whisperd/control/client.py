@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import msgspec
 
+from whisperd.control import results
 from whisperd.control.commands import SUBSCRIBE
 from whisperd.errors import DaemonUnreachable, MessageTooLarge, NotText, PermissionRefused, TimedOut
 from whisperd.wire import control
@@ -63,6 +64,8 @@ class Client:
             elif heard.error is not None:
                 raise heard.error
             elif heard.id == self._calls:
+                if not results.is_result(method, heard.result):
+                    raise self._strange()
                 return heard.result
 
     def subscribe(self, chat: str = "") -> None:
@@ -122,9 +125,19 @@ class Client:
             try:
                 lines = list(self._lines.feed(self._read(deadline)))
                 self._heard.extend(control.decode_incoming(line) for line in lines)
+                if not all(isinstance(heard, Answer) or results.is_event(heard) for heard in self._heard):
+                    raise self._strange()
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, control.LineTooLong):
                 raise DaemonUnreachable(f"what answers on {self.path} is no whisperd") from None
         return self._heard.popleft()
+
+    def _strange(self) -> DaemonUnreachable:
+        """Return the error for an answer that is none to what was asked."""
+        error = DaemonUnreachable(f"what answers on {self.path} is no whisperd of this version",
+                                  remedy="Start the daemon again if it was updated, or name another socket with "
+                                         "--socket or WHISPERD_SOCKET.")
+        error.answers = True
+        return error
 
     def _read(self, deadline: float | None) -> bytes:
         remaining = None if deadline is None else deadline - time.monotonic()

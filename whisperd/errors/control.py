@@ -17,6 +17,8 @@ class DaemonUnreachable(WhisperdError):
     exit_status = 3
     summary = "no daemon answers on the control socket"
     remedy = "Start it with 'whisperd', or name its socket with --socket or WHISPERD_SOCKET."
+    #: Whether something answers all the same that may be a daemon of another version.
+    answers = False
 
 
 class PermissionRefused(WhisperdError):
