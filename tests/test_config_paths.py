@@ -199,6 +199,6 @@ def test_a_part_that_no_name_can_be_is_refused(key: Key) -> None:
         if fits and key.path not in (SOCKET, PLACE, LISTENERS):  # a socket's path is shorter altogether
             key.check(given)
         elif not fits:
-            with pytest.raises(ConfigError, match="longer than the (255|107) bytes") as caught:
+            with pytest.raises(ConfigError, match=r"longer than the (255|107) bytes") as caught:
                 key.check(given)
             assert key.name in caught.value.message and caught.value.remedy

@@ -50,8 +50,8 @@ FAULTS_OF_JSON = ("nothing", "output full", "words not UTF-8")
 HANGS_UP = b'{"jsonrpc":"2.0","id":1,"result":[]}\n'
 FOUND = b'{"jsonrpc":"2.0","id":1,"result":{"chat":"c1"}}\n'
 #: Results of no verb.
-ODD_RESULTS = {"a list of numbers": b"[7]", "a text": b'"x"', "null": b"null", "true": b"true", "half": b'{"chat":"c1"}',
-               "half a list": b'[{"chat":"c1"}]', "an empty object": b"{}"}
+ODD_RESULTS = {"a list of numbers": b"[7]", "a text": b'"x"', "null": b"null", "true": b"true",
+               "half": b'{"chat":"c1"}', "half a list": b'[{"chat":"c1"}]', "an empty object": b"{}"}
 TOO_DEEP = b'{"jsonrpc":"2.0","id":1,"result":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n"
 NO_DAEMONS = {"nothing": b"nothing of ours\n", "deep": TOO_DEEP, "a number": b'{"jsonrpc":"2.0","id":1,"result":7}\n',
               "not UTF-8": b'{"jsonrpc":"2.0","id":1,"result":"\xff"}\n', "silence": b"",

@@ -185,5 +185,5 @@ class Saving:
     def _listen(self, key: str) -> None:
         raise NotImplementedError
 
-    def _tell(self, name: str, state: str, chat: str | None = None) -> None:
+    def _tell(self, name: str, state: str, *chats: str) -> None:
         raise NotImplementedError
