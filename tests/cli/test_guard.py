@@ -57,7 +57,7 @@ NO_DAEMONS = {"nothing": b"nothing of ours\n", "deep": TOO_DEEP, "a number": b'{
               "not UTF-8": b'{"jsonrpc":"2.0","id":1,"result":"\xff"}\n', "silence": b"",
               **{name: b'{"jsonrpc":"2.0","id":1,"result":%s}\n' % result for name, result in ODD_RESULTS.items()}}
 #: Verbs that need no answer of a daemon, or go on without one.
-ALONE = ("config check", "doctor", "plugin check", "testnet")
+ALONE = ("config check", "doctor", "plugins check")
 #: What whisperd is run with, in which CONFIG is that of the running daemon, so that another start ends by itself.
 STARTS = {
     "help": ["--help"], "version": ["--version"], "check": ["--config", "CONFIG", "config", "check"],

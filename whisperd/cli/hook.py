@@ -23,8 +23,8 @@ Complain = Callable[[str, str], None]
 Done = Callable[[list[dict[str, Any]]], None]
 
 _REMEDY = "Name a program, or a script whose first line is like '#!/bin/sh', that can be executed."
-_LEFT = ("The messages that it was run for, and those that waited, stay unread as far as they are kept. See why it hangs, "
-         "and end it by hand.")
+_LEFT = ("The messages that it was run for, and those that waited, stay unread as far as they are kept. See why it "
+         "hangs, and end it by hand.")
 _FAILED = "What it was run for stays unread, and 'chat watch' shows it again; run the program by hand to see why."
 
 

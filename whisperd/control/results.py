@@ -123,7 +123,7 @@ _FIELDS: dict[str, Any] = {
 
 
 def fits(value: object, shape: Any) -> bool:
-    """Return whether a value is of this shape: a type or several, ``Maybe``, a list of one shape, or an object's keys."""
+    """Return whether a value is of this shape: types, ``Maybe``, a list of one shape, or an object's keys."""
     if isinstance(shape, Maybe):
         return value is None or fits(value, shape.shape)
     if isinstance(shape, list):
