@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from tests.installed.kit import Installation, heard, meet, until
-from tests.installed.three_people import Three, all_there_is, code_of, on_a_terminal, three_people, watched
+from tests.installed.three_people import Three, code_of, nothing_happens, on_a_terminal, three_people, watched
 from whisperd.control.commands import COMMANDS, METHODS, Command, Param
 
 #: What whisperctl and the socket say to a name, by the name. Ben has no conversation, Mallory is blocked.
@@ -40,14 +39,6 @@ def three(programs: Installation) -> Iterator[Three]:
         for name in ("ben", "c1"):  # a file of this name must not be sent either
             made.anna.write(name, "secret")
         yield made
-
-
-@contextmanager
-def nothing_happens(three: Three) -> Iterator[None]:
-    """Whatever the block does leaves Anna's daemon, and Carl's, as it was."""
-    before = all_there_is(three.anna), all_there_is(three.carl)
-    yield
-    assert (all_there_is(three.anna), all_there_is(three.carl)) == before
 
 
 def refusal(three: Three, command: Command, *words: str, stdin: str = "") -> str:
@@ -124,7 +115,8 @@ def test_every_method_of_the_socket_takes_names_and_guesses_nothing(three: Three
 
 
 def test_no_contact_is_named_like_a_conversation(three: Three):
-    for name in ("c4", "C4", "c04", "\u0441\u0034", "c\u0664", "c\u00b2", three.with_carl):
+    for name in ("c4", "C4", "c04", "\u0441\u0034", "\u1d044", "\uabaf4", "\ua4da\u0664", "b4", "c\u0664", "c\u00b2",
+                 three.with_carl):
         assert code_of(three.anna, "contact.rename", name="ben", new=name) == "usage", name
         assert code_of(three.anna, "contact.save", chat=three.with_carl, name=name) == "usage", name
     done = three.anna.whisperctl("contact", "save", three.with_carl, "C4")

@@ -84,3 +84,11 @@ def code_of(daemon: Daemon, method: str, **params: Any) -> str:
     except WhisperdError as error:
         return error.code
     return "done"
+
+
+@contextmanager
+def nothing_happens(three: Three) -> Iterator[None]:
+    """Whatever the block does leaves Anna's daemon, and Carl's, as it was."""
+    before = all_there_is(three.anna), all_there_is(three.carl)
+    yield
+    assert (all_there_is(three.anna), all_there_is(three.carl)) == before

@@ -120,3 +120,35 @@ def test_bytes_that_are_no_record_are_an_error():
     store.put(CONTACTS, "00", b"\xff")
     with pytest.raises(ContactUnreadable):
         book(store)
+
+
+def test_a_name_is_found_in_any_case_and_in_its_own_spelling_first():
+    held = book()
+    old = {name: held.add(msgspec.structs.replace(BEN, name=name)) for name in ("carol", "Carol")}  # from another time
+    assert [held.find(name) for name in ("carol", "Carol")] == [old["carol"], old["Carol"]]
+    for ask in (held.find, held.remove, held.unblock):
+        with pytest.raises(UsageError, match="2 people are called 'CAROL': carol, Carol"):
+            ask("CAROL")
+    held.block(old["Carol"])
+    with pytest.raises(UsageError):
+        held.find("CAROL")
+    with pytest.raises(ContactBlocked):
+        held.find("Carol")
+    assert held.unblock("Carol") == old["Carol"] and held.remove("carol") == old["carol"]
+    held.block(held.find("CAROL"))
+    with pytest.raises(ContactBlocked):
+        held.find("CAROL")
+    assert held.unblock("CAROL") == held.find("caroL") == held.remove("CAROL") == old["Carol"]
+
+
+@pytest.mark.parametrize("letter", "c\u0441\u03f2\u217d\u2ca5\uabaf\u1d04\uff43b\u00e7\u10dc")
+@pytest.mark.parametrize("number", ["4", "04", "\u0664", "\u00b2", "\U0001d7d2", "12"])
+def test_no_name_is_one_letter_and_a_number(letter, number):
+    with pytest.raises(UsageError):
+        book().check_free(letter + number)
+    assert book().usable(letter + number) == f"contact-{letter}{number}"
+
+
+@pytest.mark.parametrize("name", ["c", "4", "44", "co4", "4c", "c-4", "c4a", "\u674e\u4e00"])
+def test_other_names_with_letters_and_numbers_are_free(name):
+    book().check_free(name)

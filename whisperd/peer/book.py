@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from whisperd.errors import ContactBlocked, ContactExists, ContactUnknown, ContactUnreadable, UsageError
 from whisperd.interfaces import Random
-from whisperd.peer.naming import folded, like_id
+from whisperd.peer.naming import Named, folded, like_any_id, person
 from whisperd.wire.invite import MOST_RELAYS, RelayAddress
 
 CONTACTS, BLOCKED = "contact", "blocked"
@@ -69,30 +69,36 @@ class Book:
             raise ContactUnreadable from None
 
     def find(self, name: str) -> str:
-        """Return the key of the contact ``name``; ContactUnknown, or ContactBlocked."""
-        for key, contact in self.contacts.items():
-            if contact.name == name:
-                return key
-        raise ContactBlocked if self.is_blocked(name) else ContactUnknown
+        """Return the key of the contact ``name``; ContactUnknown, ContactBlocked, or UsageError for several."""
+        found = self._person(name)
+        if found is None:
+            raise ContactUnknown
+        if found.blocked:
+            raise ContactBlocked
+        return found.key
 
-    def is_blocked(self, name: str) -> bool:
-        """Return whether there is a blocked contact of this name."""
-        return any(contact.name == name for contact in self.blocked.values())
+    def named(self) -> list[Named]:
+        """Return every contact, blocked or not."""
+        return [*(Named(contact.name, key) for key, contact in self.contacts.items()),
+                *(Named(contact.name, key, blocked=True) for key, contact in self.blocked.items())]
+
+    def _person(self, name: str) -> Named | None:
+        return person(name, self.named())
 
     def check_free(self, name: str, besides: str = "") -> None:
         """Raise UsageError when ``name`` cannot be one, ContactExists when another contact has it."""
         if not _NAME.match(name):
             raise UsageError("a contact's name has 1 to 32 letters, digits, '.', '_' and '-', and begins with one of "
                              "the first two")
-        if like_id(name):
-            raise UsageError("a contact cannot be named like a conversation", remedy="Take a name that is not the "
-                             "letter c and a number.")
+        if like_any_id(name):
+            raise UsageError("a contact cannot be named like a conversation", remedy="Take a name that is more than "
+                             "one letter and a number.")
         if self._taken(name, besides):
             raise ContactExists
 
     def usable(self, name: str) -> str:
         """Return ``name``, or one like it where it cannot be a contact's: it was agreed on under other rules."""
-        wish = f"contact-{name}"[:32] if like_id(name) else name
+        wish = f"contact-{name}"[:32] if like_any_id(name) else name
         return next(one for one in chain([wish], (f"{wish[:24]}-{number}" for number in count(2)))
                     if not self._taken(one))
 
@@ -123,26 +129,27 @@ class Book:
         return contact
 
     def remove(self, name: str) -> str:
-        """Forget a contact, blocked or not, and return its key; ContactUnknown."""
-        for collection, held in ((CONTACTS, self.contacts), (BLOCKED, self.blocked)):
-            for key in [key for key, contact in held.items() if contact.name == name]:
-                with self._store.together():
-                    self._store.delete(collection, key)
-                    self._note(held, key, None)
-                return key
-        raise ContactUnknown
+        """Forget a contact, blocked or not, and return its key; ContactUnknown, or UsageError for several."""
+        found = self._person(name)
+        if found is None:
+            raise ContactUnknown
+        collection, held = (BLOCKED, self.blocked) if found.blocked else (CONTACTS, self.contacts)
+        with self._store.together():
+            self._store.delete(collection, found.key)
+            self._note(held, found.key, None)
+        return found.key
 
     def block(self, key: str) -> None:
         """Put a contact onto the block list."""
         self._move(key, (CONTACTS, self.contacts), (BLOCKED, self.blocked))
 
     def unblock(self, name: str) -> str:
-        """Take a contact off the block list, and return its key; ContactUnknown."""
-        for key, contact in self.blocked.items():
-            if contact.name == name:
-                self._move(key, (BLOCKED, self.blocked), (CONTACTS, self.contacts))
-                return key
-        raise ContactUnknown("there is no blocked contact of this name")
+        """Take a contact off the block list, and return its key; ContactUnknown, or UsageError for several."""
+        found = self._person(name)
+        if found is None or not found.blocked:
+            raise ContactUnknown("there is no blocked contact of this name")
+        self._move(found.key, (BLOCKED, self.blocked), (CONTACTS, self.contacts))
+        return found.key
 
     def _move(self, key: str, source: tuple[str, dict[str, Contact]], target: tuple[str, dict[str, Contact]]) -> None:
         contact = source[1][key]

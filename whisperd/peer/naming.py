@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 from whisperd.errors import ChatUnknown, ContactBlocked, UsageError
 from whisperd.peer.phases import ENDED
@@ -22,8 +22,11 @@ MAX_FOLDED = 128
 LONG_NAME = 6
 
 _ID = re.compile(r"c[1-9][0-9]{0,15}", re.ASCII)
-#: The letter of an id and what looks the same in Cyrillic and Greek; normalisation sees to what is round or wide.
-_LIKE_ID = re.compile(r"[c\u0441\u03c2\u03c3\u03f2]\d+")
+#: The letter of an id and what looks the same, as it is folded: Cyrillic, Greek, Latin, Coptic, Cherokee, Burmese,
+#: Lisu, Deseret, Carian, Old Italic and Elbasan; normalisation sees to what is round, wide, Roman or mathematical.
+_LIKE_C = ("c\u0441\u03c2\u03c3\u03f2\u1d04\u2ca5\u13df\u1004\ua4da"
+           "\U0001043d\U000102a2\U00010302\U0001051c")
+_LIKE_ID = re.compile(rf"[{_LIKE_C}]\d+")
 #: What may stand around a name in a sentence.
 _AROUND = "@,:;.!?'\"()<>"
 
@@ -74,12 +77,32 @@ def like_id(word: str) -> bool:
     return _LIKE_ID.fullmatch(folded(word)) is not None
 
 
+def like_any_id(name: str) -> bool:
+    """Return whether a name is one letter, whichever, and a number: a person may read that as an id.
+
+    No list of what looks like a letter is complete, so none is asked."""
+    letter, *number = folded(name) or " "
+    return letter.isalpha() and bool(number) and all(category(each).startswith("N") for each in number)
+
+
+def person(name: str, people: Sequence[Named]) -> Named | None:
+    """Return who is called so, in exactly this spelling if anybody is; None if nobody is.
+
+    Raises UsageError where several people are."""
+    found = _called(name, people)
+    if len(found) > 1:
+        raise UsageError(f"{len(found)} people are called '{_short(name)}': "
+                         f"{_cut([each.name for each in found])}",
+                         remedy="Write the name exactly as 'whisperctl contact list' shows it.")
+    return found[0] if found else None
+
+
 def conversation(word: str, known: Known) -> str:
     """Return the id of the conversation that ``word`` means; one that is an id need not be there.
 
     Raises ChatUnknown, ContactBlocked or UsageError, with what can be meant instead.
     """
-    people = _called(word, known)
+    people = _called(word, known.people)
     if like_id(word):
         return _by_id(word, people, known)
     if len(people) > 1:
@@ -103,7 +126,7 @@ def only(known: Known, text: str = "", word: str = "") -> str:
     if text:
         _check_no_name(text, known)
     living = [seen for seen in known.conversations if seen.state != ENDED] or known.conversations
-    other = [person for person in _called(word, known) if len(living) != 1 or person.key != living[0].key]
+    other = [person for person in _called(word, known.people) if len(living) != 1 or person.key != living[0].key]
     if word and (like_id(word) or other):
         raise UsageError(f"'{_short(word)}' may be meant as a name, and something is missing behind it",
                          remedy=f"Name the conversation first, then the rest. {_choices(known)}")
@@ -156,10 +179,10 @@ def _check_no_name(text: str, known: Known) -> None:
                                 f"{_choices(known)}")
 
 
-def _called(word: str, known: Known) -> list[Named]:
+def _called(word: str, people: Sequence[Named]) -> list[Named]:
     """Return who has this name, in exactly this spelling if anybody has."""
-    exact = [person for person in known.people if person.name == word]
-    return exact or [person for person in known.people if folded(person.name) == folded(word)]
+    exact = [each for each in people if each.name == word]
+    return exact or [each for each in people if folded(each.name) == folded(word)]
 
 
 def _suggestion(word: str, known: Known) -> str:

@@ -25,7 +25,7 @@ from whisperd.peer.bonds import call_keys, epoch_of, next_secret, seat_token
 from whisperd.peer.book import Book, Contact
 from whisperd.peer.kept import Kept, TieKept
 from whisperd.peer.links.line import Line
-from whisperd.peer.naming import Named
+from whisperd.peer.naming import Named, person
 from whisperd.peer.phases import AWAY, CONNECTED, HANDSHAKE, SUPERSEDED, WAITING
 from whisperd.peer.saving import Saving
 from whisperd.peer.ties import Peers, Row, Rows, Tie, shown
@@ -88,10 +88,11 @@ class People(Saving):
         return rows
 
     async def remove(self, name: str) -> Row:
-        """Forget a contact, or take back the offer to keep one. Raises ContactUnknown."""
-        offered = [chat for chat, tie in self._ties.items() if tie.offers and tie.name == name]
-        if offered:
-            self._do(self._withdraw, name, offered[0], chats=offered[:1])
+        """Forget a contact, or take back the offer to keep one. Raises ContactUnknown or UsageError."""
+        found = person(name, self.named())
+        name = found.name if found else name
+        if found and found.key in self._ties:
+            self._do(self._withdraw, name, found.key, chats=[found.key])
         else:
             await self._end(self._do(self._remove, name, chats=list(self._ties)))
         return {"contact": name, "removed": True}
@@ -128,7 +129,7 @@ class People(Saving):
 
     async def block(self, name: str) -> Row:
         """Answer a contact no more, and end the conversations with it. Raises ContactUnknown or ContactBlocked."""
-        key = self._book.find(name)
+        key, name = self._found(name)
         self._do(self._book.block, key)
         self._drop(key)
         chats = self._chats_of(key)
@@ -138,13 +139,15 @@ class People(Saving):
 
     async def unblock(self, name: str) -> Row:
         """Answer a blocked contact again. Raises ContactUnknown."""
-        self._listen(self._do(self._book.unblock, name))
+        key = self._do(self._book.unblock, name)
+        name = self._book.contacts[key].name
+        self._listen(key)
         self._tell(name, "unblocked")
         return {"contact": name, "blocked": False}
 
     async def listen(self, name: str, off: bool = False) -> Row:
         """Wait for a contact's calls whenever this daemon runs, or do not. Raises ContactUnknown or ContactBlocked."""
-        key = self._book.find(name)
+        key, name = self._found(name)
         self._do(self._book.change, key, listens=not off)
         if not off:
             self._listen(key)
@@ -160,7 +163,7 @@ class People(Saving):
         again, or until the contact answers the call, which takes its place then.
         Raises ContactUnknown, ContactBlocked, TooManyChats, FloorNotMet or DialRefused.
         """
-        key = self._book.find(name)
+        key, name = self._found(name)
         chat = self._chat_of(key, away=False)
         if chat is None:
             self._peers.check_room_for_one_more()
@@ -170,6 +173,11 @@ class People(Saving):
             line.call()
             self._tell(name, "calling", chat)
         return {"chat": chat, "state": self._peers.driver(chat).conversation.state}
+
+    def _found(self, name: str) -> tuple[str, str]:
+        """Return a contact's key, and its name as it is written; raises as ``Book.find``."""
+        key = self._book.find(name)
+        return key, self._book.contacts[key].name
 
     # -- what the conversations tell ------------------------------------------------------------------------------
 
@@ -231,9 +239,7 @@ class People(Saving):
 
     def named(self) -> Sequence[Named]:
         """Return everybody who has a name here, blocked or only offered to be a contact."""
-        return [*(Named(contact.name, key) for key, contact in self._book.contacts.items()),
-                *(Named(contact.name, key, blocked=True) for key, contact in self._book.blocked.items()),
-                *(Named(tie.name, chat) for chat, tie in self._ties.items() if tie.offers)]
+        return [*self._book.named(), *(Named(tie.name, chat) for chat, tie in self._ties.items() if tie.offers)]
 
     def key_of(self, chat: str) -> str:
         """Return by which key ``named`` has the other side of a conversation, "" if it has no name."""
