@@ -85,3 +85,14 @@ def test_methods_of_conversations_are_not_recorded_as_administrative(command: Co
         assert command.right == CONVERSE
     if command.method.partition(".")[0] in ("relay", "onion", "access"):
         assert command.right in (READ, ADMIN), "say right=ADMIN, or right=READ if it only shows"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_no_number_is_refused_by_every_parameter(value: float) -> None:
+    for command in METHODS.values():
+        for param in command.sent:
+            with pytest.raises(UsageError, match=f"parameter {param.name} has to be "):
+                param.check(value)
+    for bounds in ({}, {"low": 0, "high": 10}):
+        with pytest.raises(UsageError, match="parameter wait has to be a number"):
+            Param("wait", "number", "Wait.", **bounds).check(value)

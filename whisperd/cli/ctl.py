@@ -15,6 +15,7 @@ from whisperd import __version__
 from whisperd.cli import guard
 from whisperd.cli.caller import Caller
 from whisperd.cli.meant import understood
+from whisperd.cli.options import Message, Valued
 from whisperd.cli.verbs import VERBS
 from whisperd.cli.words import misuse
 from whisperd.config_paths import typed
@@ -68,7 +69,8 @@ def _verb(command: Command, name: str) -> click.Command:
                             "short_help": command.help, "context_settings": _HELP_NAMES}
     if any(other.verb.startswith(f"{command.verb} ") for other in COMMANDS):
         return click.Group(name, invoke_without_command=True, callback=partial(_run_alone, command), **look)
-    return click.Command(name, callback=partial(_run, command), **look)
+    kind = Message if any(param.many for param in command.params) else click.Command
+    return kind(name, callback=partial(_run, command), **look)
 
 
 def _run_alone(command: Command, **given: Any) -> None:
@@ -100,27 +102,27 @@ def _help(command: Command) -> str:
 def _parameters(command: Command) -> list[click.Parameter]:
     """Return what click is to read; behind a conversation that may be left out nothing positional is required."""
     loose = any(param.implied for param in command.params)
-    return [_parameter(param, command, loose) for param in command.params]
+    return [_parameter(param, loose) for param in command.params]
 
 
-def _parameter(param: Param, command: Command, loose: bool) -> click.Parameter:
+def _parameter(param: Param, loose: bool) -> click.Parameter:
     if not param.option:
-        return _positional(param, loose, None if command.conversations else "")
+        return _positional(param, loose)
     if param.type == "boolean":
         default = None if "/" in param.option else param.default
         return click.Option([param.name, param.option], is_flag=True, default=default, help=param.help)
     if param.type == "list":
-        return click.Option([param.name, param.option], multiple=True, help=param.help, metavar=param.metavar)
-    return click.Option([param.name, param.option], type=_type(param), help=param.help, metavar=param.metavar,
-                        default=None if param.choices else param.default)
+        return Valued([param.name, param.option], multiple=True, help=param.help, metavar=param.metavar)
+    return Valued([param.name, param.option], type=_type(param), help=param.help, metavar=param.metavar,
+                  default=None if param.choices else param.default)
 
 
-def _positional(param: Param, loose: bool, missing: str | None) -> click.Argument:
+def _positional(param: Param, loose: bool) -> click.Argument:
     if param.many:
         return click.Argument([param.name], metavar=_placeholder(param), nargs=-1)
     if param.required and not loose:
         return click.Argument([param.name], metavar=_placeholder(param), required=True, type=_type(param))
-    return click.Argument([param.name], metavar=_placeholder(param), required=False, default=missing)
+    return click.Argument([param.name], metavar=_placeholder(param), required=False)
 
 
 def _placeholder(param: Param) -> str:
@@ -148,8 +150,8 @@ def _common() -> list[click.Parameter]:
             setattr(context.find_root().obj, str(option.name), typed(value) if option.name == "socket" else value)
 
     return [
-        click.Option(["--socket"], metavar="PATH", expose_value=False, callback=keep, is_eager=True,
-                     help="Control socket of the daemon, instead of WHISPERD_SOCKET or the usual place."),
+        Valued(["--socket"], metavar="PATH", expose_value=False, callback=keep, is_eager=True,
+               help="Control socket of the daemon, instead of WHISPERD_SOCKET or the usual place."),
         click.Option(["--json"], is_flag=True, expose_value=False, callback=keep, is_eager=True,
                      help="Print JSON, one object a line; errors too."),
     ]

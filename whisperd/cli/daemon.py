@@ -10,6 +10,7 @@ import click
 
 from whisperd import __version__
 from whisperd.cli import guard, signals
+from whisperd.cli.options import Valued
 from whisperd.cli.testnet import testnet
 from whisperd.cli.words import misuse
 from whisperd.config import Config, default_path, load
@@ -25,9 +26,9 @@ _DESCRIPTOR_HELP = ("Read the passphrase of the sealed store from this open file
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="whisperd")
-@click.option("--config", "path", type=click.Path(path_type=Path), metavar="FILE", help=_CONFIG_HELP)
+@click.option("--config", "path", cls=Valued, type=click.Path(path_type=Path), metavar="FILE", help=_CONFIG_HELP)
 @click.option("--invite", is_flag=True, help=_INVITE_HELP)
-@click.option("--passphrase-fd", type=click.IntRange(0), metavar="NUMBER", help=_DESCRIPTOR_HELP)
+@click.option("--passphrase-fd", cls=Valued, type=click.IntRange(0), metavar="NUMBER", help=_DESCRIPTOR_HELP)
 @click.pass_context
 def cli(context: click.Context, path: Path | None, invite: bool, passphrase_fd: int | None) -> None:
     """Run the whisperd daemon in the foreground, or one of the commands below."""
@@ -40,7 +41,7 @@ def cli(context: click.Context, path: Path | None, invite: bool, passphrase_fd: 
 
 @cli.command()
 @click.option("--invite", is_flag=True, help=_INVITE_HELP)
-@click.option("--passphrase-fd", type=click.IntRange(0), metavar="NUMBER", help=_DESCRIPTOR_HELP)
+@click.option("--passphrase-fd", cls=Valued, type=click.IntRange(0), metavar="NUMBER", help=_DESCRIPTOR_HELP)
 @click.pass_obj
 def run(path: Path | None, invite: bool, passphrase_fd: int | None) -> None:
     """Run the daemon in the foreground (the default)."""
@@ -75,7 +76,7 @@ def config_show(path: Path | None, as_json: bool) -> None:
 
 
 @cli.command()
-@click.option("--json", "report", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--json", "report", cls=Valued, type=click.Path(path_type=Path), metavar="FILE",
               help="Write the figures to this file as JSON.")
 def demo(report: Path | None) -> None:
     """Prove the whole job on a private Tor network: a relay, two people, a fault, and what was left behind."""

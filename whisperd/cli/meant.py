@@ -28,7 +28,9 @@ def understood(caller: Caller, command: Command, given: dict[str, Any]) -> dict[
     Raises UsageError, NotText, and the errors of chat.find; nothing has been done then.
     """
     chat = next((param for param in command.params if param.conversation), None)
-    params = _as_text(command, given if chat is None else _placed(command, chat, given))
+    _check_none_empty(command, given)
+    params = {name: "" if value is None else value for name, value in given.items()}
+    params = _as_text(command, params if chat is None else _placed(command, chat, params))
     if chat is None:
         return params
     if params[chat.name] or chat.implied or command.method == "chat.find":
@@ -54,18 +56,27 @@ def _found(caller: Caller, command: Command, asked: dict[str, str]) -> str:
         raise
 
 
-def _placed(command: Command, chat: Param, given: dict[str, Any]) -> dict[str, Any]:
-    """Return the words in their places: a single one may belong behind the conversation."""
+def _check_none_empty(command: Command, given: dict[str, Any]) -> None:
+    """Raise UsageError for an empty word: an unset variable of a script must not lead to another conversation or file,
+    nor leave a part of a message out."""
     for param in _positional(command):
-        if given[param.name] == "":  # an unset variable of a script must not lead to another conversation
-            raise UsageError(f"{param.metavar} is empty", remedy="Write a name there; in a script, check the variable.")
-    params = {name: "" if value is None else value for name, value in given.items()}
+        value = given[param.name]
+        if value == "" or (param.many and "" in value):
+            raise UsageError(f"{param.metavar} is empty",
+                             remedy="Write something there; in a script, check the variable.")
+
+
+def _placed(command: Command, chat: Param, params: dict[str, Any]) -> dict[str, Any]:
+    """Return the words in their places: a single one may belong behind the conversation."""
     rest = next((param for param in _positional(command) if param is not chat), None)
     if rest is None:
         return params
     word = params[chat.name]
     if word and not params[rest.name] and (rest.required or _ALONE[command.verb](word)):
         params |= {chat.name: "", rest.name: (word,) if rest.many else word}
+    if rest.many and not params[chat.name] and params[rest.name] == ("-",):  # its lines may begin with names
+        raise UsageError("standard input is only sent to a conversation that is named",
+                         remedy=f"Name it: 'whisperctl {command.verb} CHAT -'; 'whisperctl chat list' shows the names.")
     if rest.required and not params[rest.name]:
         raise UsageError(f"{rest.metavar} is missing", remedy=f"Write it behind the conversation's name: "
                          f"'whisperctl {command.verb} CHAT {rest.metavar}'.")
@@ -77,7 +88,7 @@ def _behind(command: Command, chat: Param, params: dict[str, Any]) -> dict[str, 
     for param in _positional(command):
         value = params[param.name]
         if param.many:
-            return {"text": value[0][:_BEGINNING]} if value != ("-",) else {}
+            return {"text": value[0][:_BEGINNING]}
         if param is not chat and value:
             with suppress(NotText):  # a path may be no text: then it is nobody's name
                 return {"word": as_text(value)}

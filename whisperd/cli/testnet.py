@@ -11,12 +11,13 @@ from typing import Any
 
 import click
 
+from whisperd.cli.options import Valued
 from whisperd.config_paths import typed_path
 from whisperd.errors import Interrupted, WhisperdError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-_directory = click.option("--dir", "directory", required=True, metavar="DIR",
+_directory = click.option("--dir", "directory", cls=Valued, required=True, metavar="DIR",
                           type=click.Path(path_type=Path, file_okay=False), help="The folder of the network.")
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -28,7 +29,7 @@ def testnet() -> None:
 
 @testnet.command()
 @_directory
-@click.option("--clients", type=click.IntRange(1, 32), default=3, show_default=True, metavar="N",
+@click.option("--clients", cls=Valued, type=click.IntRange(1, 32), default=3, show_default=True, metavar="N",
               help="How many tor clients, each with a control socket and a SOCKS socket of its own.")
 @click.option("--foreground", is_flag=True, help="Stay until Ctrl-C, then take the network down.")
 @_as_json

@@ -24,7 +24,7 @@ def misuse(error: click.ClickException, program: str) -> UsageError:
     where = context.command_path if context else program
     remedy = f"Run '{where} --help'."
     if isinstance(error, click.NoSuchOption) and context and any(param.nargs < 0 for param in context.command.params):
-        remedy = f"A message that begins with '-' stands behind '--': '{where} CHAT -- TEXT'."
+        remedy = f"Quote the message, or write '--' before it, as for one that begins with '-': '{where} CHAT -- TEXT'."
     return UsageError(error.format_message().rstrip("."), remedy=remedy)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 from whisperd.errors import UsageError
 from whisperd.logs import LEVELS as LOG_LEVELS
@@ -58,6 +59,8 @@ class Param:
             raise UsageError(f"parameter {self.name} has to be {_ARTICLES[self.type]}")
         if self.choices and value and value not in self.choices:
             raise UsageError(f"parameter {self.name} has to be one of {', '.join(self.choices)}")
+        if isinstance(value, float) and not isfinite(value):  # no bound holds what is not a number
+            raise UsageError(f"parameter {self.name} has to be {_ARTICLES[self.type]}")
         if isinstance(value, int | float) and not isinstance(value, bool):
             if self.low is not None and value < self.low:
                 raise UsageError(f"parameter {self.name} is too small; the least is {self.low:g}")
@@ -211,8 +214,8 @@ COMMANDS: tuple[Command, ...] = (
                     "else's name.")), reads_only=True),
     Command("chat.send", "chat send", "Send a message; it is queued while the other side is away.", (
         _CHAT,
-        Param("text", "string", "The message; '-' reads standard input, sends each line as a message, and waits while "
-              "as many of them wait for delivery as may.", required=True, metavar="TEXT", many=True),
+        Param("text", "string", "The message; '-' behind a CHAT reads standard input, sends each line as a message, "
+              "and waits while as many of them wait for delivery as may.", required=True, metavar="TEXT", many=True),
         _wait("Wait as long as this until the other side has the message."),
     )),
     Command("events.subscribe", "chat watch", "Print what was said, then everything that happens, a line each.", (
@@ -270,7 +273,7 @@ COMMANDS: tuple[Command, ...] = (
     )),
     Command("contact.save", "contact save", "Keep the other side of a conversation as a contact, if it agrees.", (
         _CHAT, Param("name", "string", "A name for them, which only this side sees: 1 to 32 letters, digits, '.', '_' "
-                     "and '-', and nothing like 'c4'.", required=True, metavar="NAME"),
+                     "and '-', and not one letter and a number, as 'c4'.", required=True, metavar="NAME"),
     )),
     Command("contact.list", "contact list", "List the contacts, and the offers that are not answered yet.",
             reads_only=True),
