@@ -81,8 +81,8 @@ def like_any_id(name: str) -> bool:
     """Return whether a name is one letter, whichever, and a number: a person may read that as an id.
 
     No list of what looks like a letter is complete, so none is asked."""
-    letter, *number = folded(name) or " "
-    return letter.isalpha() and bool(number) and all(category(each).startswith("N") for each in number)
+    spelt = folded(name)
+    return spelt[:1].isalpha() and len(spelt) > 1 and all(category(each).startswith("N") for each in spelt[1:])
 
 
 def person(name: str, people: Sequence[Named]) -> Named | None:
