@@ -11,7 +11,7 @@ import click
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
@@ -388,6 +388,20 @@ async def test_watch_says_when_the_daemon_stops(serving: Serving) -> None:
     await serving.api.stop()
     out, err = await deferToThread(watching.communicate, timeout=60)
     assert (watching.returncode, out) == (3, "the daemon stops\n")
+    assert err.startswith("whisperctl: the daemon stopped\n")
+
+
+@pytest_twisted.ensureDeferred
+async def test_watch_shows_what_a_daemon_said_that_stopped_while_it_was_told_what_was_read(serving: Serving) -> None:
+    async def stopped(chat: str, id: int, after: int = 0) -> dict:
+        await serving.api.stop()
+        return await Deferred()
+
+    serving.api.say(serving.api.add("inviter", "connected"), "in", "hello", "received")
+    serving.api.chat_read = stopped
+    watching = watch(serving)
+    out, err = await deferToThread(watching.communicate, timeout=60)
+    assert (watching.returncode, out) == (3, "c1 < #1 hello\nthe daemon stops\n")
     assert err.startswith("whisperctl: the daemon stopped\n")
 
 

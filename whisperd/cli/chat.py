@@ -99,20 +99,26 @@ def chat_watch(caller: Caller, chat: str, hook: str, peek: bool) -> None:
             caller.show(row, [render.event(row, caller.paint)])
             if row.get("unread"):
                 news(row)
-        reading.acknowledge()
+        _acknowledge_if_there(reading)
         for event in events:
             if event["event"] == "chat-message" and _message_key(event) in seen:
                 continue
             caller.show(event, [render.event(event, caller.paint)])
             news(event)
             if not client.behind:
-                reading.acknowledge()
+                _acknowledge_if_there(reading)
             if event["event"] == "daemon-stopping":
                 raise DaemonUnreachable("the daemon stopped", remedy="Start it again with 'whisperd'.")
             if chat and event["event"] == "chat-state" and event["state"] == "ended":
                 if notify is not None:
                     notify.finish()
                 return
+
+
+def _acknowledge_if_there(reading: Reading) -> None:
+    """Tell the daemon what was shown. If it is gone that stays unread, and what it said last is still to be shown."""
+    with suppress(DaemonUnreachable):
+        reading.acknowledge()
 
 
 def _acknowledge(caller: Caller, rows: list[dict[str, Any]]) -> None:
