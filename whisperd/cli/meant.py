@@ -29,7 +29,9 @@ def understood(caller: Caller, command: Command, given: dict[str, Any]) -> dict[
     """
     chat = next((param for param in command.params if param.conversation), None)
     _check_none_empty(command, given)
-    params = {name: "" if value is None else value for name, value in given.items()}
+    words = {param.name for param in _positional(command)}
+    params = {name: "" if value is None and (chat is not None or name in words) else value
+              for name, value in given.items()}
     params = _as_text(command, params if chat is None else _placed(command, chat, params))
     if chat is None:
         return params
