@@ -25,7 +25,7 @@ class Caller:
 
     def client(self) -> Client:
         """Connect to the daemon."""
-        return Client(self.socket or default_socket())
+        return Client(self.socket or default_socket(), compare=True)
 
     def await_daemon(self, seconds: float) -> None:
         """Give a daemon that is just being started so long to open its socket; raises DaemonUnreachable."""
