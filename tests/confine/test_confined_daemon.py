@@ -40,12 +40,14 @@ class Trying:
 
     def call(self, method: str) -> dict:
         """Return what the daemon answers, as soon as it does."""
+        deadline = time.monotonic() + 120
         while True:
             try:
                 with Client(str(self.socket)) as client:
                     return client.call(method)
-            except DaemonUnreachable:
+            except DaemonUnreachable as error:
                 assert self.process.poll() is None, self.process.communicate()
+                assert time.monotonic() < deadline, error.message
                 time.sleep(0.02)
 
     def until_tor_is(self, state: str, seconds: float = 60) -> None:
