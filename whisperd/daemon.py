@@ -23,11 +23,11 @@ from whisperd.confine import look as look_at_confinement
 from whisperd.control.api import Api, onion_url
 from whisperd.control.audit import Audit
 from whisperd.control.events import EventBus
-from whisperd.control.place import SocketPlace, group_id
 from whisperd.control.server import ControlServer
+from whisperd.control.socket_path import SocketPlace, group_id
 from whisperd.errors import TimedOut
 from whisperd.stopping import every, within
-from whisperd.tor.sockets import clear_all
+from whisperd.tor.process.socket_folder import clear_all
 
 #: Seconds that a part has to stop before the next one does, and those of tor, which has two chances to end.
 PART_SECONDS, TOR_SECONDS = 20.0, 25.0
@@ -48,12 +48,12 @@ def look(config: Config) -> list[str]:
 
         look_at_store(Path(config.store.file))
     if config.relay.enabled:
-        from whisperd.relay.looking import look as look_at_relay
+        from whisperd.relay.preflight import look as look_at_relay
 
         onion = config.tor.mode != "off" and config.onion.enabled
         unseen += look_at_relay(config.relay, config.onion.listen if onion else None)
     if config.tor.mode != "off":
-        from whisperd.tor.looking import look as look_at_tor
+        from whisperd.tor.preflight import look as look_at_tor
 
         unseen += look_at_tor(config)
     if config.peer.enabled:
@@ -198,8 +198,8 @@ class Daemon:
         return Registry.load(peer.kex, peer.ratchet, allowed=peer.plugins, random=os.urandom)
 
     def _make_vault(self, store: Any) -> Any:
-        from whisperd.peer.keeping import MOVED, MOVING
-        from whisperd.peer.numbering import NUMBERS, taken_in
+        from whisperd.peer.persistence.ids import NUMBERS, taken_in
+        from whisperd.peer.persistence.write_ahead import MOVED, MOVING
         from whisperd.store.opening import make_store
         from whisperd.store.vault import Vault
 
@@ -222,12 +222,12 @@ class Daemon:
     @cached_property
     def _given(self) -> Any:
         """The ids that were given in this process, whatever becomes of the store."""
-        from whisperd.peer.numbering import Given
+        from whisperd.peer.persistence.ids import Given
 
         return Given()
 
     @cached_property
     def _dialer(self) -> Any:
-        from whisperd.tor.dial import Dialer
+        from whisperd.tor.dial.dialer import Dialer
 
         return Dialer(self._reactor, loopback=self.config.peer.loopback)

@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 
-from whisperd.tor.socks import SocksClient
+from whisperd.tor.dial.socks import SocksClient
 
 CHUNK = 65_536
 

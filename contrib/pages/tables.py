@@ -10,9 +10,10 @@ from functools import partial
 
 import click
 
-from whisperd.cli import health
-from whisperd.cli.daemon import cli
+from whisperd.cli.daemon.main import cli
+from whisperd.cli.verbs import health
 from whisperd.config import KEYS, Key
+from whisperd.config.tor_options import OPTIONS
 from whisperd.confine import seccomp
 from whisperd.control import events
 from whisperd.control.commands import COMMANDS, METHODS, Command, Param
@@ -22,8 +23,7 @@ from whisperd.metrics import METRICS as DAEMON_METRICS
 from whisperd.plugin.conformance import KEX_CHECKS, NEGOTIATION_CHECKS, RATCHET_CHECKS
 from whisperd.plugin.conformance.report import Checks
 from whisperd.relay.metrics import METRICS as RELAY_METRICS
-from whisperd.wire.codes import ERRORS
-from whisperd.wire.toroptions import OPTIONS
+from whisperd.wire.relay_errors import ERRORS
 
 Lines = list[str]
 

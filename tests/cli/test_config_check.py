@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from whisperd.cli.settings import checked, verdict
+from whisperd.cli.verbs.config import checked, verdict
 from whisperd.errors import ConfigError, OnionKeyUnusable, PluginUnknown, StoreUnusable, WhisperdError
 
 ABSENT = "a-group-that-is-not-there"

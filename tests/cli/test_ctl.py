@@ -18,7 +18,7 @@ from twisted.internet.threads import deferToThread
 from tests.cli.conftest import COMMAND, ROOT, Ctl, environment
 from tests.control.sample import ADDRESS, CODE, EXPIRED, LINK, NEXT, SILENT, WRONG, Serving
 from whisperd.cli import ctl as whisperctl
-from whisperd.cli.verbs import VERBS
+from whisperd.cli.verbs.table import VERBS
 from whisperd.control.commands import COMMANDS, GROUPS, Command
 from whisperd.errors import TimedOut
 
@@ -69,7 +69,8 @@ def test_whisperctl_loads_neither_twisted_nor_what_only_some_verbs_need() -> Non
 
 
 @pytest.mark.parametrize("module", ["whisperd.control.client", "whisperd.control.commands", "whisperd.control.events",
-                                    "whisperd.wire.control", "whisperd.cli.open", "whisperd.cli.completions"])
+                                    "whisperd.wire.control", "whisperd.cli.chat_view.terminal",
+                                    "whisperd.cli.completions"])
 def test_what_whisperctl_stands_on_does_not_load_twisted(module: str) -> None:
     assert not modules_after(f"import {module}") & {"twisted", "zope"}
 

@@ -25,7 +25,7 @@ from tests.cli.faults import FAULTS, answering, arguments, as_user, check, envir
 from tests.installed.kit import Company, installation
 from tests.installed.kit.streams import WAYS, Broken, Streamed
 from whisperd.cli.ctl import build
-from whisperd.cli.daemon import cli
+from whisperd.cli.daemon.main import cli
 from whisperd.errors import (
     ConfigError,
     DaemonRunning,

@@ -17,7 +17,7 @@ from typing import Any
 
 from twisted.internet.threads import deferToThread
 
-from whisperd.cli.daemon import main
+from whisperd.cli.daemon.main import main
 from whisperd.control.api import Api
 
 

@@ -22,8 +22,8 @@ from whisperd.errors import (
     WrongPassphrase,
     WrongSecret,
 )
-from whisperd.peer import naming
-from whisperd.peer.fading import seconds_of
+from whisperd.peer.commands import resolver
+from whisperd.peer.conversation.disappearing import seconds_of
 
 ADDRESS = "a" * 56 + ".onion"
 NEXT = "b" * 56 + ".onion"
@@ -106,16 +106,16 @@ class SampleApi:
         return list(self.chats.values())
 
     def conversation(self, word: str) -> str:
-        return naming.conversation(word, self._all())
+        return resolver.conversation(word, self._all())
 
     async def chat_find(self, chat: str, text: str, word: str) -> dict[str, Any]:
-        found = chat or naming.only(self._all(), text, word)
+        found = chat or resolver.only(self._all(), text, word)
         return {"chat": found, "state": self._known(found)["state"], "contact": self.chats[found].get("contact")}
 
-    def _all(self) -> naming.Known:
-        return naming.Known(
-            [naming.Seen(chat, row["state"], row.get("contact") or "") for chat, row in self.chats.items()],
-            [naming.Named(name, name, blocked=row["state"] == "blocked") for name, row in self.contacts.items()])
+    def _all(self) -> resolver.Known:
+        return resolver.Known(
+            [resolver.Seen(chat, row["state"], row.get("contact") or "") for chat, row in self.chats.items()],
+            [resolver.Named(name, name, blocked=row["state"] == "blocked") for name, row in self.contacts.items()])
 
     async def chat_send(self, chat: str, text: str) -> dict[str, Any]:
         if self._known(chat)["state"] == "ended":

@@ -9,8 +9,8 @@ import pytest
 
 from tests.house import pages
 from whisperd.config import AT_START, KEYS, LIVE, Key, load
-from whisperd.config_paths import FILE, FILE_OR_LOG, FOLDER, LISTENERS, PLACE, PROGRAM, SOCKET
-from whisperd.wire.toroptions import OPTIONS
+from whisperd.config.paths import FILE, FILE_OR_LOG, FOLDER, LISTENERS, PLACE, PROGRAM, SOCKET
+from whisperd.config.tor_options import OPTIONS
 
 PAGE = "whisperd.toml.5"
 #: A path, or something that contains one.

@@ -8,8 +8,8 @@ import pytest
 
 from tests.house import pages
 from whisperd.cli.ctl import build
-from whisperd.cli.health import CONDITIONS, WORDS
-from whisperd.cli.status import CHECK_SECONDS
+from whisperd.cli.verbs.health import CONDITIONS, WORDS
+from whisperd.cli.verbs.status import CHECK_SECONDS
 from whisperd.control.commands import COMMANDS, Command, Param
 from whisperd.errors import catalogue
 from whisperd.metrics import METRICS as DAEMON_METRICS

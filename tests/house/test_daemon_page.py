@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from contrib.pages.tables import leaves
 from tests.house import pages
-from whisperd.cli.daemon import cli
+from whisperd.cli.daemon.main import cli
 from whisperd.logs import EVENTS
 
 PAGE = "whisperd.8"

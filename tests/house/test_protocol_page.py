@@ -10,7 +10,7 @@ import pytest
 from tests.house import pages
 from whisperd.control.commands import METHODS, Command, Param
 from whisperd.control.events import EVENTS
-from whisperd.wire.codes import ERRORS
+from whisperd.wire.relay_errors import ERRORS
 
 PAGE = "whisperd-protocol.7"
 

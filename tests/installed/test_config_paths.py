@@ -15,7 +15,7 @@ from tests.installed.kit import PATIENCE, Account, Installation, until
 from tests.installed.kit.account import give
 from tests.scratch import new_folder
 from whisperd.config import KEYS, Key
-from whisperd.config_paths import LISTENERS, PLACE
+from whisperd.config.paths import LISTENERS, PLACE
 from whisperd.errors import ConfigError
 
 PATHS = [key for key in KEYS if key.path]

@@ -12,7 +12,7 @@ import pytest
 
 from contrib.bench.websocket_client import Client
 from tests.installed.kit import Company, Daemon, heard, meet
-from whisperd.peer.secrets import InviteKeys
+from whisperd.peer.handshake.keys import InviteKeys
 from whisperd.wire.invite import parse
 
 

@@ -13,7 +13,7 @@ from whisperd.cli.signals import HARMLESS
 from whisperd.tor.testnet.ports import free_ports
 
 #: Modules that a start imports, the first of them before anything is known of the command line.
-MODULES = ("whisperd.errors", "click", "whisperd.config", "whisperd.cli.run", "twisted.internet.epollreactor")
+MODULES = ("whisperd.errors", "click", "whisperd.config", "whisperd.cli.daemon.run", "twisted.internet.epollreactor")
 EARLY = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM")
 PROGRAM = """
 import importlib.abc, os, signal, sys
@@ -70,7 +70,7 @@ def test_sigquit_stops_it_as_sigterm_does(company: Company) -> None:
 def test_another_command_is_ended_by_what_ends_any_program(company: Company, name: str) -> None:
     number = getattr(signal, name)
     script = Path(company.folder / "quick.py")
-    script.write_text(PROGRAM.format(module="whisperd.cli.settings", numbers=[int(number)]))
+    script.write_text(PROGRAM.format(module="whisperd.cli.verbs.config", numbers=[int(number)]))
     script.chmod(0o644)
     daemon = relay(company)
     done = daemon.run([company.programs.python, str(script), "--config", str(daemon.path), "config", "check"])

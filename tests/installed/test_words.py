@@ -11,7 +11,7 @@ import pytest
 from tests.installed.kit import Installation
 from tests.installed.three_people import Three, all_there_is, nothing_happens, three_people
 from whisperd.cli import ctl
-from whisperd.cli.daemon import cli
+from whisperd.cli.daemon.main import cli
 from whisperd.control.commands import COMMANDS, Command
 
 #: What somebody may say about options; {} is the control socket of the other side.

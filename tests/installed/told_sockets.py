@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from typing import Any
 
-from whisperd.cli.daemon import main
+from whisperd.cli.daemon.main import main
 from whisperd.control.api import Api
 
 #: Descriptors that are looked at.

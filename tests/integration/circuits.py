@@ -11,7 +11,7 @@ from twisted.internet.task import deferLater
 
 from tests.relay.kit import OURS, RawClient
 from tests.tor.kit import reach
-from whisperd.tor.dial import Dialer
+from whisperd.tor.dial.dialer import Dialer
 
 reactor: Any = _reactor
 _RAW = Factory.forProtocol(RawClient)

@@ -9,7 +9,7 @@ from tests.integration.keepers import Keeper
 from tests.integration.peers import Relay, Scene, company
 from tests.integration.processes import start
 from whisperd.config import load
-from whisperd.tor.dial import Dialer
+from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.service import TorService
 
 __all__ = ["start"]

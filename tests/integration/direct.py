@@ -9,7 +9,7 @@ from twisted.internet import reactor
 
 from tests.integration.peers import Person, Relay
 from whisperd.config import load
-from whisperd.tor.dial import Dialer
+from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.service import TorService
 
 

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import whisperd.peer.downloads
-import whisperd.peer.sources
-from whisperd.cli.daemon import main
+import whisperd.peer.files.downloads
+import whisperd.peer.files.uploads
+from whisperd.cli.daemon.main import main
 
 
 def die_at(call: Callable[..., Any], number: int, *, after: bool) -> Callable[..., Any]:
@@ -47,7 +47,7 @@ def arm(where: str) -> None:
     name, number, when = where.split()
     module = fcntl if hasattr(fcntl, name) else os
     mortal = Mortal(module, name, die_at(getattr(module, name), int(number), after=when == "after"))
-    for armed in (whisperd.peer.downloads, whisperd.peer.sources):
+    for armed in (whisperd.peer.files.downloads, whisperd.peer.files.uploads):
         setattr(armed, module.__name__, mortal)
 
 

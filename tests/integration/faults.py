@@ -24,9 +24,9 @@ from tests.tor.kit import CALLER, Events, OwnTor, SetClock
 from tests.tor.proxy import PASS, ControlProxy
 from whisperd.config import load
 from whisperd.errors import DialFailed, TorControlUnreachable
-from whisperd.tor.clocks import Clocks
-from whisperd.tor.connect import attach
-from whisperd.tor.dial import Dialer
+from whisperd.tor.control.attach import attach
+from whisperd.tor.dial.dialer import Dialer
+from whisperd.tor.onion.clock_jumps import Clocks
 from whisperd.tor.service import TorService
 from whisperd.tor.testnet import Testnet, status
 

@@ -13,7 +13,7 @@ from twisted.internet.protocol import Factory
 from tests.integration.circuits import dialled
 from tests.integration.peers import Person
 from tests.relay.kit import OURS, RawClient
-from whisperd.tor.dial import Dialer
+from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.testnet import Testnet
 
 reactor: Any = _reactor

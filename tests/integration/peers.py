@@ -11,13 +11,13 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from whisperd.config import load
-from whisperd.peer.numbering import Given
+from whisperd.peer.persistence.ids import Given
 from whisperd.peer.service import PeerService
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.plugin.registry import Registry
 from whisperd.relay.service import RelayService
 from whisperd.store.memory import MemoryStore
-from whisperd.tor.dial import Dialer
+from whisperd.tor.dial.dialer import Dialer
 
 #: Seconds; a dial through tor may have to be followed by two more, on a machine that is busy with other tests.
 PATIENCE = 200.0

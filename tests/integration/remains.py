@@ -12,15 +12,15 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from tests.integration.peers import PATIENCE, Person, Relay
-from whisperd.peer.codes import Claim
-from whisperd.peer.desk import Desk
-from whisperd.peer.driver import Driver
-from whisperd.peer.links.line import Line
+from whisperd.peer.contacts.rendezvous import Line
+from whisperd.peer.conversation.driver import Driver
+from whisperd.peer.files.disk import Desk
+from whisperd.peer.invites.spoken import Claim
+from whisperd.peer.links.multipath import Links
 from whisperd.peer.links.onion import OnionDoor, OnionLink
 from whisperd.peer.links.redial import Redial
 from whisperd.peer.links.relay import RelayLink
-from whisperd.peer.links.several import Links
-from whisperd.peer.links.socket import RelaySocket
+from whisperd.peer.links.relay_socket import RelaySocket
 
 #: Whatever a conversation sets an alarm with.
 _OWNERS = (Driver, Line, Links, RelaySocket, Redial, Claim)

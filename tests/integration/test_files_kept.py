@@ -12,7 +12,7 @@ from tests.integration.files import file_states, progress, until_file
 from tests.integration.keepers import Keeper
 from tests.integration.peers import Person, Relay, Scene
 from whisperd.errors import TooLate
-from whisperd.peer import transfers
+from whisperd.peer.files import transfer
 
 in_the_reactor = pytest_twisted.ensureDeferred
 SIZE = 3_200_000
@@ -20,7 +20,7 @@ SIZE = 3_200_000
 
 @pytest_twisted.async_yield_fixture
 async def scene(tmp_path, monkeypatch):
-    monkeypatch.setattr(transfers, "INTERVAL", 0.0)  # every step is told, so that a test can stop at one
+    monkeypatch.setattr(transfer, "INTERVAL", 0.0)  # every step is told, so that a test can stop at one
     relay = Relay()
     await relay.start()
     keepers = {name: Keeper(tmp_path / name / "store.db") for name in ("anna", "ben")}

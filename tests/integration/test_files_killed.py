@@ -14,7 +14,7 @@ from tests.house.pages import ROOT
 from whisperd.control.client import Client
 from whisperd.demo.processes import DaemonProcess
 from whisperd.errors import DaemonUnreachable
-from whisperd.peer.downloads import Downloads
+from whisperd.peer.files.downloads import Downloads
 from whisperd.tor.testnet.ports import free_ports
 
 CONTENT = os.urandom(400_000)

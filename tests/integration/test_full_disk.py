@@ -17,8 +17,8 @@ in_the_reactor = pytest_twisted.ensureDeferred
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
-    monkeypatch.setattr("whisperd.peer.keeping.RETRY", 0.05)
-    monkeypatch.setattr("whisperd.peer.keeping.MOST_RETRY", 0.1)
+    monkeypatch.setattr("whisperd.peer.persistence.write_ahead.RETRY", 0.05)
+    monkeypatch.setattr("whisperd.peer.persistence.write_ahead.MOST_RETRY", 0.1)
 
 
 async def poll(holds) -> None:

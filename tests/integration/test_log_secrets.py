@@ -16,7 +16,7 @@ from whisperd import logs
 from whisperd.control.client import Client
 from whisperd.demo.processes import DaemonProcess
 from whisperd.errors import WhisperdError
-from whisperd.peer.secrets import InviteKeys
+from whisperd.peer.handshake.keys import InviteKeys
 from whisperd.wire import invite
 
 TEXTS = ("the eagle lands at noon", "then the fox leaves")

@@ -10,9 +10,9 @@ from tests.integration.contacts import parted, saved, secrets, talk
 from tests.integration.peers import Person
 from tests.integration.remains import doubled, nothing_remains
 from whisperd.errors import FloorNotMet
-from whisperd.peer import people as calls
-from whisperd.peer.bonds import call_keys, epoch_of
-from whisperd.peer.links import line
+from whisperd.peer.contacts import contacts as calls
+from whisperd.peer.contacts import rendezvous
+from whisperd.peer.contacts.secrets import call_keys, epoch_of
 
 in_the_reactor = pytest_twisted.ensureDeferred
 
@@ -21,7 +21,7 @@ in_the_reactor = pytest_twisted.ensureDeferred
 def no_rest(monkeypatch):
     """A contact is listened for again at once after a call that came to nothing, and soon by another secret."""
     monkeypatch.setattr(calls, "REST", 0.0)
-    monkeypatch.setattr(line, "TURN", 1.0)
+    monkeypatch.setattr(rendezvous, "TURN", 1.0)
 
 
 async def given_up(person: Person, name: str) -> None:

@@ -16,7 +16,7 @@ from whisperd.errors import (
     TooManyChats,
     UsageError,
 )
-from whisperd.peer import codes
+from whisperd.peer.invites import spoken
 from whisperd.wire.spoken import SpokenCode, parse
 
 in_the_reactor = pytest_twisted.ensureDeferred
@@ -69,8 +69,8 @@ async def test_a_wrong_code_is_told_to_both_and_the_right_one_still_works(scene)
 
 @in_the_reactor
 async def test_a_code_that_was_guessed_at_too_often_is_dead(scene, monkeypatch):
-    monkeypatch.setattr(codes, "RUNS", 2)
-    monkeypatch.setattr(codes.CodePlugins.__init__, "__defaults__", (2,))
+    monkeypatch.setattr(spoken, "RUNS", 2)
+    monkeypatch.setattr(spoken.CodePlugins.__init__, "__defaults__", (2,))
     code = await invited(scene)
     for reason in ("code-wrong", "code-spent"):
         guess = await scene.ben.service.join(code=another(code))
@@ -96,7 +96,7 @@ async def test_a_third_party_at_the_number_is_refused_by_the_relay_and_disturbs_
 async def test_a_squatter_who_also_invites_at_the_number_learns_nothing_and_is_found_out(scene, monkeypatch):
     """Somebody sits in the room as an inviter with other words: the joiner tests their key, and they test one guess."""
     code = SpokenCode.make(7, bytes(5))
-    monkeypatch.setattr("whisperd.peer.codes.made_codes", lambda random: iter([code]))
+    monkeypatch.setattr("whisperd.peer.invites.spoken.made_codes", lambda random: iter([code]))
     squatter = Person(relay=scene.relay.url)
     scene.others.append(squatter)
     made = await squatter.service.invite(code=True)
@@ -108,7 +108,7 @@ async def test_a_squatter_who_also_invites_at_the_number_learns_nothing_and_is_f
 @in_the_reactor
 async def test_a_number_that_is_taken_at_the_relay_is_not_told(scene, monkeypatch):
     first, second = SpokenCode.make(7, bytes(5)), SpokenCode.make(8, bytes(5))
-    monkeypatch.setattr("whisperd.peer.codes.made_codes", lambda random: iter([first, second]))
+    monkeypatch.setattr("whisperd.peer.invites.spoken.made_codes", lambda random: iter([first, second]))
     assert await invited(scene) == first
     made = await scene.ben.service.invite(code=True)
     assert made["code"] == str(second) and made["chat"] == "c1"
@@ -170,7 +170,7 @@ async def test_a_code_is_joined_once_at_a_time(scene):
 
 @in_the_reactor
 async def test_without_the_relay_no_code_is_told(scene, monkeypatch):
-    monkeypatch.setattr(codes, "CLAIM_SECONDS", 0.05)
+    monkeypatch.setattr(spoken, "CLAIM_SECONDS", 0.05)
     await scene.relay.stop()
     with pytest.raises(Exception, match="relay") as failed:
         await scene.anna.service.invite(code=True)

@@ -20,14 +20,14 @@ from whisperd.errors import (
     UsageError,
     WhisperdError,
 )
-from whisperd.peer.bonds import call_keys, epoch_of
-from whisperd.peer.links import line
-from whisperd.peer.relays import Host, Relays
-from whisperd.peer.secrets import Seal
+from whisperd.peer.contacts import rendezvous
+from whisperd.peer.contacts.secrets import call_keys, epoch_of
+from whisperd.peer.handshake.keys import Seal
+from whisperd.peer.links.routes import Host, Relays
 from whisperd.store.memory import MemoryStore
+from whisperd.wire.contacts import Keep, Withdraw, encode_people
 from whisperd.wire.envelope import Stream
 from whisperd.wire.invite import RelayAddress
-from whisperd.wire.people import Keep, Withdraw, encode_people
 
 in_the_reactor = pytest_twisted.ensureDeferred
 
@@ -246,7 +246,7 @@ async def test_a_side_that_died_before_it_heard_the_other_still_finds_it(scene, 
     old = secrets(scene.ben)[0]
     scene.ben.service.people._book.change(key, secrets=(bytes(32), old))
     await scene.anna.service.people.listen(name="ben")
-    monkeypatch.setattr(line, "TURN", 0.2)
+    monkeypatch.setattr(rendezvous, "TURN", 0.2)
     ben = (await scene.ben.service.people.call(name="anna"))["chat"]
     await scene.ben.until_state(ben, "connected")
     anna = await scene.anna.until_contact("ben", "called")
@@ -378,7 +378,7 @@ async def test_a_call_meets_at_the_next_relay_when_the_first_is_gone(scene, monk
     await scene.anna.until_contact("ben", "saved")
     await parted(scene)
     await scene.relay.stop()
-    monkeypatch.setattr(line, "TURN", 0.2)
+    monkeypatch.setattr(rendezvous, "TURN", 0.2)
     await scene.ben.service.people.listen(name="anna")
     called = (await scene.anna.service.people.call(name="ben"))["chat"]
     await scene.anna.until_state(called, "connected")

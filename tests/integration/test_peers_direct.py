@@ -20,8 +20,8 @@ from tests.tor.proxy import PASS, ControlProxy
 from whisperd.config import load
 from whisperd.errors import CredentialRefused, DialFailed
 from whisperd.peer.links.direct import OUT
-from whisperd.peer.links.stream import Stream
-from whisperd.tor.dial import Dialer
+from whisperd.peer.links.onion_stream import Stream
+from whisperd.tor.dial.dialer import Dialer
 from whisperd.wire.direct import record
 
 in_the_reactor = pytest_twisted.ensureDeferred

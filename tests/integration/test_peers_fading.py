@@ -11,8 +11,8 @@ from twisted.internet import reactor
 from tests.integration.keepers import say
 from whisperd.errors import ChatUnknown, UsageError
 from whisperd.store.file import places
+from whisperd.wire.disappearing import Timer, encode_timer
 from whisperd.wire.envelope import Stream
-from whisperd.wire.fading import Timer, encode_timer
 
 in_the_reactor = pytest_twisted.ensureDeferred
 

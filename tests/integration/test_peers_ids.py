@@ -9,7 +9,7 @@ from tests.integration.contacts import parted, saved
 from tests.integration.keepers import Faulty
 from tests.integration.processes import call, refused, sealed
 from whisperd.errors import ChatEnded, ChatUnknown, StoreFailed
-from whisperd.peer.numbering import NUMBERS
+from whisperd.peer.persistence.ids import NUMBERS
 from whisperd.tor.testnet.ports import free_ports
 
 PASSPHRASE = "correct horse battery"

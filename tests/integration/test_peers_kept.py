@@ -9,7 +9,7 @@ from tests.integration.contacts import parted, saved
 from tests.integration.keepers import Keeper, say
 from tests.integration.peers import Person
 from whisperd.errors import PluginUnknown, StoreFailed
-from whisperd.peer.keeping import MOVING
+from whisperd.peer.persistence.write_ahead import MOVING
 from whisperd.plugin.registry import Registry
 
 in_the_reactor = pytest_twisted.ensureDeferred
@@ -191,7 +191,7 @@ async def test_nothing_is_sent_while_the_store_cannot_be_written_and_everything_
     send = kept.anna.dialer.opened[-1].sendMessage
     monkeypatch.setattr(kept.anna.dialer.opened[-1], "sendMessage", lambda *a, **k: (sent.append(a), send(*a, **k)))
     monkeypatch.setattr(kept.annas_keeper.store._file, "run", full)
-    monkeypatch.setattr("whisperd.peer.keeping.RETRY", 0.1)
+    monkeypatch.setattr("whisperd.peer.persistence.write_ahead.RETRY", 0.1)
     with pytest.raises(StoreFailed):
         await say(kept.anna, kept.annas, "first")
     sent.clear()  # what was written before it could not be any more

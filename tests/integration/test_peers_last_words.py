@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 
 from tests.integration.contacts import parted, saved, secrets, talk
 from tests.integration.peers import Person
-from whisperd.peer.driver import Driver
+from whisperd.peer.conversation.driver import Driver
 from whisperd.peer.effects import Confirmed, Effect, ToldOfPeople
 
 in_the_reactor = pytest_twisted.ensureDeferred
@@ -54,7 +54,7 @@ async def call(kept) -> tuple[str, str]:
 
 @in_the_reactor
 async def test_a_call_that_is_ended_with_the_first_word_leaves_both_with_the_same_secret(kept, monkeypatch):
-    monkeypatch.setattr("whisperd.peer.people.REST", 0.0)
+    monkeypatch.setattr("whisperd.peer.contacts.contacts.REST", 0.0)
     await saved(kept)
     await parted(kept)
     await kept.anna.service.people.listen(name="ben")

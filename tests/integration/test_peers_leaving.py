@@ -16,8 +16,8 @@ from tests.integration.remains import descriptors, links, nothing_remains, until
 from tests.store.kit import Place
 from whisperd.errors import ChatEnded, DaemonUnreachable, DialRefused, RelayRefused, StoreFailed, StoreLocked
 from whisperd.peer.effects import Settled
-from whisperd.peer.relays import Host, Relays
-from whisperd.peer.secrets import InviteKeys
+from whisperd.peer.handshake.keys import InviteKeys
+from whisperd.peer.links.routes import Host, Relays
 from whisperd.wire import invite
 from whisperd.wire.invite import RelayAddress
 
@@ -27,7 +27,7 @@ in_the_reactor = pytest_twisted.ensureDeferred
 @pytest.fixture(autouse=True)
 def time_to_leave(monkeypatch):
     """No connection is cut before its goodbye was read, which both ends do in this process, however busy it is."""
-    monkeypatch.setattr("whisperd.peer.links.socket.CLOSE_TIMEOUT", PATIENCE)
+    monkeypatch.setattr("whisperd.peer.links.relay_socket.CLOSE_TIMEOUT", PATIENCE)
 
 
 class Silent:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest_twisted
 
 from tests.integration.peers import Person, Scene
-from whisperd.tor.names import onion_name
+from whisperd.tor.dial.onion_names import onion_name
 
 
 @pytest_twisted.ensureDeferred

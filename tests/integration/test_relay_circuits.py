@@ -9,9 +9,9 @@ from twisted.internet import reactor
 
 from tests.integration.circuits import dialled
 from tests.relay.kit import TCP, RelayWorld
-from whisperd.tor.connect import attach
-from whisperd.tor.control import ControlConnection
-from whisperd.tor.dial import Dialer
+from whisperd.tor.control.attach import attach
+from whisperd.tor.control.connection import ControlConnection
+from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.testnet import Testnet
 
 

@@ -10,7 +10,7 @@ from twisted.internet import reactor
 
 from tests.relay.kit import ANNA, RelayWorld
 from whisperd.relay.limits import SPARE_SOCKETS
-from whisperd.relay.sockets import Connection, accept_for
+from whisperd.relay.transport import Connection, accept_for
 
 
 @pytest_twisted.ensureDeferred

@@ -26,7 +26,7 @@ from tests.integration.peers import Relay
 from tests.tor.kit import Events
 from whisperd import config
 from whisperd.demo.processes import DaemonProcess
-from whisperd.tor.dial import Dialer
+from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.service import TorService
 from whisperd.tor.testnet import Testnet
 

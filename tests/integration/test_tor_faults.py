@@ -16,13 +16,15 @@ from tests.integration.faults import Stage, Strike, recover, set_to, until
 from tests.integration.half_open import control_half_open
 from tests.tor.kit import Echo, Events, SetClock
 from tests.tor.proxy import CUT_AFTER, CUT_BEFORE
-from whisperd import logs
+from whisperd import backoff, logs
 from whisperd.config import load
-from whisperd.tor import backoff, launch, probe, pulse
-from whisperd.tor.clocks import Clocks
-from whisperd.tor.credential import new_credential
-from whisperd.tor.dial import Dialer
-from whisperd.tor.onionkey import new_key
+from whisperd.tor.control import keepalive
+from whisperd.tor.dial.dialer import Dialer
+from whisperd.tor.onion import reachability
+from whisperd.tor.onion.client_auth import new_credential
+from whisperd.tor.onion.clock_jumps import Clocks
+from whisperd.tor.onion.key import new_key
+from whisperd.tor.process import launch
 from whisperd.tor.service import TorService
 from whisperd.tor.testnet import Testnet
 
@@ -84,7 +86,7 @@ async def test_a_tor_that_stops_for_a_minute_and_goes_on(scene: Stage) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_tor_that_hangs_is_noticed_and_taken_up_again_when_it_goes_on(scene: Stage) -> None:
-    with set_to((pulse, "INTERVAL", 0.2), (pulse, "TIMEOUT", 1.0), (backoff, "LONGEST", 1.0)):
+    with set_to((keepalive, "INTERVAL", 0.2), (keepalive, "TIMEOUT", 1.0), (backoff, "LONGEST", 1.0)):
         lost = scene.events.next("tor-state", timeout=60, state="lost")
         scene.proxy.cut()  # from now on it is asked every fifth of a second
         await lost
@@ -102,7 +104,7 @@ async def test_a_tor_that_refuses_several_times(scene: Stage) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_launched_tor_that_is_killed_and_one_that_hangs(testnet: Testnet, tmp_path: Path) -> None:
-    with set_to((pulse, "INTERVAL", 0.2), (pulse, "TIMEOUT", 2.0), (launch, "STOP_TIMEOUT", 0.5)):
+    with set_to((keepalive, "INTERVAL", 0.2), (keepalive, "TIMEOUT", 2.0), (launch, "STOP_TIMEOUT", 0.5)):
         async with faults.stage(tmp_path, testnet, launch=True) as scene:
             await check(scene, faults.launched_tor_gets(signal.SIGKILL))
             await check(scene, faults.launched_tor_gets(signal.SIGSTOP))
@@ -152,7 +154,7 @@ async def test_after_the_clock_was_set_the_own_onion_is_dialled_soon(testnet: Te
     service = TorService(load(None, values), reactor=faults.reactor, dialer=dialer, emit=events.emit,
                          clocks=Clocks(lambda: clock[0], lambda: 0.0))
     port = faults.reactor.listenTCP(0, Factory.forProtocol(Echo), interface="127.0.0.1")
-    with set_to((pulse, "INTERVAL", 0.2), (probe, "SETTLE", 0.1)):
+    with set_to((keepalive, "INTERVAL", 0.2), (reachability, "SETTLE", 0.1)):
         try:
             reached = events.next("onion-probe", timeout=60, state="reached")
             service.publish(port.getHost().port)
@@ -175,7 +177,7 @@ async def test_after_the_clock_was_set_back_nothing_is_published_anew_until_it_h
                          clocks=Clocks(lambda: clock[0], lambda: steady[0]))
     port = faults.reactor.listenTCP(0, Factory.forProtocol(Echo), interface="127.0.0.1")
     number = port.getHost().port
-    with set_to((pulse, "INTERVAL", 0.2), (probe, "SETTLE", 0.1)):
+    with set_to((keepalive, "INTERVAL", 0.2), (reachability, "SETTLE", 0.1)):
         try:
             reached = events.next("onion-probe", timeout=60, state="reached")
             service.publish(number)
@@ -212,7 +214,7 @@ async def test_a_network_that_is_away(scene: Stage) -> None:
 
 
 #: Pauses and signs of life so short that many faults fit into one test.
-QUICK = ((backoff, "FIRST", 0.02), (backoff, "LONGEST", 0.1), (pulse, "INTERVAL", 0.2))
+QUICK = ((backoff, "FIRST", 0.02), (backoff, "LONGEST", 0.1), (keepalive, "INTERVAL", 0.2))
 
 
 @pytest.fixture

@@ -17,13 +17,13 @@ from tests.tor.grater import PROFILE, Grater, Profile
 from tests.tor.kit import Echo, Events, OwnTor, reach
 from tests.tor.proxy import ControlProxy, plain
 from whisperd.config import load
-from whisperd.tor import pulse
-from whisperd.tor.connect import attach
-from whisperd.tor.credential import new_credential
-from whisperd.tor.dial import Dialer
+from whisperd.tor.control import keepalive
+from whisperd.tor.control.attach import attach
+from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.doctor import examine
-from whisperd.tor.keystore import keys_of
-from whisperd.tor.onionkey import new_key
+from whisperd.tor.onion.client_auth import new_credential
+from whisperd.tor.onion.key import new_key
+from whisperd.tor.onion.key_store import keys_of
 from whisperd.tor.service import TorService
 from whisperd.tor.testnet import Testnet
 
@@ -103,7 +103,7 @@ async def everything(running: Running, control: Path, inside: int) -> list[Any]:
 @pytest_twisted.ensureDeferred
 async def test_what_the_profile_lets_pass_is_enough_for_everything(
         grater: Grater, tor: tuple[OwnTor, Path], tmp_path: Path, echo: int) -> None:
-    with set_to((pulse, "INTERVAL", 0.2)):
+    with set_to((keepalive, "INTERVAL", 0.2)):
         running = Running(grater.place, onion_private=True, tor_socks=f"unix:{tor[1]}/socks", onion_key="persistent",
                           onion_key_file=str(tmp_path / "key"))
         found = await everything(running, tor[1] / "control", echo)
@@ -122,7 +122,7 @@ async def test_the_page_lists_every_command_that_is_sent_and_no_other(
         tor: tuple[OwnTor, Path], tmp_path: Path, echo: int) -> None:
     proxy = ControlProxy(reactor, tmp_path / "proxy", tor[1] / "control")
     try:
-        with set_to((pulse, "INTERVAL", 0.2)):
+        with set_to((keepalive, "INTERVAL", 0.2)):
             running = Running(proxy.place, onion_private=True, onion_key="persistent",
                               onion_key_file=str(tmp_path / "key"))
             await everything(running, tor[1] / "control", echo)
@@ -140,7 +140,7 @@ async def test_the_page_lists_every_command_that_is_sent_and_no_other(
 @pytest_twisted.ensureDeferred
 async def test_a_tor_that_is_started_again_behind_the_filter_gets_the_onion_again(
         grater: Grater, tor: tuple[OwnTor, Path], echo: int, testnet: Testnet) -> None:
-    with set_to((pulse, "INTERVAL", 0.5), (pulse, "TIMEOUT", 5.0)):
+    with set_to((keepalive, "INTERVAL", 0.5), (keepalive, "TIMEOUT", 5.0)):
         running = Running(grater.place, tor_socks=f"unix:{tor[1]}/socks")
         try:
             running.service.publish(echo)

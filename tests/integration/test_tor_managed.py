@@ -21,10 +21,10 @@ from tests.tor.kit import Events, OwnTor
 from whisperd import config
 from whisperd.demo.processes import DaemonProcess
 from whisperd.errors import HostnameUnusable, TorManaged
-from whisperd.tor.dial import Dialer
+from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.doctor import NAMES
 from whisperd.tor.managed import ManagedTor
-from whisperd.tor.onionkey import new_key
+from whisperd.tor.onion.key import new_key
 from whisperd.tor.testnet import Testnet
 from whisperd.tor.testnet.ports import free_ports
 

@@ -15,8 +15,8 @@ from twisted.internet.protocol import Factory
 from tests.tor.kit import CALLER, Echo, Events, reach
 from whisperd import config
 from whisperd.errors import CredentialMalformed, CredentialRefused, DialFailed, RoleDisabled, UsageError
-from whisperd.tor.credential import new_credential
-from whisperd.tor.dial import Dialer
+from whisperd.tor.dial.dialer import Dialer
+from whisperd.tor.onion.client_auth import new_credential
 from whisperd.tor.service import TorService
 from whisperd.tor.testnet import Testnet
 
@@ -81,7 +81,7 @@ async def echo(reactor: Any) -> AsyncIterator[int]:
 @pytest_twisted.ensureDeferred
 async def test_only_who_has_a_credential_gets_in_and_a_restart_of_tor_changes_nothing(
         start: Any, echo: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whisperd.tor.probe.SETTLE", 0.1)
+    monkeypatch.setattr("whisperd.tor.onion.reachability.SETTLE", 0.1)
     relay = await start(onion_private=True)
     reached = relay.events.next("onion-probe", timeout=60, state="reached")
     relay.service.publish(echo)

@@ -16,7 +16,7 @@ from twisted.internet.task import deferLater
 from tests.tor.kit import CALLER, Echo, Events, OwnTor, reach
 from whisperd import config
 from whisperd.errors import DialFailed, RotationRefused
-from whisperd.tor.dial import Dialer
+from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.service import TorService
 from whisperd.tor.testnet import Testnet
 

@@ -27,11 +27,11 @@ from whisperd.errors import (
     TorNotInstalled,
     TorUnavailable,
 )
-from whisperd.tor.connect import attach
-from whisperd.tor.dial import Dialer
-from whisperd.tor.keys import KeyFile
-from whisperd.tor.names import onion_name
-from whisperd.tor.onionkey import new_key
+from whisperd.tor.control.attach import attach
+from whisperd.tor.dial.dialer import Dialer
+from whisperd.tor.dial.onion_names import onion_name
+from whisperd.tor.onion.key import new_key
+from whisperd.tor.onion.key_file import KeyFile
 from whisperd.tor.testnet import Testnet
 
 
@@ -96,7 +96,7 @@ async def test_an_attached_tor_publishes_and_another_reaches_it(
 @pytest_twisted.ensureDeferred
 async def test_the_own_onion_is_dialled_and_published_again_when_nobody_gets_through(
         reactor: Any, testnet: Testnet, start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whisperd.tor.probe.SETTLE", 0.1)
+    monkeypatch.setattr("whisperd.tor.onion.reachability.SETTLE", 0.1)
     port = reactor.listenTCP(0, Factory.forProtocol(Echo), interface="127.0.0.1")
     number = port.getHost().port
     running = start(tor_mode="attach", tor_control=testnet.clients[0].control)
@@ -269,9 +269,9 @@ async def test_a_killed_private_tor_is_launched_again_with_the_same_address(
 @pytest_twisted.ensureDeferred
 async def test_a_private_tor_that_hangs_while_nothing_is_asked_of_it_is_killed_and_launched_again(
         testnet: Testnet, start: Any, echo: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whisperd.tor.pulse.INTERVAL", 0.2)
-    monkeypatch.setattr("whisperd.tor.pulse.TIMEOUT", 1.0)
-    monkeypatch.setattr("whisperd.tor.launch.STOP_TIMEOUT", 0.2)
+    monkeypatch.setattr("whisperd.tor.control.keepalive.INTERVAL", 0.2)
+    monkeypatch.setattr("whisperd.tor.control.keepalive.TIMEOUT", 1.0)
+    monkeypatch.setattr("whisperd.tor.process.launch.STOP_TIMEOUT", 0.2)
     running = start(tor_mode="launch", tor_network=str(testnet.network_file))
     running.service.publish(echo)
     address = await running.service.address(60)
@@ -288,8 +288,8 @@ async def test_a_private_tor_that_hangs_while_nothing_is_asked_of_it_is_killed_a
 @pytest_twisted.ensureDeferred
 async def test_a_system_tor_that_hangs_is_reported_and_the_address_is_back_when_it_goes_on(
         reactor: Any, testnet: Testnet, start: Any, echo: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whisperd.tor.pulse.INTERVAL", 0.2)
-    monkeypatch.setattr("whisperd.tor.pulse.TIMEOUT", 1.0)
+    monkeypatch.setattr("whisperd.tor.control.keepalive.INTERVAL", 0.2)
+    monkeypatch.setattr("whisperd.tor.control.keepalive.TIMEOUT", 1.0)
     control = f"unix:{tmp_path}/control"
     tor = await OwnTor(reactor, tmp_path / "own", [
         *testnet.network_file.read_text().splitlines(), f"ControlPort {control}", f"SocksPort unix:{tmp_path}/socks",

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from whisperd.cli.daemon import main
+from whisperd.cli.daemon.main import main
 
 INTERVAL = 0.02
 _LISTEN = "0A"

@@ -10,8 +10,8 @@ from typing import Any
 from whisperd.errors import KeyExchangeRefused
 from whisperd.interfaces import Level
 from whisperd.peer.effects import Emit, SendFrame
-from whisperd.peer.handshake import InviterHandshake, JoinerHandshake, Terms
-from whisperd.peer.secrets import InviteKeys
+from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake, Terms
+from whisperd.peer.handshake.keys import InviteKeys
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.plugin.registry import Offer, Registry
 

@@ -14,11 +14,11 @@ from zope.interface.verify import verifyObject
 from tests.peer.support import only, real_plugins, seeded
 from whisperd.errors import DialFailed, RoomFull
 from whisperd.interfaces import ILink, ILinkOwner
-from whisperd.peer.bonds import EPOCH, call_keys, epoch_of, next_secret
+from whisperd.peer.contacts.rendezvous import MOST_JITTER, RING_INTERVAL, TURN, Line
+from whisperd.peer.contacts.secrets import EPOCH, call_keys, epoch_of, next_secret
 from whisperd.peer.effects import Established, SendFrame
-from whisperd.peer.handshake import InviterHandshake, JoinerHandshake, Terms
-from whisperd.peer.links.line import MOST_JITTER, RING_INTERVAL, TURN, Line
-from whisperd.peer.secrets import Seal
+from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake, Terms
+from whisperd.peer.handshake.keys import Seal
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.wire.envelope import Abort, Ring, encode_message
 

@@ -13,11 +13,11 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
 from tests.peer.support import terms
-from whisperd.peer.conversation import Conversation
-from whisperd.peer.direct import PATIENCE
-from whisperd.peer.driver import Driver
-from whisperd.peer.links.several import Links
-from whisperd.peer.paths import ONION, RELAY
+from whisperd.peer.conversation.conversation import Conversation
+from whisperd.peer.conversation.driver import Driver
+from whisperd.peer.links.direct_core import PATIENCE
+from whisperd.peer.links.multipath import Links
+from whisperd.peer.links.paths import ONION, RELAY
 
 EXPIRES = 10_000_000.0
 

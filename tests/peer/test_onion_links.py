@@ -17,9 +17,9 @@ from tests.tor.kit import CALLER
 from whisperd.errors import DialFailed, DialRefused
 from whisperd.interfaces import ILink
 from whisperd.peer.links.onion import MOST_STRANGERS, OnionDoor, OnionLink
+from whisperd.peer.links.onion_stream import MOST_UNPROVEN, PROOF_TIMEOUT
 from whisperd.peer.links.redial import MOST_DELAY
-from whisperd.peer.links.socket import PING_INTERVAL, WAKE_PATIENCE
-from whisperd.peer.links.stream import MOST_UNPROVEN, PROOF_TIMEOUT
+from whisperd.peer.links.relay_socket import PING_INTERVAL, WAKE_PATIENCE
 from whisperd.wire.direct import PING, record
 
 in_the_reactor = pytest_twisted.ensureDeferred

@@ -19,12 +19,12 @@ from zope.interface.verify import verifyObject
 from tests.peer.support import seeded
 from whisperd.errors import DialFailed, DialRefused, TorUnavailable
 from whisperd.interfaces import ILink, ILinkOwner
-from whisperd.peer.conversation import Conversation
-from whisperd.peer.driver import Driver
-from whisperd.peer.links.awake import INTERVAL, LATE, Awake
+from whisperd.peer.conversation.conversation import Conversation
+from whisperd.peer.conversation.driver import Driver
 from whisperd.peer.links.redial import FIRST_DELAY, MOST_DELAY
 from whisperd.peer.links.relay import NEEDED_FRAME, REFUSED_DELAY, RelayLink, RelayRoom
-from whisperd.peer.links.socket import MAX_MESSAGE, PING_INTERVAL, SEAT_TIMEOUT, WAKE_PATIENCE
+from whisperd.peer.links.relay_socket import MAX_MESSAGE, PING_INTERVAL, SEAT_TIMEOUT, WAKE_PATIENCE
+from whisperd.peer.wakeup import INTERVAL, LATE, Awake
 
 LIMITS = {"frame": 65_536, "expiry": 600}
 in_the_reactor = pytest_twisted.ensureDeferred

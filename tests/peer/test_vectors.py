@@ -9,7 +9,7 @@ import json
 import pytest
 
 from tests.peer.vectors import FOLDER, MAKERS, render
-from whisperd.peer.secrets import expand, extract
+from whisperd.peer.handshake.keys import expand, extract
 from whisperd.wire import invite
 
 

@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from tests.peer.support import ManyPlugins, frames, seeded, terms
-from whisperd.peer.bonds import call_keys, first_secret, next_secret
-from whisperd.peer.channel import Channel
-from whisperd.peer.codes import CodePlugins
-from whisperd.peer.fading import rank
-from whisperd.peer.handshake import InviterHandshake, JoinerHandshake, Terms
-from whisperd.peer.secrets import InviteKeys, Seal, transcript
+from whisperd.peer.contacts.secrets import call_keys, first_secret, next_secret
+from whisperd.peer.conversation.channel import Channel
+from whisperd.peer.conversation.disappearing import rank
+from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake, Terms
+from whisperd.peer.handshake.keys import InviteKeys, Seal, transcript
+from whisperd.peer.invites.spoken import CodePlugins
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.plugin.registry import Registry
 from whisperd.wire import envelope, sas
+from whisperd.wire.contacts import Keep, Withdraw, encode_people
 from whisperd.wire.direct import PING, PONG, At, Key, encode_direct, record
+from whisperd.wire.disappearing import Timer, encode_timer
 from whisperd.wire.envelope import LEAST_FADE, MOST_FADE, ChannelFrame, End, FadingText, Kind, Stream, Text
-from whisperd.wire.fading import Timer, encode_timer
 from whisperd.wire.invite import Invite, RelayAddress
-from whisperd.wire.people import Keep, Withdraw, encode_people
 from whisperd.wire.spoken import SpokenCode
 
 FOLDER = Path(__file__).parent.parent / "vectors"

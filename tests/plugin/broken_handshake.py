@@ -8,7 +8,7 @@ from typing import Any
 from whisperd_plugins.double_he import DoubleHeaderEncrypted
 
 from whisperd.interfaces import Level
-from whisperd.peer.handshake import InviterHandshake, JoinerHandshake
+from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake
 from whisperd.plugin.registry import Offer, Registry
 
 REGISTRY = Registry.load(["pqxdh-25519-mlkem1024", "x3dh-25519"], ["double-he", "double"])

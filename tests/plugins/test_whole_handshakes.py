@@ -10,8 +10,8 @@ from whisperd.config import load
 from whisperd.errors import FloorNotMet
 from whisperd.interfaces import Level
 from whisperd.peer.effects import Established, SendFrame
-from whisperd.peer.handshake import InviterHandshake, JoinerHandshake, Terms
-from whisperd.peer.secrets import InviteKeys
+from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake, Terms
+from whisperd.peer.handshake.keys import InviteKeys
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.plugin.registry import KEX, Registry
 

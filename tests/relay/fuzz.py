@@ -14,7 +14,7 @@ from random import Random
 
 from tests.relay.kit import ANNA, BEN, HANDSHAKE, OURS, ROOM, frame
 from tests.relay.wires import Wires, drop
-from whisperd.wire import frames, whisper
+from whisperd.wire import frames, wh15p3r
 
 CORPUS = Path(__file__).with_name("corpus.txt")
 STATUS = {b"101", b"200", b"400", b"403", b"404", b"405", b"408", b"426", b"431", b"503", b"505"}
@@ -124,7 +124,7 @@ def talk(wires: Wires, random: Random, case: bytes) -> None:
 def codec(wires: Wires, random: Random, case: bytes) -> None:
     """Every decoder takes a case or says FrameError with a code that stands in the table."""
     decoders: tuple[Callable[[bytes], object], ...] = (frames.decode_client, frames.decode_server,
-                                                       whisper.decode_whisper)
+                                                       wh15p3r.decode_whisper)
     for decode in decoders:
         try:
             decode(case)

@@ -13,9 +13,9 @@ from tests.relay.kit import bounds
 from whisperd.errors import AccessFull, AccessUnknown, ConfigError
 from whisperd.relay import access as module
 from whisperd.relay.access import ALPHABET, Access, Grant
-from whisperd.relay.keep import kept
+from whisperd.relay.access_file import kept
 from whisperd.relay.limits import Denial, Limits
-from whisperd.relay.report import guesses
+from whisperd.relay.limits_table import guesses
 
 
 class World:

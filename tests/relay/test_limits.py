@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.relay.kit import bounds
 from whisperd.relay import limits as limits_module
 from whisperd.relay.limits import MAX_REMEMBERED, SPARE_SOCKETS, Denial, Limits
-from whisperd.wire.codes import ERRORS
+from whisperd.wire.relay_errors import ERRORS
 
 
 class World:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.relay import kit
 from whisperd.relay.access import Access
 from whisperd.relay.limits import Limits
+from whisperd.relay.relay import Relay
 from whisperd.relay.session import Session, WhisperdSession
-from whisperd.relay.shared import Relay
-from whisperd.relay.whisper import WhisperSession
+from whisperd.relay.wh15p3r import WhisperSession
 
 ROOM, ANNA, BEN, CARL = ("A" * 43, "E" * 43, "I" * 43, "M" * 43)
 

@@ -17,8 +17,8 @@ from twisted.internet.task import deferLater
 
 from whisperd.config import load
 from whisperd.errors import CredentialRefused, DialFailed
-from whisperd.tor.dial import Dialer
-from whisperd.tor.launch import TorProcess
+from whisperd.tor.dial.dialer import Dialer
+from whisperd.tor.process.launch import TorProcess
 from whisperd.tor.service import TorService
 
 

@@ -10,10 +10,10 @@ from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
+from whisperd import backoff
 from whisperd.config import load
-from whisperd.tor import backoff
-from whisperd.tor.clocks import FORGOTTEN, HARMLESS, Clocks
-from whisperd.tor.dial import Dialer
+from whisperd.tor.dial.dialer import Dialer
+from whisperd.tor.onion.clock_jumps import FORGOTTEN, HARMLESS, Clocks
 from whisperd.tor.service import TorService
 
 HOUR = 3600

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whisperd.errors import ConfigError
-from whisperd.tor import torrc
+from whisperd.tor.process import torrc
 from whisperd.tor.testnet import layout
 
 PLAN = layout.plan(Path("/net/nodes"), 3, range(20_000, 20_100))

@@ -16,9 +16,9 @@ from whisperd.cli import guard
 from whisperd.cli.caller import Caller
 from whisperd.cli.meant import understood
 from whisperd.cli.options import Message, Valued
-from whisperd.cli.verbs import VERBS
+from whisperd.cli.verbs.table import VERBS
 from whisperd.cli.words import misuse
-from whisperd.config_paths import typed
+from whisperd.config.paths import typed
 from whisperd.control.commands import COMMANDS, GROUPS, Command, Param
 from whisperd.errors import Interrupted, UsageError
 

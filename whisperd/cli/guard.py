@@ -46,9 +46,9 @@ def whisperd() -> int:
     signals.hold()
 
     def load() -> Work:
-        from whisperd.cli import daemon
+        from whisperd.cli.daemon import main
 
-        return daemon.run_words
+        return main.run_words
 
     return run("whisperd", load)
 

@@ -7,7 +7,7 @@ import sys
 
 from whisperd.errors import Interrupted, NotText, StoreKeyMissing, UsageError
 from whisperd.errors.system import is_escaped
-from whisperd.store.sources import checked
+from whisperd.store.passphrases import checked
 
 
 def can_ask() -> bool:

@@ -9,13 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from whisperd.config import Config
+from whisperd.config import Config, bridges
+from whisperd.config.listener import unix_path
 from whisperd.confine.programs import needed_to_run
 from whisperd.control.audit import TO_LOG
-from whisperd.control.place import SocketPlace
+from whisperd.control.socket_path import SocketPlace
 from whisperd.errors import ConfigError
-from whisperd.wire import bridge
-from whisperd.wire.listener import unix_path
 
 #: Most bytes of a unix socket's path, and the longest name that a launched tor's socket has below its folder's parent.
 _LONGEST = 107
@@ -49,7 +48,7 @@ def _programs(config: Config) -> Iterator[str]:
     """Yield what is run: a tor, and what that tor runs for its bridges."""
     if config.tor.mode == "launch":
         yield config.tor.binary
-        for transport in {bridge.parse(line).transport for line in config.tor.bridges} - {None}:
+        for transport in {bridges.parse(line).transport for line in config.tor.bridges} - {None}:
             yield from transport.programs if transport else ()
 
 

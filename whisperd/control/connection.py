@@ -17,7 +17,7 @@ from whisperd import logs
 from whisperd.control.access import Peer
 from whisperd.control.audit import DONE
 from whisperd.control.commands import ADMIN, FOLLOW, METHODS, SUBSCRIBE, Command
-from whisperd.control.following import Following
+from whisperd.control.log_follower import Following
 from whisperd.errors import PermissionRefused, UsageError, WhisperdError
 from whisperd.errors.system import as_whisperd_error
 from whisperd.wire import control

@@ -18,7 +18,7 @@ from whisperd.control.access import Access
 from whisperd.control.audit import Audit
 from whisperd.control.connection import ControlConnection, refusal
 from whisperd.control.events import EventBus
-from whisperd.control.place import SocketPlace, group_id, private_umask
+from whisperd.control.socket_path import SocketPlace, group_id, private_umask
 from whisperd.errors import ConfigError, UsageError, WhisperdError
 from whisperd.stopping import every
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from whisperd.cli.daemon import main
+from whisperd.cli.daemon.main import main
 from whisperd.demo.watch import line
 from whisperd.relay import opening
 from whisperd.relay.session import WhisperdSession

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from whisperd.peer.secrets import SessionKeys
+from whisperd.peer.handshake.keys import SessionKeys
 from whisperd.wire.envelope import Offer
 
 

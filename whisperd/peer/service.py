@@ -26,30 +26,30 @@ from whisperd.errors import (
 )
 from whisperd.interfaces import Random
 from whisperd.logs import unexpected
-from whisperd.peer import naming
-from whisperd.peer.agreement import level_number
-from whisperd.peer.codes import Codes
-from whisperd.peer.downloads import Downloads
-from whisperd.peer.driver import Driver, Steps
+from whisperd.peer.commands import resolver
+from whisperd.peer.commands.files import FileVerbs
+from whisperd.peer.commands.invites import MeetingVerbs
+from whisperd.peer.commands.resolver import Known, Seen
+from whisperd.peer.commands.timers import TimerVerbs
+from whisperd.peer.contacts.bindings import check_verified
+from whisperd.peer.contacts.contacts import People
+from whisperd.peer.conversation.driver import Driver, Steps
+from whisperd.peer.conversation.resumable import ResumableConversation
+from whisperd.peer.conversation.session import level_number
+from whisperd.peer.conversation.states import ENDED
 from whisperd.peer.effects import ToldOfPeople
-from whisperd.peer.filing import FileVerbs
-from whisperd.peer.handshake import Terms
-from whisperd.peer.invitations import UsedInvites
-from whisperd.peer.keeping import Keeping
-from whisperd.peer.kept import Kept, Route
-from whisperd.peer.links.awake import Awake
-from whisperd.peer.meeting import MeetingVerbs
-from whisperd.peer.naming import Known, Seen
-from whisperd.peer.negotiation import Plugins, check_floor
-from whisperd.peer.numbering import Given
-from whisperd.peer.people import People
-from whisperd.peer.phases import ENDED
-from whisperd.peer.relays import Host, Relays, choose
-from whisperd.peer.resumable import ResumableConversation
-from whisperd.peer.returning import returned, way_back
-from whisperd.peer.secrets import InviteKeys
-from whisperd.peer.ties import check_verified
-from whisperd.peer.timing import TimerVerbs
+from whisperd.peer.files.downloads import Downloads
+from whisperd.peer.handshake.handshake import Terms
+from whisperd.peer.handshake.keys import InviteKeys
+from whisperd.peer.handshake.negotiation import Plugins, check_floor
+from whisperd.peer.invites.spoken import Codes
+from whisperd.peer.invites.used import UsedInvites
+from whisperd.peer.links.routes import Host, Relays, choose
+from whisperd.peer.persistence.ids import Given
+from whisperd.peer.persistence.restore import returned, way_back
+from whisperd.peer.persistence.write_ahead import Keeping
+from whisperd.peer.records import Kept, Route
+from whisperd.peer.wakeup import Awake
 from whisperd.stopping import every
 from whisperd.wire.invite import RelayAddress
 
@@ -67,9 +67,9 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
     """The peer role of one daemon.
 
     ``settings`` has the keys of ``[peer]`` as attributes; ``registry`` is a ``negotiation.Plugins``; ``dialer`` has the
-    ``connect`` of ``whisperd.tor.dial``; ``own_relay()`` returns (public url, local port) of this daemon's relay, or
-    None; ``emit(name, **fields)`` takes events; ``new_identity(kinds, random)`` makes an IIdentity; ``store`` is an
-    IStore; ``onions`` is the ``whisperd.tor.direct`` of this daemon's tor, None where there is none;
+    ``connect`` of ``whisperd.tor.dial.dialer``; ``own_relay()`` returns (public url, local port) of this daemon's
+    relay, or None; ``emit(name, **fields)`` takes events; ``new_identity(kinds, random)`` makes an IIdentity;
+    ``store`` is an IStore; ``onions`` is the ``whisperd.tor.onion.per_conversation`` of this daemon's tor, None where there is none;
     ``keep`` has the keys of ``[store]``, where a durable store is to keep conversations; ids that another one of this
     process has ``given`` are not given again.
     """
@@ -155,7 +155,7 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
     def conversation(self, word: str) -> str:
         """Return the id of the conversation that ``word`` means, its id or its contact's name. Raises ChatUnknown,
         ChatEnded, ContactBlocked or UsageError."""
-        found = naming.conversation(word, self._known())
+        found = resolver.conversation(word, self._known())
         self._find(found)
         return found
 
@@ -163,7 +163,7 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         """Return which conversation is meant: the one named, or the only one, as ``naming.only`` has it.
 
         Raises ChatUnknown, ChatEnded, ContactBlocked or UsageError."""
-        found = self.conversation(chat) if chat else naming.only(self._known(), text, word)
+        found = self.conversation(chat) if chat else resolver.only(self._known(), text, word)
         return {"chat": found, "state": self._find(found).conversation.state, **self.people.facts(found)}
 
     async def send(self, chat: str, text: str) -> Row:

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from whisperd.errors import ChannelBroken
-from whisperd.peer.channel import Received
-from whisperd.peer.conversation import Conversation
+from whisperd.peer.conversation.channel import Received
+from whisperd.peer.conversation.conversation import Conversation
+from whisperd.peer.conversation.disappearing import Fading
+from whisperd.peer.conversation.states import ENDED
 from whisperd.peer.effects import Effect, Emit
-from whisperd.peer.fading import Fading
-from whisperd.peer.handshake import Terms
-from whisperd.peer.kept import FadingKept
-from whisperd.peer.phases import ENDED
+from whisperd.peer.handshake.handshake import Terms
+from whisperd.peer.records import FadingKept
+from whisperd.wire.disappearing import decode_timer, encode_timer
 from whisperd.wire.envelope import Stream
-from whisperd.wire.fading import decode_timer, encode_timer
 
 
 class TimedConversation(Conversation):

@@ -19,8 +19,8 @@ from msgspec import Struct
 from whisperd.errors import AccessFull, AccessUnknown, ConfigError
 from whisperd.interfaces import Random
 from whisperd.logs import note
+from whisperd.relay.buckets import Scope
 from whisperd.relay.limits import Denial
-from whisperd.relay.scopes import Scope
 
 #: Without I, O, 0 and 1. 32 characters: five bits of a random byte each.
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"

@@ -15,10 +15,10 @@ from twisted.internet.interfaces import IDelayedCall
 
 from whisperd.logs import unexpected
 from whisperd.relay import web
+from whisperd.relay.buckets import Scope
 from whisperd.relay.deadlines import Deadlines
 from whisperd.relay.listeners import circuit
-from whisperd.relay.scopes import Scope
-from whisperd.relay.shared import Relay
+from whisperd.relay.relay import Relay
 from whisperd.relay.websocket import CLOSE_TIMEOUT, RelayProtocol
 
 if TYPE_CHECKING:  # a relay without TLS loads no OpenSSL

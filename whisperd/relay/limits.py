@@ -29,8 +29,8 @@ from whisperd.relay.bounds import (
     WAITING,
     Bounds,
 )
-from whisperd.relay.scopes import Level, Scope
-from whisperd.wire.codes import ERRORS
+from whisperd.relay.buckets import Level, Scope
+from whisperd.wire.relay_errors import ERRORS
 
 #: Sockets beyond ``max_connections`` that are let in, so that health checks are answered and refusals explained.
 SPARE_SOCKETS = 32

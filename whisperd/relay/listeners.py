@@ -17,8 +17,8 @@ from typing import Any
 
 from twisted.internet.endpoints import serverFromString
 
+from whisperd.config.listener import PROXIED, unix_path
 from whisperd.errors import AddressInUse, ConfigError
-from whisperd.wire.listener import PROXIED, unix_path
 
 _KINDS = ("tcp", "unix", "systemd")
 #: What Twisted's parser raises; a backslash at the end is a RuntimeError.

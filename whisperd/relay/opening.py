@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from whisperd.relay import web
+from whisperd.relay.buckets import Scope
 from whisperd.relay.fastpath import BINARY, TEXT
 from whisperd.relay.lean import LeanProtocol
-from whisperd.relay.scopes import Scope
 from whisperd.relay.session import WhisperdSession
-from whisperd.relay.whisper import WhisperSession
+from whisperd.relay.wh15p3r import WhisperSession
 
 if TYPE_CHECKING:
     from whisperd.relay.factory import RelayFactory

@@ -19,15 +19,15 @@ from whisperd.interfaces import Random
 from whisperd.logs import note
 from whisperd.relay import metrics
 from whisperd.relay.access import Access
+from whisperd.relay.access_file import kept
 from whisperd.relay.bounds import Bounds
-from whisperd.relay.descriptors import room_for
 from whisperd.relay.factory import RelayFactory
-from whisperd.relay.keep import kept
 from whisperd.relay.limits import Limits
+from whisperd.relay.limits_table import guesses, rows
 from whisperd.relay.listeners import address, check_for_onion, endpoint, not_a_listener, tells_circuits, why_not
-from whisperd.relay.report import guesses, rows
-from whisperd.relay.shared import Relay
-from whisperd.relay.sockets import accept_for
+from whisperd.relay.open_files import room_for
+from whisperd.relay.relay import Relay
+from whisperd.relay.transport import accept_for
 from whisperd.stopping import every
 
 if TYPE_CHECKING:  # a relay without TLS loads no OpenSSL

@@ -11,10 +11,10 @@ from typing import Protocol
 
 from whisperd.logs import note
 from whisperd.relay.access import Grant
+from whisperd.relay.buckets import Scope
 from whisperd.relay.effects import Effect, Paired, PartnerGone, Refuse, Seated
 from whisperd.relay.limits import Denial
-from whisperd.relay.scopes import Scope
-from whisperd.relay.shared import Relay
+from whisperd.relay.relay import Relay
 from whisperd.wire import frames
 
 #: A session's frames, or bytes of frames, that may go uncharged until the limits are asked.

@@ -12,9 +12,9 @@ from typing import Any
 from twisted.internet.interfaces import IHandshakeListener, ITCPTransport
 from zope.interface import implementer
 
+from whisperd.relay.liveness import Probe
 from whisperd.relay.opening import OpeningProtocol
-from whisperd.relay.probe import Probe
-from whisperd.relay.sockets import Connection
+from whisperd.relay.transport import Connection
 
 CLOSE_TIMEOUT = 10
 #: Frames as many as one counts that autobahn has to take: about so many times the work of a usual one.

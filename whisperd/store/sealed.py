@@ -21,8 +21,8 @@ from zope.interface import implementer
 from whisperd.errors import StoreBusy, StoreDamaged, StoreFailed, StoreLocked, WhisperdError
 from whisperd.interfaces import IStore, Random
 from whisperd.store.file import StoreFile, open_file, places
+from whisperd.store.hash_tree import Tree
 from whisperd.store.sealing import KEY, Cost, Keys, Slot
-from whisperd.store.tree import Tree
 
 _ID = 16
 _VERSION = struct.Struct(">Q")

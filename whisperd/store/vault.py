@@ -16,8 +16,8 @@ from whisperd.errors import StoreDamaged, StoreFailed, StoreLocked, StoreNotEmpt
 from whisperd.interfaces import Random
 from whisperd.logs import note
 from whisperd.store import export
+from whisperd.store.passphrases import checked, from_keyring
 from whisperd.store.sealed import SealedStore
-from whisperd.store.sources import checked, from_keyring
 
 Row = dict[str, Any]
 

@@ -26,13 +26,13 @@ from whisperd.errors import (
     TorUnavailable,
     WhisperdError,
 )
-from whisperd.tor.bootstrap import phase_of
-from whisperd.tor.connect import attach, socks_place
-from whisperd.tor.control import ControlConnection
-from whisperd.tor.dial import Dialer
-from whisperd.tor.hostname import read_hostname
-from whisperd.tor.knock import find_socks, knock
-from whisperd.tor.transports import bridge_lines
+from whisperd.tor.control.attach import attach, socks_place
+from whisperd.tor.control.bootstrap import phase_of
+from whisperd.tor.control.connection import ControlConnection
+from whisperd.tor.dial.dialer import Dialer
+from whisperd.tor.dial.socks_probe import find_socks, knock
+from whisperd.tor.onion.hostname_file import read_hostname
+from whisperd.tor.process.transports import bridge_lines
 
 #: The oldest tor that is known to do all that is asked of it.
 OLDEST = (0, 4, 8)

@@ -19,14 +19,14 @@ from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.task import deferLater
 
 from whisperd import logs
+from whisperd.backoff import pause
 from whisperd.config import Config
 from whisperd.errors import OnionNotPublished, TorManaged, WhisperdError
 from whisperd.stopping import every
-from whisperd.tor.backoff import pause
-from whisperd.tor.dial import Dialer
-from whisperd.tor.hostname import read_hostname
-from whisperd.tor.knock import find_socks, knock
-from whisperd.tor.probe import Probe
+from whisperd.tor.dial.dialer import Dialer
+from whisperd.tor.dial.socks_probe import find_socks, knock
+from whisperd.tor.onion.hostname_file import read_hostname
+from whisperd.tor.onion.reachability import Probe
 
 #: Seconds between two looks at the hostname file, and between two at the SOCKS port that answered.
 READ_INTERVAL = 5.0

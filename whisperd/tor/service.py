@@ -19,28 +19,28 @@ from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.task import deferLater
 
 from whisperd import logs
+from whisperd.backoff import pause
 from whisperd.config import Config
 from whisperd.errors import OnionNotPublished, TorControlUnreachable, TorNotBootstrapped, TorUnavailable, WhisperdError
 from whisperd.stopping import every
-from whisperd.tor import credential
-from whisperd.tor.addonion import AddOnion
-from whisperd.tor.addresses import Addresses
-from whisperd.tor.backoff import pause
-from whisperd.tor.bootstrap import Phase, phase_of
-from whisperd.tor.clocks import Clocks
-from whisperd.tor.connect import attach, socks_place
-from whisperd.tor.control import ControlConnection
-from whisperd.tor.dial import Dialer
-from whisperd.tor.direct import DirectOnions
-from whisperd.tor.folders import ServiceFolders, in_memory
-from whisperd.tor.keyring import Keyring
-from whisperd.tor.launch import LaunchedTor, launch
-from whisperd.tor.offer import Way
-from whisperd.tor.private import Private
-from whisperd.tor.probe import Probe
-from whisperd.tor.publish import Ports
-from whisperd.tor.pulse import until_gone
-from whisperd.tor.transports import patience
+from whisperd.tor.control.attach import attach, socks_place
+from whisperd.tor.control.bootstrap import Phase, phase_of
+from whisperd.tor.control.connection import ControlConnection
+from whisperd.tor.control.keepalive import until_gone
+from whisperd.tor.dial.dialer import Dialer
+from whisperd.tor.onion import client_auth
+from whisperd.tor.onion.add_onion import AddOnion
+from whisperd.tor.onion.client_admin import Private
+from whisperd.tor.onion.clock_jumps import Clocks
+from whisperd.tor.onion.held_credentials import Keyring
+from whisperd.tor.onion.per_conversation import DirectOnions
+from whisperd.tor.onion.publication import Way
+from whisperd.tor.onion.publish import Ports
+from whisperd.tor.onion.reachability import Probe
+from whisperd.tor.onion.rotation import Addresses
+from whisperd.tor.onion.service_dirs import ServiceFolders, in_memory
+from whisperd.tor.process.launch import LaunchedTor, launch
+from whisperd.tor.process.transports import patience
 
 
 class TorService(Service):
@@ -138,7 +138,7 @@ class TorService(Service):
 
         Raises CredentialMalformed, TorCommandFailed.
         """
-        held = credential.parse(line)
+        held = client_auth.parse(line)
         await self._keyring.add(held, self._control)
         return held.address
 

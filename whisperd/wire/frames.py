@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from whisperd.wire.codes import ERRORS as ERRORS
+from whisperd.wire.relay_errors import ERRORS as ERRORS
 
 #: The WebSocket subprotocol that selects the dialect; a client that asks for none speaks WH15P3R's.
 SUBPROTOCOL = "whisperd.1"

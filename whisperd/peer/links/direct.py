@@ -10,16 +10,16 @@ from twisted.internet.defer import Deferred
 from whisperd.errors import WhisperdError
 from whisperd.interfaces import Random
 from whisperd.logs import unexpected
-from whisperd.peer.direct import PATIENCE, UNAVAILABLE, Direct, Effects, GoTo, Publish, Tell
+from whisperd.peer.links.direct_core import PATIENCE, UNAVAILABLE, Direct, Effects, GoTo, Publish, Tell
 from whisperd.peer.links.onion import OnionDoor, OnionLink
-from whisperd.peer.paths import ONION
+from whisperd.peer.links.paths import ONION
 
 #: The names of the two among the links.
 IN, OUT = "in", "out"
 
 
 class DirectLinks:
-    """Makes the direct links of one conversation. ``onions`` is what ``whisperd.tor.direct`` offers.
+    """Makes the direct links of one conversation. ``onions`` is what ``whisperd.tor.onion.per_conversation`` offers.
 
     ``links`` takes them (``add``, ``remove``), ``tell(payload)`` speaks to the other side."""
 

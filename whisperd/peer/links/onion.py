@@ -14,8 +14,8 @@ from zope.interface import implementer
 from whisperd.errors import DialRefused, WhisperdError
 from whisperd.interfaces import ILink, Random
 from whisperd.logs import note
-from whisperd.peer.links.dialling import Dialling
-from whisperd.peer.links.stream import Stream, StreamFactory
+from whisperd.peer.links.onion_stream import Stream, StreamFactory
+from whisperd.peer.links.reconnecting import Dialling
 
 #: Port of the onion services.
 PORT = 80

@@ -18,9 +18,9 @@ from zope.interface import implementer
 from whisperd.errors import DialRefused, RelayRefused, RoomFull, WhisperdError
 from whisperd.interfaces import ILink, Random
 from whisperd.logs import note
-from whisperd.peer.links.dialling import Dialling
+from whisperd.peer.links.reconnecting import Dialling
 from whisperd.peer.links.redial import FIRST_DELAY
-from whisperd.peer.links.socket import RelaySocket, RelaySocketFactory
+from whisperd.peer.links.relay_socket import RelaySocket, RelaySocketFactory
 from whisperd.wire import frames
 from whisperd.wire.frames import ERRORS, FrameError, Join, Joined, Leave, PeerLeft, Ready, RelayError
 
@@ -61,7 +61,7 @@ class RelayRoom:
 
 @implementer(ILink)
 class RelayLink(Dialling):
-    """One conversation's seat in a room. ``dialer`` has the ``connect`` of ``whisperd.tor.dial``.
+    """One conversation's seat in a room. ``dialer`` has the ``connect`` of ``whisperd.tor.dial.dialer``.
 
     ``token`` (32 bytes) is what the seat belongs to; empty: a random one. With ``claimed`` the room has to be empty at
     first, or the link fails with RoomFull; it is called when the first seat is taken.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from whisperd.interfaces import ICodeKeyExchange
-from whisperd.peer.handshake import InviterHandshake, JoinerHandshake
+from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake
 from whisperd.plugin.conformance.middle import CHECKS, Bench, Only, Suites, replaced
 from whisperd.plugin.conformance.report import Broken, Follow, NotApplicable, Report, seeded
 from whisperd.wire.envelope import Answer, HandshakeMessage, Hello, Offer

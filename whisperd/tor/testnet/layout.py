@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from whisperd.tor.torrc import quoted, unix
+from whisperd.tor.process.torrc import quoted, unix
 
 AUTHORITIES = 3
 RELAYS = 4

@@ -16,7 +16,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from whisperd.errors import TestnetFailed
-from whisperd.tor.bootstrap import phase_in_log
+from whisperd.tor.control.bootstrap import phase_in_log
 from whisperd.tor.testnet import keys, layout, state
 from whisperd.tor.testnet.layout import Node, Plan
 from whisperd.tor.testnet.ports import free_ports

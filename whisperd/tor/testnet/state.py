@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from whisperd.errors import TestnetFailed
-from whisperd.tor.bootstrap import Phase, phase_in_log
+from whisperd.tor.control.bootstrap import Phase, phase_in_log
 from whisperd.tor.testnet import processes
 from whisperd.tor.testnet.layout import Plan
 

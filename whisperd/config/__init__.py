@@ -1,0 +1,12 @@
+"""The configuration: whisperd.toml, the environment and systemd credentials go in, one frozen ``Config`` comes out."""
+
+from whisperd.config.config import BUILT_IN as BUILT_IN
+from whisperd.config.config import Config as Config
+from whisperd.config.config import default_path as default_path
+from whisperd.config.config import default_socket as default_socket
+from whisperd.config.config import load as load
+from whisperd.config.keys import AT_START as AT_START
+from whisperd.config.keys import KEYS as KEYS
+from whisperd.config.keys import LIVE as LIVE
+from whisperd.config.keys import Key as Key
+from whisperd.config.keys import Value as Value

@@ -1,0 +1,91 @@
+"""What the keys of a configuration have to be together, beyond each for itself."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from whisperd.config.paths import MAX_PART
+from whisperd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from whisperd.config import Config
+
+
+#: What the names of files beside store.file end with. [https://sqlite.org/tempfiles.html]
+_BESIDE = ("-wal", "-shm", "-journal")
+
+
+def check_together(config: Config) -> None:
+    """Raise ConfigError, with a remedy, for what does not go together."""
+    if not config.relay.enabled and not config.peer.enabled:
+        raise ConfigError("both roles are switched off", remedy="Set relay.enabled or peer.enabled to true.")
+    if config.relay.enabled and not config.relay.listen:
+        raise ConfigError("relay.listen is empty", remedy="Give at least one listener, or set relay.enabled = false.")
+    if config.control.admin_group and not config.control.group:
+        raise ConfigError("control.admin_group needs control.group, whose members may open the socket",
+                          remedy="Name the group that owns the socket, too, or leave both empty.")
+    if config.relay.tls_listen and not (config.relay.tls_certificate and config.relay.tls_key):
+        raise ConfigError("relay.tls_listen needs relay.tls_certificate and relay.tls_key",
+                          remedy="Name the PEM files of a certificate chain and its key.")
+    if config.relay.onion_location:
+        _check_onion_location(config)
+    if config.tor.bridges or config.tor.options:
+        _check_launch(config)
+    _check_store(config)
+    if config.tor.mode == "launch":
+        _check_places_of_tor(config)
+    if config.tor.mode == "managed" and config.relay.enabled and config.onion.enabled:
+        _check_managed(config)
+
+
+def _check_store(config: Config) -> None:
+    name = config.store.credential
+    if "/" in name or name in (".", ".."):
+        raise ConfigError(f"store.credential is {name!r}, which is a path and no name",
+                          remedy="Write the name only: the service manager gives the folder.")
+    if len(name.encode(errors="replace")) > MAX_PART:
+        raise ConfigError(f"store.credential is longer than the {MAX_PART} bytes that a name may have",
+                          remedy="Choose a shorter name.")
+    most = MAX_PART - max(map(len, _BESIDE))
+    if len(os.fsencode(os.path.basename(config.store.file))) > most:
+        raise ConfigError(f"the last part of store.file is longer than {most} bytes, and files beside it have longer "
+                          "names", remedy="Choose a shorter name.")
+
+
+def _check_launch(config: Config) -> None:
+    from whisperd.config import bridges, tor_options
+
+    tor = config.tor
+    for line in tor.bridges:
+        bridges.parse(line)
+    tor_options.check_all(tor.options)
+    if tor.mode not in ("launch", "off"):
+        raise ConfigError(f"tor.bridges and tor.options are for a launched tor, and tor.mode is '{tor.mode}'",
+                          remedy="Put them into the torrc of the tor that runs, or set tor.mode = 'launch'.")
+
+
+def _check_places_of_tor(config: Config) -> None:
+    """What a launched tor writes to stands in its torrc, which cannot express every path."""
+    for key, path in (("tor.data_dir", config.tor.data_dir), ("control.socket", config.control.socket)):
+        if any(character in '"\\' or not character.isprintable() for character in path):
+            raise ConfigError(f"{key} is {path!r}, which a launched tor cannot use",
+                              remedy="Choose a path without quotes and backslashes.")
+
+
+def _check_managed(config: Config) -> None:
+    if not config.onion.hostname_file:
+        raise ConfigError("tor.mode is 'managed', and onion.hostname_file is empty",
+                          remedy="Name the file 'hostname' in the HiddenServiceDir of torrc.")
+    if config.onion.private:
+        raise ConfigError("onion.private cannot be had with tor.mode 'managed'",
+                          remedy="Put the clients into the folder authorized_clients of the HiddenServiceDir instead.")
+
+
+def _check_onion_location(config: Config) -> None:
+    if not config.relay.tls_listen:
+        raise ConfigError("relay.onion_location is for a relay on the public network, and relay.tls_listen is empty",
+                          remedy="Give a listener that speaks TLS, or set relay.onion_location = false.")
+    if config.tor.mode == "off" or not config.onion.enabled or config.onion.private:
+        raise ConfigError("relay.onion_location needs an onion service that everybody may reach",
+                          remedy="Set tor.mode, onion.enabled and onion.private so, or relay.onion_location = false.")

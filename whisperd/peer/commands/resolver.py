@@ -1,0 +1,241 @@
+"""Which conversation a word means: the one resolver, for all that ask the daemon. [whisperctl(1), NAMES]
+
+A conversation is never guessed from a word that may be meant as somebody's name. Cores and edges know conversations by
+their ids alone; a word becomes an id here, once, at the control socket.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from unicodedata import category, normalize
+
+from whisperd.errors import ChatUnknown, ContactBlocked, UsageError
+from whisperd.peer.conversation.states import ENDED
+
+#: Names that a message shows at most, and characters of a word that was typed.
+MAX_SHOWN, MAX_WORD = 6, 40
+#: Characters of what can be a name in another spelling; a contact's has 32, and each may be written as several.
+MAX_FOLDED = 128
+#: From this length on a name is taken for misspelt with two mistakes in it, below it with one.
+LONG_NAME = 6
+
+_ID = re.compile(r"c[1-9][0-9]{0,15}", re.ASCII)
+#: The letter of an id and what looks the same, as it is folded: Cyrillic, Greek, Latin, Coptic, Cherokee, Burmese,
+#: Lisu, Deseret, Carian, Old Italic and Elbasan; normalisation sees to what is round, wide, Roman or mathematical.
+_LIKE_C = ("c\u0441\u03c2\u03c3\u03f2\u1d04\u2ca5\u13df\u1004\ua4da"
+           "\U0001043d\U000102a2\U00010302\U0001051c")
+_LIKE_ID = re.compile(rf"[{_LIKE_C}]\d+")
+#: What may stand around a name in a sentence.
+_AROUND = "@,:;.!?'\"()<>"
+
+
+@dataclass(frozen=True)
+class Named:
+    """Somebody with a name: a contact, by its key, or an offer to keep one, by its conversation."""
+
+    name: str
+    key: str
+    blocked: bool = False
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One conversation: its id, its state, and the key of whoever ``Named`` it is held with, or ""."""
+
+    chat: str
+    state: str
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Known:
+    """All that a word can mean."""
+
+    conversations: Sequence[Seen]
+    people: Sequence[Named]
+
+    def names(self) -> list[str]:
+        return [*(seen.chat for seen in self.conversations), *(person.name for person in self.people)]
+
+
+def folded(name: str) -> str:
+    """Return what is the same in all spellings of a name: case, width and composition do not matter.
+
+    What is too long for a name stays as it is, so that nobody can keep the daemon busy with it."""
+    return name if len(name) > MAX_FOLDED else normalize("NFKC", normalize("NFKC", name).casefold())
+
+
+def is_id(word: str) -> bool:
+    """Return whether a word is the id of a conversation, there or not."""
+    return _ID.fullmatch(word) is not None
+
+
+def like_id(word: str) -> bool:
+    """Return whether a person may take a word for the id of a conversation: ``c4``, but also ``C4`` or ``c04``."""
+    return _LIKE_ID.fullmatch(folded(word)) is not None
+
+
+def like_any_id(name: str) -> bool:
+    """Return whether a name is one letter, whichever, and a number: a person may read that as an id.
+
+    No list of what looks like a letter is complete, so none is asked."""
+    spelt = folded(name)
+    return spelt[:1].isalpha() and len(spelt) > 1 and all(category(each).startswith("N") for each in spelt[1:])
+
+
+def person(name: str, people: Sequence[Named]) -> Named | None:
+    """Return who is called so, in exactly this spelling if anybody is; None if nobody is.
+
+    Raises UsageError where several people are."""
+    found = _called(name, people)
+    if len(found) > 1:
+        raise UsageError(f"{len(found)} people are called '{_short(name)}': "
+                         f"{_cut([each.name for each in found])}",
+                         remedy="Write the name exactly as 'whisperctl contact list' shows it.")
+    return found[0] if found else None
+
+
+def conversation(word: str, known: Known) -> str:
+    """Return the id of the conversation that ``word`` means; one that is an id need not be there.
+
+    Raises ChatUnknown, ContactBlocked or UsageError, with what can be meant instead.
+    """
+    people = _called(word, known.people)
+    if like_id(word):
+        return _by_id(word, people, known)
+    if len(people) > 1:
+        raise UsageError(f"{len(people)} people are called '{_short(word)}'",
+                         remedy=f"Name the conversation instead. {_choices(known)}")
+    if not people:
+        raise ChatUnknown(f"there is no conversation or contact '{_short(word)}'",
+                          remedy=f"{_suggestion(word, known)}{_choices(known)}")
+    if people[0].blocked:
+        raise ContactBlocked(f"the contact {people[0].name} is blocked",
+                             remedy=f"'whisperctl contact unblock {people[0].name}' takes that back.")
+    return _held_with(people[0], known)
+
+
+def only(known: Known, text: str = "", word: str = "") -> str:
+    """Return the id of the one conversation there is; an ended one counts if it is alone.
+
+    Raises ChatUnknown or UsageError: there is none or more than one, ``text`` begins with what may be meant as a name,
+    or ``word``, an argument of another kind, is the name of somebody else.
+    """
+    if text:
+        _check_no_name(text, known)
+    living = [seen for seen in known.conversations if seen.state != ENDED] or known.conversations
+    other = [person for person in _called(word, known.people) if len(living) != 1 or person.key != living[0].key]
+    if word and (like_id(word) or other):
+        raise UsageError(f"'{_short(word)}' may be meant as a name, and something is missing behind it",
+                         remedy=f"Name the conversation first, then the rest. {_choices(known)}")
+    if not living:
+        raise ChatUnknown("there is no conversation", remedy="Make one: 'whisperctl chat invite', or 'chat join LINK'.")
+    if len(living) > 1:
+        raise UsageError(f"there are {len(living)} conversations: {_listed(living, known)}",
+                         remedy="Name the one that is meant.")
+    return living[0].chat
+
+
+def _by_id(word: str, people: Sequence[Named], known: Known) -> str:
+    there = {seen.chat: seen.key for seen in known.conversations}
+    for person in people:
+        if person.key != there.get(word, ""):
+            first = f"'whisperctl contact unblock {person.name}', then " if person.blocked else ""
+            raise UsageError(f"'{_short(word)}' is the name of a contact, and looks like the name of a conversation",
+                             remedy=f"Give the contact another one: {first}'whisperctl contact rename {person.name} "
+                                    "NEW'.")
+    if not is_id(word):
+        raise ChatUnknown(f"there is no conversation '{_short(word)}'",
+                          remedy=f"{_suggestion(word, known)}{_choices(known)}")
+    return word
+
+
+def _held_with(person: Named, known: Known) -> str:
+    found = [seen for seen in known.conversations if seen.key == person.key]
+    found = [seen for seen in found if seen.state != ENDED] or found
+    if len(found) > 1:
+        shown = ", ".join(f"{seen.chat} ({seen.state})" for seen in found)
+        raise UsageError(f"there are {len(found)} conversations with {person.name}: {shown}",
+                         remedy="Name the one that is meant.")
+    if not found:
+        raise ChatUnknown(f"there is no conversation with {person.name}",
+                          remedy=f"'whisperctl chat call {person.name}' calls them.")
+    return found[0].chat
+
+
+def _check_no_name(text: str, known: Known) -> None:
+    """Raise UsageError when ``text`` begins with a name, or is one word that is nearly one."""
+    words = text.split()
+    first = words[0].strip(_AROUND) if words else ""
+    alone = len(words) == 1
+    near = [first] if like_id(first) else [
+        name for name in known.names() if folded(name) == folded(first) or (alone and _near(first, name))]
+    if near:
+        which = "" if near[0] == first else f" {near[0]}"
+        raise UsageError(f"'{_short(first)}' may be meant as the name{which} and not as the message",
+                         remedy="Name the conversation before the message: 'whisperctl chat send CHAT TEXT'. "
+                                f"{_choices(known)}")
+
+
+def _called(word: str, people: Sequence[Named]) -> list[Named]:
+    """Return who has this name, in exactly this spelling if anybody has."""
+    exact = [each for each in people if each.name == word]
+    return exact or [each for each in people if folded(each.name) == folded(word)]
+
+
+def _suggestion(word: str, known: Known) -> str:
+    near = [name for name in known.names() if _near(word, name)]
+    return f"Did you mean {' or '.join(near[:MAX_SHOWN])}? " if near else ""
+
+
+def _choices(known: Known) -> str:
+    """Return what can be meant, as a sentence."""
+    with_one = {seen.key for seen in known.conversations}
+    without = [person.name for person in known.people if person.key not in with_one and not person.blocked]
+    parts = [f"Conversations: {_listed(known.conversations, known) or 'none'}."]
+    if without:
+        parts.append(f"Contacts to call first ('whisperctl chat call NAME'): {_cut(without)}.")
+    return " ".join(parts)
+
+
+def _listed(conversations: Sequence[Seen], known: Known) -> str:
+    names = {person.key: person.name for person in known.people}
+    return _cut([f"{seen.chat} ({names[seen.key]})" if seen.key in names else seen.chat for seen in conversations])
+
+
+def _cut(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - MAX_SHOWN} more"] if len(names) > MAX_SHOWN else []
+    return ", ".join([*names[:MAX_SHOWN], *more])
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= MAX_WORD else f"{word[:MAX_WORD]}..."
+
+
+def _near(word: str, name: str) -> bool:
+    """Return whether ``word`` may be ``name`` with a mistake in it."""
+    typed, meant = folded(word).strip(), folded(name)
+    most = 2 if len(meant) >= LONG_NAME else 1
+    return abs(len(typed) - len(meant)) <= most and _mistakes(typed, meant) <= most
+
+
+def _mistakes(typed: str, meant: str) -> int:
+    """Return how many letters are too many, missing, wrong or swapped with the next."""
+    rows = list(_rows(typed, meant))
+    return rows[-1][-1]
+
+
+def _rows(typed: str, meant: str) -> Iterator[list[int]]:
+    before, last = [0] * (len(meant) + 1), list(range(len(meant) + 1))
+    yield last
+    for i, letter in enumerate(typed, 1):
+        row = [i]
+        for j, other in enumerate(meant, 1):
+            least = min(last[j] + 1, row[-1] + 1, last[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == meant[j - 2] and typed[i - 2] == other:
+                least = min(least, before[j - 2] + 1)
+            row.append(least)
+        before, last = last, row
+        yield row

@@ -1,0 +1,29 @@
+"""What the control socket may ask of the timer of one conversation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from whisperd.peer.conversation.driver import Driver
+from whisperd.peer.persistence.write_ahead import Keeping
+
+
+class TimerVerbs:
+    """What PeerService serves of timers; it has the conversations, by ``_find``."""
+
+    _keeping: Keeping
+    _reactor: Any
+
+    def _find(self, name: str) -> Driver:
+        raise NotImplementedError
+
+    async def fade(self, chat: str, time: str = "") -> dict[str, Any]:
+        """Propose a timer, or accept or refuse the one that is proposed; without ``time`` only say what is in force.
+
+        Raises ChatUnknown, ChatEnded, ChatNotConnected, UsageError, QueueFull or StoreFailed."""
+        driver = self._find(chat)
+        if time:
+            driver.carry_out(driver.conversation.fade(time, self._reactor.seconds()))
+            driver.changed()
+            await self._keeping.settled(chat)
+        return {"chat": chat, **driver.conversation.timer()}

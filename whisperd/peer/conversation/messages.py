@@ -1,0 +1,272 @@
+"""Text messages of one conversation: their states, and what was said, in memory only and bounded.
+
+A message is ``queued`` here, ``sent`` when it was handed to a link, ``delivered`` when the other side has it,
+``failed`` when the conversation ended before, ``cancelled`` when it was taken back while it was queued; an incoming
+one is ``received``. One with a timer ``fades`` so many seconds after it was delivered or received: then nothing of it
+is kept here. Texts of the other side are kept and passed on as they came: they may hold control characters,
+which whoever shows them on a terminal has to strip.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Collection, Iterable, Set
+from dataclasses import dataclass
+
+from whisperd.errors import FileUnknown, MessageTooLarge, QueueFull, TooLate, UsageError
+from whisperd.peer.effects import Emit
+from whisperd.peer.records import ChatKept
+from whisperd.wire.envelope import MAX_TEXT, FadingText, Text
+
+#: Bounds of what is kept of what was said, beside what waits for delivery or to be written to a store.
+MOST_KEPT = 1_000
+MOST_KEPT_BYTES = 1 << 20
+#: States of a message that waits for delivery.
+_WAITING = ("queued", "sent")
+
+
+@dataclass
+class Message:
+    """One text, with the number that it has in this conversation on this side.
+
+    It fades ``fade`` seconds after its delivery, or stays (0); once it is delivered, at ``fades_at``."""
+
+    id: int
+    direction: str
+    text: str
+    state: str
+    fade: int = 0
+    fades_at: float | None = None
+
+    def row(self) -> dict[str, str | int]:
+        return {"id": self.id, "direction": self.direction, "text": self.text, "state": self.state, "fade": self.fade}
+
+
+class Chat:
+    """The texts of the conversation ``name``; at most ``max_queue`` of them wait for delivery."""
+
+    def __init__(self, name: str, max_queue: int) -> None:
+        self._name = name
+        self._max_queue = max_queue
+        self._kept: dict[int, Message] = {}
+        self._done: OrderedDict[int, Message] = OrderedDict()  # what may be forgotten, the next one first
+        self._done_bytes = 0
+        self._unwritten: dict[int, Message] | None = None
+        #: What a store has, where one has to have what is shown: the last number, the counts, and states that changed.
+        self._written_id = 0
+        self._written_counts: Counter[str] = Counter()
+        self._written_states: dict[int, str] = {}
+        self._undelivered: OrderedDict[int, Message] = OrderedDict()  # by ticket of the channel
+        self._last_id = 0
+        self._counts: Counter[str] = Counter()
+        self._unread: set[int] = set()
+        #: Seconds after which texts of ours fade that are accepted from now on, and those that theirs may name.
+        self.fade = 0
+        self.honoured: Collection[int] = ()
+        #: When ``fading`` is to be called, or None.
+        self.fades_next: float | None = None
+
+    def counts(self) -> dict[str, int]:
+        """Return how many messages are queued or sent now, and were delivered or received so far."""
+        counts = self._counts if self._unwritten is None else self._written_counts
+        return {state: counts[state] for state in ("queued", "sent", "delivered", "received")}
+
+    def history(self, after: int) -> list[dict[str, str | int]]:
+        """Return what is kept of the messages with a number above ``after``."""
+        return [message.row() for message in self._kept.values() if message.id > after]
+
+    def written_history(self, after: int) -> list[dict[str, str | int]]:
+        """Return the same as a store has it, where one has to have what is shown."""
+        if self._unwritten is None:
+            return self.history(after)
+        return [{**message.row(), "state": self._written_states.get(message.id, message.state)}
+                for message in self._kept.values() if after < message.id <= self._written_id]
+
+    def check(self, text: str) -> None:
+        """Raise UsageError, MessageTooLarge or QueueFull when ``text`` cannot be accepted."""
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            raise UsageError("the message holds half of a surrogate pair, which is not text") from None
+        if not size:
+            raise UsageError("the message is empty")
+        if size > MAX_TEXT:
+            raise MessageTooLarge
+        if len(self._undelivered) >= self._max_queue:
+            raise QueueFull
+
+    def form(self, text: str) -> Text | FadingText:
+        """Return what is sent of an outgoing text."""
+        return FadingText(text, self.fade) if self.fade else Text(text)
+
+    def accepted(self, text: str, ticket: int) -> tuple[Message, list[Emit]]:
+        """Keep an outgoing text for which the channel gave ``ticket``."""
+        message = self._keep("out", text, "queued", self.fade)
+        self._undelivered[ticket] = message
+        return message, [self._said(message), self._state_of(message)]
+
+    def received(self, text: Text | FadingText, now: float) -> list[Emit]:
+        """Keep an incoming text. One whose timer this side has not agreed to stays."""
+        agreed = isinstance(text, FadingText) and text.seconds in self.honoured
+        self._unread.add(self._last_id + 1)  # first, or it would be forgotten before those that are unread
+        message = self._keep("in", text.text, "received", text.seconds if agreed else 0)  # type: ignore[union-attr]
+        self._count_down(message, now)
+        return [self._said(message)]
+
+    @property
+    def unread(self) -> Set[int]:
+        """The numbers of the messages of the other side that nobody has been shown yet."""
+        return self._unread & self._kept.keys()
+
+    def seen(self, last: int, first: int = 1) -> bool:
+        """Somebody has been shown the messages ``first`` to ``last``; return whether that is news of any."""
+        before = len(self._unread)
+        self._unread = {number for number in self._unread if not first <= number <= last}
+        return len(self._unread) < before
+
+    def dump(self) -> ChatKept:
+        """Return all but the texts."""
+        self._unread &= self._kept.keys()
+        return ChatKept(self._last_id, dict(self._counts),
+                        [(ticket, message.id) for ticket, message in self._undelivered.items()], sorted(self._unread))
+
+    def messages(self, *, everything: bool) -> list[Message]:
+        """Return what is kept of what was said, or only what nobody else has: undelivered and unread messages."""
+        if everything:
+            return list(self._kept.values())
+        unread = [self._kept[number] for number in sorted(self._unread & self._kept.keys())]
+        return [*self._undelivered.values(), *unread]
+
+    def load(self, kept: ChatKept, messages: Iterable[Message]) -> None:
+        """Begin with what was kept; ``messages`` in the order of their numbers."""
+        self._last_id, self._counts = kept.last_id, Counter(kept.counts)
+        for message in messages:
+            self._hold(message)
+        known = self._kept
+        self._undelivered.update((ticket, known[number]) for ticket, number in kept.undelivered if number in known)
+        self._unread = set(kept.unread) & known.keys()
+        self._look_ahead()
+
+    def keep_until_written(self) -> None:
+        """Forget nothing, and show nothing, from now on before ``written`` says that a store has it."""
+        self._unwritten = {}
+        self.written()
+
+    def written(self) -> None:
+        """A store has everything as it is now."""
+        self._written_id, self._written_counts = self._last_id, self._counts.copy()
+        self._written_states.clear()
+        if self._unwritten:
+            done, self._unwritten = self._unwritten, {}
+            for message in done.values():
+                self._may_be_forgotten(message)
+
+    def waiting(self, number: int) -> int:
+        """Return the ticket of our message ``number`` if it is not delivered; raises FileUnknown or TooLate."""
+        for ticket, message in self._undelivered.items():
+            if message.id == number:
+                return ticket
+        if not 1 <= number <= self._last_id:
+            raise FileUnknown
+        raise TooLate("only a message of one's own that is queued can be cancelled")
+
+    def cancelled(self, ticket: int) -> list[Emit]:
+        """A queued message was taken back."""
+        return [self._turn(self._undelivered.pop(ticket), "cancelled")]
+
+    def sent(self, ticket: int) -> list[Emit]:
+        """What has ``ticket`` was handed to a link."""
+        message = self._undelivered.get(ticket)
+        return [self._turn(message, "sent")] if message else []
+
+    def acknowledged(self, ticket: int, now: float) -> list[Emit]:
+        """The other side has everything up to ``ticket``."""
+        events = []
+        while self._undelivered and next(iter(self._undelivered)) <= ticket:
+            message = self._undelivered.popitem(last=False)[1]
+            events.append(self._turn(message, "delivered"))
+            self._count_down(message, now)
+        return events
+
+    def fading(self, now: float) -> list[Emit]:
+        """Forget the texts whose time is over."""
+        if self.fades_next is None or now < self.fades_next:
+            return []
+        over = [message for message in self._kept.values() if message.fades_at is not None and message.fades_at <= now]
+        for message in over:
+            del self._kept[message.id]
+            if self._done.pop(message.id, None):
+                self._done_bytes -= len(message.text.encode())
+            if self._unwritten:
+                self._unwritten.pop(message.id, None)
+            self._unread.discard(message.id)
+            message.text, message.state = "", "faded"
+        self._look_ahead()
+        return [self._state_of(message) for message in over]
+
+    def fail(self) -> list[Emit]:
+        """Give up on what was not delivered."""
+        waiting = list(self._undelivered.values())
+        self._undelivered.clear()
+        return [self._turn(message, "failed") for message in waiting]
+
+    def wipe(self) -> None:
+        """Forget everything that was said."""
+        self._undelivered.clear()
+        self._kept.clear()
+        self._done.clear()
+        self._done_bytes = 0
+        self._unwritten = {} if self._unwritten is not None else None
+        self.fades_next = None
+
+    def _count_down(self, message: Message, now: float) -> None:
+        """A text is where it has to be; its time begins."""
+        if message.fade:
+            message.fades_at = now + message.fade
+            self.fades_next = min(message.fades_at, self.fades_next or message.fades_at)
+
+    def _look_ahead(self) -> None:
+        times = (message.fades_at for message in self._kept.values())
+        self.fades_next = min((time for time in times if time is not None), default=None)
+
+    def _keep(self, direction: str, text: str, state: str, fade: int) -> Message:
+        self._last_id += 1
+        message = Message(self._last_id, direction, text, state, fade)
+        self._counts[state] += 1
+        self._hold(message)
+        return message
+
+    def _hold(self, message: Message) -> None:
+        self._kept[message.id] = message
+        if message.state in _WAITING:
+            return
+        if self._unwritten is not None:
+            self._unwritten[message.id] = message
+        else:
+            self._may_be_forgotten(message)
+
+    def _may_be_forgotten(self, message: Message) -> None:
+        self._done[message.id] = message
+        self._done_bytes += len(message.text.encode())
+        while len(self._done) > MOST_KEPT or self._done_bytes > MOST_KEPT_BYTES:
+            # of those that somebody has been shown, or else of all
+            number = next((number for number in self._done if number not in self._unread), next(iter(self._done)))
+            self._done_bytes -= len(self._done.pop(number).text.encode())
+            del self._kept[number]
+
+    def _turn(self, message: Message, state: str) -> Emit:
+        self._counts[message.state] -= 1
+        self._counts[state] += 1
+        if self._unwritten is not None:
+            self._written_states.setdefault(message.id, message.state)
+        message.state = state
+        if message.id in self._kept:
+            self._hold(message)
+        return self._state_of(message)
+
+    def _said(self, message: Message) -> Emit:
+        return Emit("chat-message", {"chat": self._name, "id": message.id, "direction": message.direction,
+                                     "text": message.text, "fade": message.fade})
+
+    def _state_of(self, message: Message) -> Emit:
+        return Emit("message-state", {"chat": self._name, "id": message.id, "state": message.state})

@@ -1,0 +1,305 @@
+"""Conversations that begin with a spoken code: what is exchanged over it, and the room that its number names.
+
+[whisperd-protocol(7), CODE] The number of a code, its nameplate, gives the room and the seals of the handshake, so they
+hide nothing; the words go into the key exchange and nowhere else. Whoever does not know them tests one guess in a run;
+runs are counted on both sides, and the code is dead when they are used up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from zope.interface import implementer
+
+from whisperd.errors import (
+    CodeSpent,
+    CodeWrong,
+    InviteUsed,
+    KeyExchangeRefused,
+    NameplatesTaken,
+    PluginUnknown,
+    RoomFull,
+    TimedOut,
+    WhisperdError,
+)
+from whisperd.interfaces import ILink, ILinkOwner, Level, Random
+from whisperd.peer.handshake.handshake import Terms
+from whisperd.peer.handshake.keys import InviteKeys
+from whisperd.peer.handshake.negotiation import Plugins, check_floor
+from whisperd.peer.links.routes import TOKEN_SIZE, Host, Relays
+from whisperd.wire.spoken import LARGEST_NAMEPLATE, WORDS_SIZE, SpokenCode
+
+#: Runs that a code is good for on each side; in each the other side can test one guess.
+RUNS = 5
+#: Bundles that an inviter makes before it counts as a failed handshake that nobody answered to them: a stranger can ask
+#: for one at no cost.
+MOST_BUNDLES = 16
+#: Seconds to wait for a seat before a code can be told.
+CLAIM_SECONDS = 60.0
+#: The largest nameplate of each try; short ones are easier to say, long ones are likelier to be free.
+TRIES = (99, 99, 9_999, 9_999, 9_999, *[LARGEST_NAMEPLATE] * 3)
+
+
+class CodeExchange:
+    """One conversation's key exchange over a code: what the handshake uses of an ICodeKeyExchange, with its errors."""
+
+    def __init__(self, exchange: Any) -> None:
+        self._exchange = exchange
+        self._bundles = 0
+        self.identity_kinds: Sequence[str] = exchange.identity_kinds
+
+    def prekeys(self, identity: Any, random: Random) -> Any:
+        """As IKeyExchange; KeyExchangeRefused for one that asks too often."""
+        self._refuse_without_runs()
+        self._bundles += 1
+        if self._bundles > MOST_BUNDLES:
+            self._bundles = 0
+            raise KeyExchangeRefused("somebody asks for one exchange after the other and takes none",
+                                     remedy="Wait; if it goes on, make another code, or send an invite link.")
+        return self._exchange.prekeys(identity, random)
+
+    def initiate(self, bundle: bytes, identity: Any, random: Random) -> Any:
+        """As IKeyExchange, and CodeSpent; this is a run."""
+        self._refuse_without_runs()
+        return self._exchange.initiate(bundle, identity, random)
+
+    def accept(self, message: bytes, private: Any, identity: Any) -> Any:
+        """As IKeyExchange; CodeWrong or CodeSpent when the message was made with another code."""
+        self._refuse_without_runs()
+        before, self._bundles = self._exchange.runs_left, 0
+        try:
+            return self._exchange.accept(message, private, identity)
+        except KeyExchangeRefused:
+            left = self._exchange.runs_left
+            if left >= before:
+                raise
+        if left <= 0:
+            raise CodeSpent("somebody came with another code once too often: the code is worth nothing now")
+        raise CodeWrong(f"somebody came with another code; {left} more such, and the code is worth nothing")
+
+    def _refuse_without_runs(self) -> None:
+        if self._exchange.runs_left <= 0:
+            raise CodeSpent
+
+
+class CodePlugins:
+    """What two people use who share ``code``: the first key exchange over a code of ``registry``, and every ratchet.
+
+    Raises PluginUnknown when there is no such key exchange.
+    """
+
+    def __init__(self, registry: Any, code: SpokenCode, runs: int = RUNS) -> None:
+        offers = registry.offers_code_kex()
+        if not offers:
+            raise PluginUnknown("no key exchange over a spoken code is loaded here",
+                                remedy="Name 'cpace-25519' in peer.kex.")
+        self._registry: Plugins = registry
+        self._offer: tuple[str, int, int] = offers[0]
+        self._exchange = CodeExchange(registry.kex(offers[0][0]).for_code(str(code), runs))
+
+    def kex(self, plugin_id: str) -> CodeExchange:
+        """Return the one key exchange of this code; raises PluginUnknown for another."""
+        if plugin_id != self._offer[0]:
+            raise PluginUnknown
+        return self._exchange
+
+    def ratchet(self, plugin_id: str) -> Any:
+        """Return the IRatchet of this id."""
+        return self._registry.ratchet(plugin_id)
+
+    def offers_kex(self) -> Sequence[tuple[str, int, int]]:
+        """Return the one key exchange of this code: there is no way around the code."""
+        return [self._offer]
+
+    def offers_ratchet(self) -> Sequence[tuple[str, int, int]]:
+        """Return the ratchets that may be used, best first."""
+        return self._registry.offers_ratchet()
+
+
+def made_codes(random: Random) -> Iterator[SpokenCode]:
+    """Yield codes to try one after the other."""
+    for most in TRIES:
+        yield SpokenCode.make(1 + int.from_bytes(random(8)) % most, random(WORDS_SIZE))
+
+
+@dataclass(frozen=True)
+class _Report:
+    """Something that a link told before anybody wanted to know."""
+
+    method: str
+    arguments: tuple[Any, ...]
+
+
+@implementer(ILink, ILinkOwner)
+class Claim:
+    """A link that has to take the first seat of its room before a conversation begins on it.
+
+    ``make_link(claimed)`` returns an ILink that calls ``claimed()`` when it has. What it reports in between is kept.
+    """
+
+    def __init__(self, make_link: Callable[[Callable[[], None]], Any]) -> None:
+        self._seated: Deferred[None] = Deferred()
+        self._owner: Any = None
+        self._kept: list[_Report] = []
+        self._trouble: WhisperdError | None = None
+        self._link = make_link(lambda: self._seated.callback(None))
+        self._link.start(self)
+
+    async def seated(self, reactor: Any) -> None:
+        """Wait for the seat; raises RoomFull when somebody is there, and what keeps the link from being made."""
+        try:
+            await self._seated.addTimeout(CLAIM_SECONDS, reactor)
+        except BaseException as error:
+            self._link.stop()
+            if isinstance(error, TimeoutError):
+                raise self._trouble or TimedOut("the relay did not answer in time") from None
+            raise
+
+    # -- ILink ----------------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        return str(self._link.name)
+
+    def start(self, owner: Any) -> None:
+        self._owner = owner
+        kept, self._kept = self._kept, []
+        for report in kept:
+            getattr(owner, report.method)(self, *report.arguments)
+
+    def send(self, frame: bytes) -> None:
+        self._link.send(frame)
+
+    def adopt(self) -> bool:
+        return bool(self._link.adopt())
+
+    def rejoin(self, delay: float) -> None:
+        self._link.rejoin(delay)
+
+    def stop(self, leave: bool = True) -> Any:
+        return self._link.stop() if leave else self._link.stop(leave=False)
+
+    def woke(self) -> None:
+        self._link.woke()
+
+    # -- ILinkOwner -----------------------------------------------------------------------------------------------
+
+    def link_up(self, link: Any) -> None:
+        self._report("link_up")
+
+    def link_down(self, link: Any, reason: str) -> None:
+        self._report("link_down", reason)
+
+    def frame_received(self, link: Any, frame: bytes) -> None:
+        self._report("frame_received", frame)
+
+    def link_troubled(self, link: Any, error: WhisperdError) -> None:
+        self._trouble = error
+        self._report("link_troubled", error)
+
+    def link_failed(self, link: Any, error: WhisperdError) -> None:
+        if not self._seated.called:
+            self._seated.errback(error)
+        self._report("link_failed", error)
+
+    def _report(self, method: str, *arguments: Any) -> None:
+        if self._owner is None:
+            self._kept.append(_Report(method, arguments))
+        else:
+            getattr(self._owner, method)(self, *arguments)
+
+
+class Codes:
+    """Begins conversations by a code; ``peers`` is the PeerService."""
+
+    def __init__(self, peers: Any, registry: Plugins, relays: Relays, *, reactor: Any, random: Random,
+                 new_identity: Callable[[Sequence[str], Random], Any], wall: Callable[[], float]) -> None:
+        self._peers = peers
+        self._registry = registry
+        self._relays = relays
+        self._reactor = reactor
+        self._random = random
+        self._new_identity = new_identity
+        self._wall = wall
+        self._claiming: list[Deferred[tuple[SpokenCode, Claim]]] = []
+
+    def stop(self) -> None:
+        """Wait for no seat any more; who waits for one hears that no conversation begins."""
+        for claiming in list(self._claiming):
+            claiming.cancel()
+
+    async def invite(self, host: Host, floor: int, seconds: int, access: str) -> dict[str, Any]:
+        """Open a conversation with a new code, which lives for ``seconds``, once the relay gave a seat."""
+        check_floor(CodePlugins(self._registry, SpokenCode.make(1, bytes(WORDS_SIZE))), floor)  # as with any other code
+        self._peers.check_room_for_one_more()
+        tokens: dict[int, bytes] = {}
+
+        def make_link(code: SpokenCode, done: Callable[[], None]) -> Any:
+            token = tokens[code.nameplate] = self._random(TOKEN_SIZE)
+            room = InviteKeys.of_nameplate(code.nameplate).room
+            return self._relays.link(host, room, access, token=token, claimed=done)
+
+        code, claim = await self._claimed(make_link)
+        expires = int(self._wall()) + seconds
+        try:
+            self._peers.check_room_for_one_more()
+            terms = self._terms(code, floor)
+            route = self._peers.route([host], terms.keys.room, access, token=tokens[code.nameplate])
+            link = self._peers.links([host], route, inviter=True, begun=claim)
+            name = self._peers.begin(terms, link, inviter=True, expires=expires, route=lambda: route,
+                                     confirmed_only=True,
+                                     tie=lambda chat: self._peers.people.met_at(chat, [host.named], access))
+        except BaseException:
+            claim.stop()
+            raise
+        return {"chat": name, "code": str(code), "relay": host.named.url, "expires_at": expires}
+
+    def join(self, code: SpokenCode, host: Host, floor: int, seconds: int, access: str) -> dict[str, Any]:
+        """Join the conversation of a code, for at most ``seconds``."""
+        terms = self._terms(code, floor)
+        check_floor(terms.plugins, floor)
+        label = str(host.named).encode() + terms.keys.room
+        if self._peers.joins(label):
+            raise InviteUsed("this code is being joined already")
+        self._peers.check_room_for_one_more()
+        route = self._peers.route([host], terms.keys.room, access)
+        name = self._peers.begin(terms, self._peers.links([host], route, inviter=False), inviter=False, label=label,
+                                 route=lambda: route, confirmed_only=True,
+                                 expires=int(self._wall()) + seconds,
+                                 tie=lambda chat: self._peers.people.met_at(chat, [host.named], access))
+        return {"chat": name, "state": self._peers.driver(name).conversation.state}
+
+    async def _claimed(self, make_link: Callable[[SpokenCode, Callable[[], None]], Any]) -> tuple[SpokenCode, Claim]:
+        """Return what ``claimed`` does, unless this is stopped meanwhile."""
+        claiming = Deferred.fromCoroutine(claimed(self._random, self._reactor, make_link))
+        self._claiming.append(claiming)
+        try:
+            return await claiming
+        except CancelledError:
+            self._peers.check_room_for_one_more()  # which says why none begins any more
+            raise
+        finally:
+            self._claiming.remove(claiming)
+
+    def _terms(self, code: SpokenCode, floor: int) -> Terms:
+        return Terms(InviteKeys.of_nameplate(code.nameplate), Level.STANDARD, floor,
+                     CodePlugins(self._registry, code), self._new_identity, self._random)
+
+
+async def claimed(random: Random, reactor: Any,
+                  make_link: Callable[[SpokenCode, Callable[[], None]], Any]) -> tuple[SpokenCode, Claim]:
+    """Return a new code and the link that holds the first seat of its room; NameplatesTaken, or what ``seated`` raises.
+
+    ``make_link(code, claimed)`` is as for ``Claim``.
+    """
+    for code in made_codes(random):
+        claim = Claim(lambda done, code=code: make_link(code, done))  # type: ignore[misc]
+        try:
+            await claim.seated(reactor)
+        except RoomFull:
+            continue
+        return code, claim
+    raise NameplatesTaken

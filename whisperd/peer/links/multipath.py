@@ -1,0 +1,261 @@
+"""Several links behind one: what ``peer.paths`` decides is carried out here, on real links.
+
+The owner sees one link, which lives as long as one of those below does. It is told ``link_up`` again whenever its
+frames go another way from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList
+from zope.interface import implementer
+
+from whisperd.errors import WhisperdError
+from whisperd.interfaces import ILink, ILinkOwner
+from whisperd.peer.links.paths import ONION, RELAY, Effects, Keep, Leave, Lost, Paths, Probe, Use
+
+Maker = Callable[[], Any]
+
+
+@implementer(ILink, ILinkOwner)
+class Links:
+    """The links of one conversation. ``relays`` make the links to the relays, the best first; ``kinds`` as in Paths.
+
+    Beside ILinkOwner its owner has ``greeting()``, which returns frames, ``link_moved(name)``, ``hold(on)`` and
+    ``tell_of_links(payload)``. A link has ``woke()`` beside ILink, and ``adopt()`` where it is proven by a frame."""
+
+    def __init__(self, relays: Sequence[Maker], *, kinds: Sequence[str] = (RELAY,), reactor: Any) -> None:
+        self._reactor = reactor
+        self._paths = Paths(kinds)
+        self._makers: dict[str, Maker] = {}
+        self._links: dict[str, Any] = {}
+        self._leaving: list[Deferred[Any]] = []
+        self._owner: Any = None
+        self._source: str | None = None
+        self._later: list[Use] | None = None
+        self._alarm: Any = None
+        self._stopping = False
+        self._texts_need = ONION if RELAY not in kinds else ""
+        self._confirmed = False
+        self._direct: Any = None
+        self._relays = dict(zip((f"relay {number}" for number in range(len(relays))), relays, strict=True))
+
+    def use_direct(self, direct: Any) -> None:
+        """Have ``direct``, a DirectLinks, add direct links when the key is confirmed."""
+        self._direct = direct
+
+    @property
+    def seated(self) -> bool:
+        """Whether a relay has given this side a seat, on a connection that lives."""
+        return any(link.seated for key, link in self._links.items() if key in self._relays)
+
+    @property
+    def direct(self) -> str:
+        """How far a direct link is: off, asked, publishing, offered, unavailable, or up."""
+        if self._paths.live and self._paths.kind(self._paths.live) == ONION:
+            return "up"
+        return str(self._direct.state) if self._direct is not None else "off"
+
+    @property
+    def name(self) -> str:
+        """The kind of the link that carries the frames."""
+        return self._paths.kind(self._paths.live) if self._paths.live else RELAY
+
+    # -- ILink ----------------------------------------------------------------------------------------------------
+
+    def start(self, owner: Any) -> None:
+        self._owner = owner
+        for number, (key, maker) in enumerate(self._relays.items()):
+            self.add(key, RELAY, number, maker)
+        self._do(self._paths.start(self._now()))
+
+    def send(self, frame: bytes) -> None:
+        link = self._links.get(self._paths.live or "")
+        if link is not None:
+            link.send(frame)
+
+    def rejoin(self, delay: float) -> None:
+        for key, link in list(self._links.items()):
+            link.rejoin(delay)
+            self._do(self._paths.closed(key, "", self._now()))
+
+    def stop(self, leave: bool = True) -> Deferred[None]:
+        self._stopping = True
+        self._set_alarm()
+        if self._direct is not None:
+            self._leaving.append(Deferred.fromCoroutine(self._direct.stop()))
+        for key in list(self._links):
+            self._leave(key, leave)
+        done: Deferred[None] = Deferred()
+        DeferredList(list(self._leaving), consumeErrors=True).addCallback(lambda _: done.callback(None))
+        return done
+
+    # -- what the owner tells besides -----------------------------------------------------------------------------
+
+    def add(self, key: str, kind: str, place: int, maker: Maker, *, passive: bool = False,
+            patience: float = 0.0) -> None:
+        """There is one more link, as ``Paths.add`` has it; a passive one is made and started at once."""
+        if self._stopping:
+            return
+        self._makers[key] = maker
+        if passive:
+            self._keep(key)
+        self._do(self._paths.add(key, kind, place, self._now(), passive=passive, patience=patience))
+
+    def remove(self, key: str) -> None:
+        """There is no such link any more."""
+        if self._makers.pop(key, None) is not None:
+            self._leave(key)
+            self._do(self._paths.remove(key, self._now()))
+
+    def heard(self, greeting: bool) -> None:
+        """The frame that was reported last is the other side's."""
+        if self._source is not None:
+            adopt = getattr(self._links[self._source], "adopt", None)
+            anew = adopt is not None and adopt()
+            self._do(self._paths.heard(self._source, self._now(), greeting=greeting, anew=anew))
+
+    def confirmed(self) -> None:
+        """There is a key, by which the other side can be greeted; to be told once or more often."""
+        if self._confirmed:
+            return
+        self._confirmed = True
+        self._hold()
+        self._do(self._paths.confirmed())
+        if self._direct is not None:
+            self._direct.begin()
+
+    def tell(self, payload: bytes) -> None:
+        """Tell the other side something of the links here."""
+        self._owner.tell_of_links(payload)
+
+    def told(self, payload: bytes) -> None:
+        """The other side said something of its links."""
+        if self._direct is not None:
+            self._direct.told(payload)
+
+    def woke(self) -> None:
+        """This machine has slept."""
+        for link in list(self._links.values()):
+            link.woke()
+
+    # -- ILinkOwner -----------------------------------------------------------------------------------------------
+
+    def link_up(self, link: Any) -> None:
+        self._tell(link, lambda key: self._paths.opened(key, self._now()))
+
+    def link_down(self, link: Any, reason: str) -> None:
+        self._tell(link, lambda key: self._paths.closed(key, reason, self._now()))
+
+    def link_troubled(self, link: Any, error: WhisperdError) -> None:
+        key = self._key(link)
+        if key is not None:
+            if self._paths.live is None:
+                self._owner.link_troubled(self, error)
+            self._do(self._paths.troubled(key, self._now()))
+
+    def link_failed(self, link: Any, error: WhisperdError) -> None:
+        """A relay keeps this side out. The link stays, and asks again: the owner may have reason to wait."""
+        key = self._key(link)
+        if key is None:
+            return
+        if self._paths.kind(key) == ONION:  # its address is none that may be dialled
+            self.remove(key)
+            return
+        self._do(self._paths.refused(key, self._now()))
+        if self._paths.exhausted:
+            self._owner.link_failed(self, error)
+        else:
+            self._owner.link_troubled(self, error)
+
+    def frame_received(self, link: Any, frame: bytes) -> None:
+        key = self._key(link)
+        if key is None:
+            return
+        self._source, self._later = key, []
+        try:
+            self._owner.frame_received(self, frame)
+        finally:
+            self._source, later, self._later = None, self._later, None
+        for use in later or ():
+            self._used(use)
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        return self._reactor.seconds()
+
+    def _key(self, link: Any) -> str | None:
+        """Return the name of a link, None for one that was left."""
+        return next((key for key, known in self._links.items() if known is link), None)
+
+    def _tell(self, link: Any, report: Callable[[str], Effects]) -> None:
+        key = self._key(link)
+        if key is not None:
+            self._do(report(key))
+
+    def _do(self, effects: Effects) -> None:
+        for effect in effects:
+            if not self._stopping:
+                self._actions[type(effect)](self, effect)
+        self._set_alarm()
+
+    def _keep(self, key: str) -> None:
+        link = self._links[key] = self._makers[key]()
+        link.start(self)
+
+    def _leave(self, key: str, leave: bool = True) -> None:
+        link = self._links.pop(key, None)
+        if link is not None:
+            stopping = link.stop() if leave or key not in self._relays else link.stop(leave=False)
+            self._leaving.append(stopping)
+            stopping.addBoth(self._left, stopping)
+
+    def _left(self, result: Any, stopping: Deferred[Any]) -> Any:
+        self._leaving.remove(stopping)
+        return result
+
+    def _use(self, use: Use) -> None:
+        """Tell the owner, after it has done with the frame that is the reason."""
+        if self._later is None:
+            self._used(use)
+        else:
+            self._later.append(use)
+
+    def _used(self, use: Use) -> None:
+        if use.key == self._paths.live:
+            kind = self._paths.kind(use.key)
+            self._hold()
+            self._owner.link_up(self, heard=use.heard)
+            self._owner.link_moved(kind)
+
+    def _hold(self) -> None:
+        """Have texts wait unless the link in use may carry them."""
+        if self._texts_need and self._confirmed:
+            self._owner.hold(self.name != self._texts_need)
+
+    def _probe(self, probe: Probe) -> None:
+        for frame in self._owner.greeting():
+            self._links[probe.key].send(frame)
+
+    def _lost(self, lost: Lost) -> None:
+        self._owner.link_down(self, lost.reason)
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None and self._alarm.active():
+            self._alarm.cancel()
+        wake_at = self._paths.wake_at
+        self._alarm = None
+        if wake_at is not None and not self._stopping:
+            self._alarm = self._reactor.callLater(max(0.0, wake_at - self._now()), self._wake)
+
+    def _wake(self) -> None:
+        self._alarm = None
+        self._do(self._paths.tick(self._now()))
+
+    _actions: Mapping[type, Callable[..., None]] = {
+        Keep: lambda self, effect: self._keep(effect.key), Leave: lambda self, effect: self._leave(effect.key),
+        Use: _use, Probe: _probe, Lost: _lost,
+    }

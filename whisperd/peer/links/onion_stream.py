@@ -1,0 +1,138 @@
+"""The stream below a direct link: records of frames, pings every 30 seconds, and two without an answer are death.
+
+A side that took a connection sends nothing on it, not even pings, before the other side has proven itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.python.failure import Failure
+
+from whisperd.errors import ChannelBroken
+from whisperd.peer.links.relay_socket import MOST_MISSED, PING_INTERVAL, WAKE_PATIENCE
+from whisperd.wire import direct
+from whisperd.wire.direct import RecordKind, Records
+
+#: Seconds in which an authentic frame has to come over a new stream.
+PROOF_TIMEOUT = 30
+#: Records of somebody who has not proven themselves that are looked at.
+MOST_UNPROVEN = 8
+
+
+class StreamOwner(Protocol):
+    """What a stream reports to."""
+
+    def stream_open(self, stream: Stream) -> None: ...
+
+    def stream_frame(self, stream: Stream, frame: bytes) -> None: ...
+
+    def stream_lost(self, stream: Stream) -> None: ...
+
+
+class Stream(TwistedProtocol):
+    """One connection, which either side has opened; ``proven`` once the owner says so."""
+
+    transport: Any
+
+    def __init__(self, owner: StreamOwner, clock: Any) -> None:
+        self.proven = False
+        self._owner = owner
+        self._clock = clock
+        self._records = Records()
+        self._unproven = 0
+        self._missed = 0
+        self._call: Any = None
+        self._lost = False
+
+    def prove(self) -> None:
+        """The other side was heard on this stream."""
+        if not self.proven:
+            self.proven = True
+            self._later(PING_INTERVAL)
+
+    def send(self, frame: bytes) -> None:
+        """Send one frame; it is dropped when the connection is gone."""
+        if not self._lost:
+            self.transport.writeSequence((direct.record(frame),))
+
+    def probe(self) -> None:
+        """Cut the connection unless it answers within WAKE_PATIENCE seconds."""
+        if self.proven and not self._lost:
+            self._missed = MOST_MISSED
+            self.transport.write(direct.PING)
+            self._later(WAKE_PATIENCE)
+
+    def drop(self) -> None:
+        """Cut the connection."""
+        self.transport.abortConnection()
+
+    def close(self) -> None:
+        """Close the connection, after what was sent."""
+        self.transport.loseConnection()
+        self._later(WAKE_PATIENCE)
+        self._missed = MOST_MISSED
+
+    # -- called by Twisted ----------------------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
+        self._later(PROOF_TIMEOUT)
+        self._owner.stream_open(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        try:
+            for kind, frame in self._records.feed(data):
+                if not self._allowed():
+                    return
+                self._missed = 0
+                if kind is RecordKind.FRAME:
+                    self._owner.stream_frame(self, frame)
+                elif kind is RecordKind.PING and self.proven:
+                    self.transport.write(direct.PONG)
+        except ChannelBroken:
+            self.drop()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost = True
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        self._owner.stream_lost(self)
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _allowed(self) -> bool:
+        self._unproven += not self.proven
+        if self._unproven > MOST_UNPROVEN:
+            self.drop()
+        return not self._lost and self._unproven <= MOST_UNPROVEN
+
+    def _later(self, seconds: float) -> None:
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        self._call = self._clock.callLater(seconds, self._due)
+
+    def _due(self) -> None:
+        if not self.proven or self._missed == MOST_MISSED:
+            self.drop()
+            return
+        self._missed += 1
+        self.transport.write(direct.PING)
+        self._later(PING_INTERVAL)
+
+
+class StreamFactory(Factory):
+    """Makes the streams of one link."""
+
+    noisy = False
+
+    def __init__(self, owner: StreamOwner, clock: Any) -> None:
+        self._owner = owner
+        self._clock = clock
+
+    def buildProtocol(self, addr: object) -> Stream:
+        return Stream(self._owner, self._clock)

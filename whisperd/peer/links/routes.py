@@ -1,0 +1,135 @@
+"""The relays of a conversation: which ones an invite names, and how each of them is dialled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from whisperd.errors import InviteMalformed, NoRelay, UsageError
+from whisperd.interfaces import Random
+from whisperd.peer.links.direct import DirectLinks
+from whisperd.peer.links.multipath import Links, Maker
+from whisperd.peer.links.paths import ONION
+from whisperd.peer.links.relay import RelayLink, RelayRoom
+from whisperd.peer.records import RelayKept, Route
+from whisperd.wire.invite import MOST_RELAYS, RelayAddress
+
+#: Most characters of a relay's access code.
+LONGEST_ACCESS = 64
+
+#: Bytes of what a seat belongs to.
+TOKEN_SIZE = 32
+
+
+@dataclass(frozen=True)
+class Host:
+    """How a relay is dialled, and how an invite names it."""
+
+    named: RelayAddress
+    host: str
+    port: int
+    direct: bool = False
+
+    @classmethod
+    def of(cls, address: RelayAddress) -> Host:
+        return cls(address, address.dialled, address.port)
+
+
+def choose(asked: str | Sequence[str], configured: str | Sequence[str], own: tuple[str, int] | None) -> list[Host]:
+    """Return the relays to invite to: those that are asked for, the configured ones, or this daemon's ``own``.
+
+    Each is named as ``http://HOST[:PORT]``. Raises NoRelay or UsageError."""
+    urls = _listed(asked) or _listed(configured)
+    if not urls and own is None:
+        raise NoRelay
+    hosts = [_host(url, own) for url in urls or [""]]
+    if len(hosts) > MOST_RELAYS:
+        raise UsageError(f"an invite names {MOST_RELAYS} relays at most")
+    if len({host.named for host in hosts}) < len(hosts):
+        raise UsageError("a relay is named twice")
+    return hosts
+
+
+def check_access(code: str) -> None:
+    """Raise UsageError for what cannot be an access code."""
+    if len(code) > LONGEST_ACCESS:
+        raise UsageError(f"an access code has at most {LONGEST_ACCESS} characters")
+
+
+class Relays:
+    """Makes the links of conversations. ``onions`` is what ``whisperd.tor.onion.per_conversation`` offers, None where
+    there is none."""
+
+    def __init__(self, reactor: Any, dialer: Any, random: Random, onions: Any = None) -> None:
+        self._reactor = reactor
+        self._dialer = dialer
+        self._random = random
+        self._onions = onions
+
+    def link(self, host: Host, room: bytes, access: str, *, token: bytes = b"",
+             claimed: Callable[[], None] | None = None) -> RelayLink:
+        """Return a link to one relay; ``token`` and ``claimed`` as RelayLink has them."""
+        at = RelayRoom(host.host, host.port, room, host.direct, access)
+        return RelayLink(at, reactor=self._reactor, dialer=self._dialer, random=self._random, token=token,
+                         claimed=claimed)
+
+    def route(self, hosts: Sequence[Host], room: bytes, access: str, *, token: bytes = b"") -> Route:
+        """Return seats in a room of several relays; ``access`` is for the first, and no other sees it.
+
+        Each has a token of its own, which is the same each time; the first one's is ``token`` if that is given."""
+        first, *others = hosts
+        return Route(room, [RelayKept(first.named.url, access, token or self._random(TOKEN_SIZE)),
+                            *(RelayKept(host.named.url, "", self._random(TOKEN_SIZE)) for host in others)])
+
+    def links(self, hosts: Sequence[Host], route: Route, *, kinds: Sequence[str], inviter: bool,
+              begun: Any = None) -> Links:
+        """Return the links of a conversation to all of its relays, each time over other circuits.
+
+        ``hosts`` are those of ``route``; ``kinds`` as Paths has them. ``begun`` is a link to the first relay that has
+        begun already."""
+        links = [self._maker(host, route.room, seat) for host, seat in zip(hosts, route.relays, strict=True)]
+        if begun is not None:
+            started = [begun]
+            links[0] = _first(started, links[0])
+        return self._made(links, kinds, inviter)
+
+    def begun(self, link: Any, again: Maker, *, kinds: Sequence[str], inviter: bool) -> Links:
+        """Return the links of a conversation that begins on ``link``; ``again`` makes another one to the same room."""
+        return self._made([_first([link], again)], kinds, inviter)
+
+    def _made(self, relays: Sequence[Maker], kinds: Sequence[str], inviter: bool) -> Links:
+        made = Links(relays, kinds=kinds, reactor=self._reactor)
+        if ONION in kinds:
+            made.use_direct(DirectLinks(made, made.tell, onions=self._onions, dialer=self._dialer,
+                                        reactor=self._reactor, random=self._random, inviter=inviter))
+        return made
+
+    def _maker(self, host: Host, room: bytes, seat: RelayKept) -> Maker:
+        return lambda: self.link(host, room, seat.access, token=seat.token)
+
+
+def _first(begun: list[Any], maker: Maker) -> Maker:
+    """Return what gives what has begun already, and from then on what ``maker`` makes."""
+    return lambda: begun.pop() if begun else maker()
+
+
+def _listed(urls: str | Sequence[str]) -> list[str]:
+    given = [urls] if isinstance(urls, str) else urls
+    return [url for each in given if (url := each.strip().rstrip("/"))]
+
+
+def _host(url: str, own: tuple[str, int] | None) -> Host:
+    if own is not None and url in ("", own[0]):
+        return Host(_address(own[0]), "127.0.0.1", own[1], direct=True)
+    return Host.of(_address(url))
+
+
+def _address(url: str) -> RelayAddress:
+    scheme, _, authority = url.partition("://")
+    try:
+        if scheme.lower() == "http":
+            return RelayAddress.parse(authority)
+    except InviteMalformed:
+        pass
+    raise UsageError("a relay is named as 'http://HOST[:PORT]', where HOST is an onion address or this machine")

@@ -1,0 +1,128 @@
+"""Attaching to a tor that runs: where its control port may be, and every way in which that fails, by name."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+from twisted.internet import defer, error
+from twisted.internet.protocol import Factory
+from txtorcon.torcontrolprotocol import TorDisconnectError, TorProtocolError
+
+from whisperd.errors import (
+    TorAuthRefused,
+    TorCommandFailed,
+    TorControlForbidden,
+    TorControlUnreachable,
+    TorUnavailable,
+    WhisperdError,
+)
+from whisperd.tor.control.connection import ControlConnection
+from whisperd.tor.dial import endpoints
+
+#: Where a system's tor and Tor Browser have their control ports.
+USUAL_PLACES = ("unix:/run/tor/control", "unix:/var/run/tor/control", "tcp:127.0.0.1:9051", "tcp:127.0.0.1:9151")
+#: Seconds for connecting and authenticating, for each place.
+TIMEOUT = 15.0
+
+#: Errors that tell more about what to mend come first.
+_TELLING = (TorAuthRefused, TorControlForbidden, TorCommandFailed, TorControlUnreachable)
+_WRONG_PASSWORD = 515
+_NO_PROXY = b"Tor is not an HTTP Proxy"
+
+
+async def attach(place: str, *, reactor: Any, password: str = "", timeout: float = TIMEOUT) -> ControlConnection:
+    """Return an authenticated control connection to ``place`` (empty: the first usual place that works).
+
+    Safe cookie, cookie, password and no authentication are tried as tor offers them. Raises TorControlUnreachable,
+    TorControlForbidden, TorAuthRefused, TorCommandFailed, ConfigError.
+    """
+    failures: list[WhisperdError] = []
+    for one in (place,) if place else USUAL_PLACES:
+        try:
+            return await _attach_to(endpoints.parse(one), reactor, password, timeout)
+        except _TELLING as reason:
+            failures.append(reason)
+    if not place and all(isinstance(reason, TorControlUnreachable) for reason in failures):
+        raise TorControlUnreachable("no tor answers on any of the usual control ports")
+    raise min(failures, key=lambda reason: _TELLING.index(type(reason)))
+
+
+async def _attach_to(place: endpoints.Place, reactor: Any, password: str, timeout: float) -> ControlConnection:
+    factory = Factory.forProtocol(lambda: ControlConnection(reactor, password))
+    factory.noisy = False
+    try:
+        control = await place.endpoint(reactor, timeout).connect(factory)
+    except (error.ConnectError, error.TimeoutError) as reason:
+        raise _not_connected(place, reason) from None
+    try:
+        await control.post_bootstrap.addTimeout(timeout, reactor)
+    except (TorProtocolError, TorDisconnectError, RuntimeError, defer.TimeoutError) as reason:
+        control.abort()
+        raise _not_authenticated(place, control, reason) from None
+    except BaseException:
+        control.abort()
+        raise
+    return control
+
+
+async def socks_place(control: ControlConnection) -> str:
+    """Return where this tor takes SOCKS connections; raises TorUnavailable when it does not."""
+    answer = await control.request("GETINFO net/listeners/socks")
+    for listener in answer.partition("=")[2].split():
+        if place := _listener(listener.strip('"')):
+            return place
+    raise TorUnavailable("the tor that whisperd is attached to has no SOCKS port",
+                         remedy="Set SocksPort in torrc, or tor.socks to another tor's port.")
+
+
+def _listener(text: str) -> str:
+    if text.startswith("unix:/"):
+        return text
+    host, _, port = text.rpartition(":")
+    wildcards = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - read, not bound
+    return f"tcp:{wildcards.get(host, host)}:{port}" if host and port.isdigit() else ""
+
+
+def _not_connected(place: endpoints.Place, reason: Any) -> WhisperdError:
+    if getattr(reason, "osError", None) in (errno.EACCES, errno.EPERM):
+        return TorControlForbidden(f"this user may not open {place}")
+    if isinstance(reason, error.ConnectionRefusedError) or getattr(reason, "osError", None) == errno.ENOENT:
+        return TorControlUnreachable(f"nothing answers on {place}")
+    return TorControlUnreachable(f"{place} cannot be reached")
+
+
+def _not_authenticated(place: endpoints.Place, control: ControlConnection, reason: BaseException) -> WhisperdError:
+    if _NO_PROXY in control.stranger:
+        return TorControlUnreachable(f"{place} is tor's SOCKS port, not its control port",
+                                     remedy="Set tor.control to the ControlPort or ControlSocket of torrc, and "
+                                            "tor.socks to this one.")
+    if control.stranger:
+        return TorControlUnreachable(f"what listens on {place} is not tor's control port",
+                                     remedy="Set tor.control to the ControlPort or ControlSocket of torrc.")
+    if isinstance(reason, TorProtocolError):
+        return _refused(reason)
+    if isinstance(reason, defer.TimeoutError):
+        return TorControlUnreachable(f"tor does not answer on {place}")
+    if isinstance(reason, TorDisconnectError):
+        return TorControlUnreachable(f"{place} closed the connection without a word",
+                                     remedy="Check that tor.control names tor's control port and not another one.")
+    return _authentication_impossible(str(reason))
+
+
+def _refused(reason: TorProtocolError) -> WhisperdError:
+    if reason.code == _WRONG_PASSWORD:
+        return TorAuthRefused("tor refused the password or the cookie")
+    return TorCommandFailed(f"tor refused a command at the start: {reason.code}")
+
+
+def _authentication_impossible(text: str) -> WhisperdError:
+    """Return the error for what txtorcon says in a RuntimeError's text only."""
+    if "COOKIEFILE" in text and f"[Errno {errno.EACCES}]" in text:
+        return TorControlForbidden("this user may not read tor's cookie file")
+    if "COOKIEFILE" in text:
+        return TorAuthRefused("tor's cookie file cannot be read",
+                              remedy="Set CookieAuthFile in torrc to a place that this user can read.")
+    if "no password_function" in text:
+        return TorAuthRefused("tor's control port wants a password", remedy="Set tor.password.")
+    return TorAuthRefused("the authentication with tor failed")

@@ -1,0 +1,103 @@
+"""Knocking at tor's SOCKS port and at the relay behind an onion address, to see whether they answer as they should."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import defer, error
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from whisperd.errors import DialFailed, TorUnavailable
+from whisperd.tor.dial import endpoints
+from whisperd.tor.dial.dialer import Dialer
+
+#: Where a system's tor and Tor Browser have their SOCKS ports.
+USUAL_PLACES = ("unix:/run/tor/socks", "tcp:127.0.0.1:9050", "tcp:127.0.0.1:9150")
+#: Seconds that a SOCKS port has to answer; one of a tor that hangs takes connections all the same.
+SOCKS_TIMEOUT = 10.0
+
+#: SOCKS 5, without authentication or by name and password [RFC 1928, 3].
+_GREETING, _TAKEN = b"\x05\x02\x00\x02", (b"\x05\x00", b"\x05\x02")
+_REQUEST = b"GET /health HTTP/1.1\r\nHost: relay\r\n\r\n"
+#: What a relay answers that serves, and one that drains.
+_SERVES = (b"HTTP/1.1 200 ", b"HTTP/1.1 503 ")
+
+
+class _Knocking(Protocol):
+    """Says one thing, and waits for so many bytes or the end."""
+
+    transport: Any
+
+    def __init__(self, words: bytes, size: int) -> None:
+        self.answer: Deferred[bytes] = Deferred()
+        self._words, self._size, self._heard = words, size, b""
+
+    def connectionMade(self) -> None:
+        self.transport.write(self._words)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._heard += data
+        if len(self._heard) >= self._size:
+            self._finish()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._finish()
+
+    def _finish(self) -> None:
+        if not self.answer.called:
+            self.answer.callback(self._heard[:self._size])
+        self.transport.abortConnection()
+
+
+def _factory(words: bytes, size: int) -> Any:
+    factory = Factory.forProtocol(lambda: _Knocking(words, size))
+    factory.noisy = False
+    return factory
+
+
+async def find_socks(place: str, *, reactor: Any) -> str:
+    """Return ``place`` (empty: the first usual one) if a SOCKS port answers there; raises TorUnavailable, ConfigError.
+    """
+    for one in (place,) if place else USUAL_PLACES:
+        if await _is_socks(endpoints.parse(one), reactor):
+            return one
+    where = f"on {place}" if place else "on any of the usual places"
+    raise TorUnavailable(f"no SOCKS port of tor answers {where}",
+                         remedy="Set SocksPort in torrc, name it in tor.socks, and see that this user may open it.")
+
+
+async def _is_socks(place: endpoints.Place, reactor: Any) -> bool:
+    try:
+        knocking = await place.endpoint(reactor, SOCKS_TIMEOUT).connect(_factory(_GREETING, 2))
+    except (error.ConnectError, error.TimeoutError):
+        return False
+    try:
+        return await knocking.answer.addTimeout(SOCKS_TIMEOUT, reactor) in _TAKEN
+    except defer.TimeoutError:
+        return False
+    finally:
+        knocking.transport.abortConnection()
+
+
+async def knock(dialer: Dialer, address: str, port: int, *, reactor: Any, isolation: str, timeout: float) -> None:
+    """Ask the relay behind an onion address for its health.
+
+    Raises DialFailed when it is not reached, or what is reached is no relay; and as ``Dialer.connect`` does.
+    """
+    end = reactor.seconds() + timeout
+    knocking = await dialer.connect(address, port, _factory(_REQUEST, len(_SERVES[0])), isolation=isolation,
+                                    timeout=timeout)
+    try:
+        answer = await knocking.answer.addTimeout(max(end - reactor.seconds(), 0.0), reactor)
+    except defer.TimeoutError:
+        answer = b""
+    finally:
+        knocking.transport.abortConnection()
+    if answer not in _SERVES:
+        raise DialFailed("the onion service was reached, and no relay answers behind it", remedy=_REMEDY)
+
+
+_REMEDY = ("Have HiddenServicePort in torrc lead to a listener of relay.listen, and that listener begin with "
+           "'haproxy:' if, and only if, torrc has 'HiddenServiceExportCircuitID haproxy'.")

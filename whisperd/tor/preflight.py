@@ -1,0 +1,36 @@
+"""What the parts of a configuration that are about tor ask of this machine, looked at with nothing started or made.
+
+Whether tor can be had, and the onion service be reached, is what ``tor.doctor`` examines.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from whisperd.config import Config
+from whisperd.errors import OnionKeyUnusable
+from whisperd.tor.onion.hostname_file import read_hostname
+from whisperd.tor.onion.key_store import KeptKeys
+from whisperd.tor.process import torrc
+
+
+def look(config: Config) -> Iterator[str]:
+    """Raise ConfigError, OnionKeyUnusable or HostnameUnusable for files that cannot be used; yield what cannot be seen
+    before the start."""
+    onion, tor = config.onion, config.tor
+    if tor.mode == "launch" and tor.network:
+        torrc.network_lines(Path(tor.network))
+    if not (onion.enabled and config.relay.enabled):
+        return
+    if tor.mode == "managed":
+        if os.path.lexists(onion.hostname_file):
+            read_hostname(Path(onion.hostname_file))
+        else:
+            yield f"onion.hostname_file: {onion.hostname_file} is not there yet; tor writes it"
+    elif tor.mode != "off" and onion.key == "persistent":
+        try:
+            KeptKeys(Path(onion.key_file), os.urandom).look()
+        except OnionKeyUnusable as error:
+            raise OnionKeyUnusable(f"onion.key_file: {error.message}", remedy=error.remedy) from None

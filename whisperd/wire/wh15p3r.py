@@ -1,0 +1,68 @@
+"""The frames of WH15P3R's dialect: JSON text frames only. [whisperd-protocol(7), WH15P3R]
+
+What one seat sends to the other is checked here and forwarded as the bytes it came in. Of a field that stands twice
+the last counts, as it does for ``JSON.parse``, so that a forwarded frame means to the relay what it means to a browser.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from whisperd.wire.frames import decode
+from whisperd.wire.relay_errors import ERRORS
+
+_Code = Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class WhisperJoin(Struct, frozen=True, tag_field="type", tag="join", rename="camel"):
+    """WH15P3R client to relay: take the initiator's seat or the other one; codes have 1 to 128 characters.
+    ``access_code``: at most 64 characters, where the relay wants one."""
+
+    session_code: _Code
+    is_initiator: bool
+    access_code: Annotated[str, Meta(max_length=64)] = ""
+
+
+class WhisperOffer(Struct, frozen=True, tag_field="type", tag="offer", rename="camel"):
+    """WH15P3R client to the other seat: a WebRTC offer, any JSON value."""
+
+    session_code: _Code
+    offer: Raw
+
+
+class WhisperAnswer(Struct, frozen=True, tag_field="type", tag="answer", rename="camel"):
+    """WH15P3R client to the other seat: a WebRTC answer, any JSON value."""
+
+    session_code: _Code
+    answer: Raw
+
+
+class WhisperCandidate(Struct, frozen=True, tag_field="type", tag="ice-candidate", rename="camel"):
+    """WH15P3R client to the other seat: an ICE candidate, any JSON value."""
+
+    session_code: _Code
+    candidate: Raw
+
+
+Signal = WhisperOffer | WhisperAnswer | WhisperCandidate
+WhisperFrame = WhisperJoin | Signal
+
+_TYPES = frozenset({"join", "offer", "answer", "ice-candidate"})
+_decoder = msgspec.json.Decoder(WhisperFrame)
+_encode = msgspec.json.Encoder().encode
+
+
+def decode_whisper(data: bytes) -> WhisperFrame:
+    """Return the frame that a WH15P3R client sent; raises FrameError."""
+    frame: WhisperFrame = decode(_decoder, data, _TYPES)
+    return frame
+
+
+def encode_whisper_error(code: str, retry_after: int | None = None) -> bytes:
+    """Return the text frame that tells a WH15P3R client of an error; ``retry_after`` instead of what the table has."""
+    kind = ERRORS[code]
+    wait = retry_after or kind.retry_after
+    return _encode({"type": "error", "code": code, "message": kind.message} | ({"retry_after": wait} if wait else {}))
