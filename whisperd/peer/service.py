@@ -69,7 +69,8 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
     ``settings`` has the keys of ``[peer]`` as attributes; ``registry`` is a ``negotiation.Plugins``; ``dialer`` has the
     ``connect`` of ``whisperd.tor.dial.dialer``; ``own_relay()`` returns (public url, local port) of this daemon's
     relay, or None; ``emit(name, **fields)`` takes events; ``new_identity(kinds, random)`` makes an IIdentity;
-    ``store`` is an IStore; ``onions`` is the ``whisperd.tor.onion.per_conversation`` of this daemon's tor, None where there is none;
+    ``store`` is an IStore; ``onions`` is the ``whisperd.tor.onion.per_conversation`` of this daemon's tor, None where
+    there is none;
     ``keep`` has the keys of ``[store]``, where a durable store is to keep conversations; ids that another one of this
     process has ``given`` are not given again.
     """
