@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperd.backoff import FIRST, LONGEST, pause
+from whisperd.backoff import FIRST, MAX, pause
 
 
 @given(st.integers(1, 10_000), st.binary(min_size=4, max_size=4))
 def test_every_pause_is_within_its_bounds(attempt: int, chance: bytes) -> None:
-    longest = min(FIRST * 2.0 ** (min(attempt, 17) - 1), LONGEST)
+    longest = min(FIRST * 2.0 ** (min(attempt, 17) - 1), MAX)
     assert longest / 2 <= pause(attempt, lambda _: chance) < longest
 
 

@@ -46,7 +46,7 @@ class LogEvent:
 
 
 @dataclass(frozen=True)
-class Line:
+class LogLine:
     """One line that was written: unix seconds, severity, event, and the fields as they may be shown."""
 
     time: float
@@ -96,8 +96,8 @@ _threshold = LEVELS.index("info")
 _stream: TextIO | None = None  # standard error, whatever that is when a line is written
 _journal = False
 _strict = False
-_recent: deque[Line] = deque(maxlen=RECENT)
-_followers: dict[object, Callable[[Line], None]] = {}
+_recent: deque[LogLine] = deque(maxlen=RECENT)
+_followers: dict[object, Callable[[LogLine], None]] = {}
 
 
 def configure(*, level: str = "info", stream: TextIO | None = None, journal: bool = False) -> None:
@@ -156,7 +156,7 @@ def lost(lines: int) -> str:
     return _shown(_own("log-lines-lost", lines=str(lines)))
 
 
-def _line(event: str, fields: Mapping[str, object]) -> tuple[Line | None, Exception | None]:
+def _line(event: str, fields: Mapping[str, object]) -> tuple[LogLine | None, Exception | None]:
     """Return the line, as far as it may be written, and what is wrong with it."""
     kind = EVENTS.get(event)
     if kind is None:
@@ -170,10 +170,10 @@ def _line(event: str, fields: Mapping[str, object]) -> tuple[Line | None, Except
             mistake = mistake or (ValueError(f"the log field {name} is a number, a boolean or one plain word")
                                   if word is None else None)
             shown.append((name, word or WITHHELD))
-    return Line(time.time(), kind.level, event, tuple(shown)), mistake
+    return LogLine(time.time(), kind.level, event, tuple(shown)), mistake
 
 
-def _write(line: Line) -> None:
+def _write(line: LogLine) -> None:
     """Hand the line to the stream and to the followers; one that fails is no follower any more."""
     if LEVELS.index(line.level) < _threshold:
         return
@@ -191,18 +191,18 @@ def _write(line: Line) -> None:
             unexpected(error)
 
 
-def _shown(line: Line) -> str:
+def _shown(line: LogLine) -> str:
     lead = f"<{PRIORITIES[line.level]}>" if _journal else f"{line.stamp} "
     return f"{lead}{line}\n"
 
 
-def recent(level: str, most: int) -> list[Line]:
+def recent(level: str, most: int) -> list[LogLine]:
     """Return the last lines of at least this severity, ``most`` at most, the oldest first."""
     wanted = [line for line in list(_recent) if LEVELS.index(line.level) >= LEVELS.index(level)]
     return wanted[len(wanted) - min(most, len(wanted)):]
 
 
-def follow(tell: Callable[[Line], None]) -> Callable[[], None]:
+def follow(tell: Callable[[LogLine], None]) -> Callable[[], None]:
     """Call ``tell`` with each line that is written from now on, in whatever thread; return what ends it.
 
     It must return at once, and has to bound what it keeps. One that raises is told nothing more.
@@ -225,18 +225,18 @@ def unexpected(error: BaseException, trace: TracebackType | None = None) -> None
     _write(line)
 
 
-def _bug(error: BaseException, frame: FrameType | None, number: int = 0) -> Line:
+def _bug(error: BaseException, frame: FrameType | None, number: int = 0) -> LogLine:
     place = "unknown" if frame is None else _place(frame.f_code.co_filename, number or frame.f_lineno)
     return _bug_line(type(error).__name__, place)
 
 
-def _bug_line(name: str, place: str) -> Line:
+def _bug_line(name: str, place: str) -> LogLine:
     return _own("unexpected", type=_made_a_word(name), place=place)
 
 
-def _own(event: str, **fields: str) -> Line:
+def _own(event: str, **fields: str) -> LogLine:
     """Return a line of this module's own, whose fields are words."""
-    return Line(time.time(), EVENTS[event].level, event, tuple(fields.items()))
+    return LogLine(time.time(), EVENTS[event].level, event, tuple(fields.items()))
 
 
 def _place(file: str, number: int) -> str:

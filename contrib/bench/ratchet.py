@@ -29,9 +29,9 @@ TARGETS: dict[str, tuple[float | None, float | None]] = {
 #: The largest ratio to a peer in ping-pong, by our ratchet and the peer.
 PEER_TARGETS = {("triple", "libsignal"): 0.5, ("double", "vodozemac"): 1.15, ("double", "DoubleRatchet"): 0.5}
 #: Microseconds that rejecting a forged message may take.
-MOST_FORGED = 100.0
+MAX_FORGED = 100.0
 #: Bytes that a message of ``triple`` may be longer than its plaintext, on average.
-MOST_OVERHEAD = 150.0
+MAX_OVERHEAD = 150.0
 
 PLUGINS = Registry.load([], BUNDLED[RATCHET])
 
@@ -103,7 +103,7 @@ def measure() -> list[Row]:
     rows += _beside_peers()
     for name in BUNDLED[RATCHET]:
         rows += _flooded(name)
-    rows.append(Row("triple, mean overhead of a message", "B", overhead("triple"), ALLOWED, MOST_OVERHEAD, 1.0))
+    rows.append(Row("triple, mean overhead of a message", "B", overhead("triple"), ALLOWED, MAX_OVERHEAD, 1.0))
     return rows
 
 
@@ -121,7 +121,7 @@ def _flooded(name: str) -> list[Row]:
     floor = found.pop("floor")
     what, cost = max(found.items(), key=lambda one: one[1])
     title = f"{name}, dearest forged message: {what}"
-    return [Row(title, "µs", cost, ALLOWED, MOST_FORGED, 1.0), Row(title, "µs", cost, "a DH, a few HMACs", floor)]
+    return [Row(title, "µs", cost, ALLOWED, MAX_FORGED, 1.0), Row(title, "µs", cost, "a DH, a few HMACs", floor)]
 
 
 def _beside_floor(name: str, targets: tuple[float | None, float | None]) -> list[Row]:

@@ -25,7 +25,7 @@ _whisperctl() {
         "onion client") words="add list remove --socket --json --help" ;;
         "tor") words="newnym credential --socket --json --help" ;;
         "tor credential") words="add list remove --socket --json --help" ;;
-        "chat") words="invite join list find send watch open send-file accept refuse cancel files verify fade call end history read --socket --json --help" ;;
+        "chat") words="invite join list find send watch open send-file accept refuse cancel files verify timer call end history read --socket --json --help" ;;
         "contact") words="save list remove rename listen block unblock --socket --json --help" ;;
         "relay") words="limits drain resume --socket --json --help" ;;
         "access") words="issue list revoke --socket --json --help" ;;
@@ -58,7 +58,7 @@ _whisperctl() {
         "chat cancel") words="--socket --json --help" ;;
         "chat files") words="--socket --json --help" ;;
         "chat verify") words="--yes --require --socket --json --help" ;;
-        "chat fade") words="--socket --json --help" ;;
+        "chat timer") words="--socket --json --help" ;;
         "chat call") words="--wait --socket --json --help" ;;
         "chat end") words="--socket --json --help" ;;
         "chat history") words="--after --peek --socket --json --help" ;;
@@ -93,7 +93,7 @@ _whisperctl() {
         "store wipe") words="--yes --socket --json --help" ;;
         "stop") words="--wait --socket --json --help" ;;
     esac
-    case $verb in "chat find"|"chat send"|"chat watch"|"chat open"|"chat send-file"|"chat accept"|"chat refuse"|"chat cancel"|"chat files"|"chat verify"|"chat fade"|"chat end"|"chat history"|"chat read"|"contact save")
+    case $verb in "chat find"|"chat send"|"chat watch"|"chat open"|"chat send-file"|"chat accept"|"chat refuse"|"chat cancel"|"chat files"|"chat verify"|"chat timer"|"chat end"|"chat history"|"chat read"|"contact save")
         if ((place == 0)) && [[ $current != -* ]]; then
             words=$(whisperctl "${socket[@]}" --json chat list 2> /dev/null | grep -oE '"(chat|contact)": "[^"]*"' | cut -d '"' -f 4)
         fi ;;

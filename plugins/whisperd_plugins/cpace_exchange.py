@@ -33,7 +33,7 @@ CHANNEL = b"whisperd/1 cpace-25519"
 SESSION = 16
 #: How many runs a code is good for, unless told otherwise, and its most bytes.
 RUNS = 5
-LONGEST = 128
+MAX = 128
 
 #: 1819 bytes.
 BUNDLE = Layout("code bundle", 0x04, (
@@ -56,8 +56,8 @@ def normalised(code: str) -> bytes:
     a letter or a digit, and for one of more than 128 bytes.
     """
     words = "-".join(re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", code).casefold())).encode()
-    if not 0 < len(words) <= LONGEST:
-        raise ValueError(f"a code has letters or digits, and at most {LONGEST} bytes")
+    if not 0 < len(words) <= MAX:
+        raise ValueError(f"a code has letters or digits, and at most {MAX} bytes")
     return words
 
 

@@ -56,7 +56,7 @@ class PlainState(RatchetState):
 
     FORM = 2
     HEADER_KEY = 0
-    MOST_SKIPPED = MAX_SKIP
+    MAX_SKIPPED = MAX_SKIP
 
     __slots__ = ("allowance",)
 

@@ -91,7 +91,7 @@ class RatchetState:
     CHAIN_KEY: ClassVar[int] = KEY
     HEADER_KEY: ClassVar[int] = KEY
     #: Most messages of one chain that one message may overtake.
-    MOST_SKIPPED: ClassVar[int] = MAX_SKIP
+    MAX_SKIPPED: ClassVar[int] = MAX_SKIP
 
     #: Returns the message key of a chain key, and the chain key that follows.
     step_chain = staticmethod(chain_step)
@@ -268,7 +268,7 @@ class RatchetState:
     def _walk(self, chain_key: bytearray, start: int, until: int) -> tuple[Keys, bytes | bytearray]:
         """Return the message keys from ``start`` up to ``until`` and the chain key there, which is the given one when
         nothing lies between [Double Ratchet, 4.6, SkipMessageKeysHE]."""
-        if until - start > self.MOST_SKIPPED:
+        if until - start > self.MAX_SKIPPED:
             raise MessageRejected("the message lies too far ahead")
         keys: Keys = {}
         key: bytes | bytearray = chain_key

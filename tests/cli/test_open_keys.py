@@ -44,7 +44,7 @@ TYPED = {
     "a mouse": b"\x1b[M\xff\xff\xff\x1b[M   \x1b[<99;999;999m\x1b[500;1;1M",
     "answers of a terminal": b"\x1b[1;1R\x1b[99999;99999R\x1b[0;0R\x1b[?1;2c",
     "actions with junk": b"".join(b"/" + name + b" \xff\xfe\r\x15" for name in (
-        b"send-file", b"send-file ~nobody/", b"save", b"fade", b"go", b"cancel", b"accept", b"nothing")),
+        b"send-file", b"send-file ~nobody/", b"save", b"timer", b"go", b"cancel", b"accept", b"nothing")),
     "a paste of lines": b"\x1b[200~line one\nline two\r\nline \xff three\x1b[201~\r",
     "a paste of 1 MB": b"\x1b[200~" + b"x" * 1_100_000 + b"\x1b[201~\r",
     **{f"random bytes {seed}": some(seed, 4_000, KEYS) for seed in range(3)},

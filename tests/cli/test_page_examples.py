@@ -47,7 +47,7 @@ def filled(line: str) -> str:
     return line
 
 
-class Desk:
+class FilesOnDisk:
     """A folder with a file to send, a shell that finds whisperctl, and c1, a conversation with something in it."""
 
     def __init__(self, serving: Serving, folder: Path, known: bool) -> None:
@@ -120,13 +120,13 @@ class Desk:
 
 
 def play(serving: Serving, folder: Path, display: str) -> None:
-    desk, printed = Desk(serving, folder, known=bool(re.search(r"\b[cf]1\b", display))), ""
+    disk, printed = FilesOnDisk(serving, folder, known=bool(re.search(r"\b[cf]1\b", display))), ""
     lines = filled(display).replace("\\\n", "").splitlines()
     assert PROMPT.match(lines[0])
     for number, line in enumerate(lines):
         if prompt := PROMPT.match(line):
             following = lines[number + 1:number + 2]
-            printed = desk.type(line[prompt.end():], printed if "--code -" in line else "")
+            printed = disk.type(line[prompt.end():], printed if "--code -" in line else "")
             if following and not PROMPT.match(following[0]) and not following[0].endswith(":"):
                 assert printed == f"{following[0]}\n"
 

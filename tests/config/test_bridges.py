@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperd.config.bridges import LONGEST, TRANSPORTS, parse
+from whisperd.config.bridges import MAX, TRANSPORTS, parse
 from whisperd.errors import ConfigError
 
 PRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
@@ -37,7 +37,7 @@ def test_lines_as_operators_hand_them_out_are_taken(given_line, transport, line)
     (f"192.0.2.1:80 {PRINT} {CERT}", "nothing but address and fingerprint"),
     (f"obfs4 192.0.2.1:80 {PRINT} {PRINT} {CERT}", "neither a fingerprint nor"),
     (f"obfs4 192.0.2.1:80 {CERT} note", "neither a fingerprint nor"),
-    (f"obfs4 192.0.2.1:80 {CERT} x={'y' * LONGEST}", "longer than"),
+    (f"obfs4 192.0.2.1:80 {CERT} x={'y' * MAX}", "longer than"),
     ("192.0.2.1:80\nHiddenServiceDir /", "character '\\n'"), ("192.0.2.1:80 # a note", "character '#'"),
     ('"192.0.2.1:80"', "character"), ("192.0.2.1:80 \\", "character"), ("192.0.2.1:80\u00a0", "character"),
 ])

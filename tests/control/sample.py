@@ -12,9 +12,9 @@ from whisperd.control.events import EVENTS, EventBus
 from whisperd.control.server import ControlServer
 from whisperd.errors import (
     AccessUnknown,
-    ChatEnded,
-    ChatUnknown,
     ContactUnknown,
+    ConversationEnded,
+    ConversationUnknown,
     FileUnknown,
     InviteExpired,
     OnionNotPublished,
@@ -114,12 +114,12 @@ class SampleApi:
 
     def _all(self) -> resolver.Known:
         return resolver.Known(
-            [resolver.Seen(chat, row["state"], row.get("contact") or "") for chat, row in self.chats.items()],
+            [resolver.Candidate(chat, row["state"], row.get("contact") or "") for chat, row in self.chats.items()],
             [resolver.Named(name, name, blocked=row["state"] == "blocked") for name, row in self.contacts.items()])
 
     async def chat_send(self, chat: str, text: str) -> dict[str, Any]:
         if self._known(chat)["state"] == "ended":
-            raise ChatEnded
+            raise ConversationEnded
         number = self.say(chat, "out", text, "queued")
         self.bus.emit("message-state", chat=chat, id=number, state="queued")
         if "slow" not in text:
@@ -148,16 +148,16 @@ class SampleApi:
     async def chat_files(self, chat: str) -> list[dict[str, Any]]:
         return [row for row in self.files if chat in ("", row["chat"])]
 
-    async def chat_fade(self, chat: str, time: str) -> dict[str, Any]:
+    async def chat_timer(self, chat: str, time: str) -> dict[str, Any]:
         row = self._known(chat)
-        self.calls.append(("chat.fade", {"chat": chat, "time": time}))
+        self.calls.append(("chat.timer", {"chat": chat, "time": time}))
         if time == "accept":
-            row["fade"] = {"seconds": row["fade"]["proposed"], "proposed": None, "by": None}
+            row["timer"] = {"seconds": row["timer"]["proposed"], "proposed": None, "by": None}
         elif time:
-            row["fade"] = {"seconds": row["fade"]["seconds"], "proposed": seconds_of(time), "by": "us"}
+            row["timer"] = {"seconds": row["timer"]["seconds"], "proposed": seconds_of(time), "by": "us"}
         if time:
-            self.bus.emit("chat-fade", chat=chat, **row["fade"])
-        return {"chat": chat, **row["fade"]}
+            self.bus.emit("chat-timer", chat=chat, **row["timer"])
+        return {"chat": chat, **row["timer"]}
 
     async def chat_history(self, chat: str, after: int) -> list[dict[str, Any]]:
         self._known(chat)
@@ -344,7 +344,7 @@ class SampleApi:
         self.chats[chat] = {"chat": chat, "role": role, "state": state, "link": "relay", "level": "enhanced",
                             "suite": {"kex": "pqxdh-25519-mlkem1024", "ratchet": "double-he"}, "verified": False,
                             "queued": 0, "sent": 0, "delivered": 0, "received": 0, "created_age": 5.0,
-                            "fade": {"seconds": 0, "proposed": None, "by": None}}
+                            "timer": {"seconds": 0, "proposed": None, "by": None}}
         self.said[chat] = []
         return chat
 
@@ -358,7 +358,7 @@ class SampleApi:
         self.said[chat].append({"id": number, "direction": direction, "text": text, "state": state})
         if direction == "in":
             self.unread.add((chat, number))
-        self.bus.emit("chat-message", chat=chat, id=number, direction=direction, text=text, fade=0)
+        self.bus.emit("chat-message", chat=chat, id=number, direction=direction, text=text, timer=0)
         return number
 
     def put_file(self, chat: str, direction: str, name: str, content: bytes) -> dict[str, Any]:
@@ -410,7 +410,7 @@ class SampleApi:
 
     def _known(self, chat: str) -> dict[str, Any]:
         if chat not in self.chats:
-            raise ChatUnknown
+            raise ConversationUnknown
         return self.chats[chat]
 
     def _stop(self) -> None:

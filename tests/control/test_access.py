@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from whisperd.control.access import EVERYTHING, NOTHING, READING, Access, Peer, groups_of
+from whisperd.control.access import EVERYTHING, NOTHING, READING, AccessRule, Peer, groups_of
 from whisperd.control.commands import ADMIN, CONVERSE, READ
 
 
@@ -32,7 +32,7 @@ def test_a_socket_without_a_peer_has_none() -> None:
     (1001, set(), NOTHING),
 ])
 def test_root_the_owner_and_the_group_may(uid: int, groups: set[int], rights: frozenset[str]) -> None:
-    assert Access(1000, 50, groups_of=lambda peer: groups).rights(Peer(1, uid, 1)) == rights
+    assert AccessRule(1000, 50, groups_of=lambda peer: groups).rights(Peer(1, uid, 1)) == rights
 
 
 @pytest.mark.parametrize(("uid", "groups", "rights"), [
@@ -45,11 +45,11 @@ def test_root_the_owner_and_the_group_may(uid: int, groups: set[int], rights: fr
 ])
 def test_a_group_of_administrators_leaves_the_others_to_read(uid: int, groups: set[int],
                                                              rights: frozenset[str]) -> None:
-    assert Access(1000, 50, 60, lambda peer: groups).rights(Peer(1, uid, 1)) == rights
+    assert AccessRule(1000, 50, 60, lambda peer: groups).rights(Peer(1, uid, 1)) == rights
 
 
 def test_without_a_group_nobody_s_groups_matter() -> None:
-    assert Access(1000, None, groups_of=lambda peer: {0, 50}).rights(Peer(1, 1001, 0)) == NOTHING
+    assert AccessRule(1000, None, groups_of=lambda peer: {0, 50}).rights(Peer(1, 1001, 0)) == NOTHING
 
 
 def test_reading_is_not_administering_and_not_conversing() -> None:

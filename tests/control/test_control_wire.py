@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperd.errors import ChatUnknown, UsageError, WhisperdError, catalogue
+from whisperd.errors import ConversationUnknown, UsageError, WhisperdError, catalogue
 from whisperd.wire import control
-from whisperd.wire.control import Answer, Fault, Lines, LineTooLong
+from whisperd.wire.control import Fault, Lines, LineTooLong, Response
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=64)
 IDS = st.none() | st.integers(-(2**53) + 1, 2**53 - 1) | TEXTS
@@ -30,7 +30,7 @@ def test_a_request_survives_the_line(request_id, method, params) -> None:
 
 @given(IDS, VALUES)
 def test_a_result_survives_the_line(request_id, result) -> None:
-    assert control.decode_incoming(control.encode_result(request_id, result)) == Answer(request_id, result)
+    assert control.decode_incoming(control.encode_result(request_id, result)) == Response(request_id, result)
 
 
 @given(TEXTS, FIELDS)
@@ -44,7 +44,7 @@ def test_every_error_is_of_the_same_class_on_the_other_side(kind: type[WhisperdE
     fault = Fault.of(kind("what happened", remedy="what to do"), 7)
     assert fault.number == -32000 - kind.exit_status
     answer = control.decode_incoming(control.encode_fault(fault))
-    assert isinstance(answer, Answer) and answer.id == 7
+    assert isinstance(answer, Response) and answer.id == 7
     assert type(answer.error) is kind
     assert (answer.error.message, answer.error.remedy) == ("what happened", "what to do")
 
@@ -53,7 +53,7 @@ def test_an_error_of_an_unknown_code_keeps_its_message() -> None:
     line = json.dumps({"jsonrpc": "2.0", "id": 1, "error": {"code": -32123, "message": "from the future",
                                                             "data": {"code": "time-travel", "remedy": "Go back."}}})
     answer = control.decode_incoming(line.encode())
-    assert isinstance(answer, Answer) and type(answer.error) is WhisperdError
+    assert isinstance(answer, Response) and type(answer.error) is WhisperdError
     assert (answer.error.message, answer.error.remedy) == ("from the future", "Go back.")
 
 
@@ -151,4 +151,4 @@ def test_what_does_not_fit_into_a_line_is_not_encoded() -> None:
 
 
 def test_a_fault_of_a_usage_error_names_the_number_of_its_class() -> None:
-    assert (Fault.of(UsageError()).number, Fault.of(ChatUnknown()).number) == (-32002, -32055)
+    assert (Fault.of(UsageError()).number, Fault.of(ConversationUnknown()).number) == (-32002, -32055)

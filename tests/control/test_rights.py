@@ -19,7 +19,7 @@ from tests.control.hands import call, exchange, in_thread, line
 from tests.control.sample import Serving
 from whisperd.control.audit import Audit
 from whisperd.control.commands import METHODS, READ
-from whisperd.errors import ChatUnknown, ConfigError, WhisperdError
+from whisperd.errors import ConfigError, ConversationUnknown, WhisperdError
 
 NOBODY = 65_534  #: a user, and the group that the user database gives it
 ADMINS = 65_500
@@ -117,7 +117,7 @@ async def administer(served: Serving) -> None:
     await in_thread(call, served.path, "status")
     chat = (await in_thread(call, served.path, "chat.invite"))["chat"]
     await in_thread(call, served.path, "chat.end", chat=chat)
-    with pytest.raises(ChatUnknown):
+    with pytest.raises(ConversationUnknown):
         await in_thread(call, served.path, "chat.end", chat="c77")
 
 

@@ -19,7 +19,7 @@ from whisperd.control import server as server_limits
 from whisperd.control.client import Client
 from whisperd.control.commands import FOLLOW, METHODS, SUBSCRIBE
 from whisperd.errors import (
-    ChatUnknown,
+    ConversationUnknown,
     TimedOut,
     UsageError,
     WhisperdError,
@@ -44,7 +44,7 @@ async def test_a_call_is_answered_with_defaults_filled_in(serving: Serving) -> N
 
 @pytest_twisted.ensureDeferred
 async def test_the_daemon_s_errors_arrive_as_their_class(serving: Serving) -> None:
-    with pytest.raises(ChatUnknown):
+    with pytest.raises(ConversationUnknown):
         await in_thread(call, serving.path, "chat.end", chat="c9")
 
 
@@ -194,7 +194,7 @@ async def test_a_reader_that_does_not_read_is_dropped_and_the_others_hear_all(se
         one.closed.addCallback(lambda _: gone.append(True))
     text, rounds = "x" * 16_000, 0
     while not gone and rounds < 600:
-        serving.bus.emit("chat-message", chat="c1", id=rounds, direction="in", text=text, fade=0)
+        serving.bus.emit("chat-message", chat="c1", id=rounds, direction="in", text=text, timer=0)
         rounds += 1
         assert (await in_thread(next, events))["id"] == rounds - 1
     assert gone == [True]

@@ -56,7 +56,7 @@ async def test_stopping_closes_clients_that_wait_and_clients_that_do_not_read(se
     deaf, client = await in_thread(lambda: (Client(serving.path), Client(serving.path)))
     await in_thread(deaf.events, "c1")
     for number in range(100):
-        serving.bus.emit("chat-message", chat="c1", id=number, direction="in", text="x" * 16_000, fade=0)
+        serving.bus.emit("chat-message", chat="c1", id=number, direction="in", text="x" * 16_000, timer=0)
     events = await in_thread(client.events)
     waiting = in_thread(next, events)
     await serving.server.stop()

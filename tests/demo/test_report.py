@@ -7,15 +7,15 @@ import json
 
 from rich.console import Console
 
-from whisperd.demo.report import Report
+from whisperd.demo.report import DemoReport
 
 
 def test_a_report_without_checks_does_not_hold():
-    assert not Report().held
+    assert not DemoReport().held
 
 
 def test_one_failed_check_is_enough():
-    report = Report()
+    report = DemoReport()
     report.check("this", True)
     assert report.held
     report.check("that", False, "3 of 4")
@@ -23,7 +23,7 @@ def test_one_failed_check_is_enough():
 
 
 def test_the_table_and_the_file_show_figures_and_checks(tmp_path):
-    report = Report()
+    report = DemoReport()
     report.figure("round trip, median", 16.21875, "ms")
     report.check("nothing lost", False, "3 of 4")
     screen = io.StringIO()

@@ -140,19 +140,19 @@ def _unsigned(value: int) -> bytes:
 
 
 def timer_payload(number: int, seconds: int) -> bytes:
-    """FADING, of stream 5"""
+    """DISAPPEARING MESSAGES, of stream 5"""
     return b"\x83\xa1t\xa5timer\xa6number" + _unsigned(number) + b"\xa7seconds" + _unsigned(seconds)
 
 
-def fading_text(text: str, seconds: int) -> bytes:
-    """FADING, of stream 1"""
+def disappearing_text(text: str, seconds: int) -> bytes:
+    """DISAPPEARING MESSAGES, of stream 1"""
     data = text.encode()
     head = bytes([0xA0 | len(data)]) if len(data) < 32 else b"\xd9" + bytes([len(data)])
     return b"\x83\xa1t\xa6fading\xa4text" + head + data + b"\xa7seconds" + _unsigned(seconds)
 
 
 def counts_more(one: list[int], other: list[int]) -> bool:
-    """FADING: of two proposals, which one counts"""
+    """DISAPPEARING MESSAGES: of two proposals, which one counts"""
     if one[0] != other[0]:
         return one[0] > other[0]
     return one[1] != 0 and (other[1] == 0 or one[1] < other[1])

@@ -65,12 +65,12 @@ def test_direct_links():
         assert page.direct_record(case["kind"], unhex(case["content"])) == unhex(case["record"])
 
 
-def test_texts_that_fade():
-    case = vectors("fading.json")
+def test_texts_that_timer():
+    case = vectors("disappearing.json")
     for timer in case["timers"]:
         assert page.timer_payload(timer["number"], timer["seconds"]) == unhex(timer["payload"])
     for text in case["texts"]:
-        assert page.fading_text(text["text"], text["seconds"]) == unhex(text["payload"])
+        assert page.disappearing_text(text["text"], text["seconds"]) == unhex(text["payload"])
     for one, other in combinations(case["order"], 2):
         assert page.counts_more(other, one) and not page.counts_more(one, other)
 

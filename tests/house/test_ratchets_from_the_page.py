@@ -11,7 +11,7 @@ from tests.house.from_the_page import public_of
 from tests.house.test_from_the_page import unhex, vectors
 
 
-class Talk:
+class ConversationView:
     """Two sides of ``triple`` that are told what the vectors drew and encapsulated."""
 
     def __init__(self, case: Any) -> None:
@@ -34,7 +34,7 @@ class Talk:
 
 def test_triple_through_a_round():
     case = vectors("triple.json")
-    talk, sent = Talk(case), []
+    talk, sent = ConversationView(case), []
     for step in case["steps"]:
         if "encrypt" in step:
             sender = ("initiator", "responder").index(step["encrypt"])

@@ -139,7 +139,7 @@ def test_the_right_names_find_their_conversation_in_every_verb(programs: Install
         others, bens = meet(anna, three.ben)
         for words in (("send", "CARL", "the", "key"), ("send", "carl", "--", "-x", "-"),
                       ("send-file", "carl", "note.txt"),
-                      ("history", "carl"), ("files", "carl"), ("verify", "carl"), ("fade", "carl", "10m")):
+                      ("history", "carl"), ("files", "carl"), ("verify", "carl"), ("timer", "carl", "10m")):
             assert anna.whisperctl("chat", *words).returncode == 0, words
         assert anna.whisperctl("chat", "send", "carl", "-", input="one\ntwo\n").returncode == 0
         assert anna.whisperctl("chat", "send", "hello").returncode == 2, "there are two now"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.installed.kit import Daemon, heard, meet
 from tests.installed.kit.account import give
-from whisperd.errors import ChatEnded
+from whisperd.errors import ConversationEnded
 
 PASSPHRASE = "correct horse battery"
 
@@ -43,7 +43,7 @@ def test_a_pipe_into_a_conversation_that_ended_reaches_nobody_else(company, clos
             anna.call("store.unlock", passphrase=PASSPHRASE)
             next_chat, carls = meet(anna, carl)
             os.write(pipe, b"for Ben, too\n")
-            assert sending.ended() == ChatEnded.exit_status, sending.said
+            assert sending.ended() == ConversationEnded.exit_status, sending.said
         last = anna.call("chat.send", chat=next_chat, text="for Carl")["id"]
         anna.wait(lambda: any((row["id"], row["state"]) == (last, "delivered")
                               for row in anna.call("chat.history", chat=next_chat)))
@@ -62,4 +62,4 @@ def test_a_script_that_names_a_conversation_of_before_a_restart_reaches_nobody_e
     anna.restart()
     assert meet(anna, carl)[0] != old
     sent = anna.whisperctl("chat", "send", old, "for the one before")
-    assert (sent.returncode, sent.stdout) == (ChatEnded.exit_status, ""), sent.stderr
+    assert (sent.returncode, sent.stdout) == (ConversationEnded.exit_status, ""), sent.stderr

@@ -8,9 +8,9 @@ from tests.integration.peers import Person, Scene
 async def saved(scene: Scene) -> None:
     """Anna keeps Ben, and Ben keeps Anna."""
     await scene.meet()
-    await scene.anna.service.people.save(chat=scene.annas, name="ben")
+    await scene.anna.service.contacts.save(chat=scene.annas, name="ben")
     assert await scene.ben.until_contact("", "asked") == scene.bens
-    assert (await scene.ben.service.people.save(chat=scene.bens, name="anna"))["state"] == "saved"
+    assert (await scene.ben.service.contacts.save(chat=scene.bens, name="anna"))["state"] == "saved"
     await scene.anna.until_contact("ben", "saved")
 
 
@@ -28,7 +28,7 @@ async def heard(person: Person, chat: str) -> None:
 
 
 def secrets(person: Person) -> tuple[bytes, ...]:
-    (contact,) = person.service.people._book.contacts.values()
+    (contact,) = person.service.contacts._book.contacts.values()
     return contact.secrets
 
 

@@ -27,18 +27,18 @@ from whisperd.errors import DaemonUnreachable, QueueFull, TimedOut
 from whisperd.tor.testnet import Testnet
 
 #: Seconds between two strikes: on average, and the least.
-PAUSE, LEAST_PAUSE = 3.5, 0.5
+PAUSE, MIN_PAUSE = 3.5, 0.5
 #: Longest that something is gone, and asleep, in seconds.
-LONGEST_GONE, LONGEST_ASLEEP = 3.0, 6.0
+MAX_GONE, MAX_ASLEEP = 3.0, 6.0
 #: Most texts that may wait, which are fewer than are written while two faults follow each other closely.
-MOST_WAITING = 40
+MAX_WAITING = 40
 #: Seconds until everything has arrived when nothing strikes any more: several dials of a minute each on what tor still
 #: remembers of an onion service that is gone, and the pauses between them.
 SETTLING = 360.0
 #: Bytes by which a daemon may grow between its first minute and its end.
-MOST_GROWN = 96 << 20
+MAX_GROWN = 96 << 20
 #: Longest text, in bytes; most are short.
-LONGEST = 4_000
+MAX = 4_000
 
 
 class Tor:
@@ -111,7 +111,7 @@ class Talker(Person):
     """A person who talks all the time; ``lock`` is held by whoever asks the daemon, or starts it."""
 
     def __init__(self, folder: Path, name: str, url: str, tor: str, chosen: random.Random) -> None:
-        super().__init__(folder, name, url, tor=tor, peer=f"max_queue = {MOST_WAITING}\n")
+        super().__init__(folder, name, url, tor=tor, peer=f"max_queue = {MAX_WAITING}\n")
         self.lock = threading.Lock()
         #: How often a text was refused because too many waited; how often it was connected again, and went over each
         #: kind of link; for what reasons the conversation ended.
@@ -156,7 +156,7 @@ class Talker(Person):
     def _say_next(self) -> None:
         text = f"{self.name} {len(self.said)} "
         if self._chosen.random() < 0.05:
-            text += "x" * self._chosen.randrange(LONGEST)
+            text += "x" * self._chosen.randrange(MAX)
         try:
             if self._unsure:
                 self.look()
@@ -198,11 +198,11 @@ class Endurance:
         self.relay = Process(folder / "relay", (
             f'[onion]\nkey = "persistent"\nkey_file = "{folder}/onion.key"\n'
             '[relay]\nlisten = ["tcp:0:interface=127.0.0.1"]\n[peer]\nenabled = false\n'), self.relay_tor.settings)
-        self._people = {"anna": f'mode = "launch"\nnetwork = "{network}"\ndata_dir = "{folder}/at"',
+        self._contacts = {"anna": f'mode = "launch"\nnetwork = "{network}"\ndata_dir = "{folder}/at"',
                         "ben": self.ben_tor.settings}
         self._folder = folder
         self._deck: list[tuple[str, Callable[[], None]]] = []
-        self.people: list[Talker] = []
+        self.contacts: list[Talker] = []
 
     # -- from beginning to end ------------------------------------------------------------------------------------
 
@@ -212,20 +212,20 @@ class Endurance:
             tor.start()
         self.relay.start()
         address = self.relay.wait(lambda: self.relay.call("address", wait=20)["address"])
-        for name, tor in self._people.items():
+        for name, tor in self._contacts.items():
             person = Talker(self._folder, name, f"http://{address}", tor, random.Random(self._chosen.random()))
-            self.people.append(person)
+            self.contacts.append(person)
             person.start()
-        anna, ben = self.people
+        anna, ben = self.contacts
         anna.wait(lambda: anna.call("status")["tor"]["state"] == "up")
         ben.call("chat.join", link=anna.call("chat.invite")["link"])
-        for person in self.people:
+        for person in self.contacts:
             person.wait(lambda person=person: person.state() == "connected")
 
     def run(self, seconds: float) -> None:
         """Let both talk, and let one thing after the other strike, for so long."""
         self._began = time.monotonic()
-        writers = [threading.Thread(target=self._guard, args=(person,)) for person in self.people]
+        writers = [threading.Thread(target=self._guard, args=(person,)) for person in self.contacts]
         for writer in writers:
             writer.start()
         try:
@@ -235,7 +235,7 @@ class Endurance:
                 strike()
                 self.struck[name] += 1
                 self._look_after()
-                time.sleep(LEAST_PAUSE + self._chosen.expovariate(1 / (PAUSE - LEAST_PAUSE)))
+                time.sleep(MIN_PAUSE + self._chosen.expovariate(1 / (PAUSE - MIN_PAUSE)))
         finally:
             self._over.set()
             for writer in writers:
@@ -245,26 +245,26 @@ class Endurance:
     def settle(self) -> float:
         """Wait until nothing waits any more, compare, and return how many seconds that took."""
         began = time.monotonic()
-        while any(person.call("chat.list")[0][state] for person in self.people for state in ("queued", "sent")):
-            assert time.monotonic() < began + SETTLING, [person.call("chat.list") for person in self.people]
+        while any(person.call("chat.list")[0][state] for person in self.contacts for state in ("queued", "sent")):
+            assert time.monotonic() < began + SETTLING, [person.call("chat.list") for person in self.contacts]
             time.sleep(0.25)
         took = time.monotonic() - began
         self._look_after()
-        anna, ben = self.people
+        anna, ben = self.contacts
         for speaker, listener in ((anna, ben), (ben, anna)):
             history = listener.history()
             assert [text for direction, text, _ in history if direction == "in"] == speaker.said
             assert [text for direction, text, _ in history if direction == "out"] == listener.said
             assert {state for direction, _, state in history if direction == "out"} <= {"delivered"}
         for name, sizes in self.resident.items():
-            assert sizes[-1] < sizes[0] + MOST_GROWN, f"{name} has grown"
-        for process in (self.relay, *self.people):
+            assert sizes[-1] < sizes[0] + MAX_GROWN, f"{name} has grown"
+        for process in (self.relay, *self.contacts):
             assert b" unexpected " not in process.log, process.log.decode()
         return took
 
     def end(self) -> None:
         self._over.set()
-        for process in (*self.people, self.relay):
+        for process in (*self.contacts, self.relay):
             if process.process is not None:
                 process.process.send_signal(signal.SIGCONT)
             process.stop()
@@ -276,7 +276,7 @@ class Endurance:
         lines = [f"seed {self.seed}: {self.struck.total()} faults in {time.monotonic() - self._began:.0f} s",
                  "  " + ", ".join(f"{name} {times}" for name, times in sorted(self.struck.items()))
                  + f"; {self.circuits} circuits cut"]
-        for person in self.people:
+        for person in self.contacts:
             counts = person.connected
             lines.append(f"  {person.name}: {len(person.said)} texts, {person.full} times the queue was full, "
                          f"connected {counts['again']} times, moved to a direct link {counts['onion']} times")
@@ -287,27 +287,27 @@ class Endurance:
 
     def logs(self) -> str:
         """The last that each daemon logged."""
-        return "\n".join(line for process in (self.relay, *self.people)
+        return "\n".join(line for process in (self.relay, *self.contacts)
                          for line in [process.socket, *process.log.decode().splitlines()[-40:]])
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
     def _guard(self, person: Talker) -> None:
         try:
-            person.talk(self._over)
+            person.view(self._over)
         except BaseException as error:
             self._wrong.append(error)
 
     def _look_after(self) -> None:
         """See that nothing ended by itself, that what was heard was said, and how large everybody is."""
-        for person, other in (self.people, self.people[::-1]):
+        for person, other in (self.contacts, self.contacts[::-1]):
             assert not person.ended, (person.name, person.ended)
             with person.lock, other.lock:
                 person.look()
                 other.look()
                 heard = person.kept["in"]
                 assert heard == other.kept["out"][: len(heard)], "lost, doubled or out of order"
-        for name, process in {"relay": self.relay, **{person.name: person for person in self.people}}.items():
+        for name, process in {"relay": self.relay, **{person.name: person for person in self.contacts}}.items():
             assert process.process is not None
             self.resident.setdefault(name, []).append(_resident(process.process.pid))
 
@@ -319,7 +319,7 @@ class Endurance:
         return self._deck.pop()
 
     def _faults(self) -> list[tuple[str, Callable[[], None]]]:
-        anna, ben = self.people
+        anna, ben = self.contacts
         return [
             ("relay killed", self._relay_killed),
             ("relay asleep", lambda: self._asleep(self.relay.process)),
@@ -338,7 +338,7 @@ class Endurance:
             ("ben asleep", lambda: self._asleep(ben.process)),
         ]
 
-    def _linger(self, most: float = LONGEST_GONE) -> None:
+    def _linger(self, most: float = MAX_GONE) -> None:
         time.sleep(self._chosen.uniform(0.0, most))
 
     def _relay_killed(self) -> None:
@@ -353,7 +353,7 @@ class Endurance:
 
     def _launched_killed(self) -> None:
         """The tor that anna's daemon launched ends; it launches another one."""
-        daemon = self.people[0].process
+        daemon = self.contacts[0].process
         assert daemon is not None
         for child in Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split():
             with suppress(OSError):
@@ -377,7 +377,7 @@ class Endurance:
     def _asleep(self, process: subprocess.Popen[bytes] | None) -> None:
         assert process is not None
         process.send_signal(signal.SIGSTOP)
-        self._linger(LONGEST_ASLEEP)
+        self._linger(MAX_ASLEEP)
         process.send_signal(signal.SIGCONT)
 
 

@@ -70,7 +70,7 @@ class Stage:
                                   dialer=Dialer(reactor), emit=self.events.emit, clocks=clocks)
         self._dialer = Dialer(reactor)
         self._dialer.socks = testnet.clients[1].socks
-        self._people: list[tuple[Person, str]] = []
+        self._contacts: list[tuple[Person, str]] = []
         self._said: list[list[str]] = [[], []]
         self._sent: list[tuple[Person, str, int]] = []
 
@@ -95,13 +95,13 @@ class Stage:
         ben = Person(loopback=False, socks=self.testnet.clients[2].socks)
         made = await anna.service.invite()
         joined = await ben.service.join(link=made["link"])
-        self._people = [(anna, made["chat"]), (ben, joined["chat"])]
-        for person, chat in self._people:
+        self._contacts = [(anna, made["chat"]), (ben, joined["chat"])]
+        for person, chat in self._contacts:
             await person.until_state(chat, "connected")
 
     async def end(self) -> None:
         """Stop all of it."""
-        for person, _ in self._people:
+        for person, _ in self._contacts:
             await person.service.stop()
         await self.service.stop()
         await self.relay.stop()
@@ -132,7 +132,7 @@ class Stage:
 
     async def say(self) -> None:
         """Have both say something."""
-        for number, (person, chat) in enumerate(self._people):
+        for number, (person, chat) in enumerate(self._contacts):
             text = f"{number}: {len(self._said[number])}"
             self._said[number].append(text)
             sent = await person.service.send(chat=chat, text=text)
@@ -146,7 +146,7 @@ class Stage:
 
     def nothing_lost_nor_doubled(self) -> bool:
         """Whether each has heard what the other said, in order, and each of it once."""
-        (anna, annas), (ben, bens) = self._people
+        (anna, annas), (ben, bens) = self._contacts
         return [anna.heard(annas), ben.heard(bens)] == [self._said[1], self._said[0]]
 
     def is_up(self) -> bool:

@@ -19,27 +19,27 @@ from whisperd.tor.testnet import Testnet
 reactor: Any = _reactor
 
 
-class Talk:
+class ConversationView:
     """Anna and Ben, who are connected; each over a tor and a circuit of their own."""
 
     def __init__(self, anna: Person, ben: Person, annas: str, bens: str) -> None:
-        self._people, self._annas, self._bens = (anna, ben), annas, bens
-        self._before = [person.errors() for person in self._people]  # the descriptor may have been on its way still
+        self._contacts, self._annas, self._bens = (anna, ben), annas, bens
+        self._before = [person.errors() for person in self._contacts]  # the descriptor may have been on its way still
         self._said: list[str] = []
 
     async def goes_on(self) -> None:
         """Have Anna say five things; AssertionError unless Ben hears all of them once, and no link breaks."""
-        anna, ben = self._people
+        anna, ben = self._contacts
         for _ in range(5):
             self._said.append(f"in the middle of it, {len(self._said)}")
             sent = await anna.service.send(chat=self._annas, text=self._said[-1])
             await anna.until_delivered(self._annas, sent["id"])
         assert ben.heard(self._bens) == self._said
-        assert [person.errors() for person in self._people] == self._before
+        assert [person.errors() for person in self._contacts] == self._before
 
 
 @asynccontextmanager
-async def conversation(testnet: Testnet, address: str) -> AsyncIterator[Talk]:
+async def conversation(testnet: Testnet, address: str) -> AsyncIterator[ConversationView]:
     """Two people who talk over the relay at ``address``, through the second and the third client."""
     anna = Person(loopback=False, socks=testnet.clients[1].socks, relay=f"http://{address}")
     ben = Person(loopback=False, socks=testnet.clients[2].socks)
@@ -48,7 +48,7 @@ async def conversation(testnet: Testnet, address: str) -> AsyncIterator[Talk]:
         joined = await ben.service.join(link=made["link"])
         await anna.until_state(made["chat"], "connected")
         await ben.until_state(joined["chat"], "connected")
-        yield Talk(anna, ben, made["chat"], joined["chat"])
+        yield ConversationView(anna, ben, made["chat"], joined["chat"])
     finally:
         for person in (anna, ben):
             await person.service.stop()

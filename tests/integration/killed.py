@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from tests.house.pages import ROOT
 from whisperd.control.client import Client
-from whisperd.errors import ChatNotConnected, DaemonUnreachable, WhisperdError
+from whisperd.errors import ConversationNotConnected, DaemonUnreachable, WhisperdError
 from whisperd.tor.testnet.ports import free_ports
 
 PATIENCE = 200.0
@@ -75,7 +75,7 @@ class Process:
         while True:
             try:
                 found = holds()
-            except (DaemonUnreachable, ChatNotConnected):
+            except (DaemonUnreachable, ConversationNotConnected):
                 found = None
             if found:
                 return found

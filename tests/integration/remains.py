@@ -12,9 +12,9 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from tests.integration.peers import PATIENCE, Person, Relay
-from whisperd.peer.contacts.rendezvous import Line
+from whisperd.peer.contacts.rendezvous import Rendezvous
 from whisperd.peer.conversation.driver import Driver
-from whisperd.peer.files.disk import Desk
+from whisperd.peer.files.disk import FilesOnDisk
 from whisperd.peer.invites.spoken import Claim
 from whisperd.peer.links.multipath import Links
 from whisperd.peer.links.onion import OnionDoor, OnionLink
@@ -23,7 +23,7 @@ from whisperd.peer.links.relay import RelayLink
 from whisperd.peer.links.relay_socket import RelaySocket
 
 #: Whatever a conversation sets an alarm with.
-_OWNERS = (Driver, Line, Links, RelaySocket, Redial, Claim)
+_OWNERS = (Driver, Rendezvous, Links, RelaySocket, Redial, Claim)
 
 
 def _all(*kinds: type) -> list[Any]:
@@ -56,7 +56,7 @@ def seats(relay: Relay) -> int:
 
 
 def files() -> int:
-    return sum(len(desk._open) for desk in _all(Desk))
+    return sum(len(desk._open) for desk in _all(FilesOnDisk))
 
 
 def doubled() -> list[bytes]:
@@ -70,8 +70,8 @@ def remains(relay: Relay, *people: Person) -> dict[str, Any]:
     found: dict[str, Any] = {"links": links(), "timers": timers(), "files": files(), "seats": seats(relay)}
     for number, person in enumerate(people):
         living = {chat for chat, driver in person.service._chats.items() if driver.conversation.state != "ended"}
-        ties = {chat for chat, tie in person.service.people._ties.items() if tie.line is not None}
-        found |= {f"living {number}": living, f"ties {number}": ties, f"lines {number}": person.service.people._lines}
+        ties = {chat for chat, tie in person.service.contacts._bindings.items() if tie.line is not None}
+        found |= {f"living {number}": living, f"ties {number}": ties, f"lines {number}": person.service.contacts._lines}
     return {name: left for name, left in found.items() if left}
 
 

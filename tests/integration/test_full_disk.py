@@ -18,7 +18,7 @@ in_the_reactor = pytest_twisted.ensureDeferred
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
     monkeypatch.setattr("whisperd.peer.persistence.write_ahead.RETRY", 0.05)
-    monkeypatch.setattr("whisperd.peer.persistence.write_ahead.MOST_RETRY", 0.1)
+    monkeypatch.setattr("whisperd.peer.persistence.write_ahead.MAX_RETRY", 0.1)
 
 
 async def poll(holds) -> None:
@@ -48,7 +48,7 @@ async def until_well(keeper: Keeper, chat: str) -> None:
 
 def standing(person: Person) -> tuple[set[bytes], set[str]]:
     """The secrets that somebody holds, and what they are told of contacts."""
-    contacts = person.service.people._book.contacts.values()
+    contacts = person.service.contacts._book.contacts.values()
     return {secret for contact in contacts for secret in contact.secrets}, {
         "confirmed" if contact.confirmed else "unconfirmed" for contact in contacts}
 
@@ -63,9 +63,9 @@ async def test_a_contact_is_common_or_nobodys_whichever_write_fails(kept, who, k
         await kept.meet()
         keepers = {"anna": kept.annas_keeper, "ben": kept.bens_keeper}
         disk = Faulty(keepers[who], first)
-        saved = [await tried(kept.anna.service.people.save(chat=kept.annas, name="ben"))]
+        saved = [await tried(kept.anna.service.contacts.save(chat=kept.annas, name="ben"))]
         await poll(lambda disk=disk: disk.failed or ("", "asked") in kept.ben.contact_states())
-        saved.append(await tried(kept.ben.service.people.save(chat=kept.bens, name="anna")))
+        saved.append(await tried(kept.ben.service.contacts.save(chat=kept.bens, name="anna")))
         other = kept.ben if who == "anna" else kept.anna
         for _ in range(3):
             await tried(say(kept.anna, kept.annas, "one"))
@@ -87,8 +87,8 @@ async def test_a_contact_is_common_or_nobodys_whichever_write_fails(kept, who, k
             assert annas[1] == bens[1] == {"confirmed"}, (first, saved, annas[1], bens[1])
             assert len(annas[0]) == 1 and annas[0] == bens[0], (first, saved)
         for person, name, chat in ((kept.anna, "ben", kept.annas), (kept.ben, "anna", kept.bens)):
-            if person.service.people._book.contacts:
-                await person.service.people.remove(name=name)
+            if person.service.contacts._book.contacts:
+                await person.service.contacts.remove(name=name)
             await person.service.end(chat=chat)
             person.events.clear()
         if not disk.failed:

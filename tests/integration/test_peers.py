@@ -11,8 +11,8 @@ from twisted.internet.protocol import Factory, Protocol
 
 from tests.integration.peers import Person
 from whisperd.errors import (
-    ChatEnded,
-    ChatUnknown,
+    ConversationEnded,
+    ConversationUnknown,
     DialRefused,
     FloorNotMet,
     InviteExpired,
@@ -21,7 +21,7 @@ from whisperd.errors import (
     InviteUsed,
     InviteVersionUnknown,
     NoRelay,
-    TooManyChats,
+    TooManyConversations,
     UsageError,
 )
 from whisperd.wire.invite import Invite, RelayAddress
@@ -52,7 +52,7 @@ async def test_the_list_shows_what_is_in_force(scene):
                    "suite": {"kex": "pqxdh-25519-mlkem1024-mldsa87", "ratchet": "triple-cascade"},
                    "verified": False, "contact": None, "require_verify": False,
                    "queued": 0, "sent": 0, "delivered": 0, "received": 0,
-                   "fade": {"seconds": 0, "proposed": None, "by": None},
+                   "timer": {"seconds": 0, "proposed": None, "by": None},
                    "created_age": row["created_age"]}
     assert 0 <= row["created_age"] < 60
 
@@ -166,12 +166,12 @@ async def test_an_end_on_one_side_shows_on_the_other_and_what_was_said_can_still
     assert ("message-state", {"chat": scene.annas, "id": sent["id"], "state": "delivered"}) in scene.anna.events
     assert await scene.anna.service.list() == []
     for use in (scene.anna.service.history, scene.anna.service.verify, scene.anna.service.end):
-        with pytest.raises(ChatEnded):
+        with pytest.raises(ConversationEnded):
             await use(chat=scene.annas)
     (left,) = await scene.ben.service.list()
     assert (left["state"], left["link"]) == ("ended", None)
     assert [row["text"] for row in await scene.ben.service.history(chat=scene.bens)] == ["bye"]
-    with pytest.raises(ChatEnded):
+    with pytest.raises(ConversationEnded):
         await scene.ben.service.send(chat=scene.bens, text="wait")
     await scene.ben.service.end(chat=scene.bens)
     assert await scene.ben.service.list() == []
@@ -284,7 +284,7 @@ async def test_there_are_no_more_conversations_than_the_configuration_allows(sce
     busy = Person(max_chats=1)
     scene.others.append(busy)
     made = await busy.service.invite(relay=scene.relay.url)
-    with pytest.raises(TooManyChats):
+    with pytest.raises(TooManyConversations):
         await busy.service.invite(relay=scene.relay.url)
     await busy.service.end(chat=made["chat"])
     await busy.service.invite(relay=scene.relay.url)
@@ -293,7 +293,7 @@ async def test_there_are_no_more_conversations_than_the_configuration_allows(sce
 @in_the_reactor
 async def test_names_that_never_were_are_unknown(scene):
     for name in ("c1", "c0", "c01", "x", "", "c\u0661"):
-        with pytest.raises(ChatUnknown):
+        with pytest.raises(ConversationUnknown):
             await scene.anna.service.history(chat=name)
 
 

@@ -25,7 +25,7 @@ def no_rest(monkeypatch):
 
 
 async def given_up(person: Person, name: str) -> None:
-    chat = (await person.service.people.call(name=name))["chat"]
+    chat = (await person.service.contacts.call(name=name))["chat"]
     assert doubled() == []
     await person.service.end(chat=chat)
     assert doubled() == []
@@ -53,8 +53,8 @@ async def test_a_call_that_is_given_up_and_made_again_many_times_has_one_seat(ke
     name, back = ("ben", "anna") if caller == "anna" else ("anna", "ben")
     for _ in range(20):
         await given_up(one, name)
-    chat = (await one.service.people.call(name=name))["chat"]
-    answer = (await other.service.people.call(name=back))["chat"]
+    chat = (await one.service.contacts.call(name=name))["chat"]
+    answer = (await other.service.contacts.call(name=back))["chat"]
     await one.until_state(chat, "connected")
     await other.until_state(answer, "connected")
     assert doubled() == [] and one.contact_errors() == other.contact_errors() == []
@@ -72,14 +72,14 @@ async def test_calls_that_are_given_up_by_both_at_any_moment_come_to_one_convers
     await parted(kept)
     one, other = (kept.anna, kept.ben) if caller == "anna" else (kept.ben, kept.anna)
     name, back = ("ben", "anna") if caller == "anna" else ("anna", "ben")
-    await other.service.people.listen(name=back)
+    await other.service.contacts.listen(name=back)
     for number in range(9):
-        chat = (await one.service.people.call(name=name))["chat"]
+        chat = (await one.service.contacts.call(name=name))["chat"]
         if number % 3:
             await one.until_state(chat, "handshake" if number % 3 == 1 else "connected")
         await one.service.end(chat=chat)
         assert doubled() == []
-    chat = (await one.service.people.call(name=name))["chat"]
+    chat = (await one.service.contacts.call(name=name))["chat"]
     await one.until_state(chat, "connected")
     assert doubled() == [] and one.contact_errors() == other.contact_errors() == []
     assert living(one) == [chat]
@@ -94,13 +94,13 @@ async def test_two_who_call_at_once_and_give_up_at_once_meet_at_last(kept):
     await saved(kept)
     await parted(kept)
     for _ in range(8):
-        anna = (await kept.anna.service.people.call(name="ben"))["chat"]
-        ben = (await kept.ben.service.people.call(name="anna"))["chat"]
+        anna = (await kept.anna.service.contacts.call(name="ben"))["chat"]
+        ben = (await kept.ben.service.contacts.call(name="anna"))["chat"]
         assert doubled() == []
         await kept.anna.service.end(chat=anna)
         await kept.ben.service.end(chat=ben)
-    anna = (await kept.anna.service.people.call(name="ben"))["chat"]
-    ben = (await kept.ben.service.people.call(name="anna"))["chat"]
+    anna = (await kept.anna.service.contacts.call(name="ben"))["chat"]
+    ben = (await kept.ben.service.contacts.call(name="anna"))["chat"]
     await kept.anna.until_state(anna, "connected")
     await kept.ben.until_state(ben, "connected")
     await talk(kept, anna, ben, "at last")
@@ -111,12 +111,12 @@ async def test_two_who_call_at_once_and_give_up_at_once_meet_at_last(kept):
 async def test_a_contact_whose_daemon_starts_again_between_calls_is_reached(kept):
     await saved(kept)
     await parted(kept)
-    await kept.ben.service.people.listen(name="anna")
+    await kept.ben.service.contacts.listen(name="anna")
     for _ in range(3):
         await given_up(kept.anna, "ben")
         kept.ben = await kept.bens_keeper.restart()
         assert doubled() == []
-    chat = (await kept.anna.service.people.call(name="ben"))["chat"]
+    chat = (await kept.anna.service.contacts.call(name="ben"))["chat"]
     await kept.anna.until_state(chat, "connected")
     await talk(kept, chat, await kept.ben.until_contact("anna", "called"), "again")
     assert kept.anna.contact_errors() == kept.ben.contact_errors() == [] and doubled() == []
@@ -125,33 +125,33 @@ async def test_a_contact_whose_daemon_starts_again_between_calls_is_reached(kept
 @in_the_reactor
 async def test_a_call_leaves_a_conversation_that_the_contact_ended_out_of_reach(kept):
     await ended_while_away(kept)
-    await kept.ben.service.people.listen(name="anna")
+    await kept.ben.service.contacts.listen(name="anna")
     lost = await kept.anna.service.send(chat=kept.annas, text="into the dark")
-    called = await kept.anna.service.people.call(name="ben")
+    called = await kept.anna.service.contacts.call(name="ben")
     assert called["chat"] != kept.annas
-    assert await kept.anna.service.people.call(name="ben") == called | {
+    assert await kept.anna.service.contacts.call(name="ben") == called | {
         "state": kept.anna.service.driver(called["chat"]).conversation.state}
     await kept.anna.until_state(called["chat"], "connected")
     await talk(kept, called["chat"], await kept.ben.until_contact("anna", "called"), "can you hear me now?")
     await kept.anna.until_state(kept.annas, "ended", "superseded")
     assert ("message-state", {"chat": kept.annas, "id": lost["id"], "state": "failed"}) in kept.anna.events
-    (row,) = await kept.anna.service.people.list()
+    (row,) = await kept.anna.service.contacts.list()
     assert (row["chat"], row["state"]) == (called["chat"], "connected")
-    assert (await kept.anna.service.people.call(name="ben"))["chat"] == called["chat"]
+    assert (await kept.anna.service.contacts.call(name="ben"))["chat"] == called["chat"]
 
 
 @in_the_reactor
 async def test_a_contact_who_ended_out_of_reach_and_calls_takes_the_place_of_the_old_conversation(kept):
     await ended_while_away(kept)
     lost = await kept.anna.service.send(chat=kept.annas, text="into the dark")
-    await kept.anna.service.people.listen(name="ben")
-    ben = (await kept.ben.service.people.call(name="anna"))["chat"]
+    await kept.anna.service.contacts.listen(name="ben")
+    ben = (await kept.ben.service.contacts.call(name="anna"))["chat"]
     anna = await kept.anna.until_contact("ben", "called")
     await kept.anna.until_state(anna, "connected")
     await kept.anna.until_state(kept.annas, "ended", "superseded")
     assert ("message-state", {"chat": kept.annas, "id": lost["id"], "state": "failed"}) in kept.anna.events
     await talk(kept, anna, ben, "it is me")
-    assert (await kept.anna.service.people.call(name="ben"))["chat"] == anna
+    assert (await kept.anna.service.contacts.call(name="ben"))["chat"] == anna
 
 
 @in_the_reactor
@@ -161,14 +161,14 @@ async def test_a_call_never_returns_what_is_being_ended_or_has_ended(kept):
     await kept.anna.until_state(kept.annas, "away")
     ending = kept.anna.service.driver(kept.annas)
     ending.carry_out(ending.conversation.end(0.0))
-    first = await kept.anna.service.people.call(name="ben")
+    first = await kept.anna.service.contacts.call(name="ben")
     assert first["chat"] != kept.annas and first["state"] == "waiting"
     over = kept.anna.service.driver(first["chat"])
     over.carry_out(over.conversation.end(0.0))  # whose effects are held until the store has it
-    second = await kept.anna.service.people.call(name="ben")
+    second = await kept.anna.service.contacts.call(name="ben")
     assert second["chat"] != first["chat"] and second["state"] == "waiting"
     await kept.anna.until_state(kept.annas, "ended")
-    assert (await kept.anna.service.people.list())[0]["chat"] == second["chat"]
+    assert (await kept.anna.service.contacts.list())[0]["chat"] == second["chat"]
 
 
 @in_the_reactor
@@ -178,12 +178,12 @@ async def test_a_conversation_that_comes_back_makes_the_call_needless(kept):
     await kept.bens_keeper.stop()
     await kept.anna.until_state(kept.annas, "away")
     text = await kept.anna.service.send(chat=kept.annas, text="when you are back")
-    called = (await kept.anna.service.people.call(name="ben"))["chat"]
+    called = (await kept.anna.service.contacts.call(name="ben"))["chat"]
     assert called != kept.annas
     kept.ben = kept.bens_keeper.start()
     await kept.anna.until_delivered(kept.annas, text["id"])
     await kept.anna.until_state(called, "ended", "superseded")
-    assert await kept.anna.service.people.call(name="ben") == {"chat": kept.annas, "state": "connected"}
+    assert await kept.anna.service.contacts.call(name="ben") == {"chat": kept.annas, "state": "connected"}
     assert kept.anna.contact_errors() == []
 
 
@@ -194,9 +194,9 @@ async def test_a_conversation_whose_ratchet_is_missing_is_not_called(kept):
     kept.anna = kept.annas_keeper.start(ratchet=["double"], floor="standard")
     assert kept.anna.states(kept.annas) == [] or kept.anna.states(kept.annas)[-1][0] == "ended"
     with pytest.raises(FloorNotMet):  # as for a new conversation
-        await kept.anna.service.people.call(name="ben")
+        await kept.anna.service.contacts.call(name="ben")
     await kept.anna.service.end(chat=kept.annas)
-    assert [row["contact"] for row in await kept.anna.service.people.list()] == ["ben"]
+    assert [row["contact"] for row in await kept.anna.service.contacts.list()] == ["ben"]
 
 
 @in_the_reactor
@@ -204,15 +204,15 @@ async def test_a_seat_that_a_conversation_holds_is_left_to_it_until_a_call_needs
     """Anna has the new secret, Ben never came to it: her conversation stands in the room in which he waits."""
     await saved(kept)
     await parted(kept)
-    await kept.anna.service.people.listen(name="ben")
-    chat = (await kept.ben.service.people.call(name="anna"))["chat"]
+    await kept.anna.service.contacts.listen(name="ben")
+    chat = (await kept.ben.service.contacts.call(name="anna"))["chat"]
     await kept.ben.until_state(chat, "connected")
     anna = await kept.anna.until_contact("ben", "called")
     await kept.anna.until_state(anna, "connected")
     await talk(kept, anna, chat, "hello")
-    people = kept.anna.service.people
+    people = kept.anna.service.contacts
     (key,) = people._book.contacts
-    used = people._ties[anna].line.secret
+    used = people._bindings[anna].line.secret
     people._book.change(key, secrets=(secrets(kept.anna)[0], used))
     people._listen_anew(key)
     (waiting,) = people._lines.values()

@@ -13,7 +13,7 @@ from whisperd.errors import (
     NameplatesTaken,
     NoRelay,
     PluginUnknown,
-    TooManyChats,
+    TooManyConversations,
     UsageError,
 )
 from whisperd.peer.invites import spoken
@@ -162,9 +162,9 @@ async def test_a_code_is_joined_once_at_a_time(scene):
     busy = Person(relay=scene.relay.url, max_chats=1)
     scene.others.append(busy)
     await busy.service.join(code="8-zoo-zoo-zoo")
-    with pytest.raises(TooManyChats):
+    with pytest.raises(TooManyConversations):
         await busy.service.join(code="9-zoo-zoo-zoo")
-    with pytest.raises(TooManyChats):
+    with pytest.raises(TooManyConversations):
         await busy.service.invite(code=True)
 
 

@@ -11,12 +11,12 @@ from twisted.internet import reactor
 from tests.integration.contacts import heard, parted, saved, secrets, talk
 from tests.integration.peers import Person, Relay, Scene
 from whisperd.errors import (
-    ChatNotConnected,
     ContactBlocked,
     ContactExists,
     ContactUnknown,
+    ConversationNotConnected,
     NotVerified,
-    TooManyChats,
+    TooManyConversations,
     UsageError,
     WhisperdError,
 )
@@ -25,7 +25,7 @@ from whisperd.peer.contacts.secrets import call_keys, epoch_of
 from whisperd.peer.handshake.keys import Seal
 from whisperd.peer.links.routes import Host, Relays
 from whisperd.store.memory import MemoryStore
-from whisperd.wire.contacts import Keep, Withdraw, encode_people
+from whisperd.wire.contacts import SaveContact, WithdrawContact, encode_contact_message
 from whisperd.wire.envelope import Stream
 from whisperd.wire.invite import RelayAddress
 
@@ -36,7 +36,7 @@ in_the_reactor = pytest_twisted.ensureDeferred
 async def test_two_who_save_each_other_share_a_secret_and_their_names_stay_their_own(scene):
     await saved(scene)
     assert secrets(scene.anna) == secrets(scene.ben) and len(secrets(scene.anna)) == 1
-    (row,) = await scene.anna.service.people.list()
+    (row,) = await scene.anna.service.contacts.list()
     assert row == {"contact": "ben", "relays": [f"127.0.0.1:{scene.relay.port}"], "level": "quantum-resistant",
                    "verified": False, "listens": False, "state": "connected", "chat": scene.annas}
     assert [row["contact"] for row in await scene.ben.service.list()] == ["anna"]
@@ -49,14 +49,14 @@ async def test_a_call_reaches_whoever_listens(scene, caller):
     await parted(scene)
     people = {"anna": scene.anna, "ben": scene.ben}
     callee = "ben" if caller == "anna" else "anna"
-    await people[callee].service.people.listen(name=caller)
-    called = await people[caller].service.people.call(name=callee)
+    await people[callee].service.contacts.listen(name=caller)
+    called = await people[caller].service.contacts.call(name=callee)
     answered = await people[callee].until_contact(caller, "called")
     chats = {caller: called["chat"], callee: answered}
     for name, person in people.items():
         await person.until_state(chats[name], "connected")
     await talk(scene, chats["anna"], chats["ben"], f"{caller} called")
-    assert scene.anna.service.people.facts(chats["anna"]) == {"contact": "ben"}
+    assert scene.anna.service.contacts.facts(chats["anna"]) == {"contact": "ben"}
     assert secrets(scene.anna) == secrets(scene.ben) and len(secrets(scene.anna)) == 1
 
 
@@ -64,25 +64,25 @@ async def test_a_call_reaches_whoever_listens(scene, caller):
 async def test_two_who_call_each_other_at_the_same_time_meet_once(scene):
     await saved(scene)
     await parted(scene)
-    anna = (await scene.anna.service.people.call(name="ben"))["chat"]
-    ben = (await scene.ben.service.people.call(name="anna"))["chat"]
+    anna = (await scene.anna.service.contacts.call(name="ben"))["chat"]
+    ben = (await scene.ben.service.contacts.call(name="anna"))["chat"]
     await scene.anna.until_state(anna, "connected")
     await scene.ben.until_state(ben, "connected")
     await talk(scene, anna, ben, "hello")
     assert [len(await person.service.list()) for person in (scene.anna, scene.ben)] == [1, 1]
-    assert await scene.anna.service.people.call(name="ben") == {"chat": anna, "state": "connected"}
+    assert await scene.anna.service.contacts.call(name="ben") == {"chat": anna, "state": "connected"}
 
 
 @in_the_reactor
 async def test_two_who_only_listen_stay_silent(scene):
     await saved(scene)
     await parted(scene)
-    await scene.anna.service.people.listen(name="ben")
-    await scene.ben.service.people.listen(name="anna")
+    await scene.anna.service.contacts.listen(name="ben")
+    await scene.ben.service.contacts.listen(name="anna")
     for person, other in ((scene.anna, "ben"), (scene.ben, "anna")):
         await person.until_contact(other, "here")
     assert await scene.anna.service.list() == await scene.ben.service.list() == []
-    await scene.ben.service.people.call(name="anna")
+    await scene.ben.service.contacts.call(name="anna")
     await scene.anna.until_contact("ben", "called")
 
 
@@ -91,10 +91,10 @@ async def test_each_call_has_another_secret_and_another_room(scene):
     await saved(scene)
     seen = [secrets(scene.anna)[0]]
     await parted(scene)
-    await scene.ben.service.people.listen(name="anna")
+    await scene.ben.service.contacts.listen(name="anna")
     for number in range(3):
         scene.ben.events.clear()
-        anna = (await scene.anna.service.people.call(name="ben"))["chat"]
+        anna = (await scene.anna.service.contacts.call(name="ben"))["chat"]
         ben = await scene.ben.until_contact("anna", "called")
         await scene.anna.until_state(anna, "connected")
         await talk(scene, anna, ben, f"call {number}")
@@ -109,31 +109,31 @@ async def test_each_call_has_another_secret_and_another_room(scene):
 @in_the_reactor
 async def test_one_who_saves_alone_has_no_contact(scene):
     await scene.meet()
-    await scene.anna.service.people.save(chat=scene.annas, name="ben")
+    await scene.anna.service.contacts.save(chat=scene.annas, name="ben")
     await scene.ben.until_contact("", "asked")
-    (offer,) = await scene.anna.service.people.list()
-    (asked,) = await scene.ben.service.people.list()
+    (offer,) = await scene.anna.service.contacts.list()
+    (asked,) = await scene.ben.service.contacts.list()
     assert (offer["state"], asked["state"], asked["contact"]) == ("offered", "asked", None)
     with pytest.raises(ContactUnknown):
-        await scene.anna.service.people.call(name="ben")
-    await scene.anna.service.people.remove(name="ben")
+        await scene.anna.service.contacts.call(name="ben")
+    await scene.anna.service.contacts.remove(name="ben")
     await talk(scene, scene.annas, scene.bens, "taken back")
-    assert (await scene.ben.service.people.save(chat=scene.bens, name="anna"))["state"] == "offered"
+    assert (await scene.ben.service.contacts.save(chat=scene.bens, name="anna"))["state"] == "offered"
 
 
 @in_the_reactor
 async def test_before_the_key_is_confirmed_nobody_can_be_saved_and_names_are_checked(scene):
     await scene.invite()
-    with pytest.raises(ChatNotConnected):
-        await scene.anna.service.people.save(chat=scene.annas, name="ben")
+    with pytest.raises(ConversationNotConnected):
+        await scene.anna.service.contacts.save(chat=scene.annas, name="ben")
     await scene.anna.service.end(chat=scene.annas)
     await saved(scene)
     for name in ("", "a b", "-x", "x" * 33, "a/b", "\x1b[31m"):
         with pytest.raises(UsageError):
-            await scene.anna.service.people.rename(name="ben", new=name)
-    assert (await scene.anna.service.people.rename(name="ben", new="Bén.2"))["contact"] == "Bén.2"
+            await scene.anna.service.contacts.rename(name="ben", new=name)
+    assert (await scene.anna.service.contacts.rename(name="ben", new="Bén.2"))["contact"] == "Bén.2"
     with pytest.raises(ContactUnknown):
-        await scene.anna.service.people.call(name="ben")
+        await scene.anna.service.contacts.call(name="ben")
 
 
 @in_the_reactor
@@ -147,8 +147,8 @@ async def test_somebody_new_under_an_old_name_is_refused_loudly(scene):
     await scene.anna.until_state(link["chat"], "connected")
     for name in ("ben", "BEN"):
         with pytest.raises(ContactExists):
-            await scene.anna.service.people.save(chat=link["chat"], name=name)
-    assert scene.anna.service.people.facts(link["chat"]) == {"contact": None}
+            await scene.anna.service.contacts.save(chat=link["chat"], name=name)
+    assert scene.anna.service.contacts.facts(link["chat"]) == {"contact": None}
 
 
 @in_the_reactor
@@ -156,8 +156,8 @@ async def test_the_verified_mark_is_kept_for_the_contact_and_its_calls(scene):
     await saved(scene)
     await scene.anna.service.verify(chat=scene.annas, confirm=True)
     await parted(scene)
-    await scene.ben.service.people.listen(name="anna")
-    anna = (await scene.anna.service.people.call(name="ben"))["chat"]
+    await scene.ben.service.contacts.listen(name="anna")
+    anna = (await scene.anna.service.contacts.call(name="ben"))["chat"]
     await scene.anna.until_state(anna, "connected")
     assert [row["verified"] for row in await scene.anna.service.list()] == [True]
     assert [row["verified"] for row in await scene.ben.service.list()] == [False]
@@ -196,30 +196,30 @@ async def test_nothing_is_sent_or_taken_before_it_is_verified_where_that_is_requ
 @in_the_reactor
 async def test_a_blocked_contact_is_not_answered_and_sees_nobody(scene):
     await saved(scene)
-    await scene.anna.service.people.listen(name="ben")
-    await scene.anna.service.people.block(name="ben")
+    await scene.anna.service.contacts.listen(name="ben")
+    await scene.anna.service.contacts.block(name="ben")
     await scene.ben.until_state(scene.bens, "ended", "peer-ended")
-    assert await scene.anna.service.list() == [] and scene.anna.service.people._lines == {}
-    ben = (await scene.ben.service.people.call(name="anna"))["chat"]
+    assert await scene.anna.service.list() == [] and scene.anna.service.contacts._lines == {}
+    ben = (await scene.ben.service.contacts.call(name="anna"))["chat"]
     await scene.ben.until(lambda: len(scene.ben.dialer.opened) == 2)
     with pytest.raises(ContactBlocked):
-        await scene.anna.service.people.call(name="ben")
-    (row,) = await scene.anna.service.people.list()
+        await scene.anna.service.contacts.call(name="ben")
+    (row,) = await scene.anna.service.contacts.list()
     assert row["state"] == "blocked"
     assert scene.ben.states(ben) == [("waiting", "calling")]
-    await scene.anna.service.people.unblock(name="ben")
+    await scene.anna.service.contacts.unblock(name="ben")
     await scene.ben.until_state(ben, "connected")
 
 
 @in_the_reactor
 async def test_a_removed_contact_is_gone_and_its_calls_find_nobody(scene):
     await saved(scene)
-    await scene.anna.service.people.listen(name="ben")
-    await scene.anna.service.people.remove(name="ben")
-    assert await scene.anna.service.people.list() == [] and scene.anna.service.people._lines == {}
+    await scene.anna.service.contacts.listen(name="ben")
+    await scene.anna.service.contacts.remove(name="ben")
+    assert await scene.anna.service.contacts.list() == [] and scene.anna.service.contacts._lines == {}
     assert [row["contact"] for row in await scene.anna.service.list()] == [None]
     with pytest.raises(ContactUnknown):
-        await scene.anna.service.people.remove(name="ben")
+        await scene.anna.service.contacts.remove(name="ben")
 
 
 @in_the_reactor
@@ -227,12 +227,12 @@ async def test_contacts_outlive_the_daemon_where_the_store_does(scene):
     stores = MemoryStore(), MemoryStore()
     scene.anna, scene.ben = (Person(store=store) for store in stores)
     await saved(scene)
-    await scene.ben.service.people.listen(name="anna")
+    await scene.ben.service.contacts.listen(name="anna")
     await scene.anna.service.stop()
     await scene.ben.service.stop()
     scene.anna, scene.ben = (Person(store=store) for store in stores)
     scene.ben.service.resume()
-    anna = (await scene.anna.service.people.call(name="ben"))["chat"]
+    anna = (await scene.anna.service.contacts.call(name="ben"))["chat"]
     await scene.anna.until_state(anna, "connected")
     await scene.ben.until_contact("anna", "called")
 
@@ -242,12 +242,12 @@ async def test_a_side_that_died_before_it_heard_the_other_still_finds_it(scene, 
     """One side has replaced the secret, the other has not: the first waits for both."""
     await saved(scene)
     await parted(scene)
-    (key,) = scene.ben.service.people._book.contacts
+    (key,) = scene.ben.service.contacts._book.contacts
     old = secrets(scene.ben)[0]
-    scene.ben.service.people._book.change(key, secrets=(bytes(32), old))
-    await scene.anna.service.people.listen(name="ben")
+    scene.ben.service.contacts._book.change(key, secrets=(bytes(32), old))
+    await scene.anna.service.contacts.listen(name="ben")
     monkeypatch.setattr(rendezvous, "TURN", 0.2)
-    ben = (await scene.ben.service.people.call(name="anna"))["chat"]
+    ben = (await scene.ben.service.contacts.call(name="anna"))["chat"]
     await scene.ben.until_state(ben, "connected")
     anna = await scene.anna.until_contact("ben", "called")
     await scene.anna.until_state(anna, "connected")
@@ -284,15 +284,15 @@ class Intruder:
 async def test_somebody_else_in_the_contact_s_place_is_told_of_and_the_contact_still_comes(scene):
     await saved(scene)
     await parted(scene)
-    await scene.ben.service.people.listen(name="anna")
-    (waiting,) = scene.ben.service.people._lines.values()
+    await scene.ben.service.contacts.listen(name="anna")
+    (waiting,) = scene.ben.service.contacts._lines.values()
     stale = call_keys(bytes(32), 0)
     forged = Seal.for_role(stale, inviter=True).close(b"old", os.urandom)
     intruder = Intruder(scene, waiting.keys.room, b"\x01" + os.urandom(300), forged, b"\x02" + os.urandom(300), b"")
     await scene.ben.until(lambda: scene.ben.contact_errors() == ["contact-changed"])
     assert await scene.ben.service.list() == []
     await intruder.link.stop()
-    anna = (await scene.anna.service.people.call(name="ben"))["chat"]
+    anna = (await scene.anna.service.contacts.call(name="ben"))["chat"]
     await scene.anna.until_state(anna, "connected")
     assert scene.ben.contact_errors() == ["contact-changed"]
 
@@ -303,10 +303,10 @@ async def test_somebody_else_who_answers_a_call_is_told_of_and_does_not_end_it(s
     await parted(scene)
     room = call_keys(secrets(scene.anna)[0], epoch_of(reactor.seconds())).room
     intruder = Intruder(scene, room, b"\x01" + os.urandom(300))
-    anna = (await scene.anna.service.people.call(name="ben"))["chat"]
+    anna = (await scene.anna.service.contacts.call(name="ben"))["chat"]
     await scene.anna.until(lambda: scene.anna.contact_errors() == ["contact-changed"])
     await intruder.link.stop()
-    ben = (await scene.ben.service.people.call(name="anna"))["chat"]
+    ben = (await scene.ben.service.contacts.call(name="anna"))["chat"]
     await scene.ben.until_state(ben, "connected")
     await scene.anna.until_state(anna, "connected")
 
@@ -318,17 +318,17 @@ async def test_a_daemon_that_was_killed_takes_its_own_seat_back(scene):
     scene.ben = Person(store=store)
     await saved(scene)
     await parted(scene)
-    await scene.ben.service.people.listen(name="anna")
+    await scene.ben.service.contacts.listen(name="anna")
     await scene.ben.until(lambda: len(scene.ben.dialer.opened) == 2)
-    await scene.anna.service.people.listen(name="ben")
+    await scene.anna.service.contacts.listen(name="ben")
     await scene.anna.until_contact("ben", "here")
-    for waiting in scene.ben.service.people._lines.values():
+    for waiting in scene.ben.service.contacts._lines.values():
         waiting._link._stopping = True
     scene.ben.dialer.cut()
     await scene.anna.until_contact("ben", "gone")
     killed, scene.ben = scene.ben, Person(store=store)
     scene.ben.service.resume()
-    called = (await scene.ben.service.people.call(name="anna"))["chat"]
+    called = (await scene.ben.service.contacts.call(name="anna"))["chat"]
     await scene.ben.until_state(called, "connected")
     await killed.service.stop()
 
@@ -338,10 +338,10 @@ async def test_a_contact_who_lost_the_conversation_calls_and_the_old_one_ends(sc
     store = MemoryStore()
     scene.anna = Person(store=store)
     await saved(scene)
-    await scene.ben.service.people.listen(name="anna")
+    await scene.ben.service.contacts.listen(name="anna")
     old, scene.anna = scene.anna, Person(store=store)
     old.service.driver(scene.annas)._link.stop()
-    anna = (await scene.anna.service.people.call(name="ben"))["chat"]
+    anna = (await scene.anna.service.contacts.call(name="ben"))["chat"]
     ben = await scene.ben.until_contact("anna", "called")
     await scene.anna.until_state(anna, "connected")
     await scene.ben.until_state(scene.bens, "ended")
@@ -353,13 +353,13 @@ async def test_a_contact_who_lost_the_conversation_calls_and_the_old_one_ends(sc
 async def test_a_name_that_was_changed_stays_when_the_other_side_saves_again(scene):
     await saved(scene)
     await heard(scene.ben, scene.bens)
-    await scene.anna.service.people.rename(name="ben", new="bert")
-    await scene.ben.service.people.save(chat=scene.bens, name="anna")
+    await scene.anna.service.contacts.rename(name="ben", new="bert")
+    await scene.ben.service.contacts.save(chat=scene.bens, name="anna")
     await scene.anna.until_contact("bert", "saved")
-    assert [row["contact"] for row in await scene.anna.service.people.list()] == ["bert"]
-    await scene.anna.service.people.save(chat=scene.annas, name="benjamin")
+    assert [row["contact"] for row in await scene.anna.service.contacts.list()] == ["bert"]
+    await scene.anna.service.contacts.save(chat=scene.annas, name="benjamin")
     await scene.ben.until(lambda: scene.ben.contact_states().count(("anna", "saved")) == 3)
-    assert [row["contact"] for row in await scene.anna.service.people.list()] == ["benjamin"]
+    assert [row["contact"] for row in await scene.anna.service.contacts.list()] == ["benjamin"]
     await heard(scene.anna, scene.annas)
     assert secrets(scene.anna) == secrets(scene.ben)
 
@@ -372,15 +372,15 @@ async def test_a_call_meets_at_the_next_relay_when_the_first_is_gone(scene, monk
     scene.annas, scene.bens = made["chat"], (await scene.ben.service.join(link=made["link"]))["chat"]
     await scene.anna.until_state(scene.annas, "connected")
     await scene.ben.until_state(scene.bens, "connected")
-    await scene.anna.service.people.save(chat=scene.annas, name="ben")
+    await scene.anna.service.contacts.save(chat=scene.annas, name="ben")
     await scene.ben.until_contact("", "asked")
-    await scene.ben.service.people.save(chat=scene.bens, name="anna")
+    await scene.ben.service.contacts.save(chat=scene.bens, name="anna")
     await scene.anna.until_contact("ben", "saved")
     await parted(scene)
     await scene.relay.stop()
     monkeypatch.setattr(rendezvous, "TURN", 0.2)
-    await scene.ben.service.people.listen(name="anna")
-    called = (await scene.anna.service.people.call(name="ben"))["chat"]
+    await scene.ben.service.contacts.listen(name="anna")
+    called = (await scene.anna.service.contacts.call(name="ben"))["chat"]
     await scene.anna.until_state(called, "connected")
     await talk(scene, called, await scene.ben.until_contact("anna", "called"), "elsewhere")
     for person in (scene.anna, scene.ben):
@@ -394,24 +394,24 @@ async def test_what_a_peer_says_about_contacts_is_bounded_and_checked(scene):
 
     def say(payload: bytes) -> None:
         driver = scene.ben.service.driver(scene.bens)
-        driver.carry_out(driver.conversation.tell(Stream.PEOPLE, payload, reactor.seconds()))
+        driver.carry_out(driver.conversation.tell(Stream.CONTACTS, payload, reactor.seconds()))
 
-    for payload in (b"", b"\xff", b"\x81\xa1t\xa4keep", encode_people(Keep(bytes(32))) + b"!", b"\x81\xa1t\xa4take"):
+    for payload in (b"", b"\xff", b"\x81\xa1t\xa4keep", encode_contact_message(SaveContact(bytes(32))) + b"!", b"\x81\xa1t\xa4take"):
         say(payload)
     for number in range(40):
-        say(encode_people(Keep(bytes([number]) * 32)))
+        say(encode_contact_message(SaveContact(bytes([number]) * 32)))
     await talk(scene, scene.annas, scene.bens, "still here")
     await scene.anna.until_contact("", "asked")
     assert scene.anna.contact_states() == [("", "asked")]
-    await scene.anna.service.people.save(chat=scene.annas, name="ben")
+    await scene.anna.service.contacts.save(chat=scene.annas, name="ben")
     for number in range(40):
-        say(encode_people(Keep(bytes([100 + number]) * 32)))
-    say(encode_people(Withdraw()))
+        say(encode_contact_message(SaveContact(bytes([100 + number]) * 32)))
+    say(encode_contact_message(WithdrawContact()))
     await talk(scene, scene.annas, scene.bens, "and here")
     sent = await scene.ben.service.send(chat=scene.bens, text="done")
     await scene.ben.until_delivered(scene.bens, sent["id"])
     assert scene.anna.contact_states().count(("ben", "saved")) == 8
-    assert [row["contact"] for row in await scene.anna.service.people.list()] == ["ben"]
+    assert [row["contact"] for row in await scene.anna.service.contacts.list()] == ["ben"]
 
 
 @in_the_reactor
@@ -419,11 +419,11 @@ async def test_who_saves_again_renews_the_secret_on_both_sides(scene):
     await saved(scene)
     await heard(scene.ben, scene.bens)
     before = secrets(scene.anna)
-    await scene.ben.service.people.save(chat=scene.bens, name="anna")
+    await scene.ben.service.contacts.save(chat=scene.bens, name="anna")
     await scene.anna.until(lambda: scene.anna.contact_states().count(("ben", "saved")) == 2)
     await heard(scene.ben, scene.bens)
     assert secrets(scene.anna) == secrets(scene.ben) != before
-    assert len(await scene.anna.service.people.list()) == 1
+    assert len(await scene.anna.service.contacts.list()) == 1
 
 
 @in_the_reactor
@@ -432,10 +432,10 @@ async def test_there_are_no_more_calls_than_conversations_may_be(scene):
     await saved(scene)
     await parted(scene)
     await scene.anna.service.invite(relay=scene.relay.url)
-    with pytest.raises(TooManyChats):
-        await scene.anna.service.people.call(name="ben")
-    await scene.anna.service.people.listen(name="ben")
-    await scene.ben.service.people.call(name="anna")
+    with pytest.raises(TooManyConversations):
+        await scene.anna.service.contacts.call(name="ben")
+    await scene.anna.service.contacts.listen(name="ben")
+    await scene.ben.service.contacts.call(name="anna")
     await scene.anna.until(lambda: scene.anna.contact_errors() == ["too-many-chats"])
 
 
@@ -447,13 +447,13 @@ async def test_contacts_call_each_other_through_tor(testnet, onion):
     chat = (await ben.service.join(link=made["link"]))["chat"]
     await ben.until_state(chat, "connected")
     await anna.until_state(made["chat"], "connected")
-    await anna.service.people.save(chat=made["chat"], name="ben")
+    await anna.service.contacts.save(chat=made["chat"], name="ben")
     await ben.until_contact("", "asked")
-    await ben.service.people.save(chat=chat, name="anna")
+    await ben.service.contacts.save(chat=chat, name="anna")
     await anna.until_contact("ben", "saved")
     await anna.service.end(chat=made["chat"])
-    await ben.service.people.listen(name="anna")
-    called = (await anna.service.people.call(name="ben"))["chat"]
+    await ben.service.contacts.listen(name="anna")
+    called = (await anna.service.contacts.call(name="ben"))["chat"]
     answered = await ben.until_contact("anna", "called")
     await anna.until_state(called, "connected")
     sent = await anna.service.send(chat=called, text="no invite, six relays")
@@ -471,7 +471,7 @@ async def test_no_two_are_offered_or_kept_under_one_name_and_none_under_that_of_
     other = await scene.anna.service.invite(relay=scene.relay.url)
     thirds = (await third.service.join(link=other["link"]))["chat"]
     await scene.anna.until_state(other["chat"], "connected")
-    people = scene.anna.service.people
+    people = scene.anna.service.contacts
     await people.save(chat=scene.annas, name="ben")
     assert (await scene.anna.service.find(chat="BEN"))["chat"] == scene.annas, "although nobody has agreed yet"
     for name in ("ben", "Ben"):
@@ -481,9 +481,9 @@ async def test_no_two_are_offered_or_kept_under_one_name_and_none_under_that_of_
         await people.save(chat=other["chat"], name="C4")
     assert (await people.save(chat=scene.annas, name="Ben"))["contact"] == "Ben", "its own may change"
     await people.save(chat=other["chat"], name="carl")
-    people._ties[other["chat"]].name = "c1"  # as a version before this rule had kept it
+    people._bindings[other["chat"]].name = "c1"  # as a version before this rule had kept it
     await third.until_contact("", "asked")
-    await third.service.people.save(chat=thirds, name="anna")
+    await third.service.contacts.save(chat=thirds, name="anna")
     await scene.anna.until_contact("contact-c1", "saved")
     assert (await scene.anna.service.find(chat="contact-c1"))["chat"] == other["chat"]
     people._book.change(people._book.find("contact-c1"), name="c1")  # and as it had called a contact

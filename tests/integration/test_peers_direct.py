@@ -20,7 +20,7 @@ from tests.tor.proxy import PASS, ControlProxy
 from whisperd.config import load
 from whisperd.errors import CredentialRefused, DialFailed
 from whisperd.peer.links.direct import OUT
-from whisperd.peer.links.onion_stream import Stream
+from whisperd.peer.links.onion_stream import OnionStream
 from whisperd.tor.dial.dialer import Dialer
 from whisperd.wire.direct import record
 
@@ -57,14 +57,14 @@ async def test_a_conversation_moves_to_a_direct_link_and_outlives_its_relay(pair
 @in_the_reactor
 async def test_a_call_to_a_contact_moves_to_a_direct_link_and_falls_back_to_the_room_where_it_began(pair):
     await pair.meet(pair.onion)
-    await pair.anna.service.people.save(chat=pair.annas, name="ben")
+    await pair.anna.service.contacts.save(chat=pair.annas, name="ben")
     await pair.ben.until_contact("", "asked")
-    await pair.ben.service.people.save(chat=pair.bens, name="anna")
+    await pair.ben.service.contacts.save(chat=pair.bens, name="anna")
     await pair.anna.until_contact("ben", "saved")
     await pair.anna.service.end(chat=pair.annas)
     await pair.ben.until_state(pair.bens, "ended")
-    await pair.ben.service.people.listen(name="anna")
-    pair.annas = (await pair.anna.service.people.call(name="ben"))["chat"]
+    await pair.ben.service.contacts.listen(name="anna")
+    pair.annas = (await pair.anna.service.contacts.call(name="ben"))["chat"]
     pair.bens = await pair.ben.until_contact("anna", "called")
     await pair.anna.until_state(pair.annas, "connected")
     await pair.until_link("onion")
@@ -109,9 +109,9 @@ def annas_onion(pair) -> str:
     return pair.anna.service._chats[pair.annas]._link._direct._service.address
 
 
-def streams_of(person) -> list[Stream]:
+def streams_of(person) -> list[OnionStream]:
     """Return the direct streams that this person has opened."""
-    return [opened for opened in person.dialer.opened if isinstance(opened, Stream)]
+    return [opened for opened in person.dialer.opened if isinstance(opened, OnionStream)]
 
 
 @in_the_reactor

@@ -8,7 +8,7 @@ import pytest_twisted
 from tests.integration.contacts import parted, saved
 from tests.integration.keepers import Faulty
 from tests.integration.processes import call, refused, sealed
-from whisperd.errors import ChatEnded, ChatUnknown, StoreFailed
+from whisperd.errors import ConversationEnded, ConversationUnknown, StoreFailed
 from whisperd.peer.persistence.ids import NUMBERS
 from whisperd.tor.testnet.ports import free_ports
 
@@ -32,10 +32,10 @@ async def test_an_id_that_ended_does_not_come_back_after_a_restart(kept, code):
         given += [await begun_and_ended(kept, kept.anna, code=code) for _ in range(2)]
         kept.anna = await kept.annas_keeper.restart()
         for chat in given:
-            with pytest.raises(ChatEnded):
+            with pytest.raises(ConversationEnded):
                 await kept.anna.service.find(chat)
     assert given == [f"c{number}" for number in range(1, 7)]
-    with pytest.raises(ChatUnknown):
+    with pytest.raises(ConversationUnknown):
         await kept.anna.service.find("c7")
 
 
@@ -53,7 +53,7 @@ async def test_nor_does_that_of_a_code_that_nobody_answered_before_the_stop(kept
 async def test_nor_that_of_a_call_that_nobody_answered(kept):
     await saved(kept)
     await parted(kept)
-    called = (await kept.anna.service.people.call("ben"))["chat"]
+    called = (await kept.anna.service.contacts.call("ben"))["chat"]
     kept.anna = await kept.annas_keeper.restart()
     assert (kept.annas, called, await begun_and_ended(kept, kept.anna)) == ("c1", "c2", "c3")
 
@@ -80,7 +80,7 @@ async def test_nothing_begins_on_a_full_disk_and_no_id_is_lost_or_given_twice(ke
     disk = Faulty(kept.annas_keeper)
     service = kept.anna.service
     for attempt in (lambda: service.invite(relay=kept.relay.url), lambda: service.join(link=link),
-                    lambda: service.invite(relay=kept.relay.url, code=True), lambda: service.people.call("ben"),
+                    lambda: service.invite(relay=kept.relay.url, code=True), lambda: service.contacts.call("ben"),
                     lambda: service.join(code="3-abandon-ability-able", relay=kept.relay.url)):
         with pytest.raises(StoreFailed, match="nothing was begun"):
             await attempt()
@@ -121,7 +121,7 @@ def test_a_store_that_is_locked_or_wiped_gives_no_id_of_this_process_again(start
     assert begin_and_end(daemon) == "c1"
     call(daemon, "store.lock")
     call(daemon, "store.unlock", passphrase=PASSPHRASE)
-    refused(daemon, "chat.send", ChatEnded, chat="c1", text="for the one before")
+    refused(daemon, "chat.send", ConversationEnded, chat="c1", text="for the one before")
     assert begin_and_end(daemon) == "c2"
     call(daemon, "store.wipe")
     call(daemon, "store.unlock", passphrase=PASSPHRASE)
@@ -167,7 +167,7 @@ def test_what_comes_into_a_process_that_gave_its_ids_gets_others(start, daemon, 
     assert begin_and_end(used) == "c1"
     imported(used, tmp_path / "export")
     assert [row["chat"] for row in call(used, "chat.list")] == ["c2", "c3"]
-    refused(used, "chat.end", ChatEnded, chat="c1")
+    refused(used, "chat.end", ConversationEnded, chat="c1")
     used = restarted(start, used, other)
     assert [row["chat"] for row in call(used, "chat.list")] == ["c2", "c3"]
     assert begin_and_end(used) == "c4"

@@ -210,17 +210,17 @@ async def test_a_contact_and_the_conversation_with_it_belong_together_after_a_re
     await saved(kept)
     anna = await kept.annas_keeper.restart()
     assert [(row["chat"], row["contact"]) for row in await anna.service.list()] == [(kept.annas, "ben")]
-    assert [(row["contact"], row["chat"]) for row in await anna.service.people.list()] == [("ben", kept.annas)]
+    assert [(row["contact"], row["chat"]) for row in await anna.service.contacts.list()] == [("ben", kept.annas)]
     await anna.until_state(kept.annas, "connected")
-    assert (await anna.service.people.call(name="ben"))["chat"] == kept.annas
+    assert (await anna.service.contacts.call(name="ben"))["chat"] == kept.annas
 
 
 @in_the_reactor
 async def test_a_conversation_that_began_with_a_call_goes_on_after_a_restart_of_either_side(kept):
     await saved(kept)
     await parted(kept)
-    await kept.ben.service.people.listen(name="anna")
-    kept.annas = (await kept.anna.service.people.call(name="ben"))["chat"]
+    await kept.ben.service.contacts.listen(name="anna")
+    kept.annas = (await kept.anna.service.contacts.call(name="ben"))["chat"]
     kept.bens = await kept.ben.until_contact("anna", "called")
     await kept.anna.until_state(kept.annas, "connected")
     await kept.anna.until_delivered(kept.annas, await say(kept.anna, kept.annas, "one"))
@@ -232,7 +232,7 @@ async def test_a_conversation_that_began_with_a_call_goes_on_after_a_restart_of_
     assert [row["text"] for row in await ben.service.history(chat=kept.bens)] == ["one", "two", "three"]
     await anna.service.end(chat=kept.annas)
     await ben.until_state(kept.bens, "ended")
-    kept.annas = (await anna.service.people.call(name="ben"))["chat"]
+    kept.annas = (await anna.service.contacts.call(name="ben"))["chat"]
     await anna.until_state(kept.annas, "connected")
 
 

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from tests.integration.contacts import parted, saved, secrets, talk
 from tests.integration.peers import Person
 from whisperd.peer.conversation.driver import Driver
-from whisperd.peer.effects import Confirmed, Effect, ToldOfPeople
+from whisperd.peer.effects import Confirmed, ContactMessageReceived, Effect
 
 in_the_reactor = pytest_twisted.ensureDeferred
 
@@ -47,7 +47,7 @@ class LongTurn:
 
 async def call(kept) -> tuple[str, str]:
     """Ben calls Anna, who listens; return what each calls the conversation."""
-    chat = (await kept.ben.service.people.call(name="anna"))["chat"]
+    chat = (await kept.ben.service.contacts.call(name="anna"))["chat"]
     await kept.ben.until_state(chat, "connected")
     return await kept.anna.until_contact("ben", "called"), chat
 
@@ -57,7 +57,7 @@ async def test_a_call_that_is_ended_with_the_first_word_leaves_both_with_the_sam
     monkeypatch.setattr("whisperd.peer.contacts.contacts.REST", 0.0)
     await saved(kept)
     await parted(kept)
-    await kept.anna.service.people.listen(name="ben")
+    await kept.anna.service.contacts.listen(name="ben")
     before = secrets(kept.anna)
     ends: list[Deferred] = []
     turn = LongTurn(kept.anna, Confirmed, lambda driver: ends.append(
@@ -82,15 +82,15 @@ async def test_a_call_that_is_ended_with_the_first_word_leaves_both_with_the_sam
 @in_the_reactor
 async def test_who_agrees_and_ends_at_once_is_a_contact_of_both(kept, who):
     await kept.meet()
-    await kept.ben.service.people.save(chat=kept.bens, name="anna")
+    await kept.ben.service.contacts.save(chat=kept.bens, name="anna")
     await kept.anna.until_contact("", "asked")
     ends: list[Deferred] = []
 
     def ended(driver: Driver) -> None:
         ends.append(Deferred.fromCoroutine(kept.ben.service.end(chat=kept.bens)))
 
-    turn = LongTurn(kept.ben, ToldOfPeople, ended if who == "this side" else lambda driver: None)
-    await kept.anna.service.people.save(chat=kept.annas, name="ben")
+    turn = LongTurn(kept.ben, ContactMessageReceived, ended if who == "this side" else lambda driver: None)
+    await kept.anna.service.contacts.save(chat=kept.annas, name="ben")
     if who == "the other":
         await kept.anna.service.end(chat=kept.annas)
     await kept.ben.until_state(kept.bens, "ended")
@@ -99,4 +99,4 @@ async def test_who_agrees_and_ends_at_once_is_a_contact_of_both(kept, who):
     turn.over()
     assert secrets(kept.anna) == secrets(kept.ben)
     assert [contact.confirmed for person in (kept.anna, kept.ben)
-            for contact in person.service.people._book.contacts.values()] == [True, True]
+            for contact in person.service.contacts._book.contacts.values()] == [True, True]

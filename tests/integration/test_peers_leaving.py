@@ -14,7 +14,7 @@ from tests.integration.contacts import parted, saved
 from tests.integration.peers import PATIENCE, Person, Relay, Scene
 from tests.integration.remains import descriptors, links, nothing_remains, until_empty
 from tests.store.kit import Place
-from whisperd.errors import ChatEnded, DaemonUnreachable, DialRefused, RelayRefused, StoreFailed, StoreLocked
+from whisperd.errors import ConversationEnded, DaemonUnreachable, DialRefused, RelayRefused, StoreFailed, StoreLocked
 from whisperd.peer.effects import Settled
 from whisperd.peer.handshake.keys import InviteKeys
 from whisperd.peer.links.routes import Host, Relays
@@ -103,7 +103,7 @@ async def coded(two: Scene) -> str:
 async def calling(two: Scene) -> str:
     await saved(two)
     await parted(two)
-    return (await two.anna.service.people.call(name="ben"))["chat"]
+    return (await two.anna.service.contacts.call(name="ben"))["chat"]
 
 
 async def connected(two: Scene) -> str:
@@ -114,10 +114,10 @@ async def connected(two: Scene) -> str:
 async def called(two: Scene) -> str:
     await saved(two)
     await parted(two)
-    await two.ben.service.people.listen(name="anna")
-    chat = (await two.anna.service.people.call(name="ben"))["chat"]
+    await two.ben.service.contacts.listen(name="anna")
+    chat = (await two.anna.service.contacts.call(name="ben"))["chat"]
     await two.anna.until_state(chat, "connected")
-    await two.ben.service.people.listen(name="anna", off=True)
+    await two.ben.service.contacts.listen(name="anna", off=True)
     return chat
 
 
@@ -143,7 +143,7 @@ async def by_its_people(two: Scene, chat: str) -> None:
 async def twice_at_once(two: Scene, chat: str) -> None:
     first = Deferred.fromCoroutine(two.anna.service.end(chat=chat))
     second = Deferred.fromCoroutine(two.anna.service.end(chat=chat))
-    second.addErrback(lambda failure: failure.trap(ChatEnded))
+    second.addErrback(lambda failure: failure.trap(ConversationEnded))
     await first
     await second
 
@@ -223,15 +223,15 @@ async def test_a_role_that_stops_leaves_nothing(two, doing):
 async def test_a_contact_who_is_no_contact_any_more_is_not_called_any_more(two, verb):
     before = descriptors()
     chat = await calling(two)
-    await getattr(two.anna.service.people, verb)(name="ben")
-    assert told(two.anna, chat) == 1 and two.anna.service.people._resting == {}
+    await getattr(two.anna.service.contacts, verb)(name="ben")
+    assert told(two.anna, chat) == 1 and two.anna.service.contacts._resting == {}
     await gone(two, chat)
     await nothing_remains(two.relay, two.anna, two.ben, open_before=before)
 
 
 @in_the_reactor
 async def test_what_ended_by_itself_and_makes_room_for_others_leaves_nothing(two, monkeypatch):
-    monkeypatch.setattr("whisperd.peer.service.MOST_ENDED", 1)
+    monkeypatch.setattr("whisperd.peer.service.MAX_ENDED", 1)
     before = descriptors()
     for doing in ("waiting", "joining", "waiting"):
         chat = await DOING[doing](two)

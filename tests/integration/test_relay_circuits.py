@@ -10,12 +10,12 @@ from twisted.internet import reactor
 from tests.integration.circuits import dialled
 from tests.relay.kit import TCP, RelayWorld
 from whisperd.tor.control.attach import attach
-from whisperd.tor.control.connection import ControlConnection
+from whisperd.tor.control.connection import TorControlConnection
 from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.testnet import Testnet
 
 
-async def published(control: ControlConnection, folder: Path, port: int) -> str:
+async def published(control: TorControlConnection, folder: Path, port: int) -> str:
     """Have tor serve ``port`` as an onion service that names circuits; return its name."""
     folder.mkdir(mode=0o700)
     await control.request(f'SETCONF HiddenServiceDir={folder} HiddenServicePort="80 127.0.0.1:{port}" '

@@ -31,7 +31,7 @@ from whisperd.tor.testnet.ports import free_ports
 reactor: Any = _reactor
 FLOOD = 200
 #: Most of them that the limits of one circuit can let in while the machine is slow.
-MOST = 64
+MAX = 64
 
 
 class World:
@@ -162,8 +162,8 @@ async def test_a_flood_from_one_circuit_is_refused_while_two_people_on_others_co
         await flood.pours(FLOOD)
         await talk.goes_on()
         refused = await until(
-            lambda: flood.answered(b"HTTP/1.1 503 ") >= FLOOD - MOST and flood.answered(b"HTTP/1.1 503 "))
-        assert flood.answered(b"HTTP/1.1 101 ") <= MOST
+            lambda: flood.answered(b"HTTP/1.1 503 ") >= FLOOD - MAX and flood.answered(b"HTTP/1.1 503 "))
+        assert flood.answered(b"HTTP/1.1 101 ") <= MAX
         limits = {(row["limit"], row["scope"]): row["refused"] for row in await here.call("relay.limits")}
         assert limits["connection_rate", "circuit"] + limits["connections", "circuit"] >= refused
         assert limits["connection_rate", "total"] == limits["connections", "total"] == 0

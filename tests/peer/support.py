@@ -13,7 +13,7 @@ from whisperd.peer.effects import Emit, SendFrame
 from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake, Terms
 from whisperd.peer.handshake.keys import InviteKeys
 from whisperd.plugin.identity import MemoryIdentity
-from whisperd.plugin.registry import Offer, Registry
+from whisperd.plugin.registry import PluginOffer, Registry
 
 SECRET = bytes(range(32))
 
@@ -83,11 +83,11 @@ class ManyPlugins:
         assert plugin_id in self._ratchet
         return real_plugins().ratchet("double-he")
 
-    def offers_kex(self) -> list[Offer]:
-        return [Offer(kex.id, kex.version, int(kex.level)) for kex in self._kex.values()]
+    def offers_kex(self) -> list[PluginOffer]:
+        return [PluginOffer(kex.id, kex.version, int(kex.level)) for kex in self._kex.values()]
 
-    def offers_ratchet(self) -> list[Offer]:
-        return [Offer(name, 1, level) for name, level in self._ratchet.items()]
+    def offers_ratchet(self) -> list[PluginOffer]:
+        return [PluginOffer(name, 1, level) for name, level in self._ratchet.items()]
 
 
 def terms(seed: str, *, plugins: Any = None, floor: int = 1, invite_floor: int = 1, secret: bytes = SECRET) -> Terms:

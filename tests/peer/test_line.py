@@ -14,7 +14,7 @@ from zope.interface.verify import verifyObject
 from tests.peer.support import only, real_plugins, seeded
 from whisperd.errors import DialFailed, RoomFull
 from whisperd.interfaces import ILink, ILinkOwner
-from whisperd.peer.contacts.rendezvous import MOST_JITTER, RING_INTERVAL, TURN, Line
+from whisperd.peer.contacts.rendezvous import MAX_JITTER, RING_INTERVAL, TURN, Rendezvous
 from whisperd.peer.contacts.secrets import EPOCH, call_keys, epoch_of, next_secret
 from whisperd.peer.effects import Established, SendFrame
 from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake, Terms
@@ -84,7 +84,7 @@ class Side:
                  slow: float = 0.0) -> None:
         self.told: list[Any] = []
         self.answers = answers
-        self.line = Line(secrets, first=first, make_link=relay.seat, reactor=clock, random=seeded(f"line {first}"),
+        self.line = Rendezvous(secrets, first=first, make_link=relay.seat, reactor=clock, random=seeded(f"line {first}"),
                          wall=lambda: clock.seconds() - slow, heard=self._heard,
                          wrong=lambda: self.told.append("wrong"),
                          trouble=lambda error: self.told.append(error.code),
@@ -190,10 +190,10 @@ def test_rooms_change_with_every_epoch_and_nothing_is_left_behind(start, epochs)
     clock.rightNow = 1_000 * EPOCH + start
     side = Side(relay, clock, NOW, first=True)
     side.line.begin()
-    clock.pump([MOST_JITTER] * round(epochs * EPOCH / MOST_JITTER + 1))
+    clock.pump([MAX_JITTER] * round(epochs * EPOCH / MAX_JITTER + 1))
     last = 1_000 + epochs
     rooms = {call_keys(NOW, epoch).room for epoch in range(1_000, last + 1)}
-    assert set(relay.rooms) == rooms | ({side.line.keys.room} if start + 2 * MOST_JITTER >= EPOCH else set())
+    assert set(relay.rooms) == rooms | ({side.line.keys.room} if start + 2 * MAX_JITTER >= EPOCH else set())
     assert [room for room, seats in relay.rooms.items() if seats] == [side.line.keys.room]
 
 
@@ -204,7 +204,7 @@ def test_two_whose_clocks_differ_meet_in_the_next_epoch_at_the_latest(clock):
     late.line.begin()
     early.call()
     assert early.established == []
-    clock.advance(100.0 + MOST_JITTER)
+    clock.advance(100.0 + MAX_JITTER)
     assert early.established and late.established
 
 
@@ -214,7 +214,7 @@ def test_a_line_that_moves_while_somebody_is_there_gives_them_time_first(clock):
     squatter.answers = False
     squatter.line.begin()
     caller.call()
-    clock.advance(EPOCH / 2 + MOST_JITTER)
+    clock.advance(EPOCH / 2 + MAX_JITTER)
     assert ("down", "moved") not in caller.told
     clock.advance(TURN)
     assert ("down", "moved") in caller.told or ("down", "peer-left") in caller.told
@@ -332,7 +332,7 @@ def test_a_line_that_a_relay_keeps_out_moves_with_the_epochs_all_the_same(clock)
     side = Side(Relay(), clock, NOW, first=True)
     side.line.begin()
     before = side.line.keys.room
-    for _ in range(round((EPOCH + MOST_JITTER) / 30) + 1):
+    for _ in range(round((EPOCH + MAX_JITTER) / 30) + 1):
         side.line.link_failed(None, RoomFull())
         clock.advance(30)
     assert side.line.keys.room != before
@@ -368,7 +368,7 @@ def test_where_the_first_relay_is_gone_the_two_meet_at_the_next_and_come_back_wi
     assert sides[1].told == ["dial-failed"]
     clock.advance(TURN)
     assert sides[0].line.place == sides[1].line.place == 1 and "here" in sides[1].told
-    clock.pump([MOST_JITTER] * 70)
+    clock.pump([MAX_JITTER] * 70)
     assert set(gone.seen) == {call_keys(NOW, epoch).room for epoch in (1_000, 1_001)}, "each epoch begins at the first"
     sides[0].call()
     assert sides[0].established and sides[1].established

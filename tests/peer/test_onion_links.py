@@ -16,9 +16,9 @@ from tests.peer.test_relay_link import Notes, Owner
 from tests.tor.kit import CALLER
 from whisperd.errors import DialFailed, DialRefused
 from whisperd.interfaces import ILink
-from whisperd.peer.links.onion import MOST_STRANGERS, OnionDoor, OnionLink
-from whisperd.peer.links.onion_stream import MOST_UNPROVEN, PROOF_TIMEOUT
-from whisperd.peer.links.redial import MOST_DELAY
+from whisperd.peer.links.onion import MAX_STRANGERS, OnionDoor, OnionLink
+from whisperd.peer.links.onion_stream import MAX_UNPROVEN, PROOF_TIMEOUT
+from whisperd.peer.links.redial import MAX_DELAY
 from whisperd.peer.links.relay_socket import PING_INTERVAL, WAKE_PATIENCE
 from whisperd.wire.direct import PING, record
 
@@ -110,8 +110,8 @@ async def test_frames_flow_both_ways_once_both_are_proven(bench):
     assert ("anew", True) in bench.inside.all
 
 
-@pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\n\r\n", b"\3\0\0", record(b"\2 bad") * (MOST_UNPROVEN + 1),
-                                  PING * (MOST_UNPROVEN + 1)])
+@pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\n\r\n", b"\3\0\0", record(b"\2 bad") * (MAX_UNPROVEN + 1),
+                                  PING * (MAX_UNPROVEN + 1)])
 @in_the_reactor
 async def test_whoever_does_not_prove_themselves_gets_no_byte_and_is_cut_off(bench, said):
     stranger = await bench.stranger()
@@ -132,10 +132,10 @@ async def test_whoever_says_nothing_is_cut_off_in_time(bench):
 @in_the_reactor
 async def test_strangers_are_few_and_keep_nobody_out_who_is_proven(bench):
     await bench.meet()
-    strangers = [await bench.stranger() for _ in range(MOST_STRANGERS)]
+    strangers = [await bench.stranger() for _ in range(MAX_STRANGERS)]
     for stranger in strangers:
         stranger.transport.write(record(b"\2 bad"))
-    await bench.inside.until(lambda: bench.inside.all.count(("frame", b"\2 bad")) == MOST_STRANGERS)
+    await bench.inside.until(lambda: bench.inside.all.count(("frame", b"\2 bad")) == MAX_STRANGERS)
     late = await bench.stranger()
     await late.lost
     bench.link.send(b"\2 still here")
@@ -196,7 +196,7 @@ async def test_an_onion_that_cannot_be_reached_is_tried_ever_more_rarely_without
     bench.link.start(Adopting(bench.outside))
     for attempt in range(1, 10):
         await bench.outside.until(lambda attempt=attempt: bench.dialled == attempt)
-        bench.clock.advance(MOST_DELAY)
+        bench.clock.advance(MAX_DELAY)
     assert set(bench.outside.all) == {("dialled",)}
 
 
@@ -208,7 +208,7 @@ async def test_every_link_goes_over_circuits_of_its_own_and_over_others_after_an
     for link in links:
         link.start(Adopting(bench.outside))
     for attempt in (2, 3):
-        bench.clock.advance(MOST_DELAY)
+        bench.clock.advance(MAX_DELAY)
         await bench.outside.until(lambda attempt=attempt: bench.dialled == 3 * attempt)
     assert len(set(bench.isolations)) == 9
     for link in links:
@@ -220,15 +220,15 @@ async def test_an_attempt_has_more_time_after_each_that_failed_and_circuits_that
     bench.fault = DialFailed()
     bench.link.start(Adopting(bench.outside))
     for attempt in range(2, 5):
-        bench.clock.advance(MOST_DELAY)
+        bench.clock.advance(MAX_DELAY)
         await bench.outside.until(lambda attempt=attempt: bench.dialled == attempt)
     bench.fault = None
-    bench.clock.advance(MOST_DELAY)
+    bench.clock.advance(MAX_DELAY)
     await bench.outside.until_there_is("up")
     bench.link._stream.drop()
     await bench.outside.until_there_is("down", "link-lost")
     await until_it_pauses(bench)
-    bench.clock.advance(MOST_DELAY)
+    bench.clock.advance(MAX_DELAY)
     await bench.outside.until(lambda: bench.dialled == 6)
     assert bench.patience == [20, 40, 60, 60, 60, 20]
     assert len(set(bench.isolations)) == 5 and bench.isolations[4] == bench.isolations[5]
@@ -239,5 +239,5 @@ async def test_an_address_that_may_not_be_dialled_is_given_up(bench):
     bench.fault = DialRefused()
     bench.link.start(Adopting(bench.outside))
     await bench.outside.until_there_is("failed", "dial-refused")
-    bench.clock.advance(MOST_DELAY)
+    bench.clock.advance(MAX_DELAY)
     assert bench.dialled == 1

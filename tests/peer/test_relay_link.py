@@ -21,7 +21,7 @@ from whisperd.errors import DialFailed, DialRefused, TorUnavailable
 from whisperd.interfaces import ILink, ILinkOwner
 from whisperd.peer.conversation.conversation import Conversation
 from whisperd.peer.conversation.driver import Driver
-from whisperd.peer.links.redial import FIRST_DELAY, MOST_DELAY
+from whisperd.peer.links.redial import FIRST_DELAY, MAX_DELAY
 from whisperd.peer.links.relay import NEEDED_FRAME, REFUSED_DELAY, RelayLink, RelayRoom
 from whisperd.peer.links.relay_socket import MAX_MESSAGE, PING_INTERVAL, SEAT_TIMEOUT, WAKE_PATIENCE
 from whisperd.peer.wakeup import INTERVAL, LATE, Awake
@@ -209,9 +209,9 @@ async def test_attempts_come_ever_more_rarely_and_never_end(bench):
         pauses.append(call.getTime() - bench.clock.seconds())
         bench.clock.advance(pauses[-1])
     assert bench.dialled == 13 and 0.25 <= pauses[0] <= 0.5
-    assert all(MOST_DELAY / 2 <= pause <= MOST_DELAY for pause in pauses[7:]) and len(set(pauses[7:])) > 1
+    assert all(MAX_DELAY / 2 <= pause <= MAX_DELAY for pause in pauses[7:]) and len(set(pauses[7:])) > 1
     bench.fault = None
-    bench.clock.advance(MOST_DELAY)
+    bench.clock.advance(MAX_DELAY)
     await bench.notes.until_there_is("up")
 
 
@@ -250,7 +250,7 @@ async def test_a_bug_in_an_attempt_is_not_the_end_of_the_link(bench):
     await bench.start()
     assert ("troubled", "internal") in bench.notes.all
     bench.fault = None
-    bench.clock.advance(MOST_DELAY)
+    bench.clock.advance(MAX_DELAY)
     await bench.notes.until_there_is("up")
 
 
@@ -386,7 +386,7 @@ async def test_a_pause_between_two_attempts_ends_when_the_machine_wakes_up(bench
     await bench.start()
     for attempt in range(1, 12):
         await bench.notes.until(lambda attempt=attempt: bench.dialled == attempt)
-        bench.clock.advance(MOST_DELAY)
+        bench.clock.advance(MAX_DELAY)
     assert bench.dialled == 12
     bench.link.woke()
     assert bench.dialled == 13
@@ -475,7 +475,7 @@ async def test_a_relay_that_says_ready_and_closes_is_dialled_less_and_less_often
         (call,) = bench.clock.getDelayedCalls()
         pauses.append(call.getTime() - bench.clock.seconds())
         bench.clock.advance(pauses[-1])
-    assert pauses[0] <= FIRST_DELAY and pauses[-1] >= MOST_DELAY / 2
+    assert pauses[0] <= FIRST_DELAY and pauses[-1] >= MAX_DELAY / 2
     await bench.notes.until(lambda: bench.notes.all.count(("up",)) == 9)
     assert bench.link.adopt() is False, "nothing is new about it, but the other side was heard"
     bench.relay.open[-1].transport.abortConnection()

@@ -17,10 +17,10 @@ from whisperd.peer.invites.spoken import CodePlugins
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.plugin.registry import Registry
 from whisperd.wire import envelope, sas
-from whisperd.wire.contacts import Keep, Withdraw, encode_people
-from whisperd.wire.direct import PING, PONG, At, Key, encode_direct, record
+from whisperd.wire.contacts import SaveContact, WithdrawContact, encode_contact_message
+from whisperd.wire.direct import PING, PONG, At, DirectKey, encode_direct, record
 from whisperd.wire.disappearing import Timer, encode_timer
-from whisperd.wire.envelope import LEAST_FADE, MOST_FADE, ChannelFrame, End, FadingText, Kind, Stream, Text
+from whisperd.wire.envelope import MAX_TIMER, MIN_TIMER, ChannelFrame, DisappearingText, End, Kind, Stream, Text
 from whisperd.wire.invite import Invite, RelayAddress
 from whisperd.wire.spoken import SpokenCode
 
@@ -75,11 +75,11 @@ def envelopes() -> dict[str, Any]:
     }
 
 
-def fading() -> dict[str, Any]:
+def disappearing() -> dict[str, Any]:
     """What is said of timers, the texts that have one, and which proposal counts."""
-    timers = [Timer(1, 0), Timer(2, 30), Timer(200, 600), Timer(2**32 - 1, MOST_FADE)]
-    texts = [FadingText("Grüße", 600), FadingText("x", LEAST_FADE), FadingText("x" * 40, MOST_FADE)]
-    order = [(0, 0), (1, 0), (1, MOST_FADE), (1, 600), (1, 30), (2, 0), (2, 86_400)]
+    timers = [Timer(1, 0), Timer(2, 30), Timer(200, 600), Timer(2**32 - 1, MAX_TIMER)]
+    texts = [DisappearingText("Grüße", 600), DisappearingText("x", MIN_TIMER), DisappearingText("x" * 40, MAX_TIMER)]
+    order = [(0, 0), (1, 0), (1, MAX_TIMER), (1, 600), (1, 30), (2, 0), (2, 86_400)]
     assert sorted(order, key=rank) == order
     return {
         "timers": [{"number": one.number, "seconds": one.seconds, "payload": encode_timer(one).hex()}
@@ -113,7 +113,7 @@ def _session(plugins: ManyPlugins, prekey: bytes, sealed: list[bytes], done: Any
     keys = InviteKeys.derive(SECRET)
     m1, m2, m3 = (Seal.for_role(keys, inviter=step != 1).open(frame) for step, frame in enumerate(sealed))
     exchange = envelope.decode_message(m3)
-    assert isinstance(exchange, envelope.Exchange)
+    assert isinstance(exchange, envelope.HandshakeExchange)
     private = type("Private", (), {"key": prekey})
     return {
         "messages": [m1.hex(), m2.hex(), m3.hex()],
@@ -198,7 +198,7 @@ def direct_links() -> dict[str, Any]:
     random = seeded("direct vectors")
     key, frames_ = random(32), [b"\x02", b"\x02" + random(255)]
     return {
-        "messages": [{"key": key.hex(), "payload": encode_direct(Key(key)).hex()},
+        "messages": [{"key": key.hex(), "payload": encode_direct(DirectKey(key)).hex()},
                      {"onion": ONION, "payload": encode_direct(At(ONION)).hex()}],
         "records": [{"kind": 0, "content": "", "record": PING.hex()}, {"kind": 1, "content": "", "record": PONG.hex()},
                     *({"kind": 2, "content": frame.hex(), "record": record(frame).hex()} for frame in frames_)],
@@ -215,7 +215,7 @@ def contact() -> dict[str, Any]:
     return {
         "inviter_nonce": nonces[0].hex(), "joiner_nonce": nonces[1].hex(), "verification": verification.hex(),
         "secret": secret.hex(),
-        "keep": encode_people(Keep(nonces[0])).hex(), "withdraw": encode_people(Withdraw()).hex(),
+        "keep": encode_contact_message(SaveContact(nonces[0])).hex(), "withdraw": encode_contact_message(WithdrawContact()).hex(),
         "calls": [{"epoch": epoch, **_keys(call_keys(secret, epoch))} for epoch in epochs],
         "ring": Seal.for_role(keys, inviter=True).close(envelope.encode_message(envelope.Ring()), random).hex(),
         "ring_epoch": epochs[1], "next_verification": later.hex(), "next_secret": next_secret(secret, later).hex(),
@@ -223,7 +223,7 @@ def contact() -> dict[str, Any]:
 
 
 MAKERS = {"invite": invite, "sas": sas_values, "envelope": envelopes, "handshake": handshake, "code": code,
-          "direct": direct_links, "contact": contact, "fading": fading}
+          "direct": direct_links, "contact": contact, "disappearing": disappearing}
 
 
 def render(name: str) -> str:

@@ -9,7 +9,7 @@ from whisperd_plugins.double_he import DoubleHeaderEncrypted
 
 from whisperd.interfaces import Level
 from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake
-from whisperd.plugin.registry import Offer, Registry
+from whisperd.plugin.registry import PluginOffer, Registry
 
 REGISTRY = Registry.load(["pqxdh-25519-mlkem1024", "x3dh-25519"], ["double-he", "double"])
 
@@ -17,8 +17,8 @@ REGISTRY = Registry.load(["pqxdh-25519-mlkem1024", "x3dh-25519"], ["double-he", 
 class Credulous(JoinerHandshake):
     """Takes the inviter's word for the choice."""
 
-    def _check_choice(self, answer: Any) -> tuple[Offer, Offer]:
-        kex, ratchet = ({offer[0]: Offer(*offer) for offer in offers}
+    def _check_choice(self, answer: Any) -> tuple[PluginOffer, PluginOffer]:
+        kex, ratchet = ({offer[0]: PluginOffer(*offer) for offer in offers}
                         for offers in (REGISTRY.offers_kex(), REGISTRY.offers_ratchet()))
         return kex[answer.choice[0]], ratchet[answer.choice[1]]
 
@@ -79,8 +79,8 @@ class DeafRatchet(WithPlugins):
 class Boasting(WithPlugins):
     """Offers more than the plug-in says of itself."""
 
-    def offers_kex(self) -> list[Offer]:  # type: ignore[override]
-        return [Offer(offer.id, offer.version, Level.QUANTUM_RESISTANT) for offer in REGISTRY.offers_kex()]
+    def offers_kex(self) -> list[PluginOffer]:  # type: ignore[override]
+        return [PluginOffer(offer.id, offer.version, Level.QUANTUM_RESISTANT) for offer in REGISTRY.offers_kex()]
 
 
 _OPEN: dict[str, Any] = {"inviter": UnboundInviter, "joiner": UnboundJoiner}

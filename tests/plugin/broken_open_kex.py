@@ -11,7 +11,7 @@ from tests.plugin.broken_kex import BROKEN, breaks
 from tests.plugin.open_kex import HEAD, OpenKex, waste
 from whisperd.errors import KeyExchangeRefused
 from whisperd.interfaces import Random
-from whisperd.plugin.conformance.cost import MOST_EXCHANGE
+from whisperd.plugin.conformance.cost import MAX_EXCHANGE
 
 __all__ = ["BROKEN"]
 
@@ -190,7 +190,7 @@ class LastsForEver(OpenKex):
 @breaks("cpu-budget")
 class Slow(OpenKex):
     def derive(self, parts: list[Any], bundle: bytes, message: bytes) -> bytes:
-        waste(MOST_EXCHANGE)
+        waste(MAX_EXCHANGE)
         return super().derive(parts, bundle, message)
 
 

@@ -18,7 +18,7 @@ from whisperd_plugins.sodium import NONCE
 from tests.plugin.broken_ratchet import BROKEN, ChangesBeforeItBelieves, SharedKey, WithSession, breaks
 from tests.plugin.open_kex import waste
 from whisperd.errors import MessageRejected
-from whisperd.plugin.conformance.cost import MOST_FORGED, MOST_MESSAGE
+from whisperd.plugin.conformance.cost import MAX_FORGED, MAX_MESSAGE
 
 __all__ = ["BROKEN"]
 
@@ -150,7 +150,7 @@ class LargeState(WithSession):
 class SlowMessages(WithSession):
     class session(Session):
         def encrypt(self, plaintext: bytes, ad: bytes) -> bytes:
-            waste(2 * MOST_MESSAGE)
+            waste(2 * MAX_MESSAGE)
             return super().encrypt(plaintext, ad)
 
 
@@ -198,5 +198,5 @@ class SlowRefusals(WithSession):
             try:
                 return super().decrypt(message, ad)
             except MessageRejected:
-                waste(2 * MOST_FORGED)
+                waste(2 * MAX_FORGED)
                 raise

@@ -33,7 +33,7 @@ def name(plugin_id: str) -> str:
     return plugin_id.replace("-", "_") + ".json"
 
 
-class Talk:
+class ConversationView:
     """Two sides with one random source, and what they say written down."""
 
     def __init__(self, plugin: Any, random: Draws, opening: dict[str, Any]) -> None:
@@ -75,7 +75,7 @@ def make(plugin: Any, encapsulations: Any = None) -> dict[str, Any]:
                                         "step in order; all values in hexadecimal."}
     noted: list[dict[str, str]] = []
     with patch.object(mlkem, "encapsulate", noting(noted, mlkem.encapsulate, encapsulations)):
-        talk = Talk(plugin, Draws(f"whisperd/1 vectors {plugin.id}"), vectors)
+        talk = ConversationView(plugin, Draws(f"whisperd/1 vectors {plugin.id}"), vectors)
         vectors["steps"] = [talk.encrypt(step) if isinstance(step, str) else talk.decrypt(step) for step in SCRIPT]
         if plugin.id == "triple":
             vectors["turns"] = [talk.turn(sender) for _ in range(TURNS) for sender in ("i", "r")]

@@ -124,7 +124,7 @@ def talk(wires: Wires, random: Random, case: bytes) -> None:
 def codec(wires: Wires, random: Random, case: bytes) -> None:
     """Every decoder takes a case or says FrameError with a code that stands in the table."""
     decoders: tuple[Callable[[bytes], object], ...] = (frames.decode_client, frames.decode_server,
-                                                       wh15p3r.decode_whisper)
+                                                       wh15p3r.decode_wh15p3r)
     for decode in decoders:
         try:
             decode(case)

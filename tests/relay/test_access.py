@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from tests.relay.kit import bounds
 from whisperd.errors import AccessFull, AccessUnknown, ConfigError
 from whisperd.relay import access as module
-from whisperd.relay.access import ALPHABET, Access, Grant
+from whisperd.relay.access import ALPHABET, AccessCodes, Grant
 from whisperd.relay.access_file import kept
-from whisperd.relay.limits import Denial, Limits
+from whisperd.relay.limits import Denial, RelayLimits
 from whisperd.relay.limits_table import guesses
 
 
 class World:
     def __init__(self, guesses: int = 0, circuit_guesses: int = 0) -> None:
-        self.access = Access(os.urandom)
+        self.access = AccessCodes(os.urandom)
         self.access.guesses, self.access.circuit_guesses = guesses, circuit_guesses
-        self.limits = Limits(bounds())
+        self.limits = RelayLimits(bounds())
         self.listener = self.limits.new_listener()
         self.source = self.circuit(1)
 
@@ -87,7 +87,7 @@ def test_the_code_itself_is_not_kept() -> None:
     world = World()
     code = world.issued()
     assert code.replace("-", "") not in repr(world.access.grants).replace("-", "")
-    other = Access(os.urandom, grants=world.access.grants.values())
+    other = AccessCodes(os.urandom, grants=world.access.grants.values())
     assert other.find(code, world.source, 0) == Denial("code-refused")
 
 
@@ -134,8 +134,8 @@ def test_a_clock_that_goes_back_locks_nobody_out() -> None:
 
 
 def test_neither_guessers_nor_codes_grow_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_GUESSERS", 10)
-    monkeypatch.setattr(module, "MOST_CODES", 5)
+    monkeypatch.setattr(module, "MAX_GUESSERS", 10)
+    monkeypatch.setattr(module, "MAX_CODES", 5)
     world = World(guesses=10_000, circuit_guesses=1)
     for number in range(50):
         world.access.find("wrong", world.circuit(number), 0)

@@ -12,13 +12,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tests.relay.kit import bounds
 from whisperd.relay import limits as limits_module
-from whisperd.relay.limits import MAX_REMEMBERED, SPARE_SOCKETS, Denial, Limits
+from whisperd.relay.limits import MAX_REMEMBERED, SPARE_SOCKETS, Denial, RelayLimits
 from whisperd.wire.relay_errors import ERRORS
 
 
 class World:
     def __init__(self, **changes: int) -> None:
-        self.limits = Limits(bounds(**changes))
+        self.limits = RelayLimits(bounds(**changes))
         self.listener = self.limits.new_listener()
 
     def source(self, circuit: object = None, now: float = 0.0):
@@ -244,7 +244,7 @@ class LimitsAgainstModel(RuleBasedStateMachine):
         config = {f"max_{name}": most for name, (_, most) in NUMBERS.items()}
         config |= {f"circuit_{name}": own for name, (own, _) in (NUMBERS | PER_SECOND).items()}
         config |= {name: rate for name, (_, rate) in PER_SECOND.items()}
-        self.limits = Limits(bounds(**config, burst=BURST, listener_share=50))
+        self.limits = RelayLimits(bounds(**config, burst=BURST, listener_share=50))
         self.now = 0.0
         listeners = [self.limits.new_listener(), self.limits.new_listener()]
         self.real = [self.limits.source(listeners[number // 2], number, 0) for number in range(4)]

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.relay import kit
-from whisperd.relay.access import Access
-from whisperd.relay.limits import Limits
+from whisperd.relay.access import AccessCodes
+from whisperd.relay.limits import RelayLimits
 from whisperd.relay.relay import Relay
 from whisperd.relay.session import Session, WhisperdSession
-from whisperd.relay.wh15p3r import WhisperSession
+from whisperd.relay.wh15p3r import Wh15p3rSession
 
 ROOM, ANNA, BEN, CARL = ("A" * 43, "E" * 43, "I" * 43, "M" * 43)
 
@@ -48,8 +48,8 @@ class Recorder:
 class World:
     def __init__(self, **bounds: int) -> None:
         self.now = 0.0
-        self.limits = Limits(kit.bounds(**bounds))
-        self.access = Access(os.urandom)
+        self.limits = RelayLimits(kit.bounds(**bounds))
+        self.access = AccessCodes(os.urandom)
         self.listener = self.limits.new_listener()
         self.relay = Relay(self.limits, lambda: self.now, b"salt", self.access, lambda: self.now)
 
@@ -156,8 +156,8 @@ def test_rooms_beyond_the_cap_are_refused_with_a_time_and_rooms_that_are_there_s
 
 def test_the_other_dialect_forwards_the_received_bytes_and_says_nothing_but_ready() -> None:
     world = World()
-    anna, at_anna = world.session(WhisperSession)
-    ben, at_ben = world.session(WhisperSession)
+    anna, at_anna = world.session(Wh15p3rSession)
+    ben, at_ben = world.session(Wh15p3rSession)
     anna.received(whisper("join", sessionCode="CODE", isInitiator=True), False)
     assert at_anna.sent == []
     ben.received(whisper("join", sessionCode="CODE", isInitiator=False), False)
@@ -172,7 +172,7 @@ def test_the_other_dialect_forwards_the_received_bytes_and_says_nothing_but_read
 def test_the_other_dialect_has_its_own_rooms_and_errors() -> None:
     world = World()
     world.joined(ANNA, ROOM)
-    session, wire = world.session(WhisperSession)
+    session, wire = world.session(Wh15p3rSession)
     session.received(whisper("join", sessionCode=ROOM, isInitiator=False), False)
     assert (wire.sent, len(world.relay.rooms)) == ([], 2)
     session.received(whisper("offer", sessionCode=ROOM, offer=1), False)
@@ -187,7 +187,7 @@ def test_in_the_other_dialect_nobody_speaks_in_a_room_that_is_not_theirs() -> No
     wires = {}
     for code in ("ONE", "TWO"):
         for initiator in (True, False):
-            session, wire = world.session(WhisperSession)
+            session, wire = world.session(Wh15p3rSession)
             session.received(whisper("join", sessionCode=code, isInitiator=initiator), False)
             wires[code, initiator] = session, wire
     mallory, at_mallory = wires["ONE", True]
@@ -199,7 +199,7 @@ def test_in_the_other_dialect_nobody_speaks_in_a_room_that_is_not_theirs() -> No
     assert all(wires[key][1].types() == ["ready"] for key in (("TWO", True), ("TWO", False), ("ONE", False)))
 
 
-@given(st.sampled_from([WhisperdSession, WhisperSession]), st.lists(st.tuples(st.one_of(
+@given(st.sampled_from([WhisperdSession, Wh15p3rSession]), st.lists(st.tuples(st.one_of(
     st.binary(max_size=40),
     st.sampled_from([join(ROOM, ANNA), b'{"type":"leave"}', whisper("join", sessionCode="C", isInitiator=True),
                      whisper("offer", sessionCode="C", offer=None), b'{"type":"error"}', b"null", b'{"type":[]}'])),
@@ -267,7 +267,7 @@ def test_frames_that_were_not_charged_yet_are_charged_at_the_end() -> None:
 def test_the_seconds_to_wait_are_told_in_the_other_dialect_too() -> None:
     world = World(join_rate=1, burst=1)
     for expected in ([], ["too-many-joins"]):
-        session, wire = world.session(WhisperSession)
+        session, wire = world.session(Wh15p3rSession)
         session.received(whisper("join", sessionCode="CODE", isInitiator=True), False)
         assert [json.loads(payload)["code"] for payload, _ in wire.sent] == expected
     assert json.loads(wire.sent[0][0]) == {
@@ -330,18 +330,18 @@ def test_the_other_dialect_has_codes_too() -> None:
     world = ClosedWorld(1)
     for fields, expected in (({}, ["code-needed"]), ({"accessCode": "x" * 65}, ["bad-frame"]),
                              ({"accessCode": world.code}, []), ({"accessCode": world.code}, ["code-refused"])):
-        session, wire = world.session(WhisperSession)
+        session, wire = world.session(Wh15p3rSession)
         session.received(whisper("join", sessionCode="CODE", isInitiator=True, **fields), False)
         assert wire.types() == expected
 
 
 def test_a_code_that_was_used_up_while_the_holder_of_a_seat_was_asked_gets_no_seat() -> None:
     world = ClosedWorld(2)
-    holder, at_holder = world.session(WhisperSession)
-    late, at_late = world.session(WhisperSession)
+    holder, at_holder = world.session(Wh15p3rSession)
+    late, at_late = world.session(Wh15p3rSession)
     for session in (holder, late):
         session.received(whisper("join", sessionCode="C", isInitiator=True, accessCode=world.code), False)
-    other, _ = world.session(WhisperSession)
+    other, _ = world.session(Wh15p3rSession)
     other.received(whisper("join", sessionCode="D", isInitiator=True, accessCode=world.code), False)
     assert world.left == []
     holder.lost()

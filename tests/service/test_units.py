@@ -26,7 +26,7 @@ from whisperd.errors import (
 
 UNITS = ROOT / "contrib/systemd"
 PATHS = {"system": UNITS / "whisperd.service", "user": UNITS / "user/whisperd.service"}
-MOST_EXPOSURE = 1.5
+MAX_EXPOSURE = 1.5
 
 
 def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -51,7 +51,7 @@ def test_a_mistake_in_a_unit_is_found(tmp_path):
 def test_the_system_unit_is_closed():
     found = run("systemd-analyze", "security", "--offline=true", str(PATHS["system"]))
     exposure = re.search(r"Overall exposure level for whisperd.service: ([\d.]+)", found.stdout)
-    assert exposure and float(exposure[1]) <= MOST_EXPOSURE, found
+    assert exposure and float(exposure[1]) <= MAX_EXPOSURE, found
 
 
 def test_its_examples_of_credentials_are_taken_too(tmp_path):

@@ -12,7 +12,7 @@ import keyring
 import pytest
 
 from whisperd.errors import StoreKeyMissing, UsageError
-from whisperd.store.passphrases import MOST, checked, from_credential, from_descriptor, from_keyring
+from whisperd.store.passphrases import MAX, checked, from_credential, from_descriptor, from_keyring
 
 STORE = Path("/var/lib/whisperd/store/store.db")
 
@@ -31,7 +31,7 @@ def test_a_descriptor_gives_its_first_line_and_is_closed():
         os.fstat(reading)
 
 
-@pytest.mark.parametrize("content", [b"", b"short\n", b"x" * (MOST + 1)])
+@pytest.mark.parametrize("content", [b"", b"short\n", b"x" * (MAX + 1)])
 def test_what_is_no_passphrase_is_said_so(content):
     with pytest.raises(StoreKeyMissing):
         from_descriptor(descriptor(content))
@@ -55,7 +55,7 @@ def test_a_credential_is_a_file_of_the_service_manager_and_nothing_beside_it(tmp
             from_credential(name, where)
 
 
-@pytest.mark.parametrize("passphrase", ["", "short", "x" * (MOST + 1)])
+@pytest.mark.parametrize("passphrase", ["", "short", "x" * (MAX + 1)])
 def test_a_new_passphrase_has_a_least_and_a_most_length(passphrase):
     with pytest.raises(UsageError):
         checked(passphrase)

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from whisperd.errors import ChannelBroken
 from whisperd.wire.direct import (
-    LARGEST_FRAME,
+    MAX_FRAME,
     PING,
     PONG,
     At,
-    Key,
+    DirectKey,
     RecordKind,
     Records,
     decode_direct,
@@ -25,7 +25,7 @@ ONION = "a" * 55 + "d.onion"
 
 
 def test_both_messages_come_out_as_they_went_in():
-    for message in (Key(bytes(range(32))), At(ONION)):
+    for message in (DirectKey(bytes(range(32))), At(ONION)):
         assert decode_direct(encode_direct(message)) == message
 
 
@@ -52,7 +52,7 @@ def test_records_come_out_however_the_stream_is_cut(frames, cuts):
 
 
 @pytest.mark.parametrize("data", [
-    b"\x03\0\0", b"\0\0\1", b"\1\0\1x", b"\2\0\0", b"\2" + (LARGEST_FRAME + 1).to_bytes(2), b"GET / HTTP/1.1",
+    b"\x03\0\0", b"\0\0\1", b"\1\0\1x", b"\2\0\0", b"\2" + (MAX_FRAME + 1).to_bytes(2), b"GET / HTTP/1.1",
 ])
 def test_a_record_that_does_not_follow_the_page_is_refused_by_its_head(data):
     with pytest.raises(ChannelBroken):
@@ -66,10 +66,10 @@ def test_garbage_is_refused_or_waits_and_is_bounded(data):
         list(records.feed(data))
     except ChannelBroken:
         return
-    assert len(records._rest) <= LARGEST_FRAME + 3
+    assert len(records._rest) <= MAX_FRAME + 3
 
 
-@pytest.mark.parametrize("size", [0, LARGEST_FRAME + 1])
+@pytest.mark.parametrize("size", [0, MAX_FRAME + 1])
 def test_no_record_is_made_of_a_frame_that_is_empty_or_too_large(size):
     with pytest.raises(ValueError, match="bytes"):
         record(bytes(size))

@@ -12,32 +12,32 @@ from msgspec import msgpack
 from whisperd.errors import ChannelBroken, HandshakeTampered
 from whisperd.wire import envelope
 from whisperd.wire.envelope import (
-    LARGEST_CLASS,
+    MAX_CLASS,
     MAX_PAYLOAD,
     MAX_TEXT,
     Abort,
-    Answer,
     ChannelFrame,
     Confirm,
     End,
-    Exchange,
+    HandshakeAnswer,
+    HandshakeExchange,
     Hello,
     Kind,
-    Offer,
     SealedFrame,
+    SuiteOffer,
     Text,
 )
 
 ids = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=48)
 digests = st.binary(min_size=32, max_size=32)
-offer_lists = st.lists(st.builds(Offer, ids, st.integers(1, 255), st.integers(1, 3)), max_size=32)
+offer_lists = st.lists(st.builds(SuiteOffer, ids, st.integers(1, 255), st.integers(1, 3)), max_size=32)
 levels = st.integers(1, 3)
 material = st.binary(max_size=200)
 messages = st.one_of(
     st.builds(Hello, kex=offer_lists, ratchet=offer_lists, floor=levels, nonce=digests),
-    st.builds(Answer, kex=offer_lists, ratchet=offer_lists, floor=levels, nonce=digests, seen=digests,
+    st.builds(HandshakeAnswer, kex=offer_lists, ratchet=offer_lists, floor=levels, nonce=digests, seen=digests,
               choice=st.tuples(ids, ids), bundle=material, offer=material),
-    st.builds(Exchange, seen=digests, message=material, confirm=digests),
+    st.builds(HandshakeExchange, seen=digests, message=material, confirm=digests),
     st.builds(Confirm, confirm=digests),
     st.builds(Abort, code=st.sampled_from(["wrong-secret", "floor-not-met"])),
 )
@@ -105,7 +105,7 @@ def test_a_key_that_stands_twice_and_bytes_behind_the_map_are_refused():
             envelope.decode_message(wrong)
 
 
-@given(st.binary(max_size=LARGEST_CLASS - 4))
+@given(st.binary(max_size=MAX_CLASS - 4))
 def test_padding_hides_a_length_behind_few_classes(message):
     padded = envelope.pad_message(message)
     assert envelope.unpad_message(padded) == message
@@ -163,7 +163,7 @@ def test_a_channel_frame_that_contradicts_itself_is_refused(frame):
 
 def test_the_largest_payload_fits_and_one_byte_more_does_not():
     frame = ChannelFrame(Kind.DATA, 0, seq=1, payload=bytes(MAX_PAYLOAD))
-    assert len(frame.encode()) == LARGEST_CLASS
+    assert len(frame.encode()) == MAX_CLASS
     with pytest.raises(ValueError, match="do not fit"):
         ChannelFrame(Kind.DATA, 0, seq=1, payload=bytes(MAX_PAYLOAD + 1)).encode()
 

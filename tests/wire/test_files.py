@@ -13,21 +13,21 @@ from whisperd.errors import ChannelBroken
 from whisperd.wire.envelope import MAX_PAYLOAD
 from whisperd.wire.files import (
     CHUNK,
-    LARGEST,
+    MAX,
     Accept,
     Chunk,
     Done,
+    FileOffer,
+    FileRefuse,
+    FileWithdraw,
     More,
-    Offer,
     Pause,
-    Refuse,
-    Withdraw,
     decode_file,
     encode_file,
 )
 
-MESSAGES = [Offer(1, "x", 0, bytes(32)), Accept(1, 0, 5), More(1, 9), Chunk(1, 0, b"x"), Pause(1), Done(1),
-            Refuse(1, "refused"), Withdraw(1, "cancelled")]
+MESSAGES = [FileOffer(1, "x", 0, bytes(32)), Accept(1, 0, 5), More(1, 9), Chunk(1, 0, b"x"), Pause(1), Done(1),
+            FileRefuse(1, "refused"), FileWithdraw(1, "cancelled")]
 OFFER = {"t": "offer", "id": 1, "name": "x", "size": 1, "hash": bytes(32)}
 
 
@@ -37,12 +37,12 @@ def test_every_message_comes_back(message):
 
 
 def test_the_largest_chunk_fits_into_one_frame():
-    assert len(encode_file(Chunk(LARGEST, LARGEST, bytes(CHUNK)))) <= MAX_PAYLOAD
+    assert len(encode_file(Chunk(MAX, MAX, bytes(CHUNK)))) <= MAX_PAYLOAD
 
 
 @pytest.mark.parametrize("changed", [
-    {"size": 2**63}, {"size": -1}, {"size": 1.5}, {"size": LARGEST + 1}, {"hash": bytes(31)}, {"id": 0},
-    {"id": LARGEST + 1}, {"name": b"x"}, {"name": "x" * 256}, {"name": None}, {"more": 1}, {"t": "gossip"},
+    {"size": 2**63}, {"size": -1}, {"size": 1.5}, {"size": MAX + 1}, {"hash": bytes(31)}, {"id": 0},
+    {"id": MAX + 1}, {"name": b"x"}, {"name": "x" * 256}, {"name": None}, {"more": 1}, {"t": "gossip"},
 ], ids=str)
 def test_an_offer_that_is_not_as_it_should_be_is_refused(changed):
     with pytest.raises(ChannelBroken):

@@ -40,7 +40,7 @@ def test_client_frames_come_back_as_they_were(room: str, token: str) -> None:
 
 @given(st.one_of(
     st.builds(frames.Joined, st.sampled_from([0, 1]), st.booleans(),
-              st.builds(frames.Limits, st.integers(0, 2**31), st.integers(0, 2**31))),
+              st.builds(frames.AnnouncedLimits, st.integers(0, 2**31), st.integers(0, 2**31))),
     st.just(frames.Ready()),
     st.builds(frames.PeerLeft, st.sampled_from(["left", "lost"])),
     st.sampled_from(sorted(frames.ERRORS)).map(frames.RelayError.of)))
@@ -53,7 +53,7 @@ def test_frames_look_as_the_vectors_say(vector: dict) -> None:
     decode, encode = {
         "whisperd.1 client": (frames.decode_client, frames.encode_client),
         "whisperd.1 relay": (frames.decode_server, frames.encode_server),
-        "WH15P3R client": (wh15p3r.decode_whisper, None),
+        "WH15P3R client": (wh15p3r.decode_wh15p3r, None),
     }[vector["from"]]
     data = vector["text"].encode()
     frame = decode(data)
@@ -65,7 +65,7 @@ def test_frames_look_as_the_vectors_say(vector: dict) -> None:
 @pytest.mark.parametrize("vector", VECTORS["refused"], ids=lambda vector: vector["name"])
 def test_frames_are_refused_as_the_vectors_say(vector: dict) -> None:
     data = bytes.fromhex(vector["hex"])
-    assert code_of({"whisperd.1": frames.decode_client, "WH15P3R": wh15p3r.decode_whisper}[vector["dialect"]],
+    assert code_of({"whisperd.1": frames.decode_client, "WH15P3R": wh15p3r.decode_wh15p3r}[vector["dialect"]],
                    data) == vector["code"]
 
 
@@ -76,7 +76,7 @@ def test_the_vectors_hold_every_error_with_its_close_code() -> None:
 
 
 def test_errors_of_the_other_dialect_have_a_code_and_a_message_only() -> None:
-    assert json.loads(wh15p3r.encode_whisper_error("room-full")) == {
+    assert json.loads(wh15p3r.encode_wh15p3r_error("room-full")) == {
         "type": "error", "code": "room-full", "message": "both seats of this room are taken"}
 
 
@@ -92,23 +92,23 @@ def test_a_room_is_32_bytes_in_their_one_spelling(room: str) -> None:
 
 
 def test_a_type_that_stands_twice_is_refused_and_of_other_fields_the_last_counts_as_in_a_browser() -> None:
-    assert code_of(wh15p3r.decode_whisper, b'{"type":"offer","sessionCode":"A","offer":1,"type":"join"}') == "bad-frame"
+    assert code_of(wh15p3r.decode_wh15p3r, b'{"type":"offer","sessionCode":"A","offer":1,"type":"join"}') == "bad-frame"
     text = b'{"type":"offer","sessionCode":"A","offer":1,"s\\u0065ssionCode":"B"}'
-    assert wh15p3r.decode_whisper(text).session_code == json.loads(text)["sessionCode"] == "B"
+    assert wh15p3r.decode_wh15p3r(text).session_code == json.loads(text)["sessionCode"] == "B"
 
 
 def test_a_token_does_not_show_when_a_join_is_printed() -> None:
     assert KEY not in repr(frames.Join(KEY, KEY))
 
 
-@pytest.mark.parametrize("decode", [frames.decode_client, frames.decode_server, wh15p3r.decode_whisper])
+@pytest.mark.parametrize("decode", [frames.decode_client, frames.decode_server, wh15p3r.decode_wh15p3r])
 def test_nesting_without_end_is_bad_json_and_no_crash(decode) -> None:
     assert code_of(decode, b'{"type":"join","more":' + b"[" * 200_000) == "bad-json"
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_frame_or_a_typed_error(data: bytes) -> None:
-    for decode in (frames.decode_client, frames.decode_server, wh15p3r.decode_whisper):
+    for decode in (frames.decode_client, frames.decode_server, wh15p3r.decode_wh15p3r):
         try:
             decode(data)
         except frames.FrameError as error:
@@ -126,7 +126,7 @@ def test_any_json_is_a_frame_or_a_typed_error_other_than_bad_json(value: object,
     if kind is not None and isinstance(value, dict):
         value["type"] = kind
     data = msgspec.json.encode(value)
-    for decode in (frames.decode_client, frames.decode_server, wh15p3r.decode_whisper):
+    for decode in (frames.decode_client, frames.decode_server, wh15p3r.decode_wh15p3r):
         try:
             decode(data)
         except frames.FrameError as error:

@@ -27,8 +27,8 @@ def make() -> dict[str, Any]:
     client = [("join", frames.Join(key(0), key(1))), ("leave", frames.Leave()),
               ("join with an access code", frames.Join(key(0), key(1), "K7QM-2XWP-9ABC"))]
     relay: list[tuple[str, frames.ServerFrame]] = [
-        ("joined alone", frames.Joined(0, False, frames.Limits(65_536, 600))),
-        ("joined to a peer", frames.Joined(1, True, frames.Limits(65_536, 600))),
+        ("joined alone", frames.Joined(0, False, frames.AnnouncedLimits(65_536, 600))),
+        ("joined to a peer", frames.Joined(1, True, frames.AnnouncedLimits(65_536, 600))),
         ("ready", frames.Ready()),
         ("peer-left for good", frames.PeerLeft("left")),
         ("peer-left by a broken connection", frames.PeerLeft("lost")),
@@ -37,13 +37,13 @@ def make() -> dict[str, Any]:
         ("error with a time to wait", frames.RelayError.of("too-many-rooms")),
     ]
     whisper = [
-        ("join as initiator", "WhisperJoin", '{"type":"join","sessionCode":"K7QM2XWP","isInitiator":true}'),
-        ("join with an access code", "WhisperJoin",
+        ("join as initiator", "Wh15p3rJoin", '{"type":"join","sessionCode":"K7QM2XWP","isInitiator":true}'),
+        ("join with an access code", "Wh15p3rJoin",
          '{"type":"join","sessionCode":"K7QM2XWP","isInitiator":true,"accessCode":"K7QM-2XWP-9ABC"}'),
-        ("offer", "WhisperOffer",
+        ("offer", "Wh15p3rOffer",
          '{"type":"offer","sessionCode":"K7QM2XWP","offer":{"type":"offer","sdp":"v=0\\r\\n"}}'),
-        ("answer, odd but valid", "WhisperAnswer", ' {"answer" : null,\n"type":"answer", "sessionCode":"K7QM2XWP"} '),
-        ("ice-candidate", "WhisperCandidate", '{"type":"ice-candidate","sessionCode":"K7QM2XWP","candidate":{}}'),
+        ("answer, odd but valid", "Wh15p3rAnswer", ' {"answer" : null,\n"type":"answer", "sessionCode":"K7QM2XWP"} '),
+        ("ice-candidate", "Wh15p3rCandidate", '{"type":"ice-candidate","sessionCode":"K7QM2XWP","candidate":{}}'),
     ]
     rows = [{"name": name, "from": "whisperd.1 client", "decoded": type(frame).__name__,
              "text": frames.encode_client(frame).decode()} for name, frame in client]

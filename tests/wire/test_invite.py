@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from whisperd.cli.render import qr_text
 from whisperd.errors import InviteExpired, InviteMalformed, InviteTruncated, InviteVersionUnknown
-from whisperd.wire.invite import CLOCK_SKEW, MOST_RELAYS, Invite, RelayAddress, parse
+from whisperd.wire.invite import CLOCK_SKEW, MAX_RELAYS, Invite, RelayAddress, parse
 
 ONION = "a" * 55 + "d.onion"
 NOW = 1_800_000_000
@@ -26,7 +26,7 @@ addresses = st.builds(RelayAddress, hosts, st.integers(1, 65_535))
 invites = st.builds(Invite, addresses, st.integers(1, 3), st.integers(NOW, 2**32 - 1), st.binary(min_size=32,
                                                                                              max_size=32))
 several = st.builds(lambda one, named: Invite(named[0], one.floor, one.expires, one.secret, tuple(named[1:])), invites,
-                    st.lists(addresses, min_size=1, max_size=MOST_RELAYS, unique=True))
+                    st.lists(addresses, min_size=1, max_size=MAX_RELAYS, unique=True))
 
 
 def with_payload(payload: bytes, authority: str = ONION) -> str:
@@ -61,9 +61,9 @@ def test_a_link_of_one_relay_is_what_it_always_was():
 
 
 def test_a_link_of_the_most_relays_still_fits_into_a_terminal_as_a_qr_code():
-    onions = [RelayAddress("%s.onion" % (letter * 56), 65_535) for letter in "abcdefg"[:MOST_RELAYS]]
+    onions = [RelayAddress("%s.onion" % (letter * 56), 65_535) for letter in "abcdefg"[:MAX_RELAYS]]
     link = Invite(onions[0], 3, 2**32 - 1, bytes(32), tuple(onions[1:])).link()
-    assert len(link) <= 200 + 51 * (MOST_RELAYS - 1)
+    assert len(link) <= 200 + 51 * (MAX_RELAYS - 1)
     assert max(len(line) for line in qr_text(link).splitlines()) <= 80
 
 
@@ -103,7 +103,7 @@ def test_a_link_of_several_relays_without_its_end_is_truncated():
 
 
 @pytest.mark.parametrize("others", [
-    b"\0", bytes([MOST_RELAYS]) + OTHERS[0].pack() * MOST_RELAYS, b"\1\0\0\0", b"\1\5\0\0", b"\1\3\0\0",
+    b"\0", bytes([MAX_RELAYS]) + OTHERS[0].pack() * MAX_RELAYS, b"\1\0\0\0", b"\1\5\0\0", b"\1\3\0\0",
     b"\1\2\x08\x08\x08\x08\0\x50", b"\2" + OTHERS[1].pack() * 2, b"\1" + INVITE.relay.pack(),
     b"\1" + OTHERS[0].pack() + b"\0",
 ])

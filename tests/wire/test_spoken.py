@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from whisperd.errors import CodeMalformed
 from whisperd.wire.sas import word_list
-from whisperd.wire.spoken import LARGEST_NAMEPLATE, WORDS_SIZE, SpokenCode, parse
+from whisperd.wire.spoken import MAX_NAMEPLATE, WORDS_SIZE, SpokenCode, parse
 
-codes = st.builds(SpokenCode.make, st.integers(1, LARGEST_NAMEPLATE), st.binary(min_size=5, max_size=WORDS_SIZE))
+codes = st.builds(SpokenCode.make, st.integers(1, MAX_NAMEPLATE), st.binary(min_size=5, max_size=WORDS_SIZE))
 
 
 @given(codes)

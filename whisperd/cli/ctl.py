@@ -15,7 +15,7 @@ from whisperd import __version__
 from whisperd.cli import guard
 from whisperd.cli.caller import Caller
 from whisperd.cli.meant import understood
-from whisperd.cli.options import Message, Valued
+from whisperd.cli.options import MessageCommand, Valued
 from whisperd.cli.verbs.table import VERBS
 from whisperd.cli.words import misuse
 from whisperd.config.paths import typed
@@ -69,7 +69,7 @@ def _verb(command: Command, name: str) -> click.Command:
                             "short_help": command.help, "context_settings": _HELP_NAMES}
     if any(other.verb.startswith(f"{command.verb} ") for other in COMMANDS):
         return click.Group(name, invoke_without_command=True, callback=partial(_run_alone, command), **look)
-    kind = Message if any(param.many for param in command.params) else click.Command
+    kind = MessageCommand if any(param.many for param in command.params) else click.Command
     return kind(name, callback=partial(_run, command), **look)
 
 

@@ -14,12 +14,12 @@ from whisperd.cli.caller import Caller
 from whisperd.cli.timers import is_time
 from whisperd.cli.words import as_text
 from whisperd.control.commands import Command, Param
-from whisperd.errors import ChatUnknown, NotText, UsageError
+from whisperd.errors import ConversationUnknown, NotText, UsageError
 
 #: Bytes of a message that show with which word it begins.
 _BEGINNING = 200
 #: Where what stands behind the conversation may be left out: whether a single word is that, and no conversation.
-_ALONE: dict[str, Callable[[str], bool]] = {"chat fade": is_time}
+_ALONE: dict[str, Callable[[str], bool]] = {"chat timer": is_time}
 
 
 def understood(caller: Caller, command: Command, given: dict[str, Any]) -> dict[str, Any]:
@@ -51,9 +51,9 @@ def _found(caller: Caller, command: Command, asked: dict[str, str]) -> str:
     try:
         with caller.client() as client:
             return str(client.call("chat.find", asked)["chat"])
-    except ChatUnknown as error:
+    except ConversationUnknown as error:
         if asked.get("chat") and any(param.many for param in command.params):
-            raise ChatUnknown(error.message, remedy=f"The first of several words names the conversation. "
+            raise ConversationUnknown(error.message, remedy=f"The first of several words names the conversation. "
                               f"{error.remedy}") from None
         raise
 

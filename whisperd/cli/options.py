@@ -30,7 +30,7 @@ class Valued(click.Option):
         return cast
 
 
-class Message(click.Command):
+class MessageCommand(click.Command):
     """A verb whose last argument takes the rest of the words: what stands among them belongs to the message."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

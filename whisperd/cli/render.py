@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 _STYLES = {"good": "32", "warn": "33", "bad": "31", "dim": "2", "strong": "1", "them": "36"}
 _STATES = {"up": "good", "connected": "good", "delivered": "good", "ready": "good", "lost": "bad", "failed": "bad",
            "ended": "dim", "queued": "warn", "away": "warn", "done": "good", "halted": "warn", "offered": "strong",
-           "refused": "dim", "cancelled": "dim", "faded": "dim", "open": "good", "locked": "warn", "new": "warn",
+           "refused": "dim", "cancelled": "dim", "disappeared": "dim", "open": "good", "locked": "warn", "new": "warn",
            "failing": "bad"}
 #: Joiners that several scripts and emoji cannot be written without.
 _JOINERS = "\u200c\u200d"
@@ -232,7 +232,7 @@ def _link(row: Row) -> str:
 
 def chats(rows: Iterable[Row], paint: Paint) -> list[str]:
     """Return the table of 'whisperctl chat list'."""
-    heads = ("CHAT", "CONTACT", "STATE", "LINK", "LEVEL", "VERIFIED", "FADE", "QUEUED", "SENT", "DELIVERED", "RECEIVED",
+    heads = ("CHAT", "CONTACT", "STATE", "LINK", "LEVEL", "VERIFIED", "TIMER", "QUEUED", "SENT", "DELIVERED", "RECEIVED",
              "AGE")
     return table(heads, [(
         row["chat"], row.get("contact") or "-", row["state"], _link(row), row["level"] or "-",
@@ -348,7 +348,7 @@ def event(row: Row, paint: Paint) -> str:
     if name == "chat-error":
         return f"{subject} {paint('error', 'bad')} {clean(row['code'])}: {clean(row['message'])}. " \
                f"{clean(row['remedy'])}"
-    if name == "chat-fade":
+    if name == "chat-timer":
         return f"{subject}: {timers.line(row, paint)}"
     if name == "file-state":
         return file_line(row, paint)

@@ -9,23 +9,23 @@ Row = Mapping[str, Any]
 
 
 def line(row: Row, paint: Callable[[str, str], str]) -> str:
-    """Return what is in force of a conversation's timer, and what is proposed: of 'chat fade' and its event."""
+    """Return what is in force of a conversation's timer, and what is proposed: of 'chat timer' and its event."""
     words = [f"messages {_when(row['seconds'])}"]
     if row["by"] == "us":
         words.append(f"you propose that they {_when(row['proposed'])}; the other side has to accept")
     elif row["by"] == "them":
         words.append(paint(f"the other side proposes that they {_when(row['proposed'])}", "strong")
-                     + ": accept or refuse it ('chat fade', or '/fade' in 'chat open')")
+                     + ": accept or refuse it ('chat timer', or '/timer' in 'chat open')")
     return "; ".join(words)
 
 
 def is_time(word: str) -> bool:
-    """Return whether a word says when messages fade."""
+    """Return whether a word says when messages disappear."""
     return word in ("off", "accept", "refuse") or word[:1].isdecimal()
 
 
 def _when(timer: int) -> str:
-    return f"fade {_round(timer)} after delivery" if timer else "stay"
+    return f"disappear {_round(timer)} after delivery" if timer else "stay"
 
 
 def _round(timer: int) -> str:
@@ -36,7 +36,7 @@ def _round(timer: int) -> str:
 
 def column(row: Row) -> str:
     """Return the same of a row of 'chat list', in a few characters."""
-    found = row.get("fade") or {"seconds": 0, "proposed": None, "by": None}
+    found = row.get("timer") or {"seconds": 0, "proposed": None, "by": None}
     shown = _round(found["seconds"])
     if found["by"] is None:
         return shown

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from whisperd.errors import ConfigError
 
 #: Most bytes of the NAME=VALUE words, joined by ';': they travel as user name and password of a SOCKS connection.
-LONGEST = 510
+MAX = 510
 
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{40}\Z")
 _WORD = re.compile(r"[A-Za-z0-9_-]+=[!$-~]+\Z")
@@ -91,8 +91,8 @@ def _check_words(words: list[str], transport: Transport | None) -> None:
     for word in words:
         if not _WORD.match(word):
             raise ConfigError(f"'{word}' in a bridge line is neither a fingerprint nor NAME=VALUE", remedy=_REMEDY)
-    if len(";".join(words)) > LONGEST:
-        raise ConfigError(f"the words of a bridge line are longer than the {LONGEST} bytes that tor can hand over",
+    if len(";".join(words)) > MAX:
+        raise ConfigError(f"the words of a bridge line are longer than the {MAX} bytes that tor can hand over",
                           remedy=_REMEDY)
     names = {word.partition("=")[0] for word in words}
     for need in transport.needs if transport else ():

@@ -13,7 +13,7 @@ from whisperd.errors import WhisperdError
 _NAMED = re.compile(r"\b([a-z]+)\.([a-z0-9_]+)\b")
 _HEADER = re.compile(r"\s*\[\s*([\w-]+)\s*\]")
 #: Largest file that is searched, in characters.
-_MOST = 1_000_000
+_MAX = 1_000_000
 
 
 @contextmanager
@@ -33,8 +33,8 @@ def locate(error: WhisperdError, path: Path | str) -> None:
     with suppress(OSError, ValueError):
         if Path(path).is_file():
             with Path(path).open(encoding="utf-8") as file:
-                text = file.read(_MOST + 1)
-    if not 0 < len(text) <= _MOST or (error.message.endswith(")") and f"({path}, line " in error.message):
+                text = file.read(_MAX + 1)
+    if not 0 < len(text) <= _MAX or (error.message.endswith(")") and f"({path}, line " in error.message):
         return
     for section, name in _NAMED.findall(error.message):
         if number := line_of(text, section, name):

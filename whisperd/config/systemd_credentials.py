@@ -8,7 +8,7 @@ from pathlib import Path
 from whisperd.errors import ConfigError
 
 #: Most bytes of one secret.
-MOST = 4096
+MAX = 4096
 
 
 def credential(name: str, environment: Mapping[str, str]) -> str:
@@ -18,9 +18,9 @@ def credential(name: str, environment: Mapping[str, str]) -> str:
         return ""
     try:
         with (Path(folder) / name).open("rb") as given:
-            content = given.read(MOST + 1)
-        if len(content) > MOST:
-            raise ConfigError(f"the credential {name} has more than {MOST} bytes")
+            content = given.read(MAX + 1)
+        if len(content) > MAX:
+            raise ConfigError(f"the credential {name} has more than {MAX} bytes")
         return content.decode().rstrip("\r\n")
     except FileNotFoundError:
         return ""

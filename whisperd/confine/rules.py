@@ -17,7 +17,7 @@ from whisperd.control.socket_path import SocketPlace
 from whisperd.errors import ConfigError
 
 #: Most bytes of a unix socket's path, and the longest name that a launched tor's socket has below its folder's parent.
-_LONGEST = 107
+_MAX = 107
 _TOR_SOCKET = "tor-12345678/control"
 
 
@@ -68,7 +68,7 @@ def folders(config: Config) -> Iterator[tuple[str, Path]]:
         yield "control.audit", Path(config.control.audit).absolute().parent
     if config.tor.mode == "launch":
         yield "tor.data_dir", Path(config.tor.data_dir).absolute()
-        if len(os.fsencode(runtime / _TOR_SOCKET)) > _LONGEST:
+        if len(os.fsencode(runtime / _TOR_SOCKET)) > _MAX:
             yield from (("control.socket", folder) for folder in _temporary_folder())
     if config.tor.mode in ("launch", "attach") and config.onion.enabled and config.onion.key == "persistent":
         yield "onion.key_file", Path(config.onion.key_file).absolute().parent

@@ -46,7 +46,7 @@ def groups_of(peer: Peer) -> set[int]:
 
 
 @dataclass(frozen=True)
-class Access:
+class AccessRule:
     """The rule. ``owner`` is the daemon's user id; ``group`` and ``admins`` are group ids, None where none is named."""
 
     owner: int

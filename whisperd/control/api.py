@@ -166,35 +166,35 @@ class Api:
     async def chat_verify(self, **params: Any) -> Row:
         return await self._peers().verify(**params)
 
-    async def chat_fade(self, **params: Any) -> Row:
-        return await self._peers().fade(**params)
+    async def chat_timer(self, **params: Any) -> Row:
+        return await self._peers().timer(**params)
 
     async def chat_end(self, **params: Any) -> Row:
         return await self._peers().end(**params)
 
     async def chat_call(self, **params: Any) -> Row:
-        return await self._peers().people.call(**params)
+        return await self._peers().contacts.call(**params)
 
     async def contact_save(self, **params: Any) -> Row:
-        return await self._peers().people.save(**params)
+        return await self._peers().contacts.save(**params)
 
     async def contact_list(self) -> list[Row]:
-        return await self._peers().people.list()
+        return await self._peers().contacts.list()
 
     async def contact_remove(self, **params: Any) -> Row:
-        return await self._peers().people.remove(**params)
+        return await self._peers().contacts.remove(**params)
 
     async def contact_rename(self, **params: Any) -> Row:
-        return await self._peers().people.rename(**params)
+        return await self._peers().contacts.rename(**params)
 
     async def contact_listen(self, **params: Any) -> Row:
-        return await self._peers().people.listen(**params)
+        return await self._peers().contacts.listen(**params)
 
     async def contact_block(self, **params: Any) -> Row:
-        return await self._peers().people.block(**params)
+        return await self._peers().contacts.block(**params)
 
     async def contact_unblock(self, **params: Any) -> Row:
-        return await self._peers().people.unblock(**params)
+        return await self._peers().contacts.unblock(**params)
 
     async def relay_limits(self) -> list[Row]:
         """Each limit of the relay with its use and its refusals."""
@@ -341,9 +341,9 @@ class Api:
         if self._peer is None:
             return None
         chats = await self._peer.list()
-        people = await self._peer.people.list()
+        contacts = await self._peer.contacts.list()
         return {"chats": len(chats), "connected": sum(chat["state"] == "connected" for chat in chats),
-                "listens": sum(row["listens"] and row["state"] != "blocked" for row in people)}
+                "listens": sum(row["listens"] and row["state"] != "blocked" for row in contacts)}
 
 
 def _report(failure: Failure) -> None:

@@ -16,7 +16,7 @@ from whisperd.control import results
 from whisperd.control.commands import SUBSCRIBE
 from whisperd.errors import DaemonUnreachable, MessageTooLarge, NotText, PermissionRefused, TimedOut
 from whisperd.wire import control
-from whisperd.wire.control import Answer, Event, Lines
+from whisperd.wire.control import Event, Lines, Response
 
 #: Seconds that a call may take, unless told otherwise.
 CALL_SECONDS = 30.0
@@ -35,7 +35,7 @@ class Client:
         self._compare = compare
         self._socket = _connected(path)
         self._lines = Lines()
-        self._heard: deque[Answer | Event] = deque()
+        self._heard: deque[Response | Event] = deque()
         self._events: deque[Event] = deque()
         self._calls = 0
 
@@ -61,7 +61,7 @@ class Client:
         self._write(_request(self._calls, method, params or {}), deadline, file)
         while True:
             heard = self._next(deadline)
-            if not isinstance(heard, Answer):
+            if not isinstance(heard, Response):
                 self._events.append(heard)
             elif heard.error is not None:
                 raise heard.error
@@ -84,7 +84,7 @@ class Client:
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._events:
             heard = self._next(deadline)
-            if not isinstance(heard, Answer):
+            if not isinstance(heard, Response):
                 return heard
             if heard.error is not None:
                 raise heard.error
@@ -122,13 +122,13 @@ class Client:
         except OSError:
             pass  # the daemon has closed the connection: what it said before that tells why
 
-    def _next(self, deadline: float | None) -> Answer | Event:
+    def _next(self, deadline: float | None) -> Response | Event:
         while not self._heard:
             try:
                 lines = list(self._lines.feed(self._read(deadline)))
                 self._heard.extend(control.decode_incoming(line) for line in lines)
                 if self._compare and not all(
-                        isinstance(heard, Answer) or results.is_event(heard) for heard in self._heard):
+                        isinstance(heard, Response) or results.is_event(heard) for heard in self._heard):
                     raise self._strange()
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, control.LineTooLong):
                 raise DaemonUnreachable(f"what answers on {self.path} is no whisperd") from None

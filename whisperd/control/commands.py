@@ -248,7 +248,7 @@ COMMANDS: tuple[Command, ...] = (
         Param("require", "boolean", "Send nothing and accept no file in this conversation before it is verified.",
               default=False, option="--require"),
     )),
-    Command("chat.fade", "chat fade", "Let messages disappear on both sides some time after their delivery, when both "
+    Command("chat.timer", "chat timer", "Let messages disappear on both sides some time after their delivery, when both "
             "have agreed to it.", (
         _CHAT,
         Param("time", "string", "Propose this time: 5 seconds to 4 weeks, as 30, 10m, 2h, 1d or 4w, or 'off'; or "

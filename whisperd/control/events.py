@@ -39,12 +39,12 @@ EVENTS: dict[str, Event] = {
     "chat-state": Event("A conversation is waiting, in handshake, connected, away or ended; 'level' is the security "
                         "level in force, null before the key is confirmed.", ("chat", "state", "reason", "level")),
     "chat-link": Event("A conversation that is connected goes over another link: relay or onion.", ("chat", "link")),
-    "chat-message": Event("A message was received ('in') or accepted for sending ('out'); 'fade' is the seconds "
+    "chat-message": Event("A message was received ('in') or accepted for sending ('out'); 'timer' is the seconds "
                           "after its delivery at which it goes, 0 if it stays.",
-                          ("chat", "id", "direction", "text", "fade")),
+                          ("chat", "id", "direction", "text", "timer")),
     "message-state": Event("A message of ours is queued, sent, delivered, failed or cancelled; one of either side has "
-                           "faded.", ("chat", "id", "state")),
-    "chat-fade": Event("What became of a conversation's timer: the seconds in force (0: messages stay), and what is "
+                           "disappeared.", ("chat", "id", "state")),
+    "chat-timer": Event("What became of a conversation's timer: the seconds in force (0: messages stay), and what is "
                        "proposed, by 'us' or 'them', or null.", ("chat", "seconds", "proposed", "by")),
     "file-state": Event("A file is offered, moving, halted, done, refused, cancelled or failed.",
                         ("chat", "file", "direction", "filename", "size", "state", "reason")),

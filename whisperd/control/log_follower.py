@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from twisted.python.threadable import isInIOThread
 
 from whisperd import logs
-from whisperd.logs import LEVELS, Line
+from whisperd.logs import LEVELS, LogLine
 from whisperd.wire.control import Event
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Following:
         self._client = client
         self._level = LEVELS.index(level)
         self._first = logs.recent(level, lines)
-        self._behind: list[Line] = []
+        self._behind: list[LogLine] = []
         self._end: Callable[[], None] | None = logs.follow(self._hear)
         self._started = False
 
@@ -42,13 +42,13 @@ class Following:
             self._end()
             self._end = None
 
-    def _hear(self, line: Line) -> None:
+    def _hear(self, line: LogLine) -> None:
         if isInIOThread():
             self._tell(line)
         else:
             self._client.server.reactor.callFromThread(self._tell, line)
 
-    def _tell(self, line: Line) -> None:
+    def _tell(self, line: LogLine) -> None:
         if self._end is None or LEVELS.index(line.level) < self._level:
             return
         if not self._started:
@@ -78,7 +78,7 @@ class Following:
             self._flush()
 
 
-def shown(line: Line) -> Event:
+def shown(line: LogLine) -> Event:
     """Return the notification for a line."""
     return {"event": "log-line", "time": line.stamp, "level": line.level, "kind": line.event,
             "fields": dict(line.fields)}

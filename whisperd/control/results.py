@@ -22,7 +22,7 @@ class Maybe:
 NUMBER = (int, float)
 _FILE = {"chat": str, "file": str, "direction": str, "filename": str, "size": NUMBER, "state": str, "reason": str,
          "moved": NUMBER, "rate": NUMBER, "remaining": Maybe(NUMBER)}
-_FADE = {"seconds": NUMBER, "proposed": Maybe(NUMBER), "by": Maybe(str)}
+_TIMER = {"seconds": NUMBER, "proposed": Maybe(NUMBER), "by": Maybe(str)}
 _ERROR = {"message": str, "remedy": str}
 _CHAT = {"chat": str, "state": str}
 _CONTACT = {"contact": str}
@@ -65,7 +65,7 @@ RESULTS: dict[str, Any] = {
     "chat.invite": {"chat": str, "link?": str, "code?": str, "relay?": str, "expires_at": NUMBER},
     "chat.join": _CHAT,
     "chat.list": [_CHAT | {"link": Maybe(str), "level": Maybe(str), "verified": bool, "contact?": Maybe(str),
-                           "trouble?": Maybe(str), "fade?": Maybe(_FADE), "queued": NUMBER, "sent": NUMBER,
+                           "trouble?": Maybe(str), "timer?": Maybe(_TIMER), "queued": NUMBER, "sent": NUMBER,
                            "delivered": NUMBER, "received": NUMBER, "created_age": NUMBER}],
     "chat.find": _CHAT,
     "chat.send": _CHAT | {"id": int},
@@ -76,7 +76,7 @@ RESULTS: dict[str, Any] = {
     "chat.cancel": {"chat": str},
     "chat.files": [_FILE],
     "chat.verify": {"chat": str, "words": [str], "number": str, "verified": bool, "level": Maybe(str)},
-    "chat.fade": {"chat": str} | _FADE,
+    "chat.timer": {"chat": str} | _TIMER,
     "chat.call": _CHAT,
     "contact.save": _CONTACT | {"state": str},
     "contact.list": [{"contact": Maybe(str), "relays": [str], "level": Maybe(str), "verified": bool, "listens": bool,
@@ -116,7 +116,7 @@ RESULTS: dict[str, Any] = {
 #: Fields of events that are no text, by their names.
 _FIELDS: dict[str, Any] = {
     "id": int, "seconds": NUMBER, "proposed": Maybe(NUMBER), "by": Maybe(str), "size": NUMBER, "moved": NUMBER,
-    "rate": NUMBER, "remaining": Maybe(NUMBER), "fields": dict, "lines": NUMBER, "percent": NUMBER, "fade": NUMBER,
+    "rate": NUMBER, "remaining": Maybe(NUMBER), "fields": dict, "lines": NUMBER, "percent": NUMBER, "timer": NUMBER,
     "level": Maybe(str), "address": Maybe(str), "reason": Maybe(str), "contact": Maybe(str), "link": Maybe(str),
     "summary": Maybe(str),
 }

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
-from whisperd.control.access import Access
+from whisperd.control.access import AccessRule
 from whisperd.control.audit import Audit
 from whisperd.control.connection import ControlConnection, refusal
 from whisperd.control.events import EventBus
@@ -40,7 +40,7 @@ class ControlServer:
         self.bus = bus
         self.reactor = reactor
         self._place = SocketPlace(path, group)
-        self._access = Access(os.geteuid(), self._place.group, group_id(admin_group, "admin_group"))
+        self._access = AccessRule(os.geteuid(), self._place.group, group_id(admin_group, "admin_group"))
         self.audit = audit or Audit()
         self._port: _UnixPort | None = None
         self._connections: set[ControlConnection] = set()

@@ -12,7 +12,7 @@ from rich.table import Table
 
 
 @dataclass
-class Report:
+class DemoReport:
     """Figures by name (value and unit) and checks by name (held or not, with what was seen)."""
 
     figures: dict[str, tuple[Any, str]] = field(default_factory=dict)

@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 
 from whisperd.demo.processes import DaemonProcess, Event
-from whisperd.demo.report import Report
+from whisperd.demo.report import DemoReport
 from whisperd.demo.watch import Watch
 from whisperd.errors import Interrupted, TestnetFailed, WhisperdError
 
@@ -32,14 +32,14 @@ class Demo:
     """One rehearsal in one temporary folder."""
 
     def __init__(self, folder: Path, console: Console) -> None:
-        self.report = Report()
+        self.report = DemoReport()
         self._folder = folder
         self._console = console
         self._network: dict[str, Any] = {}
         self._daemons: list[DaemonProcess] = []
         self._sent: dict[str, list[str]] = {"alice": [], "bob": []}
 
-    def run(self) -> Report:
+    def run(self) -> DemoReport:
         """Play the whole story; raises the WhisperdError of the step that could not be done at all."""
         try:
             for title, step in self._steps():
@@ -54,7 +54,7 @@ class Demo:
             ("the relay, published as an onion service", self._publish_relay),
             ("two people, each with a daemon and a tor client of their own", self._start_people),
             ("an invite, joined: key exchange and confirmation", self._meet),
-            (f"{ROUND_TRIPS} messages, one after the other", self._talk),
+            (f"{ROUND_TRIPS} messages, one after the other", self._view),
             ("the relay killed, messages written meanwhile, the relay started again", self._survive_relay_death),
             ("verification words compared", self._verify),
             ("the conversation ended", self._end),
@@ -119,7 +119,7 @@ class Demo:
         return person.wait(lambda event: event["event"] == "chat-state" and event["state"] == state, timeout,
                            f"the conversation to be {state}")
 
-    def _talk(self) -> None:
+    def _view(self) -> None:
         before = len(self._relay.printed)
         times = [self._round_trip(self._alice, HUNDRED_BYTES)]
         self.report.figure("on the wire for a message of 100 bytes",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenFrame:
     """One binary frame that passed the relay."""
 
     room: str
@@ -20,13 +20,13 @@ class Seen:
 class Watch:
     """All the frames that passed, in order."""
 
-    frames: tuple[Seen, ...]
+    frames: tuple[SeenFrame, ...]
 
     @classmethod
     def parse(cls, printed: bytes) -> Watch:
         """Read the lines that ``line`` wrote."""
         rows = [json.loads(row) for row in printed.splitlines() if row.startswith(b"{")]
-        return cls(tuple(Seen(row["room"], base64.b64decode(row["frame"])) for row in rows))
+        return cls(tuple(SeenFrame(row["room"], base64.b64decode(row["frame"])) for row in rows))
 
     @property
     def rooms(self) -> int:

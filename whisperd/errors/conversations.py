@@ -5,21 +5,21 @@ from __future__ import annotations
 from whisperd.errors.base import WhisperdError
 
 
-class ChatUnknown(WhisperdError):
+class ConversationUnknown(WhisperdError):
     code = "chat-unknown"
     exit_status = 55
     summary = "there is no conversation of this name"
     remedy = "'whisperctl chat list' shows them."
 
 
-class ChatEnded(WhisperdError):
+class ConversationEnded(WhisperdError):
     code = "chat-ended"
     exit_status = 56
     summary = "this conversation has ended and its keys are destroyed"
     remedy = "Make a new invite."
 
 
-class ChatNotConnected(WhisperdError):
+class ConversationNotConnected(WhisperdError):
     code = "chat-not-connected"
     exit_status = 57
     summary = "the key of this conversation is not confirmed yet"
@@ -61,7 +61,7 @@ class NoRelay(WhisperdError):
     remedy = "Wait for the own onion ('whisperctl address --wait 120'), or give --relay or peer.relay."
 
 
-class TooManyChats(WhisperdError):
+class TooManyConversations(WhisperdError):
     code = "too-many-chats"
     exit_status = 63
     summary = "there are as many conversations as this daemon takes"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from whisperd.peer.handshake.keys import SessionKeys
-from whisperd.wire.envelope import Offer
+from whisperd.wire.envelope import SuiteOffer
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Settled:
 
 
 @dataclass(frozen=True)
-class ToldOfPeople:
+class ContactMessageReceived:
     """The other side said something about contacts. [whisperd-protocol(7), CONTACTS] ``verification`` is what the
     secret of a contact is made of, which the conversation may have destroyed when this is carried out."""
 
@@ -73,7 +73,7 @@ class ToldOfLinks:
 
 
 @dataclass(frozen=True)
-class PeopleHeard:
+class ContactMessageAcknowledged:
     """The other side has all that was said to it about contacts."""
 
 
@@ -95,7 +95,7 @@ class WriteFile:
 
 
 @dataclass(frozen=True)
-class KeepFile:
+class FinishFile:
     """All of the incoming file ``number`` is written: compare its SHA-256, and give it its name."""
 
     number: int
@@ -111,8 +111,8 @@ class DropFile:
     done: bool = False
 
 
-DiskEffect = ReadFile | WriteFile | KeepFile | DropFile
-Effect = (SendFrame | Emit | Rejoin | Confirmed | Settled | ToldOfPeople | PeopleHeard | Ended | Heard
+DiskEffect = ReadFile | WriteFile | FinishFile | DropFile
+Effect = (SendFrame | Emit | Rejoin | Confirmed | Settled | ContactMessageReceived | ContactMessageAcknowledged | Ended | Heard
           | ToldOfLinks | DiskEffect)
 
 
@@ -132,5 +132,5 @@ class Established:
 
     session: Any = field(repr=False)
     keys: SessionKeys = field(repr=False)
-    kex: Offer
-    ratchet: Offer
+    kex: SuiteOffer
+    ratchet: SuiteOffer

@@ -17,11 +17,11 @@ FORM = 1
 Place = tuple[int, int]
 
 
-class _Kept(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+class _Record(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     """One value."""
 
 
-class ChannelKept(_Kept):
+class ChannelRecord(_Record):
     """Of a channel; ``session`` is IRatchetSession.dump. Unacknowledged data frames have one number after the other."""
 
     session: bytes
@@ -34,17 +34,17 @@ class ChannelKept(_Kept):
     waiting: list[Place]
 
 
-class AgreementKept(_Kept):
+class SessionRecord(_Record):
     """Of what a handshake led to: ids, versions and levels of the suite, keys, the channel."""
 
     kex: tuple[str, int, int]
     ratchet: tuple[str, int, int]
     verification: bytes
     associated_data: bytes
-    channel: ChannelKept
+    channel: ChannelRecord
 
 
-class ChatKept(_Kept):
+class MessagesRecord(_Record):
     """Of the texts: which message an undelivered payload has, and which nobody has been shown yet."""
 
     last_id: int
@@ -53,7 +53,7 @@ class ChatKept(_Kept):
     unread: list[int]
 
 
-class TransferKept(_Kept):
+class TransferRecord(_Record):
     """One open file; ``place`` is the path of an outgoing one, and else the name of what is partial. ``sure`` bytes of
     it are on the disk here, with this SHA-256, or, of an outgoing one, at the other side."""
 
@@ -72,7 +72,7 @@ class TransferKept(_Kept):
     sure_digest: bytes
 
 
-class FilesKept(_Kept):
+class FilesRecord(_Record):
     """Of the files: the last numbers, those that are open, and, of a version before that kept these, what was open by
     direction and its sender's number."""
 
@@ -80,10 +80,10 @@ class FilesKept(_Kept):
     last_in: int
     last_out: int
     open: list[tuple[str, int]]
-    transfers: list[TransferKept] = []
+    transfers: list[TransferRecord] = []
 
 
-class FadingKept(_Kept):
+class TimerRecord(_Record):
     """Of the timer: proposals are a number and seconds; of ours, the ticket too."""
 
     agreed: tuple[int, int] = (0, 0)
@@ -92,9 +92,9 @@ class FadingKept(_Kept):
     honoured: list[int] = []
 
 
-class ConversationKept(_Kept):
+class ConversationRecord(_Record):
     """Of a conversation; ``invite`` has the fields of InviteKeys before the key is confirmed, and is empty then;
-    ``people`` is what was heard last about contacts."""
+    ``contacts`` is what was heard last about contacts."""
 
     form: int
     inviter: bool
@@ -106,26 +106,26 @@ class ConversationKept(_Kept):
     failures: int
     ended: str
     invite: list[bytes]
-    agreed: AgreementKept | None
-    chat: ChatKept
-    files: FilesKept
-    fading: FadingKept = msgspec.field(default_factory=FadingKept)
-    people: bytes = b""
+    agreed: SessionRecord | None
+    chat: MessagesRecord
+    files: FilesRecord
+    timer: TimerRecord = msgspec.field(default_factory=TimerRecord)
+    contacts: bytes = b""
 
 
-class MessageKept(_Kept):
-    """One text; ``at`` is when it was first kept, in unix seconds. It fades ``fade`` seconds after its delivery, or
-    stays (0); ``fades_at`` is when, once it was delivered."""
+class MessageRecord(_Record):
+    """One text; ``at`` is when it was first kept, in unix seconds. It disappears ``timer`` seconds after its delivery, or
+    stays (0); ``disappears_at`` is when, once it was delivered."""
 
     direction: str
     text: str
     state: str
     at: float
-    fade: int = 0
-    fades_at: float | None = None
+    timer: int = 0
+    disappears_at: float | None = None
 
 
-class RelayKept(_Kept):
+class RelayRecord(_Record):
     """A seat: the relay as an invite names it, its access code, and the token (32)."""
 
     url: str
@@ -133,14 +133,14 @@ class RelayKept(_Kept):
     token: bytes
 
 
-class Route(_Kept):
+class Route(_Record):
     """How the two sides meet: the room (32) and the seats in it, the best relay first."""
 
     room: bytes
-    relays: list[RelayKept]
+    relays: list[RelayRecord]
 
 
-class TieKept(_Kept):
+class BindingRecord(_Record):
     """Of a conversation's contact: its key, and whether words have to be compared first; the name that was offered,
     the nonces of both sides and ours that the other side certainly has, and how many secrets were agreed on."""
 
@@ -153,28 +153,28 @@ class TieKept(_Kept):
     agreed: int = 0
 
 
-class Kept(_Kept):
+class ConversationSnapshot(_Record):
     """One conversation's record: the core's part, the route, and what it must not be joined by a second time."""
 
-    conversation: ConversationKept
+    conversation: ConversationRecord
     route: Route
     label: bytes
     created: float
-    tie: TieKept
+    binding: BindingRecord
 
 
-def exported(last_id: int) -> Kept:
+def exported(last_id: int) -> ConversationSnapshot:
     """Return what stands for a conversation of which only the history is there, because it lives elsewhere."""
-    conversation = ConversationKept(FORM, False, 0.0, 1, 1, True, False, 0, "exported", [], None,
-                                    ChatKept(last_id, {}, [], []), FilesKept(0, 0, 0, []))
-    return Kept(conversation, Route(bytes(32), []), b"", 0.0, TieKept("", False))
+    conversation = ConversationRecord(FORM, False, 0.0, 1, 1, True, False, 0, "exported", [], None,
+                                    MessagesRecord(last_id, {}, [], []), FilesRecord(0, 0, 0, []))
+    return ConversationSnapshot(conversation, Route(bytes(32), []), b"", 0.0, BindingRecord("", False))
 
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def encode(value: _Kept) -> bytes:
+def encode(value: _Record) -> bytes:
     """Return the bytes of a record."""
     return _encode(value)
 
@@ -185,6 +185,6 @@ def decode(data: bytes, kind: type[_T]) -> _T:
         value: Any = msgspec.msgpack.decode(data, type=kind)
     except msgspec.DecodeError:
         raise StoreDamaged("the store has a record of another version of whisperd") from None
-    if isinstance(value, Kept) and value.conversation.form != FORM:
+    if isinstance(value, ConversationSnapshot) and value.conversation.form != FORM:
         raise StoreDamaged("the store has a conversation of another version of whisperd")
     return value

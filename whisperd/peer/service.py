@@ -15,13 +15,13 @@ from typing import Any, TypeVar
 from twisted.internet.defer import DeferredList, ensureDeferred
 
 from whisperd.errors import (
-    ChatEnded,
-    ChatUnknown,
     ContactAbsent,
+    ConversationEnded,
+    ConversationUnknown,
     DaemonUnreachable,
     StoreFailed,
     StoreLocked,
-    TooManyChats,
+    TooManyConversations,
     WhisperdError,
 )
 from whisperd.interfaces import Random
@@ -29,15 +29,15 @@ from whisperd.logs import unexpected
 from whisperd.peer.commands import resolver
 from whisperd.peer.commands.files import FileVerbs
 from whisperd.peer.commands.invites import MeetingVerbs
-from whisperd.peer.commands.resolver import Known, Seen
+from whisperd.peer.commands.resolver import Candidate, Known
 from whisperd.peer.commands.timers import TimerVerbs
 from whisperd.peer.contacts.bindings import check_verified
-from whisperd.peer.contacts.contacts import People
+from whisperd.peer.contacts.contacts import Contacts
 from whisperd.peer.conversation.driver import Driver, Steps
 from whisperd.peer.conversation.resumable import ResumableConversation
 from whisperd.peer.conversation.session import level_number
 from whisperd.peer.conversation.states import ENDED
-from whisperd.peer.effects import ToldOfPeople
+from whisperd.peer.effects import ContactMessageReceived
 from whisperd.peer.files.downloads import Downloads
 from whisperd.peer.handshake.handshake import Terms
 from whisperd.peer.handshake.keys import InviteKeys
@@ -47,8 +47,8 @@ from whisperd.peer.invites.used import UsedInvites
 from whisperd.peer.links.routes import Host, Relays, choose
 from whisperd.peer.persistence.ids import Given
 from whisperd.peer.persistence.restore import returned, way_back
-from whisperd.peer.persistence.write_ahead import Keeping
-from whisperd.peer.records import Kept, Route
+from whisperd.peer.persistence.write_ahead import WriteAhead
+from whisperd.peer.records import ConversationSnapshot, Route
 from whisperd.peer.wakeup import Awake
 from whisperd.stopping import every
 from whisperd.wire.invite import RelayAddress
@@ -56,7 +56,7 @@ from whisperd.wire.invite import RelayAddress
 #: Seconds for which a contact is called.
 CALL_SECONDS = 3_600
 #: Most conversations that others ended, or that failed, which are kept for the user to see.
-MOST_ENDED = 64
+MAX_ENDED = 64
 
 Row = dict[str, Any]
 Rows = list[Row]
@@ -101,9 +101,9 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         self._awake = Awake(reactor, self._woke)
         self._codes = Codes(self, registry, self._relays, reactor=reactor, new_identity=new_identity, random=random,
                             wall=self._wall)
-        self._keeping = Keeping(store, reactor=reactor, wall=self._wall, history=bool(keep and keep.history),
+        self._keeping = WriteAhead(store, reactor=reactor, wall=self._wall, history=bool(keep and keep.history),
                                 days=keep.history_days if keep else 1, emit=emit, given=given)
-        self.people = People(self, store, reactor=reactor, emit=emit, random=random, wall=self._wall)
+        self.contacts = Contacts(self, store, reactor=reactor, emit=emit, random=random, wall=self._wall)
 
     def resume(self) -> None:
         """Go on with the conversations that the store has kept, and listen for contacts that are listened for."""
@@ -113,16 +113,16 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
             hosts = way_back(kept, self._own_relay())
             link = self.links(hosts, kept.route, inviter=kept.conversation.inviter)
             if hosts:
-                self.people.come_back(name, [host.named for host in hosts], kept)
+                self.contacts.come_back(name, [host.named for host in hosts], kept)
             self._install(conversation, link, kept.label, kept, route=partial(getattr, kept, "route"),
                           confirmed=partial(self._remember, kept.route.room, kept.conversation.expires))
-            if conversation.lasting and conversation.heard_of_people:  # which may not have been seen to
+            if conversation.lasting and conversation.contact_messages_heard:  # which may not have been seen to
                 verification = bytes(conversation.agreed().verification)
-                self._tell_again(name, ToldOfPeople(conversation.heard_of_people, verification))
+                self._tell_again(name, ContactMessageReceived(conversation.contact_messages_heard, verification))
         self._go_on_with_files()
-        self.people.start()
+        self.contacts.start()
 
-    def _tell_again(self, name: str, told: ToldOfPeople) -> None:
+    def _tell_again(self, name: str, told: ContactMessageReceived) -> None:
         """Have contacts hear what was said of them before this daemon was started."""
         try:
             for step in self._told(name, told):
@@ -130,9 +130,9 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         except StoreFailed:
             self._chats[name].carry_out([told])  # once that can be written
 
-    def _told(self, name: str, told: ToldOfPeople) -> Steps:
+    def _told(self, name: str, told: ContactMessageReceived) -> Steps:
         return self._keeping.atomically(
-            lambda: self.people.deciding(self.people.told, name, told.payload, told.verification), name)
+            lambda: self.contacts.deciding(self.contacts.told, name, told.payload, told.verification), name)
 
     def _go_on_with_files(self) -> None:
         """Find the open files of all conversations, and remove what is partial and of none."""
@@ -148,14 +148,14 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
     async def list(self) -> Rows:
         """Return one row for each conversation; those that were ended here are gone."""
         now = self._reactor.seconds()
-        return [{**driver.conversation.row(), **self.people.facts(name), "require_verify": self._required(name),
+        return [{**driver.conversation.row(), **self.contacts.facts(name), "require_verify": self._required(name),
                  "link": driver.link_name, "direct": driver.direct, "trouble": driver.trouble,
                  "created_age": round(now - driver.created)}
                 for name, driver in self._chats.items()]
 
     def conversation(self, word: str) -> str:
-        """Return the id of the conversation that ``word`` means, its id or its contact's name. Raises ChatUnknown,
-        ChatEnded, ContactBlocked or UsageError."""
+        """Return the id of the conversation that ``word`` means, its id or its contact's name. Raises ConversationUnknown,
+        ConversationEnded, ContactBlocked or UsageError."""
         found = resolver.conversation(word, self._known())
         self._find(found)
         return found
@@ -163,14 +163,14 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
     async def find(self, chat: str = "", text: str = "", word: str = "") -> Row:
         """Return which conversation is meant: the one named, or the only one, as ``naming.only`` has it.
 
-        Raises ChatUnknown, ChatEnded, ContactBlocked or UsageError."""
+        Raises ConversationUnknown, ConversationEnded, ContactBlocked or UsageError."""
         found = self.conversation(chat) if chat else resolver.only(self._known(), text, word)
-        return {"chat": found, "state": self._find(found).conversation.state, **self.people.facts(found)}
+        return {"chat": found, "state": self._find(found).conversation.state, **self.contacts.facts(found)}
 
     async def send(self, chat: str, text: str) -> Row:
         """Accept a text for delivery.
 
-        Raises ChatUnknown, ChatEnded, ChatNotConnected, NotVerified, UsageError, MessageTooLarge, QueueFull or
+        Raises ConversationUnknown, ConversationEnded, ConversationNotConnected, NotVerified, UsageError, MessageTooLarge, QueueFull or
         StoreFailed.
         """
         driver = self._find_verified(chat)
@@ -182,7 +182,7 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
 
     async def history(self, chat: str, after: int = 0) -> Rows:
         """Return what was said with a number above ``after``, as far as it is kept, and what of that is unread, which
-        it stays. Raises ChatUnknown."""
+        it stays. Raises ConversationUnknown."""
         conversation = self._find(chat).conversation
         kept = self._keeping.history(chat, after)
         rows = conversation.history(after) if kept is None else kept
@@ -193,7 +193,7 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         """Somebody was shown what the other side said with a number above ``after`` and up to ``id``: a store need not
         keep it for them. Return how many messages are unread still.
 
-        Raises ChatUnknown, or StoreFailed as long as that cannot be written down: after a restart they are unread.
+        Raises ConversationUnknown, or StoreFailed as long as that cannot be written down: after a restart they are unread.
         """
         driver = self._find(chat)
         driver.seen(id, after + 1)
@@ -202,7 +202,7 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         return {"chat": chat, "unread": len(driver.conversation.unread)}
 
     async def verify(self, chat: str, confirm: bool = False, require: bool = False) -> Row:
-        """Return the words and the number to compare. Raises ChatUnknown, ChatEnded or ChatNotConnected.
+        """Return the words and the number to compare. Raises ConversationUnknown, ConversationEnded or ConversationNotConnected.
 
         With ``confirm`` they were compared, which is kept for a contact; with ``require`` nothing is sent before.
         """
@@ -213,19 +213,19 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
             self._keeping.undo(lambda: setattr(driver.conversation, "verified", before))
             answer = driver.conversation.verify(confirm)
             if confirm:
-                self.people.verified(chat)
+                self.contacts.verified(chat)
             if require:
-                self.people.require(chat)
+                self.contacts.require(chat)
             return answer
 
         answer = self._keeping.atomically(work, chat) if confirm or require else driver.conversation.verify(False)
         await self._keeping.settled(chat)
-        return {**answer, **self.people.facts(chat), "require_verify": self._required(chat)}
+        return {**answer, **self.contacts.facts(chat), "require_verify": self._required(chat)}
 
     async def end(self, chat: str) -> Row:
         """End a conversation: tell the other side, 5 seconds at most, destroy the keys, forget what was said.
 
-        One that the other side ended, or that failed, is forgotten. Raises ChatUnknown, or ChatEnded for one that is
+        One that the other side ended, or that failed, is forgotten. Raises ConversationUnknown, or ConversationEnded for one that is
         being ended already; StoreFailed while it cannot be removed from the store, which is tried again.
         """
         driver = self._find(chat)
@@ -252,19 +252,19 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         await every(
             self._awake.stop,
             self._codes.stop,
-            self.people.stop,
+            self.contacts.stop,
             lambda: DeferredList([ensureDeferred(self._ended(driver)) for driver in drivers
                                   if not self._keeping.keeps(driver.conversation)]),
             self._keeping.stop,
             *(driver.suspend_unless_left for driver in drivers),
             lambda: DeferredList([driver.closed for driver in drivers], consumeErrors=True),
-            lambda: DeferredList([driver.desk.quiet() for driver in drivers], consumeErrors=True),
+            lambda: DeferredList([driver.disk.quiet() for driver in drivers], consumeErrors=True),
             *(partial(self._forget, driver.conversation.name) for driver in drivers))
 
     async def _ended(self, driver: Driver) -> None:
         """End a conversation, and let nobody else's goodbye hang on what this raises."""
         try:
-            with suppress(ChatEnded):  # it has, or somebody else is at it
+            with suppress(ConversationEnded):  # it has, or somebody else is at it
                 driver.carry_out(driver.conversation.end(self._reactor.seconds()))
             with suppress(StoreFailed):  # then it is ended as far as it can be
                 await self._keeping.unless_failing(driver.ended())
@@ -274,7 +274,7 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
     def _woke(self) -> None:
         for driver in list(self._chats.values()):
             driver.woke()
-        self.people.woke()
+        self.contacts.woke()
 
     # -- for people and codes -------------------------------------------------------------------------------------
 
@@ -287,7 +287,7 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         return self._relays.links(hosts, route, kinds=self._settings.links, inviter=inviter, begun=begun)
 
     def driver(self, chat: str) -> Driver:
-        """Return the driver of a conversation. Raises ChatUnknown or ChatEnded."""
+        """Return the driver of a conversation. Raises ConversationUnknown or ConversationEnded."""
         return self._find(chat)
 
     def seat(self, address: RelayAddress, access: str, room: bytes, token: bytes) -> Any:
@@ -297,20 +297,20 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         return self._relays.link(host, room, access, token=token)
 
     def begin_call(self, keys: InviteKeys, floor: int, line: Any, *, inviter: bool, verified: bool, reason: str,
-                   tie: Callable[[str], None], route: Callable[[], Route]) -> str:
-        """Start a conversation on a contact's line and return its name, which ``tie`` hears before it begins.
+                   binding: Callable[[str], None], route: Callable[[], Route]) -> str:
+        """Start a conversation on a contact's line and return its name, which ``binding`` hears before it begins.
 
         ``route`` is asked once the two have met."""
         least = level_number(self._settings.floor)
         check_floor(self._registry, max(least, floor))
         terms = Terms(keys, floor, least, self._registry, self._new_identity, self._random)
         link = self._relays.begun(line, line.again, kinds=self._settings.links, inviter=inviter)
-        return self.begin(terms, link, inviter=inviter, tie=tie, verified=verified, reason=reason,
+        return self.begin(terms, link, inviter=inviter, binding=binding, verified=verified, reason=reason,
                           lapse=ContactAbsent(), expires=self._wall() + CALL_SECONDS,
-                          confirmed=self.people.confirmed, route=route, confirmed_only=True)
+                          confirmed=self.contacts.confirmed, route=route, confirmed_only=True)
 
     def begin(self, terms: Terms, link: Any, *, inviter: bool, expires: float, label: bytes = b"",
-              confirmed: Callable[[str, bytes], None] = lambda name, verification: None, tie: Callable[[str], None],
+              confirmed: Callable[[str, bytes], None] = lambda name, verification: None, binding: Callable[[str], None],
               verified: bool = False, reason: str = "", lapse: WhisperdError | None = None, route: Callable[[], Route],
               confirmed_only: bool = False) -> str:
         """Start a conversation on ``link``; ``label`` is what it must not be joined by a second time.
@@ -322,31 +322,31 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         conversation.verified = verified
         conversation.reason = reason or conversation.reason
         conversation.lapse = lapse or conversation.lapse
-        tie(conversation.name)
+        binding(conversation.name)
         return self._install(conversation, link, label, None, confirmed=confirmed, route=route,
                              confirmed_only=confirmed_only)
 
     def _bounds(self) -> dict[str, Any]:
         return {name: getattr(self._settings, name) for name in ("max_queue", "max_file", "max_files")}
 
-    def _install(self, conversation: ResumableConversation, link: Any, label: bytes, kept: Kept | None, *,
+    def _install(self, conversation: ResumableConversation, link: Any, label: bytes, kept: ConversationSnapshot | None, *,
                  confirmed: Callable[[str, bytes], None], route: Callable[[], Route],
                  confirmed_only: bool = False) -> str:
         """Drive a conversation that begins, or one that was ``kept``."""
         self._awake.start()
         name = conversation.name
         driver = Driver(conversation, link, reactor=self._reactor, emit=self._emit,
-                        confirmed=lambda verification: self.people.deciding(confirmed, name, verification),
+                        confirmed=lambda verification: self.contacts.deciding(confirmed, name, verification),
                         downloads=self._downloads,
                         keeping=self._keeping if self._keeping.durable else None)
-        people = self.people
-        driver.on_connected = lambda: people.connected(name)
-        driver.on_settled = lambda: people.deciding(people.settled, name)
-        driver.on_people = lambda told: self._told(name, told)
-        driver.on_people_heard = lambda: people.deciding(people.heard, name)
+        contacts = self.contacts
+        driver.on_connected = lambda: contacts.connected(name)
+        driver.on_settled = lambda: contacts.deciding(contacts.settled, name)
+        driver.on_contact_message = lambda told: self._told(name, told)
+        driver.on_contact_acknowledged = lambda: contacts.deciding(contacts.heard, name)
         driver.created -= self._wall() - kept.created if kept else 0
         self._keeping.keep(conversation, route, label, kept, driver.release,
-                           facts=partial(self.people.kept, name), confirmed_only=confirmed_only,
+                           facts=partial(self.contacts.kept, name), confirmed_only=confirmed_only,
                            decide=driver.decide)
         self._chats[name] = driver
         if conversation.state == ENDED:  # only its history was kept
@@ -362,9 +362,9 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
 
     def _has_ended(self, name: str) -> None:
         self._rooms.pop(name, None)
-        self.people.ended(name)
+        self.contacts.ended(name)
         ended = [chat for chat, driver in self._chats.items() if driver.conversation.state == ENDED]
-        for chat in ended[:-MOST_ENDED]:
+        for chat in ended[:-MAX_ENDED]:
             self._forget(chat)
 
     def _forget(self, name: str) -> None:
@@ -379,13 +379,13 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         if driver is not None:
             driver.let_go()
         self._chats.pop(name, None)
-        self.people.forget(name)
+        self.contacts.forget(name)
 
     def _find(self, name: str) -> Driver:
         driver = self._chats.get(name)
         if driver is not None:
             return driver
-        raise ChatEnded if self._keeping.ids.was_given(name) else ChatUnknown
+        raise ConversationEnded if self._keeping.ids.was_given(name) else ConversationUnknown
 
     def _find_verified(self, name: str) -> Driver:
         driver = self._find(name)
@@ -394,18 +394,18 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         return driver
 
     def _required(self, name: str) -> bool:
-        return bool(self._settings.require_verify) or self.people.required(name)
+        return bool(self._settings.require_verify) or self.contacts.required(name)
 
     def _known(self) -> Known:
-        return Known([Seen(name, driver.conversation.state, self.people.key_of(name))
-                      for name, driver in self._chats.items()], self.people.named())
+        return Known([Candidate(name, driver.conversation.state, self.contacts.key_of(name))
+                      for name, driver in self._chats.items()], self.contacts.named())
 
     def check_room_for_one_more(self) -> None:
-        """Raise TooManyChats when there are as many conversations as may be.
+        """Raise TooManyConversations when there are as many conversations as may be.
 
         Once this role stops no conversation begins any more: StoreLocked or DaemonUnreachable."""
         if self._stopping:
             raise StoreLocked if self._keeping.durable else DaemonUnreachable("the daemon stops")
         living = sum(driver.conversation.state != ENDED for driver in self._chats.values())
         if living >= self._settings.max_chats:
-            raise TooManyChats
+            raise TooManyConversations

@@ -76,7 +76,7 @@ IDENTITY_KINDS = frozenset({"ed25519", "x25519", "mldsa87", "falcon1024", "p256"
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,47}\Z")
 
 
-class Offer(NamedTuple):
+class PluginOffer(NamedTuple):
     """What a handshake says of a plug-in that this side can use."""
 
     id: str
@@ -85,7 +85,7 @@ class Offer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Source:
+class PluginSource:
     """Where a plug-in comes from: a class path and the distribution that it belongs to."""
 
     kind: str
@@ -158,15 +158,15 @@ class Registry:
         """Return the IRatchet of this id; raises PluginUnknown when it was not loaded."""
         return self._get(RATCHET, plugin_id)
 
-    def offers_kex(self) -> list[Offer]:
+    def offers_kex(self) -> list[PluginOffer]:
         """Return the key exchanges that may be used, best first; one that needs a code is not offered without one."""
         return [offer for offer in self._offers(KEX) if not ICodeKeyExchange.providedBy(self.kex(offer.id))]
 
-    def offers_code_kex(self) -> list[Offer]:
+    def offers_code_kex(self) -> list[PluginOffer]:
         """Return the key exchanges over a code that may be used, best first."""
         return [offer for offer in self._offers(KEX) if ICodeKeyExchange.providedBy(self.kex(offer.id))]
 
-    def offers_ratchet(self) -> list[Offer]:
+    def offers_ratchet(self) -> list[PluginOffer]:
         """Return the ratchets that may be used, best first."""
         return self._offers(RATCHET)
 
@@ -177,7 +177,7 @@ class Registry:
             self._loaded[key] = checked(self._source(kind, plugin_id))
         return self._loaded[key]
 
-    def _source(self, kind: str, plugin_id: str) -> Source:
+    def _source(self, kind: str, plugin_id: str) -> PluginSource:
         source = self._sources.get((kind, plugin_id))
         if source is None:
             installed = any((found.kind, found.id) == (kind, plugin_id) for found in self._foreign)
@@ -215,11 +215,11 @@ class Registry:
         except KeyError:
             raise PluginUnknown(f"the {kind} plug-in {plugin_id} is not loaded") from None
 
-    def _offers(self, kind: str) -> list[Offer]:
-        return [Offer(plugin.id, plugin.version, int(plugin.level))
+    def _offers(self, kind: str) -> list[PluginOffer]:
+        return [PluginOffer(plugin.id, plugin.version, int(plugin.level))
                 for (found, _), plugin in self._loaded.items() if found == kind]
 
-    def _row(self, source: Source, state: str) -> dict[str, Any]:
+    def _row(self, source: PluginSource, state: str) -> dict[str, Any]:
         plugin = self._loaded.get((source.kind, source.id)) if state == "loaded" else None
         stated = STATED[source.id] if source.bundled else (None, None)
         version, level = (plugin.version, plugin.level) if plugin else stated
@@ -235,7 +235,7 @@ class Registry:
         }
 
 
-def checked(source: Source) -> Any:
+def checked(source: PluginSource) -> Any:
     """Return the plug-in of ``source`` after every check; raises PluginRefused that says which one failed."""
     plugin = made(source)
     if plugin_fault := fault(plugin, source.kind, source.id):
@@ -247,7 +247,7 @@ def checked(source: Source) -> Any:
     return plugin
 
 
-def made(source: Source) -> Any:
+def made(source: PluginSource) -> Any:
     """Return the plug-in of ``source`` as its code makes it; raises PluginRefused when that fails."""
     try:
         return source.make()
@@ -256,7 +256,7 @@ def made(source: Source) -> Any:
                             remedy=_missing(error)) from error
 
 
-def sources(plugin_id: str) -> list[Source]:
+def sources(plugin_id: str) -> list[PluginSource]:
     """Return where the plug-ins of this id come from, allowed or not; a bundled one stands before all others.
 
     Raises PluginUnknown when there is none, and PluginRefused when two distributions bring the same."""
@@ -296,23 +296,23 @@ def fault(plugin: Any, kind: str, plugin_id: str) -> str | None:
     return None
 
 
-def _usable(source: Source) -> str:
+def _usable(source: PluginSource) -> str:
     """Return the state of a plug-in that may be used and was not loaded."""
     needed = NEEDS.get(source.id) if source.bundled else None
     return "incomplete" if needed and importlib.util.find_spec(needed) is None else "available"
 
 
-def _bundled() -> Iterator[Source]:
+def _bundled() -> Iterator[PluginSource]:
     for kind, targets in BUNDLED.items():
         for plugin_id, target in targets.items():
-            yield Source(kind, plugin_id, target, f"whisperd {__version__}")
+            yield PluginSource(kind, plugin_id, target, f"whisperd {__version__}")
 
 
-def _foreign() -> Iterator[Source]:
+def _foreign() -> Iterator[PluginSource]:
     for kind in INTERFACES:
         for entry in importlib.metadata.entry_points(group=f"whisperd.{kind}"):
             name = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown"
-            yield Source(kind, entry.name, entry.value, name, bundled=False)
+            yield PluginSource(kind, entry.name, entry.value, name, bundled=False)
 
 
 def _source_file(module: str) -> Path:

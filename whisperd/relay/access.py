@@ -25,9 +25,9 @@ from whisperd.relay.limits import Denial
 #: Without I, O, 0 and 1. 32 characters: five bits of a random byte each.
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 LENGTH = 12
-MOST_CODES = 10_000
+MAX_CODES = 10_000
 #: Circuits whose wrong codes are remembered, for at most two minutes.
-MOST_GUESSERS = 4_096
+MAX_GUESSERS = 4_096
 _MINUTE = 60.0
 
 
@@ -41,11 +41,11 @@ class Grant(Struct):
     expires: float
 
 
-class Access:
+class AccessCodes:
     """The codes of one relay. ``changed`` is called after each change, with this; it may raise ConfigError."""
 
     def __init__(self, random: Random, *, key: bytes | None = None, grants: Iterable[Grant] = (),
-                 changed: Callable[[Access], None] = lambda access: None) -> None:
+                 changed: Callable[[AccessCodes], None] = lambda access: None) -> None:
         self._random = random
         self._changed = changed
         self.key = key or random(32)
@@ -58,7 +58,7 @@ class Access:
     def issue(self, uses: int, hours: float, now: float) -> dict[str, object]:
         """Return a new code, the only time that it is shown; raises AccessFull."""
         self.forget(now)
-        if len(self.grants) >= MOST_CODES:
+        if len(self.grants) >= MAX_CODES:
             raise AccessFull
         code = "".join(ALPHABET[byte & 31] for byte in self._random(LENGTH))
         grant = Grant(self._random(4).hex(), self._digest(code), uses, uses, now + hours * 3_600)
@@ -139,7 +139,7 @@ class Access:
             return
         spent = self._spent(source, now)
         self._locked.pop(source, None)
-        if len(self._locked) >= MOST_GUESSERS:
+        if len(self._locked) >= MAX_GUESSERS:
             del self._locked[next(each for each in self._locked if each is not None)]
         self._locked[source] = now + spent + _MINUTE / most
 

@@ -14,37 +14,37 @@ from msgspec import Struct
 
 from whisperd.errors import ConfigError
 from whisperd.interfaces import Random
-from whisperd.relay.access import Access, Grant
+from whisperd.relay.access import AccessCodes, Grant
 
 _VERSION = 1
 
 
-class _Kept(Struct):
+class _Record(Struct):
     version: int
     key: bytes
     grants: list[Grant]
 
 
-def kept(path: str, random: Random) -> Access:
+def kept(path: str, random: Random) -> AccessCodes:
     """Return the access codes of the file ``path``, which is written anew at each change.
 
     Raises ConfigError when the file is there and cannot be read, is readable by others or is not what was written.
     """
     found = read(path)
     if found is None:
-        access = Access(random, changed=lambda access: _write(path, access))
+        access = AccessCodes(random, changed=lambda access: _write(path, access))
         _write(path, access)
         return access
-    return Access(random, key=found.key, grants=found.grants, changed=lambda access: _write(path, access))
+    return AccessCodes(random, key=found.key, grants=found.grants, changed=lambda access: _write(path, access))
 
 
-def read(path: str) -> _Kept | None:
+def read(path: str) -> _Record | None:
     """Return what the file holds, None when there is none; raises ConfigError as ``kept`` does."""
     try:
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_mode & 0o077:
                 raise _unusable(path, "others than its owner may read it")
-            found = msgspec.json.decode(file.read(), type=_Kept)
+            found = msgspec.json.decode(file.read(), type=_Record)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -56,8 +56,8 @@ def read(path: str) -> _Kept | None:
     return found
 
 
-def _write(path: str, access: Access) -> None:
-    content = msgspec.json.encode(_Kept(_VERSION, access.key, list(access.grants.values())))
+def _write(path: str, access: AccessCodes) -> None:
+    content = msgspec.json.encode(_Record(_VERSION, access.key, list(access.grants.values())))
     beside = f"{path}.new"
     try:
         with contextlib.suppress(FileNotFoundError):

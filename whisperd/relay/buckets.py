@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from whisperd.relay.bounds import ROOMS, WAITING
 
 
-class Level:
+class ScopeBounds:
     """The bounds of one kind of scope, 0 standing for none, and how often each has refused or slowed somebody."""
 
     def __init__(self, name: str, most: tuple[int, ...], rates: tuple[int, ...]) -> None:
@@ -30,7 +30,7 @@ class Scope:
 
     __slots__ = ("__weakref__", "around", "circuits", "held", "level", "until")
 
-    def __init__(self, level: Level, parent: Scope | None = None) -> None:
+    def __init__(self, level: ScopeBounds, parent: Scope | None = None) -> None:
         self.level = level
         self.around: tuple[Scope, ...] = tuple(parent) if parent is not None else ()
         self.held = [0, 0, 0]

@@ -29,7 +29,7 @@ from whisperd.relay.bounds import (
     WAITING,
     Bounds,
 )
-from whisperd.relay.buckets import Level, Scope
+from whisperd.relay.buckets import Scope, ScopeBounds
 from whisperd.wire.relay_errors import ERRORS
 
 #: Sockets beyond ``max_connections`` that are let in, so that health checks are answered and refusals explained.
@@ -45,13 +45,13 @@ class Denial(Struct, frozen=True):
     retry_after: int | None = None
 
 
-class Limits:
+class RelayLimits:
     """The use of one relay against its bounds. ``draining``: no room is opened any more."""
 
     def __init__(self, bounds: Bounds) -> None:
-        self.circuit = Level("circuit", (), ())
-        self.listener = Level("listener", (), ())
-        self.total = Scope(Level("total", (), ()))
+        self.circuit = ScopeBounds("circuit", (), ())
+        self.listener = ScopeBounds("listener", (), ())
+        self.total = Scope(ScopeBounds("total", (), ()))
         self.draining = False
         self.sockets = self.frames = self.bytes = 0
         self.refused: Counter[str] = Counter()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from whisperd.relay.access import Access
+from whisperd.relay.access import AccessCodes
 from whisperd.relay.bounds import GAUGES, RATES
-from whisperd.relay.buckets import Level, Scope
-from whisperd.relay.limits import SPARE_SOCKETS, Limits
+from whisperd.relay.buckets import Scope, ScopeBounds
+from whisperd.relay.limits import SPARE_SOCKETS, RelayLimits
 
 #: Limits that are no numbers at a time and no rates -> the code of their refusals.
 _OTHERS = {
@@ -19,7 +19,7 @@ _OTHERS = {
 Row = dict[str, object]
 
 
-def rows(limits: Limits, listeners: list[Scope], now: float) -> list[Row]:
+def rows(limits: RelayLimits, listeners: list[Scope], now: float) -> list[Row]:
     """Return one row for each limit that is in force.
 
     ``used`` is what there is at the moment, of the busiest listener where it is a listener's, and of a rate what is
@@ -34,14 +34,14 @@ def rows(limits: Limits, listeners: list[Scope], now: float) -> list[Row]:
               for name, code in _OTHERS.items())]
 
 
-def guesses(access: Access, now: float) -> list[Row]:
+def guesses(access: AccessCodes, now: float) -> list[Row]:
     """Return the same for wrong access codes a minute, where codes are needed."""
     found = [_row("access_guesses", "total", access.guesses, access.guessed(now), access.refused["total"], 0),
              _row("access_guesses", "circuit", access.circuit_guesses, None, access.refused["circuit"], 0)]
     return [row for row in found if access.required and row["most"]]
 
 
-def _level(limits: Limits, level: Level, scopes: list[Scope], now: float) -> list[Row]:
+def _level(limits: RelayLimits, level: ScopeBounds, scopes: list[Scope], now: float) -> list[Row]:
     burst = limits.bounds.burst
     found = []
     for number, name in enumerate(GAUGES):

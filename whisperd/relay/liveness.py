@@ -19,7 +19,7 @@ class Probed(Protocol):
         """End the session at once and drop the connection."""
 
 
-class Probe:
+class LivenessProbe:
     """The question that one connection has not answered yet."""
 
     def __init__(self, connection: Probed, call_later: Callable[..., Any]) -> None:

@@ -10,7 +10,7 @@ from whisperd.relay.limits import SPARE_SOCKETS
 #: Files and sockets that everything but the relay's connections may need: tor, control socket, peers, libraries.
 RESERVED = 256
 #: The most that ``relay.max_connections = 0`` comes to; more has to be asked for by its number.
-MOST_BY_ITSELF = 20_000
+MAX_BY_ITSELF = 20_000
 
 
 def room_for(connections: int) -> int:
@@ -21,7 +21,7 @@ def room_for(connections: int) -> int:
     beside = RESERVED + SPARE_SOCKETS
     soft, hard = (limit if limit != resource.RLIM_INFINITY else 1 << 30
                   for limit in resource.getrlimit(resource.RLIMIT_NOFILE))
-    wanted = connections or max(min(MOST_BY_ITSELF, hard - beside), 2)
+    wanted = connections or max(min(MAX_BY_ITSELF, hard - beside), 2)
     if wanted + beside > hard and connections:
         raise ConfigError(
             f"relay.max_connections = {connections} needs {wanted + beside} open files; the hard limit is {hard}",

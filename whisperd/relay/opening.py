@@ -13,7 +13,7 @@ from whisperd.relay.buckets import Scope
 from whisperd.relay.fastpath import BINARY, TEXT
 from whisperd.relay.lean import LeanProtocol
 from whisperd.relay.session import WhisperdSession
-from whisperd.relay.wh15p3r import WhisperSession
+from whisperd.relay.wh15p3r import Wh15p3rSession
 
 if TYPE_CHECKING:
     from whisperd.relay.factory import RelayFactory
@@ -55,7 +55,7 @@ class OpeningProtocol(LeanProtocol):
         self.dropConnection(abort=False)
 
     def _open(self, wanted: web.Upgrade, rest: bytes, source: Scope) -> None:
-        dialect = WhisperSession if wanted.subprotocol is None else WhisperdSession
+        dialect = Wh15p3rSession if wanted.subprotocol is None else WhisperdSession
         self.usual = TEXT if wanted.subprotocol is None else BINARY
         self.session = dialect(self.factory.relay, self, source)  # type: ignore[arg-type]
         self.opened(web.switch(wanted), rest)

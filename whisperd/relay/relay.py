@@ -8,10 +8,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from whisperd.logs import note
-from whisperd.relay.access import Access, Grant
+from whisperd.relay.access import AccessCodes, Grant
 from whisperd.relay.buckets import Scope
 from whisperd.relay.effects import Effect
-from whisperd.relay.limits import Denial, Limits
+from whisperd.relay.limits import Denial, RelayLimits
 from whisperd.relay.rooms import Rooms
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Relay:
     """One relay. ``now`` returns seconds of any clock that does not go back; ``salt``
     makes what is kept of a seat token good for nothing elsewhere. ``wall`` returns seconds since 1970."""
 
-    def __init__(self, limits: Limits, now: Callable[[], float], salt: bytes, access: Access,
+    def __init__(self, limits: RelayLimits, now: Callable[[], float], salt: bytes, access: AccessCodes,
                  wall: Callable[[], float] = time.time) -> None:
         self.limits = limits
         self.access = access

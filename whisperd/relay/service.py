@@ -18,11 +18,11 @@ from twisted.internet.task import LoopingCall
 from whisperd.interfaces import Random
 from whisperd.logs import note
 from whisperd.relay import metrics
-from whisperd.relay.access import Access
+from whisperd.relay.access import AccessCodes
 from whisperd.relay.access_file import kept
 from whisperd.relay.bounds import Bounds
 from whisperd.relay.factory import RelayFactory
-from whisperd.relay.limits import Limits
+from whisperd.relay.limits import RelayLimits
 from whisperd.relay.limits_table import guesses, rows
 from whisperd.relay.listeners import address, check_for_onion, endpoint, not_a_listener, tells_circuits, why_not
 from whisperd.relay.open_files import room_for
@@ -54,11 +54,11 @@ class RelayService(Service):
         self._settings = settings
         self._reactor = reactor
         self._clock = clock or reactor
-        limits = Limits(Bounds.read(settings, settings.max_connections))
+        limits = RelayLimits(Bounds.read(settings, settings.max_connections))
         now: Callable[[], float] = clock.seconds if clock else time.monotonic
         self.onion_url: Callable[[], str | None] = lambda: None  #: where the relay is an onion service, once it is
         self._tells_onion = False
-        self._relay = Relay(limits, now, random(32), Access(random))
+        self._relay = Relay(limits, now, random(32), AccessCodes(random))
         self._random = random
         self._listeners: list[tuple[Any, RelayFactory]] = []
         self._tls: Credentials | None = None

@@ -173,7 +173,7 @@ class WhisperdSession(Session):
 
 @cache
 def _joined(seat: int, peer: bool, largest: int, expiry: int) -> bytes:
-    return frames.encode_server(frames.Joined(seat, peer, frames.Limits(largest, expiry)))
+    return frames.encode_server(frames.Joined(seat, peer, frames.AnnouncedLimits(largest, expiry)))
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.interfaces import IHandshakeListener, ITCPTransport
 from zope.interface import implementer
 
-from whisperd.relay.liveness import Probe
+from whisperd.relay.liveness import LivenessProbe
 from whisperd.relay.opening import OpeningProtocol
 from whisperd.relay.transport import Connection
 
@@ -20,7 +20,7 @@ CLOSE_TIMEOUT = 10
 #: Frames as many as one counts that autobahn has to take: about so many times the work of a usual one.
 SLOW_FRAME = 4
 #: Frames that a client may still send after it was told that its connection ends.
-MOST_LATE = 1_000
+MAX_LATE = 1_000
 
 _BROKEN = {1009: "frame-too-large", 1007: "not-text-utf8"}
 
@@ -32,7 +32,7 @@ class RelayProtocol(OpeningProtocol):
     _drop_call: Any = None
     _unsent = _late = 0
     _hold_call: Any = None
-    _probe: Probe | None = None
+    _probe: LivenessProbe | None = None
 
     # -- the socket --------------------------------------------------------------------------------------------------
 
@@ -130,12 +130,12 @@ class RelayProtocol(OpeningProtocol):
         """Drop a client that goes on and on after its end."""
         super().onFrameBegin()
         self._late += self.failedByMe
-        if self._late > MOST_LATE:
+        if self._late > MAX_LATE:
             self.dropConnection(abort=True)
 
     def probe(self, answer: Callable[[bool], None]) -> None:
         """Ask the client for a sign of life."""
-        self._probe = self._probe or Probe(self, self.factory.call_later)
+        self._probe = self._probe or LivenessProbe(self, self.factory.call_later)
         self._probe.ask(answer)
 
     def _shown(self, alive: bool) -> None:

@@ -15,7 +15,7 @@ from whisperd.relay.session import READY, Session
 from whisperd.wire import frames, wh15p3r
 
 
-class WhisperSession(Session):
+class Wh15p3rSession(Session):
     """The dialect of clients that ask for no subprotocol."""
 
     _wanted: tuple[Hashable, int] | None = None
@@ -26,12 +26,12 @@ class WhisperSession(Session):
             self.refuse("bad-frame")
             return
         try:
-            frame = wh15p3r.decode_whisper(payload)
+            frame = wh15p3r.decode_wh15p3r(payload)
         except frames.FrameError as error:
             self.refuse(error.code)
             return
         name = ("wh15p3r", frame.session_code)
-        if not isinstance(frame, wh15p3r.WhisperJoin):
+        if not isinstance(frame, wh15p3r.Wh15p3rJoin):
             self._forward(payload, False, name)
         elif self._wanted is not None:
             self.refuse("already-joined")
@@ -51,7 +51,7 @@ class WhisperSession(Session):
             self.wire.send(READY, False)
 
     def encode_error(self, code: str, retry_after: int | None) -> bytes:
-        return wh15p3r.encode_whisper_error(code, retry_after)
+        return wh15p3r.encode_wh15p3r_error(code, retry_after)
 
     def _answered(self, name: Hashable, seat: int, alive: bool) -> None:
         """Go on after the holder of the seat has, or has not, shown that it is there."""

@@ -13,7 +13,7 @@ import msgspec
 
 from whisperd.errors import StoreDamaged
 from whisperd.interfaces import Random
-from whisperd.store.sealing import KEY, Cost, Keys, Slot
+from whisperd.store.sealing import KEY, Cost, SealingKeys, Slot
 
 MAGIC = b"whisperd store\x00\x01"
 _LENGTH = struct.Struct(">H")
@@ -27,7 +27,7 @@ def encode(records: Sequence[Record], passphrase: bytes, cost: Cost, random: Ran
     """Return the export; slow, as ``cost`` says."""
     master = bytearray(random(KEY))
     slot = Slot.make(master, passphrase, cost, MAGIC, random).encode()
-    keys = Keys(master)
+    keys = SealingKeys(master)
     sealed = keys.seal(msgspec.msgpack.encode(records), MAGIC, random)
     keys.wipe()
     return MAGIC + _LENGTH.pack(len(slot)) + slot + sealed
@@ -39,7 +39,7 @@ def decode(data: bytes, passphrase: bytes) -> list[Record]:
     if data[: len(MAGIC)] != MAGIC or len(data) < start:
         raise StoreDamaged("this is not an export of a store", remedy="Name the file that 'store export' wrote.")
     (size,) = _LENGTH.unpack_from(data, len(MAGIC))
-    keys = Keys(Slot.decode(data[start : start + size]).open(passphrase, MAGIC))
+    keys = SealingKeys(Slot.decode(data[start : start + size]).open(passphrase, MAGIC))
     try:
         return _records.decode(keys.open(data[start + size :], MAGIC))
     except StoreDamaged:

@@ -40,7 +40,7 @@ _FAILURES = {
     sqlite3.SQLITE_NOMEM: ("there was no memory to write the store's file with", "Free some memory"),
 }
 #: Most and least bytes of the disk that are held back for deletions.
-_MOST_HELD, _LEAST_HELD = 1 << 19, 1 << 15
+_MAX_HELD, _MIN_HELD = 1 << 19, 1 << 15
 
 
 class StoreFile:
@@ -115,8 +115,8 @@ class StoreFile:
             return
         with suppress(OSError):
             found = os.statvfs(self.path.parent)
-            size = min(_MOST_HELD, found.f_bavail * found.f_frsize // 2)
-            if size >= _LEAST_HELD:
+            size = min(_MAX_HELD, found.f_bavail * found.f_frsize // 2)
+            if size >= _MIN_HELD:
                 with tempfile.TemporaryFile(dir=self.path.parent, buffering=0) as file:
                     os.posix_fallocate(file.fileno(), 0, size)
                     self._held = os.dup(file.fileno())

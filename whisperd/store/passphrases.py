@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from whisperd.interfaces import Random
 
 #: Fewest bytes of a passphrase, and most that are read.
-LEAST, MOST = 8, 4_096
+MIN, MAX = 8, 4_096
 #: What an entry of the keyring is called; the name of its user is the path of the store.
 _SERVICE = "whisperd store"
 
@@ -28,8 +28,8 @@ _PUT_BACK = ("If the file was moved, move it back; or put its passphrase there: 
 def checked(passphrase: str) -> bytes:
     """Return a new passphrase as bytes; raises UsageError when it is too short or too long."""
     encoded = passphrase.encode("utf-8", "surrogateescape")
-    if not LEAST <= len(encoded) <= MOST:
-        raise UsageError(f"a passphrase has at least {LEAST} characters",
+    if not MIN <= len(encoded) <= MAX:
+        raise UsageError(f"a passphrase has at least {MIN} characters",
                          remedy="Take five or six random words, which can be remembered.")
     return encoded
 
@@ -38,7 +38,7 @@ def from_descriptor(descriptor: int) -> bytes:
     """Return the first line that an open file descriptor gives, and close it. Raises StoreKeyMissing."""
     try:
         with os.fdopen(descriptor, "rb") as given:
-            line = given.readline(MOST + 2).rstrip(b"\r\n")
+            line = given.readline(MAX + 2).rstrip(b"\r\n")
     except OSError as error:
         raise StoreKeyMissing(f"no passphrase can be read from descriptor {descriptor}: {error.strerror}") from None
     return _long_enough(line, f"descriptor {descriptor}")
@@ -52,7 +52,7 @@ def from_credential(name: str, environment: Mapping[str, str]) -> bytes:
                               remedy=f"Add 'LoadCredentialEncrypted={name}' to the unit: whisperd.toml(5), STORE.")
     try:
         with (Path(folder) / Path(name).name).open("rb") as given:
-            return _long_enough(given.read(MOST + 2).rstrip(b"\r\n"), f"the credential {name}")
+            return _long_enough(given.read(MAX + 2).rstrip(b"\r\n"), f"the credential {name}")
     except OSError as error:
         raise StoreKeyMissing(f"the credential {name} cannot be read: {error.strerror}") from None
 
@@ -99,6 +99,6 @@ def _keyring() -> Any:
 
 
 def _long_enough(passphrase: bytes, place: str) -> bytes:
-    if not LEAST <= len(passphrase) <= MOST:
-        raise StoreKeyMissing(f"what {place} holds is no passphrase of {LEAST} to {MOST} bytes")
+    if not MIN <= len(passphrase) <= MAX:
+        raise StoreKeyMissing(f"what {place} holds is no passphrase of {MIN} to {MAX} bytes")
     return passphrase

@@ -22,7 +22,7 @@ from whisperd.errors import StoreBusy, StoreDamaged, StoreFailed, StoreLocked, W
 from whisperd.interfaces import IStore, Random
 from whisperd.store.file import StoreFile, open_file, places
 from whisperd.store.hash_tree import Tree
-from whisperd.store.sealing import KEY, Cost, Keys, Slot
+from whisperd.store.sealing import KEY, Cost, SealingKeys, Slot
 
 _ID = 16
 _VERSION = struct.Struct(">Q")
@@ -64,7 +64,7 @@ class SealedStore:
         self._cost = cost or Cost()
         self._random = random
         self._file: StoreFile | None = open_file(path)
-        self._keys: Keys | None = None
+        self._keys: SealingKeys | None = None
         self._version = 0
         self._inside = False
         self._wrote = False
@@ -104,7 +104,7 @@ class SealedStore:
     def unlock(self, opening: Opening) -> None:
         """Read and check everything. Raises StoreDamaged or StoreFailed."""
         file = self._attached()
-        keys = Keys(bytearray(opening.master))
+        keys = SealingKeys(bytearray(opening.master))
         try:
             self._tree = Tree(keys.digest)
             self._names = {}
@@ -337,7 +337,7 @@ class SealedStore:
             raise StoreLocked
         return self._file
 
-    def _unlocked(self) -> Keys:
+    def _unlocked(self) -> SealingKeys:
         if self._keys is None:
             raise StoreLocked
         return self._keys

@@ -38,14 +38,14 @@ class Cost:
     passes: int = 3
     lanes: int = 4
 
-    LEAST = (64, 3, 1)
-    MOST = (4_096, 64, 16)
+    MIN = (64, 3, 1)
+    MAX = (4_096, 64, 16)
 
     @property
     def sane(self) -> bool:
         """Whether a file may ask for it: neither too cheap to be safe nor too dear to be honest."""
         mine = (self.memory, self.passes, self.lanes)
-        return all(low <= value <= high for low, value, high in zip(self.LEAST, mine, self.MOST, strict=True))
+        return all(low <= value <= high for low, value, high in zip(self.MIN, mine, self.MAX, strict=True))
 
     def cheaper_than(self, other: Cost) -> bool:
         return self.memory * self.passes < other.memory * other.passes
@@ -115,7 +115,7 @@ def _check(body: bytes) -> bytes:
     return hashlib.sha256(body).digest()[: Slot._CHECK]
 
 
-class Keys:
+class SealingKeys:
     """What a master key (32 bytes) gives; it is overwritten here, and its keys by ``wipe``."""
 
     def __init__(self, master: bytearray) -> None:

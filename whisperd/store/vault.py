@@ -22,7 +22,7 @@ from whisperd.store.sealed import SealedStore
 Row = dict[str, Any]
 
 #: Most bytes of an export that are read.
-MOST_IMPORTED = 1 << 30
+MAX_IMPORTED = 1 << 30
 
 
 class Vault:
@@ -216,7 +216,7 @@ def _read(file: int) -> bytes:
     try:
         while part := os.read(file, 1 << 20):
             found += part
-            if len(found) > MOST_IMPORTED:
+            if len(found) > MAX_IMPORTED:
                 raise UsageError("this file is too large to be an export of a store")
     except OSError as error:
         raise StoreDamaged(f"the export cannot be read: {error.strerror}") from None

@@ -28,7 +28,7 @@ from whisperd.errors import (
 )
 from whisperd.tor.control.attach import attach, socks_place
 from whisperd.tor.control.bootstrap import phase_of
-from whisperd.tor.control.connection import ControlConnection
+from whisperd.tor.control.connection import TorControlConnection
 from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.dial.socks_probe import find_socks, knock
 from whisperd.tor.onion.hostname_file import read_hostname
@@ -37,7 +37,7 @@ from whisperd.tor.process.transports import bridge_lines
 #: The oldest tor that is known to do all that is asked of it.
 OLDEST = (0, 4, 8)
 #: Seconds that the clock may differ from the network's consensus: it lives three hours.
-MOST_SKEW = 3 * 3600
+MAX_SKEW = 3 * 3600
 _MODULE = re.compile(r"^(\w+): (yes|no)$", re.MULTILINE)
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
@@ -171,7 +171,7 @@ async def _managed(config: Config, reactor: Any) -> list[Finding]:
             *_skip(("bootstrap", "clock"), "only a control port tells; tor's log says it too")]
 
 
-def _control(control: ControlConnection) -> Finding:
+def _control(control: TorControlConnection) -> Finding:
     version = (control.version or "").split(" ")[0]
     numbers = _VERSION.match(version)
     if numbers and tuple(map(int, numbers.groups())) < OLDEST:
@@ -179,14 +179,14 @@ def _control(control: ControlConnection) -> Finding:
     return Finding("control", "ok", f"authenticated with tor {version}")
 
 
-async def _socks(config: Config, control: ControlConnection) -> Finding:
+async def _socks(config: Config, control: TorControlConnection) -> Finding:
     try:
         return Finding("socks", "ok", config.tor.socks or await socks_place(control))
     except TorUnavailable as error:
         return Finding.failed("socks", error)
 
 
-async def _bootstrap(control: ControlConnection) -> Finding:
+async def _bootstrap(control: TorControlConnection) -> Finding:
     phase = phase_of(await control.request("GETINFO status/bootstrap-phase"))
     if phase is None or not phase.done:
         words = f"{phase.percent} %: {phase.warning or phase.summary}" if phase else "an unknown place"
@@ -194,7 +194,7 @@ async def _bootstrap(control: ControlConnection) -> Finding:
     return Finding("bootstrap", "ok", "tor has circuits")
 
 
-async def _clock(control: ControlConnection) -> Finding:
+async def _clock(control: TorControlConnection) -> Finding:
     """Compare this machine's clock with the time from which the network's consensus is valid."""
     answer = await control.request("GETINFO consensus/valid-after")
     try:
@@ -202,7 +202,7 @@ async def _clock(control: ControlConnection) -> Finding:
     except ValueError:
         return Finding("clock", "skipped", "tor has no consensus to compare it with")
     skew = time.time() - valid
-    if not -600 <= skew <= MOST_SKEW:
+    if not -600 <= skew <= MAX_SKEW:
         return Finding("clock", "failed", f"the clock is {abs(skew) / 3600:.1f} h away from the network's",
                        "clock-wrong", "Set it: 'timedatectl set-ntp true'.")
     return Finding("clock", "ok", "within the consensus")

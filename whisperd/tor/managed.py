@@ -26,7 +26,7 @@ from whisperd.stopping import every
 from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.dial.socks_probe import find_socks, knock
 from whisperd.tor.onion.hostname_file import read_hostname
-from whisperd.tor.onion.reachability import Probe
+from whisperd.tor.onion.reachability import ReachabilityProbe
 
 #: Seconds between two looks at the hostname file, and between two at the SOCKS port that answered.
 READ_INTERVAL = 5.0
@@ -131,7 +131,7 @@ class ManagedTor(Service):
         self._emit = emit
         self._random = random
         self._onion = TorrcsOnion(Path(config.onion.hostname_file), reactor=reactor, emit=emit)
-        self._probe = Probe(self._onion, dialer, port=config.onion.port, reactor=reactor, random=random, emit=emit,
+        self._probe = ReachabilityProbe(self._onion, dialer, port=config.onion.port, reactor=reactor, random=random, emit=emit,
                             interval=60.0 * config.onion.probe_interval, dial=self._knock)
         self._onion.on_change = self._named
         self._state = "off"

@@ -12,7 +12,7 @@ from pathlib import Path
 from whisperd.config import Config
 from whisperd.errors import OnionKeyUnusable
 from whisperd.tor.onion.hostname_file import read_hostname
-from whisperd.tor.onion.key_store import KeptKeys
+from whisperd.tor.onion.key_store import PersistentKeys
 from whisperd.tor.process import torrc
 
 
@@ -31,6 +31,6 @@ def look(config: Config) -> Iterator[str]:
             yield f"onion.hostname_file: {onion.hostname_file} is not there yet; tor writes it"
     elif tor.mode != "off" and onion.key == "persistent":
         try:
-            KeptKeys(Path(onion.key_file), os.urandom).look()
+            PersistentKeys(Path(onion.key_file), os.urandom).look()
         except OnionKeyUnusable as error:
             raise OnionKeyUnusable(f"onion.key_file: {error.message}", remedy=error.remedy) from None

@@ -25,7 +25,7 @@ from whisperd.errors import OnionNotPublished, TorControlUnreachable, TorNotBoot
 from whisperd.stopping import every
 from whisperd.tor.control.attach import attach, socks_place
 from whisperd.tor.control.bootstrap import Phase, phase_of
-from whisperd.tor.control.connection import ControlConnection
+from whisperd.tor.control.connection import TorControlConnection
 from whisperd.tor.control.keepalive import until_gone
 from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.onion import client_auth
@@ -36,7 +36,7 @@ from whisperd.tor.onion.held_credentials import Keyring
 from whisperd.tor.onion.per_conversation import DirectOnions
 from whisperd.tor.onion.publication import Way
 from whisperd.tor.onion.publish import Ports
-from whisperd.tor.onion.reachability import Probe
+from whisperd.tor.onion.reachability import ReachabilityProbe
 from whisperd.tor.onion.rotation import Addresses
 from whisperd.tor.onion.service_dirs import ServiceFolders, in_memory
 from whisperd.tor.process.launch import LaunchedTor, launch
@@ -58,14 +58,14 @@ class TorService(Service):
         self._emit = emit
         self._random = random
         self._addresses = Addresses(config.onion, reactor=reactor, random=random, emit=emit)
-        self._probe = Probe(self._addresses, dialer, port=config.onion.port, reactor=reactor, random=random, emit=emit,
+        self._probe = ReachabilityProbe(self._addresses, dialer, port=config.onion.port, reactor=reactor, random=random, emit=emit,
                             interval=60.0 * config.onion.probe_interval, spare=self._clocks.behind)
         self._addresses.on_upload = self._uploaded
         self._keyring = Keyring()
         #: Onion services of single conversations.
         self.direct = DirectOnions(reactor, random)
         self.private = Private(config.onion, self._addresses, random)
-        self._control: ControlConnection | None = None
+        self._control: TorControlConnection | None = None
         self._way: Way = AddOnion()
         self._state = "off"
         self._phase = Phase(0, "", "")
@@ -150,7 +150,7 @@ class TorService(Service):
         """Return the addresses that the credentials held here open."""
         return self._keyring.addresses
 
-    def _reachable_tor(self) -> ControlConnection:
+    def _reachable_tor(self) -> TorControlConnection:
         if self._control is None:
             raise self._error or TorUnavailable("there is no tor to ask at the moment",
                                                 remedy="Wait until 'whisperctl status' shows tor as up.")
@@ -247,7 +247,7 @@ class TorService(Service):
             return AddOnion()
         return ServiceFolders(owned.folder)
 
-    async def _watch(self, control: ControlConnection, socks: str) -> None:
+    async def _watch(self, control: TorControlConnection, socks: str) -> None:
         def hear(text: str) -> None:
             phase = phase_of(text)
             if phase and not control.gone:
@@ -256,7 +256,7 @@ class TorService(Service):
         await control.hear_of("STATUS_CLIENT", hear)
         hear(await control.request("GETINFO status/bootstrap-phase"))
 
-    def _progress(self, phase: Phase, control: ControlConnection, socks: str) -> None:
+    def _progress(self, phase: Phase, control: TorControlConnection, socks: str) -> None:
         if not phase.done:
             return self._enter("bootstrapping", phase)
         self._error = None

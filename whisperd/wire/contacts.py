@@ -15,28 +15,28 @@ NONCE_SIZE = 32
 _Nonce = Annotated[bytes, Meta(min_length=NONCE_SIZE, max_length=NONCE_SIZE)]
 
 
-class Keep(Struct, frozen=True, tag_field="t", tag="keep", forbid_unknown_fields=True):
+class SaveContact(Struct, frozen=True, tag_field="t", tag="keep", forbid_unknown_fields=True):
     """The sender wants to keep the other side as a contact; ``nonce`` is its part of the secret of the two."""
 
     nonce: _Nonce
 
 
-class Withdraw(Struct, frozen=True, tag_field="t", tag="withdraw", forbid_unknown_fields=True):
+class WithdrawContact(Struct, frozen=True, tag_field="t", tag="withdraw", forbid_unknown_fields=True):
     """The sender does not want that any more; a contact that was made already is not touched."""
 
 
-PeopleMessage = Keep | Withdraw
+ContactMessage = SaveContact | WithdrawContact
 
 _encode = msgspec.msgpack.Encoder().encode
-_people = msgspec.msgpack.Decoder(PeopleMessage)
+_contacts = msgspec.msgpack.Decoder(ContactMessage)
 
 
-def encode_people(message: PeopleMessage) -> bytes:
+def encode_contact_message(message: ContactMessage) -> bytes:
     """Return the payload of a data frame on stream 4."""
     return _encode(message)
 
 
-def decode_people(payload: bytes) -> PeopleMessage:
+def decode_contact_message(payload: bytes) -> ContactMessage:
     """Return what a payload of stream 4 says; raises ChannelBroken."""
-    message: PeopleMessage = decode_exactly(_people, payload, ChannelBroken)
+    message: ContactMessage = decode_exactly(_contacts, payload, ChannelBroken)
     return message

@@ -61,7 +61,7 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     id: Id | msgspec.UnsetType = msgspec.UNSET
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Response(msgspec.Struct, frozen=True):
     """The answer to one request: a result, or the error that it ended with."""
 
     id: Id
@@ -158,14 +158,14 @@ def decode_request(line: bytes) -> Request:
         raise Fault(INVALID_REQUEST, problem, _id_of(value)) from None
 
 
-def decode_incoming(line: bytes) -> Answer | Event:
+def decode_incoming(line: bytes) -> Response | Event:
     """Return what a server said in one line; raises msgspec.DecodeError for anything else."""
     heard = _incoming.decode(line)
     if heard.method is not None:
         return heard.params
     if heard.error is not None:
-        return Answer(heard.id, error=_revive(heard.error))
-    return Answer(heard.id, result=heard.result)
+        return Response(heard.id, error=_revive(heard.error))
+    return Response(heard.id, result=heard.result)
 
 
 def _line(message: dict[str, Any]) -> bytes:

@@ -18,11 +18,11 @@ from whisperd.errors import ChannelBroken
 from whisperd.wire.envelope import decode_exactly
 
 #: Largest frame of a peer in a record, in bytes: what a relay has to forward, too.
-LARGEST_FRAME = 36_864
+MAX_FRAME = 36_864
 _HEAD = struct.Struct(">BH")
 
 
-class Key(Struct, frozen=True, tag_field="t", tag="key", forbid_unknown_fields=True):
+class DirectKey(Struct, frozen=True, tag_field="t", tag="key", forbid_unknown_fields=True):
     """The sender can use direct links, and comes to the other side's onion service with this x25519 public key."""
 
     key: Annotated[bytes, Meta(min_length=32, max_length=32)]
@@ -34,7 +34,7 @@ class At(Struct, frozen=True, tag_field="t", tag="at", forbid_unknown_fields=Tru
     onion: Annotated[str, Meta(pattern=r"\A[a-z2-7]{56}\.onion\Z")]
 
 
-DirectMessage = Key | At
+DirectMessage = DirectKey | At
 
 _encode = msgspec.msgpack.Encoder().encode
 _direct = msgspec.msgpack.Decoder(DirectMessage)
@@ -64,7 +64,7 @@ PING, PONG = _HEAD.pack(RecordKind.PING, 0), _HEAD.pack(RecordKind.PONG, 0)
 
 def record(frame: bytes) -> bytes:
     """Return the record of a frame; raises ValueError for one that is empty or too large."""
-    if not 0 < len(frame) <= LARGEST_FRAME:
+    if not 0 < len(frame) <= MAX_FRAME:
         raise ValueError(f"a frame of {len(frame)} bytes")
     return _HEAD.pack(RecordKind.FRAME, len(frame)) + frame
 
@@ -81,7 +81,7 @@ class Records:
         self._rest = b""
         while len(data) - place >= _HEAD.size:
             kind, length = _HEAD.unpack_from(data, place)
-            if kind > RecordKind.FRAME or (kind == RecordKind.FRAME) != (0 < length <= LARGEST_FRAME):
+            if kind > RecordKind.FRAME or (kind == RecordKind.FRAME) != (0 < length <= MAX_FRAME):
                 raise ChannelBroken
             if kind != RecordKind.FRAME and length:
                 raise ChannelBroken

@@ -22,12 +22,12 @@ CHANNEL_FRAME = 0x02
 
 COMMITMENT_SIZE = 16
 NONCE_SIZE = 24
-LEAST_CLASS = 256
-LARGEST_CLASS = 32_768
+MIN_CLASS = 256
+MAX_CLASS = 32_768
 #: Most bytes of UTF-8 in one text message.
 MAX_TEXT = 16_000
-#: Bounds of the seconds after which a text fades, counted from its delivery.
-LEAST_FADE, MOST_FADE = 5, 2_419_200
+#: Bounds of the seconds after which a text disappears, counted from its delivery.
+MIN_TIMER, MAX_TIMER = 5, 2_419_200
 _MAX_KEY_MATERIAL = 16_384
 _MAX_OFFER = 4_096
 
@@ -38,7 +38,7 @@ _Digest = Annotated[bytes, Meta(min_length=32, max_length=32)]
 _Material = Annotated[bytes, Meta(max_length=_MAX_KEY_MATERIAL)]
 
 
-class Offer(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class SuiteOffer(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One suite that a side can do: ``[id, version, level]``."""
 
     id: _Id
@@ -46,7 +46,7 @@ class Offer(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     level: _Level
 
 
-_Offers = Annotated[list[Offer], Meta(max_length=32)]
+_Offers = Annotated[list[SuiteOffer], Meta(max_length=32)]
 
 
 class _Message(Struct, frozen=True, tag_field="t", forbid_unknown_fields=True):
@@ -62,7 +62,7 @@ class Hello(_Message, frozen=True, tag="hello"):
     nonce: _Digest
 
 
-class Answer(_Message, frozen=True, tag="answer"):
+class HandshakeAnswer(_Message, frozen=True, tag="answer"):
     """M2, inviter to joiner: its own offers, what it chose, and its prekeys. ``seen`` is SHA-256(M1)."""
 
     kex: _Offers
@@ -75,7 +75,7 @@ class Answer(_Message, frozen=True, tag="answer"):
     offer: Annotated[bytes, Meta(max_length=_MAX_OFFER)]
 
 
-class Exchange(_Message, frozen=True, tag="exchange"):
+class HandshakeExchange(_Message, frozen=True, tag="exchange"):
     """M3, joiner to inviter: the key exchange's message and the joiner's confirmation. ``seen`` is SHA-256(M2)."""
 
     seen: _Digest
@@ -99,7 +99,7 @@ class Ring(_Message, frozen=True, tag="ring"):
     """Inviter to joiner, in a contact's room: somebody calls, so say hello."""
 
 
-HandshakeMessage = Hello | Answer | Exchange | Confirm | Abort | Ring
+HandshakeMessage = Hello | HandshakeAnswer | HandshakeExchange | Confirm | Abort | Ring
 
 
 @dataclass(frozen=True)
@@ -147,8 +147,8 @@ class Stream(IntEnum):
     CHAT = 1
     FILES = 2
     LINKS = 3
-    PEOPLE = 4
-    FADING = 5
+    CONTACTS = 4
+    TIMER = 5
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ class ChannelFrame:
     @classmethod
     def decode(cls, plaintext: bytes) -> ChannelFrame:
         """Return the frame that the padded bytes hold; raises ChannelBroken."""
-        if len(plaintext) < LEAST_CLASS:
+        if len(plaintext) < MIN_CLASS:
             raise ChannelBroken
         kind, stream, seq, ack, length = _CHANNEL_HEAD.unpack_from(plaintext)
         body = _unpad(plaintext, _CHANNEL_HEAD.size + length, ChannelBroken)
@@ -181,7 +181,7 @@ class ChannelFrame:
 _CHANNEL_HEAD = struct.Struct(">BBQQI")
 _KINDS = frozenset(Kind)
 #: Most bytes that one data frame carries.
-MAX_PAYLOAD = LARGEST_CLASS - _CHANNEL_HEAD.size
+MAX_PAYLOAD = MAX_CLASS - _CHANNEL_HEAD.size
 _LENGTH = struct.Struct(">I")
 
 
@@ -195,17 +195,17 @@ class Text(Struct, frozen=True, tag_field="t", tag="text", forbid_unknown_fields
     text: str
 
 
-class FadingText(Struct, frozen=True, tag_field="t", tag="fading", forbid_unknown_fields=True):
-    """On stream 1: a text message that fades on both sides so many seconds after its delivery."""
+class DisappearingText(Struct, frozen=True, tag_field="t", tag="fading", forbid_unknown_fields=True):
+    """On stream 1: a text message that disappears on both sides so many seconds after its delivery."""
 
     text: str
-    seconds: Annotated[int, Meta(ge=LEAST_FADE, le=MOST_FADE)]
+    seconds: Annotated[int, Meta(ge=MIN_TIMER, le=MAX_TIMER)]
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _message = msgspec.msgpack.Decoder(HandshakeMessage)
 _control = msgspec.msgpack.Decoder(End)
-_chat = msgspec.msgpack.Decoder(Text | FadingText)
+_chat = msgspec.msgpack.Decoder(Text | DisappearingText)
 _Failure = type[WhisperdError]
 _Value = TypeVar("_Value", bound=Struct)
 
@@ -227,7 +227,7 @@ def pad_message(message: bytes) -> bytes:
 
 def unpad_message(padded: bytes) -> bytes:
     """Return the message that ``pad_message`` padded; raises HandshakeTampered."""
-    if len(padded) < LEAST_CLASS:
+    if len(padded) < MIN_CLASS:
         raise HandshakeTampered
     end = _LENGTH.size + _LENGTH.unpack_from(padded)[0]
     return _unpad(padded, end, HandshakeTampered)[_LENGTH.size:]
@@ -243,14 +243,14 @@ def decode_control(payload: bytes) -> End:
     return decode_exactly(_control, payload, ChannelBroken)
 
 
-def encode_chat(message: Text | FadingText) -> bytes:
+def encode_chat(message: Text | DisappearingText) -> bytes:
     """Return the payload of a data frame on stream 1."""
     return _encode(message)
 
 
-def decode_chat(payload: bytes) -> Text | FadingText:
+def decode_chat(payload: bytes) -> Text | DisappearingText:
     """Return what a payload of stream 1 says; raises ChannelBroken."""
-    message: Text | FadingText = decode_exactly(_chat, payload, ChannelBroken)
+    message: Text | DisappearingText = decode_exactly(_chat, payload, ChannelBroken)
     if len(message.text.encode()) > MAX_TEXT:
         raise ChannelBroken
     return message
@@ -258,17 +258,17 @@ def decode_chat(payload: bytes) -> Text | FadingText:
 
 def pad(data: bytes) -> bytes:
     """Return ``data`` with zeros up to the least size class, 256·2^k bytes, that holds it; ValueError if none."""
-    if len(data) > LARGEST_CLASS:
-        raise ValueError(f"{len(data)} bytes do not fit into {LARGEST_CLASS}")
+    if len(data) > MAX_CLASS:
+        raise ValueError(f"{len(data)} bytes do not fit into {MAX_CLASS}")
     return data.ljust(_size_class(len(data)), b"\0")
 
 
 def _size_class(length: int) -> int:
-    return max(LEAST_CLASS, 1 << (length - 1).bit_length())
+    return max(MIN_CLASS, 1 << (length - 1).bit_length())
 
 
 def _unpad(padded: bytes, length: int, failure: _Failure) -> bytes:
-    if length > len(padded) or len(padded) > LARGEST_CLASS or len(padded) != _size_class(length):
+    if length > len(padded) or len(padded) > MAX_CLASS or len(padded) != _size_class(length):
         raise failure
     if padded.count(0, length) != len(padded) - length:
         raise failure

@@ -19,14 +19,14 @@ CHUNK = 32_640
 #: Bytes beyond what it has written that a receiver lets its sender send.
 CREDIT = 64 * CHUNK
 #: Most files of one direction that are offered or under way at a time.
-MOST_OPEN = 64
+MAX_OPEN = 64
 #: Largest file, in bytes: what every language can count.
-LARGEST = 2**53 - 1
+MAX = 2**53 - 1
 #: Most bytes of UTF-8 in a file's name.
 MAX_NAME = 255
 
-_Number = Annotated[int, Meta(ge=1, le=LARGEST)]
-_Place = Annotated[int, Meta(ge=0, le=LARGEST)]
+_Number = Annotated[int, Meta(ge=1, le=MAX)]
+_Place = Annotated[int, Meta(ge=0, le=MAX)]
 _Reason = Annotated[str, Meta(pattern=r"\A[a-z0-9-]{1,40}\Z")]
 
 
@@ -36,7 +36,7 @@ class _FileMessage(Struct, frozen=True, tag_field="t", forbid_unknown_fields=Tru
     id: _Number
 
 
-class Offer(_FileMessage, frozen=True, tag="offer"):
+class FileOffer(_FileMessage, frozen=True, tag="offer"):
     """Sender: there is a file; nothing of it is sent before it is accepted. ``hash`` is SHA-256 of the whole."""
 
     name: str
@@ -72,19 +72,19 @@ class Done(_FileMessage, frozen=True, tag="done"):
     """Receiver: the whole file is written and its hash is right."""
 
 
-class Refuse(_FileMessage, frozen=True, tag="refuse"):
+class FileRefuse(_FileMessage, frozen=True, tag="refuse"):
     """Receiver: it does not want the file, or the rest of it."""
 
     reason: _Reason
 
 
-class Withdraw(_FileMessage, frozen=True, tag="withdraw"):
+class FileWithdraw(_FileMessage, frozen=True, tag="withdraw"):
     """Sender: there is no such file any more."""
 
     reason: _Reason
 
 
-FileMessage = Offer | Accept | More | Chunk | Pause | Done | Refuse | Withdraw
+FileMessage = FileOffer | Accept | More | Chunk | Pause | Done | FileRefuse | FileWithdraw
 
 _encode = msgspec.msgpack.Encoder().encode
 _files = msgspec.msgpack.Decoder(FileMessage)
@@ -98,6 +98,6 @@ def encode_file(message: FileMessage) -> bytes:
 def decode_file(payload: bytes) -> FileMessage:
     """Return what a payload of stream 2 says; raises ChannelBroken."""
     message: FileMessage = decode_exactly(_files, payload, ChannelBroken)
-    if isinstance(message, Offer) and len(message.name.encode()) > MAX_NAME:
+    if isinstance(message, FileOffer) and len(message.name.encode()) > MAX_NAME:
         raise ChannelBroken
     return message

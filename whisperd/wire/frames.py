@@ -46,7 +46,7 @@ class Leave(Struct, frozen=True, tag_field="type", tag="leave"):
     """Client to relay: give up the seat; the token is worth nothing from then on."""
 
 
-class Limits(Struct, frozen=True):
+class AnnouncedLimits(Struct, frozen=True):
     """What the relay accepts: the largest frame in bytes, and the seconds that an unpaired room lives unused."""
 
     frame: int
@@ -58,7 +58,7 @@ class Joined(Struct, frozen=True, tag_field="type", tag="joined"):
 
     seat: Annotated[int, Meta(ge=0, le=1)]
     peer: bool
-    limits: Limits
+    limits: AnnouncedLimits
 
 
 class Ready(Struct, frozen=True, tag_field="type", tag="ready"):

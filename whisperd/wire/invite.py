@@ -20,7 +20,7 @@ from whisperd.errors import InviteExpired, InviteMalformed, InviteTruncated, Inv
 #: Of a link that names one relay, and of one that names several.
 VERSION, SEVERAL = 1, 2
 #: Most relays of one invite: its QR code still fits into a terminal of 80 columns.
-MOST_RELAYS = 4
+MAX_RELAYS = 4
 SECRET_SIZE = 32
 #: Seconds that two clocks may differ before an invite counts as expired.
 CLOCK_SKEW = 120
@@ -162,8 +162,8 @@ def _others(payload: bytes, fragment: str) -> tuple[RelayAddress, ...]:
     place = _HEAD.size
     if payload[0] == SEVERAL:
         count, place = payload[place], place + 1
-        if not 1 <= count < MOST_RELAYS:
-            raise InviteMalformed(f"the invite names {1 + count} relays; its version is for 2 to {MOST_RELAYS}")
+        if not 1 <= count < MAX_RELAYS:
+            raise InviteMalformed(f"the invite names {1 + count} relays; its version is for 2 to {MAX_RELAYS}")
         for _ in range(count):
             relay, place = _relay_at(payload, place)
             relays.append(relay)

@@ -18,7 +18,7 @@ from whisperd.wire.sas import word_list
 WORDS = 3
 #: Bytes that ``SpokenCode.make`` takes; the last 7 bits are not used.
 WORDS_SIZE = 5
-LARGEST_NAMEPLATE = 999_999
+MAX_NAMEPLATE = 999_999
 
 _BITS = 11
 #: Letters of a word of the list that name it already.
@@ -52,7 +52,7 @@ def parse(text: str) -> SpokenCode:
     """
     nameplate, *words = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text[:256]).casefold()) or [""]
     if not _NAMEPLATE.match(nameplate):
-        raise CodeMalformed(f"a code begins with a number from 1 to {LARGEST_NAMEPLATE}")
+        raise CodeMalformed(f"a code begins with a number from 1 to {MAX_NAMEPLATE}")
     if len(words) != WORDS:
         raise CodeMalformed(f"a code has a number and {WORDS} words; there are {len(words)} words here")
     return SpokenCode(int(nameplate), tuple(_listed(word, place) for place, word in enumerate(words)))

@@ -17,7 +17,7 @@ from whisperd.wire.relay_errors import ERRORS
 _Code = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
-class WhisperJoin(Struct, frozen=True, tag_field="type", tag="join", rename="camel"):
+class Wh15p3rJoin(Struct, frozen=True, tag_field="type", tag="join", rename="camel"):
     """WH15P3R client to relay: take the initiator's seat or the other one; codes have 1 to 128 characters.
     ``access_code``: at most 64 characters, where the relay wants one."""
 
@@ -26,42 +26,42 @@ class WhisperJoin(Struct, frozen=True, tag_field="type", tag="join", rename="cam
     access_code: Annotated[str, Meta(max_length=64)] = ""
 
 
-class WhisperOffer(Struct, frozen=True, tag_field="type", tag="offer", rename="camel"):
+class Wh15p3rOffer(Struct, frozen=True, tag_field="type", tag="offer", rename="camel"):
     """WH15P3R client to the other seat: a WebRTC offer, any JSON value."""
 
     session_code: _Code
     offer: Raw
 
 
-class WhisperAnswer(Struct, frozen=True, tag_field="type", tag="answer", rename="camel"):
+class Wh15p3rAnswer(Struct, frozen=True, tag_field="type", tag="answer", rename="camel"):
     """WH15P3R client to the other seat: a WebRTC answer, any JSON value."""
 
     session_code: _Code
     answer: Raw
 
 
-class WhisperCandidate(Struct, frozen=True, tag_field="type", tag="ice-candidate", rename="camel"):
+class Wh15p3rCandidate(Struct, frozen=True, tag_field="type", tag="ice-candidate", rename="camel"):
     """WH15P3R client to the other seat: an ICE candidate, any JSON value."""
 
     session_code: _Code
     candidate: Raw
 
 
-Signal = WhisperOffer | WhisperAnswer | WhisperCandidate
-WhisperFrame = WhisperJoin | Signal
+Signal = Wh15p3rOffer | Wh15p3rAnswer | Wh15p3rCandidate
+Wh15p3rFrame = Wh15p3rJoin | Signal
 
 _TYPES = frozenset({"join", "offer", "answer", "ice-candidate"})
-_decoder = msgspec.json.Decoder(WhisperFrame)
+_decoder = msgspec.json.Decoder(Wh15p3rFrame)
 _encode = msgspec.json.Encoder().encode
 
 
-def decode_whisper(data: bytes) -> WhisperFrame:
+def decode_wh15p3r(data: bytes) -> Wh15p3rFrame:
     """Return the frame that a WH15P3R client sent; raises FrameError."""
-    frame: WhisperFrame = decode(_decoder, data, _TYPES)
+    frame: Wh15p3rFrame = decode(_decoder, data, _TYPES)
     return frame
 
 
-def encode_whisper_error(code: str, retry_after: int | None = None) -> bytes:
+def encode_wh15p3r_error(code: str, retry_after: int | None = None) -> bytes:
     """Return the text frame that tells a WH15P3R client of an error; ``retry_after`` instead of what the table has."""
     kind = ERRORS[code]
     wait = retry_after or kind.retry_after

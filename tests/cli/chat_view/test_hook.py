@@ -38,7 +38,7 @@ def test_it_is_told_the_conversation_and_not_what_was_said(program: Path) -> Non
 @pytest.mark.parametrize(("kind", "event"), [
     ("file", {"event": "file-state", "chat": "c7", "file": "f1", "direction": "in", "filename": "a secret", "size": 1,
               "state": "offered", "reason": ""}),
-    ("timer", {"event": "chat-fade", "chat": "c7", "seconds": 0, "proposed": 4_711, "by": "them"}),
+    ("timer", {"event": "chat-timer", "chat": "c7", "seconds": 0, "proposed": 4_711, "by": "them"}),
     ("contact", {"event": "contact-state", "contact": "", "state": "asked", "chat": "c7"}),
     ("call", {"event": "contact-state", "contact": "a secret", "state": "called", "chat": "c7"}),
 ])
@@ -73,8 +73,8 @@ def test_what_is_one_s_own_or_not_new_starts_nothing_and_what_comes_during_a_run
     for event in ({**MESSAGE, "direction": "out"}, {"event": "chat-state", "chat": "c7", "state": "away"},
                   {"event": "file-state", "chat": "c7", "direction": "in", "state": "done"},
                   {"event": "file-state", "chat": "c7", "direction": "out", "state": "offered"},
-                  {"event": "chat-fade", "chat": "c7", "seconds": 0, "proposed": 600, "by": "us"},
-                  {"event": "chat-fade", "chat": "c7", "seconds": 600, "proposed": None, "by": None},
+                  {"event": "chat-timer", "chat": "c7", "seconds": 0, "proposed": 600, "by": "us"},
+                  {"event": "chat-timer", "chat": "c7", "seconds": 600, "proposed": None, "by": None},
                   {"event": "contact-state", "contact": "ben", "state": "calling", "chat": "c7"},
                   {"event": "contact-error", "contact": "ben", "code": "contact-absent", "message": "", "remedy": ""}):
         hook.happened(event)

@@ -101,27 +101,27 @@ async def test_verification_is_shown_and_marked(serving: Serving, person: Person
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_timer_is_proposed_accepted_and_shown_and_a_message_is_said_to_have_faded(
+async def test_a_timer_is_proposed_accepted_and_shown_and_a_message_is_said_to_have_disappeared(
         serving: Serving, person: Person) -> None:
     chat = serving.api.add("inviter", "connected")
     serving.api.say(chat, "in", "for a while", "received")
     view = person("chat", "open", chat)
     await shown(view, "not verified")
-    serving.api.chats[chat]["fade"] = {"seconds": 0, "proposed": 600, "by": "them"}
-    serving.bus.emit("chat-fade", chat=chat, seconds=0, proposed=600, by="them")
-    await shown(view, "the other side proposes that they fade 10 min after delivery")
-    await shown(view, "not verified | fade off (they: 10 min?)")
-    view.press("/fade accept\r")
-    await shown(view, "-- c1: messages fade 10 min after delivery")
-    await shown(view, "not verified | fade 10 min")
-    view.press("/fade 1d\r")
-    await shown(view, "you propose that they fade 1 d after delivery")
-    view.press("/fade soon\r")
-    await shown(view, "a time for messages to fade is from 5 seconds to 4 weeks")
-    view.press("\x15/fade\r")
-    await shown(view, "messages fade 10 min after delivery; you propose")
-    serving.bus.emit("message-state", chat=chat, id=1, state="faded")
-    await shown(view, "#1 has faded")
+    serving.api.chats[chat]["timer"] = {"seconds": 0, "proposed": 600, "by": "them"}
+    serving.bus.emit("chat-timer", chat=chat, seconds=0, proposed=600, by="them")
+    await shown(view, "the other side proposes that they disappear 10 min after delivery")
+    await shown(view, "not verified | disappear off (they: 10 min?)")
+    view.press("/timer accept\r")
+    await shown(view, "-- c1: messages disappear 10 min after delivery")
+    await shown(view, "not verified | disappear 10 min")
+    view.press("/timer 1d\r")
+    await shown(view, "you propose that they disappear 1 d after delivery")
+    view.press("/timer soon\r")
+    await shown(view, "a time for messages to disappear is from 5 seconds to 4 weeks")
+    view.press("\x15/timer\r")
+    await shown(view, "messages disappear 10 min after delivery; you propose")
+    serving.bus.emit("message-state", chat=chat, id=1, state="disappeared")
+    await shown(view, "#1 has disappeared")
     view.press("\x04")
     assert await ended(view) == 0
 
@@ -131,8 +131,8 @@ async def test_a_timer_is_proposed_in_another_conversation(serving: Serving, per
     here, there = serving.api.add("inviter", "connected"), serving.api.add("joiner", "connected")
     view = person("chat", "open", here)
     await shown(view, "c1>")
-    serving.bus.emit("chat-fade", chat=there, seconds=0, proposed=600, by="them")
-    await shown(view, "c2 proposes when messages fade: '/go c2' goes there")
+    serving.bus.emit("chat-timer", chat=there, seconds=0, proposed=600, by="them")
+    await shown(view, "c2 proposes when messages disappear: '/go c2' goes there")
     view.press("\x04")
     assert await ended(view) == 0
 

@@ -10,8 +10,8 @@ import pytest_twisted
 from tests.cli.conftest import Ctl
 from tests.control.sample import ADDRESS, Serving
 from whisperd.cli import render
-from whisperd.cli.chat_view.conversation import ACTIONS, Talk
-from whisperd.cli.chat_view.conversations import Talks
+from whisperd.cli.chat_view.conversation import ACTIONS, ConversationView
+from whisperd.cli.chat_view.conversations import ConversationViews
 from whisperd.cli.render import PLAIN
 
 
@@ -81,18 +81,18 @@ class Answers:
 
 
 def test_the_open_view_saves_and_shows_the_contact():
-    talk = Talk(Answers(), "c1", PLAIN)  # type: ignore[arg-type]
-    talk.refresh()
-    assert "/save" in ACTIONS and talk.status_line().startswith("c1 | connected")
-    assert talk.typed("/save ben") == ["ben is saved; 'whisperctl chat call ben' calls them."]
-    assert talk.status_line().startswith("c1 | ben | connected")
-    talk.happened({"event": "contact-state", "contact": "bert", "state": "renamed", "chat": "c1"})
-    assert talk.status_line().startswith("c1 | bert | connected")
+    view = ConversationView(Answers(), "c1", PLAIN)  # type: ignore[arg-type]
+    view.refresh()
+    assert "/save" in ACTIONS and view.status_line().startswith("c1 | connected")
+    assert view.typed("/save ben") == ["ben is saved; 'whisperctl chat call ben' calls them."]
+    assert view.status_line().startswith("c1 | ben | connected")
+    view.happened({"event": "contact-state", "contact": "bert", "state": "renamed", "chat": "c1"})
+    assert view.status_line().startswith("c1 | bert | connected")
 
 
 @pytest.mark.parametrize("state", ["removed", "blocked"])
 def test_the_open_view_goes_by_the_plain_name_again_when_the_contact_is_gone(state):
-    talks = Talks(Answers(), "c1", PLAIN)  # type: ignore[arg-type]
+    talks = ConversationViews(Answers(), "c1", PLAIN)  # type: ignore[arg-type]
     talks.begin()
     talks.happened({"event": "contact-state", "contact": "ben", "state": "saved", "chat": "c1"})
     assert talks.prompt == "ben> "
@@ -104,7 +104,7 @@ def test_the_open_view_goes_by_the_plain_name_again_when_the_contact_is_gone(sta
 
 
 def test_a_name_that_was_given_to_another_a_moment_ago_ends_nothing():
-    talks = Talks(Answers(), "c1", PLAIN)  # type: ignore[arg-type]
+    talks = ConversationViews(Answers(), "c1", PLAIN)  # type: ignore[arg-type]
     talks.begin()
     talks.happened({"event": "contact-state", "contact": "ben", "state": "saved", "chat": "c1"})
     (refused,) = talks.typed("/end ben")  # the daemon has it without a contact; the event is under way

@@ -9,10 +9,10 @@ import pytest_twisted
 
 from tests.cli.conftest import Ctl
 from tests.control.sample import Serving
-from whisperd.errors import ChatEnded, QueueFull
+from whisperd.errors import ConversationEnded, QueueFull
 
 in_the_reactor = pytest_twisted.ensureDeferred
-MOST = 3
+MAX = 3
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def full(serving: Serving) -> list[int]:
     waiting: list[int] = []
 
     async def send(chat: str, text: str) -> dict[str, Any]:
-        if len(waiting) >= MOST:
+        if len(waiting) >= MAX:
             serving.api.reactor.callLater(0, serving.api.left, chat)
             raise QueueFull
         waiting.append(serving.api.say(chat, "out", text, "queued"))
@@ -46,12 +46,12 @@ async def test_a_pipe_does_not_wait_for_a_conversation_that_ends(serving: Servin
     chat = serving.api.add("inviter", "connected")
     serving.api.left = lambda chat: serving.api.move(chat, "ended", "peer-ended")
     shown = await ctl("chat", "send", chat, "-", stdin="a\nb\nc\nd\n")
-    assert shown.returncode == ChatEnded.exit_status and len(shown.stdout.splitlines()) == MOST
+    assert shown.returncode == ConversationEnded.exit_status and len(shown.stdout.splitlines()) == MAX
 
 
 @in_the_reactor
 async def test_a_single_message_is_refused_at_once(serving: Serving, ctl: Ctl, full: list[int]) -> None:
     chat = serving.api.add("inviter", "connected")
-    full.extend(range(MOST))
+    full.extend(range(MAX))
     serving.api.left = lambda chat: None
     assert (await ctl("chat", "send", chat, "hello")).returncode == QueueFull.exit_status

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperd.errors import ChatUnknown, ContactBlocked, UsageError
-from whisperd.peer.commands.resolver import Known, Named, Seen, conversation, is_id, like_id, only
+from whisperd.errors import ContactBlocked, ConversationUnknown, UsageError
+from whisperd.peer.commands.resolver import Candidate, Known, Named, conversation, is_id, like_id, only
 
 BEN, ANNA = Named("ben", "1"), Named("Anna", "2")
 MALLORY = Named("mallory", "3", blocked=True)
 
 
-def known(*conversations: tuple[str, str, str], people: tuple[Named, ...] = (BEN, ANNA, MALLORY)) -> Known:
-    return Known([Seen(*each) for each in conversations], people)
+def known(*conversations: tuple[str, str, str], contacts: tuple[Named, ...] = (BEN, ANNA, MALLORY)) -> Known:
+    return Known([Candidate(*each) for each in conversations], contacts)
 
 
 def test_an_id_is_itself_and_a_name_is_its_conversation_in_any_case():
@@ -25,7 +25,7 @@ def test_an_id_is_itself_and_a_name_is_its_conversation_in_any_case():
 @pytest.mark.parametrize("word", ["C1", "c01", "c 1", "c", "c\u0661", "\uff431", "ben ", "be", "bne", "", "-", "c1 ",
                                   "c0"])
 def test_what_is_nearly_a_name_is_none(word):
-    with pytest.raises(ChatUnknown):
+    with pytest.raises(ConversationUnknown):
         conversation(word, known(("c1", "connected", "1")))
 
 
@@ -40,7 +40,7 @@ def test_of_several_conversations_with_one_contact_the_one_that_has_not_ended_is
 
 def test_a_contact_without_a_conversation_is_to_be_called_and_a_blocked_one_is_blocked():
     there = known(("c1", "connected", ""))
-    with pytest.raises(ChatUnknown, match="there is no conversation with Anna") as caught:
+    with pytest.raises(ConversationUnknown, match="there is no conversation with Anna") as caught:
         conversation("anna", there)
     assert "'whisperctl chat call Anna'" in caught.value.remedy
     with pytest.raises(ContactBlocked):
@@ -49,11 +49,11 @@ def test_a_contact_without_a_conversation_is_to_be_called_and_a_blocked_one_is_b
 
 def test_an_unknown_name_is_answered_with_all_that_can_be_meant():
     there = known(*((f"c{number}", "away", "1" if number == 2 else "") for number in range(1, 10)))
-    with pytest.raises(ChatUnknown) as caught:
+    with pytest.raises(ConversationUnknown) as caught:
         conversation("bem", there)
     assert caught.value.remedy.startswith("Did you mean ben? Conversations: c1, c2 (ben), c3, c4, c5, c6, and 3 more.")
     assert "'whisperctl chat call NAME'): Anna." in caught.value.remedy and "mallory" not in caught.value.remedy
-    with pytest.raises(ChatUnknown) as caught:
+    with pytest.raises(ConversationUnknown) as caught:
         conversation("x" * 5_000, there)
     assert len(caught.value.message) < 100
 
@@ -65,25 +65,25 @@ def test_a_contact_named_like_a_conversation_is_never_taken_for_one_nor_one_for_
                           [("c4", "away", "1"), ("c7", "away", "9")]):
         for word in ("c4", "C4"):
             with pytest.raises(UsageError) as caught:
-                conversation(word, known(*conversations, people=(BEN, odd)))
+                conversation(word, known(*conversations, contacts=(BEN, odd)))
             assert f"'whisperctl contact rename {name} NEW'" in caught.value.remedy
-    assert conversation("c4", known(("c4", "away", "9"), people=(odd,))) == "c4", "whichever is meant, it is this one"
+    assert conversation("c4", known(("c4", "away", "9"), contacts=(odd,))) == "c4", "whichever is meant, it is this one"
     with pytest.raises(UsageError, match="name of a contact") as caught:
-        conversation("c4", known(("c4", "away", ""), people=(Named(name, "9", blocked=True),)))
+        conversation("c4", known(("c4", "away", ""), contacts=(Named(name, "9", blocked=True),)))
     assert f"'whisperctl contact unblock {name}', then 'whisperctl contact rename" in caught.value.remedy
 
 
 def test_two_people_of_one_name_are_not_chosen_between():
     twins = Named("ben", "1"), Named("ben", "2")
     with pytest.raises(UsageError, match="2 people are called 'ben'"):
-        conversation("ben", known(("c1", "connected", "1"), people=twins))
+        conversation("ben", known(("c1", "connected", "1"), contacts=twins))
     other = Named("Ben", "2")
-    assert conversation("Ben", known(("c1", "away", "1"), ("c2", "away", "2"), people=(BEN, other))) == "c2"
+    assert conversation("Ben", known(("c1", "away", "1"), ("c2", "away", "2"), contacts=(BEN, other))) == "c2"
 
 
 def test_the_only_conversation_is_the_one_that_has_not_ended():
     assert only(known(("c1", "ended", ""), ("c2", "waiting", ""))) == only(known(("c2", "ended", ""))) == "c2"
-    with pytest.raises(ChatUnknown, match="there is no conversation"):
+    with pytest.raises(ConversationUnknown, match="there is no conversation"):
         only(known())
     for states in (("away", "away"), ("ended", "ended")):
         with pytest.raises(UsageError, match=r"there are 2 conversations: c1 \(ben\), c2"):
@@ -117,7 +117,7 @@ def test_no_word_leads_to_a_conversation_whose_name_it_is_not(word):
     there = known(("c1", "connected", ""), ("c2", "away", "1"))
     try:
         found = conversation(word, there)
-    except (ChatUnknown, ContactBlocked, UsageError):
+    except (ConversationUnknown, ContactBlocked, UsageError):
         return
     assert found == word if is_id(word) else found == "c2"
     assert like_id(found)

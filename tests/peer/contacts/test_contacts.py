@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
 from tests.peer.support import seeded
-from whisperd.errors import ChatEnded
+from whisperd.errors import ConversationEnded
 from whisperd.peer.contacts.book import Contact
-from whisperd.peer.contacts.contacts import People
+from whisperd.peer.contacts.contacts import Contacts
 from whisperd.peer.contacts.secrets import next_secret
 from whisperd.store.memory import MemoryStore
-from whisperd.wire.contacts import NONCE_SIZE, Keep, encode_people
+from whisperd.wire.contacts import NONCE_SIZE, SaveContact, encode_contact_message
 
 #: How far a call comes: nobody's key is confirmed, the joiner's is, the inviter's too, and the joiner hears of that.
 OUTCOMES = ("broken", "joiner", "inviter", "settled")
@@ -29,32 +29,32 @@ class Side:
         self.store = MemoryStore()
         self.seen: list[bytes] = []
         self.restart()
-        self.key = self.people._book.add(Contact(
+        self.key = self.contacts._book.add(Contact(
             name="other", secrets=(secret,), first=first, relays=("127.0.0.1:80",), access="", floor=2, seat=bytes(32)))
 
     def restart(self) -> None:
-        self.people = People(self, self.store, reactor=Clock(), emit=lambda *_, **__: None, random=seeded("people"),
+        self.contacts = Contacts(self, self.store, reactor=Clock(), emit=lambda *_, **__: None, random=seeded("people"),
                              wall=lambda: 0.0)
 
     def atomically(self, work: Any, *chats: str) -> Any:
         return work()
 
     async def end(self, chat: str) -> None:
-        raise ChatEnded
+        raise ConversationEnded
 
     def driver(self, chat: str) -> Any:
-        raise ChatEnded  # nothing of a call is asked of its conversation
+        raise ConversationEnded  # nothing of a call is asked of its conversation
 
     @property
     def secrets(self) -> tuple[bytes, ...]:
-        return self.people._book.contacts[self.key].secrets
+        return self.contacts._book.contacts[self.key].secrets
 
     def begin(self, chat: str, secret: bytes) -> None:
         line = SimpleNamespace(secret=secret, confirmed=lambda: None)
-        self.people._bind(chat, self.key, line)  # type: ignore[arg-type]
+        self.contacts._bind(chat, self.key, line)  # type: ignore[arg-type]
 
     def confirm(self, chat: str, verification: bytes) -> None:
-        self.people.confirmed(chat, verification)
+        self.contacts.confirmed(chat, verification)
 
 
 def call(number: int, inviter: Side, joiner: Side, outcome: str) -> None:
@@ -67,11 +67,11 @@ def call(number: int, inviter: Side, joiner: Side, outcome: str) -> None:
         joiner.confirm(chat, verification)
     if outcome in ("inviter", "settled"):
         inviter.confirm(chat, verification)
-        inviter.people.settled(chat)
+        inviter.contacts.settled(chat)
     if outcome == "settled":
-        joiner.people.settled(chat)
+        joiner.contacts.settled(chat)
     for side in (inviter, joiner):
-        side.people.ended(chat)
+        side.contacts.ended(chat)
 
 
 @settings(max_examples=200, deadline=None)
@@ -108,8 +108,8 @@ def test_a_contact_whose_first_word_is_the_last_has_the_next_secret_all_the_same
     for side in (joiner, inviter):
         side.begin("c1", bytes(32))
         side.confirm("c1", b"v" * 32)
-        side.people.settled("c1")
-        side.people.ended("c1")
+        side.contacts.settled("c1")
+        side.contacts.ended("c1")
     assert inviter.secrets == joiner.secrets == (next_secret(bytes(32), b"v" * 32),)
 
 
@@ -117,53 +117,53 @@ def test_a_contact_who_is_blocked_during_a_call_is_not_written_again():
     side = Side(first=False, secret=bytes(32))
     side.begin("c1", bytes(32))
     side.confirm("c1", bytes(32))
-    side.people._book.block(side.key)
-    side.people.settled("c1")
+    side.contacts._book.block(side.key)
+    side.contacts.settled("c1")
     side.confirm("c1", bytes(32))
-    side.people.ended("c1")
-    assert side.people._book.contacts == {} and list(side.people._book.blocked) == [side.key]
+    side.contacts.ended("c1")
+    assert side.contacts._book.contacts == {} and list(side.contacts._book.blocked) == [side.key]
 
 
 def test_a_contact_who_is_blocked_and_offers_another_nonce_is_not_written_again():
     side = Side(first=False, secret=bytes(32))
-    side.people._bind("c1", side.key, SimpleNamespace())  # type: ignore[arg-type]
-    tie = side.people._ties["c1"]
-    tie.ours, tie.theirs = bytes(NONCE_SIZE), bytes(NONCE_SIZE)
-    side.people._book.block(side.key)
-    side.people.told("c1", encode_people(Keep(b"n" * NONCE_SIZE)), bytes(32))
-    assert side.people._book.contacts == {} and list(side.people._book.blocked) == [side.key]
+    side.contacts._bind("c1", side.key, SimpleNamespace())  # type: ignore[arg-type]
+    binding = side.contacts._bindings["c1"]
+    binding.ours, binding.theirs = bytes(NONCE_SIZE), bytes(NONCE_SIZE)
+    side.contacts._book.block(side.key)
+    side.contacts.told("c1", encode_contact_message(SaveContact(b"n" * NONCE_SIZE)), bytes(32))
+    assert side.contacts._book.contacts == {} and list(side.contacts._book.blocked) == [side.key]
 
 
 def test_a_contact_who_was_removed_during_a_call_is_not_written_again():
     side = Side(first=True, secret=bytes(32))
     side.begin("c1", bytes(32))
-    side.people._book.remove("other")
-    side.people._ties["c1"].contact = ""
+    side.contacts._book.remove("other")
+    side.contacts._bindings["c1"].contact = ""
     side.confirm("c1", bytes(32))
-    side.people.settled("c1")
-    side.people.ended("c1")
-    assert side.people._book.contacts == {} and side.store.keys("contact") == []
+    side.contacts.settled("c1")
+    side.contacts.ended("c1")
+    assert side.contacts._book.contacts == {} and side.store.keys("contact") == []
 
 
 @pytest.mark.parametrize("work", ["removed", "renamed", "blocked"])
 async def test_every_conversation_with_a_contact_is_told_what_becomes_of_its_name(work: str) -> None:
     side, told = Side(first=True, secret=bytes(32)), []
-    side.people._emit = lambda event, **fields: told.append((event, fields))
+    side.contacts._emit = lambda event, **fields: told.append((event, fields))
     for chat in ("c1", "c2", "c3"):
-        side.people._tie(chat).contact = side.key if chat != "c3" else ""
+        side.contacts._binding(chat).contact = side.key if chat != "c3" else ""
     if work == "removed":
-        await side.people.remove("other")
+        await side.contacts.remove("other")
     elif work == "renamed":
-        side.people._check_free = lambda *_, **__: None  # the names that it compares with are the conversations' too
-        await side.people.rename("other", "ben")
+        side.contacts._check_free = lambda *_, **__: None  # the names that it compares with are the conversations' too
+        await side.contacts.rename("other", "ben")
     else:
-        await side.people.block("other")
+        await side.contacts.block("other")
     name = "ben" if work == "renamed" else "other"
     assert told == [("contact-state", {"contact": name, "state": work, "chat": chat}) for chat in ("c1", "c2")]
 
 
 async def test_what_concerns_no_conversation_is_told_of_none() -> None:
     side, told = Side(first=True, secret=bytes(32)), []
-    side.people._emit = lambda event, **fields: told.append((event, fields))
-    await side.people.remove("other")
+    side.contacts._emit = lambda event, **fields: told.append((event, fields))
+    await side.contacts.remove("other")
     assert told == [("contact-state", {"contact": "other", "state": "removed", "chat": ""})]

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.peer.support import frames, pair, real_plugins, seeded
 from whisperd.errors import ChannelBroken, MessageRejected
-from whisperd.peer.conversation.channel import MOST_PATIENCE, PATIENCE, WINDOW, Acknowledged, Channel, Received, Sent
+from whisperd.peer.conversation.channel import MAX_PATIENCE, PATIENCE, WINDOW, Acknowledged, Channel, Received, Sent
 from whisperd.wire.envelope import ChannelFrame, Kind
 
 AD = b"associated data"
@@ -199,7 +199,7 @@ def test_a_silent_peer_costs_the_ratchet_one_key_at_a_time_and_ever_more_rarely(
     while wire.now < 86_400:
         wire.now = wire.sides[0].wake_at or 1e9
         wire.do(0, wire.sides[0].tick(wire.now))
-    assert len(wire.under_way[0]) - used <= 86_400 / MOST_PATIENCE + 10
+    assert len(wire.under_way[0]) - used <= 86_400 / MAX_PATIENCE + 10
     wire.under_way[0].clear()
     wire.connect()
     wire.settle()

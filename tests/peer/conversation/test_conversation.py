@@ -9,8 +9,8 @@ import pytest
 
 from tests.peer.support import events, frames, only, terms
 from whisperd.errors import (
-    ChatEnded,
-    ChatNotConnected,
+    ConversationEnded,
+    ConversationNotConnected,
     DialFailed,
     DialRefused,
     QueueFull,
@@ -21,8 +21,8 @@ from whisperd.errors import (
 from whisperd.peer.conversation.conversation import (
     END_PATIENCE,
     HANDSHAKE_PATIENCE,
-    MOST_FAILURES,
-    MOST_REJOIN_DELAY,
+    MAX_FAILURES,
+    MAX_REJOIN_DELAY,
     NEXT,
     Conversation,
 )
@@ -112,9 +112,9 @@ def test_two_sides_meet_and_talk(talking: Two):
 
 def test_before_the_key_is_confirmed_nothing_can_be_sent_or_compared(two: Two):
     for side in (two.inviter, two.joiner):
-        with pytest.raises(ChatNotConnected):
+        with pytest.raises(ConversationNotConnected):
             side.send("early", 0)
-        with pytest.raises(ChatNotConnected):
+        with pytest.raises(ConversationNotConnected):
             side.verify(False)
         assert side.row()["level"] is None and side.row()["suite"] == {"kex": None, "ratchet": None}
 
@@ -183,7 +183,7 @@ def test_ending_tells_the_other_side_and_destroys_the_keys_on_both(talking: Two)
             kept.channel._session.encrypt(b"", b"")
         for use in (lambda side=side: side.send("x", 0), lambda side=side: side.verify(False),
                     lambda side=side: side.end(0)):
-            with pytest.raises(ChatEnded):
+            with pytest.raises(ConversationEnded):
                 use()
     assert talking.heard(talking.joiner) == ["bye"], "what was said last can still be read"
     talking.joiner.forget()
@@ -194,9 +194,9 @@ def test_an_end_that_nobody_hears_takes_five_seconds_and_fails_what_waited(talki
     talking.down()
     talking.say(talking.inviter, "never")
     talking.do(talking.inviter, talking.inviter.end(talking.now))
-    with pytest.raises(ChatEnded):
+    with pytest.raises(ConversationEnded):
         talking.inviter.send("more", talking.now)
-    with pytest.raises(ChatEnded):
+    with pytest.raises(ConversationEnded):
         talking.inviter.end(talking.now)
     talking.pass_time(END_PATIENCE - 0.1)
     assert talking.inviter.state == "away"
@@ -254,12 +254,12 @@ def test_a_floor_that_is_not_met_is_named_on_both_sides():
 
 def test_an_inviter_comes_back_ever_later_and_gives_up_at_last(two: Two):
     delays = []
-    for attempt in range(MOST_FAILURES):
+    for attempt in range(MAX_FAILURES):
         assert two.inviter.state == "waiting", attempt
         two.do(two.inviter, two.inviter.link_up(two.now))
         effects = two.do(two.inviter, two.inviter.frame_received(b"\1" + bytes(300), two.now))
         delays += [effect.delay for effect in effects if isinstance(effect, Rejoin)]
-    assert delays == [min(2.0**power, MOST_REJOIN_DELAY) for power in range(MOST_FAILURES - 1)]
+    assert delays == [min(2.0**power, MAX_REJOIN_DELAY) for power in range(MAX_FAILURES - 1)]
     assert two.states("inviter")[-1] == ("ended", "wrong-secret")
 
 

@@ -1,4 +1,4 @@
-"""When texts fade: two sides come to one timer whatever crosses, and forget a text when its time is over."""
+"""When texts disappear: two sides come to one timer whatever crosses, and forget a text when its time is over."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from msgspec import msgpack
 from tests.peer.conversation.test_resumable import BOUNDS, Two
 from tests.peer.persistence.test_write_ahead import Kept
 from tests.peer.support import events, terms
-from whisperd.errors import ChannelBroken, ChatNotConnected, QueueFull, UsageError
+from whisperd.errors import ChannelBroken, ConversationNotConnected, QueueFull, UsageError
 from whisperd.peer.conversation.conversation import Conversation
-from whisperd.peer.conversation.disappearing import MOST_HONOURED, MOST_OPEN, MOST_TOLD, Fading, seconds_of
-from whisperd.peer.conversation.messages import MOST_KEPT
+from whisperd.peer.conversation.disappearing import MAX_HONOURED, MAX_OPEN, MAX_TOLD, DisappearingTimer, seconds_of
+from whisperd.peer.conversation.messages import MAX_HELD_MESSAGES
 from whisperd.peer.persistence.write_ahead import GRACE
-from whisperd.peer.records import FadingKept, decode, encode
+from whisperd.peer.records import TimerRecord, decode, encode
 from whisperd.wire.disappearing import Timer, decode_timer, encode_timer
-from whisperd.wire.envelope import MOST_FADE, FadingText, Stream, Text, decode_chat, encode_chat
+from whisperd.wire.envelope import MAX_TIMER, DisappearingText, Stream, Text, decode_chat, encode_chat
 
 SIDES = ("anna", "ben")
 TIMES = ("off", "30", "10m", "1d")
@@ -37,7 +37,7 @@ class Agreeing(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sides = {name: Fading() for name in SIDES}
+        self.sides = {name: DisappearingTimer() for name in SIDES}
         self.queued: dict[str, dict[int, Timer]] = {name: {} for name in SIDES}
         self.under_way: dict[str, deque[Timer]] = {name: deque() for name in SIDES}
         self.confirmed: dict[str, set[tuple[int, int]]] = {name: {(0, 0)} for name in SIDES}
@@ -57,7 +57,7 @@ class Agreeing(RuleBasedStateMachine):
         try:
             self.wish(name, word)
         except QueueFull:
-            assert len(self.sides[name]._ours) >= MOST_OPEN
+            assert len(self.sides[name]._ours) >= MAX_OPEN
 
     @rule(name=st.sampled_from(SIDES), word=st.sampled_from(["accept", "refuse"]))
     def answer(self, name: str, word: str) -> None:
@@ -85,7 +85,7 @@ class Agreeing(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(SIDES))
     def restart(self, name: str) -> None:
-        self.sides[name] = Fading.load(decode(encode(self.sides[name].dump()), FadingKept))
+        self.sides[name] = DisappearingTimer.load(decode(encode(self.sides[name].dump()), TimerRecord))
 
     @invariant()
     def what_is_in_force_was_confirmed_by_both(self) -> None:
@@ -93,7 +93,7 @@ class Agreeing(RuleBasedStateMachine):
             agreed = self.sides[name]._agreed
             waiting = {(said.number, said.seconds) for said in self.queued[name].values()}
             assert agreed in self.confirmed[name] | waiting and agreed in self.confirmed[other(name)]
-            assert len(self.sides[name]._ours) <= MOST_OPEN + 1
+            assert len(self.sides[name]._ours) <= MAX_OPEN + 1
 
     @invariant()
     def when_nothing_is_under_way_both_say_the_same(self) -> None:
@@ -121,10 +121,10 @@ class Pair:
     """Two sides whose words arrive when ``deliver`` says so."""
 
     def __init__(self) -> None:
-        self.anna, self.ben = Fading(), Fading()
-        self.way: list[tuple[Fading, Timer]] = []
+        self.anna, self.ben = DisappearingTimer(), DisappearingTimer()
+        self.way: list[tuple[DisappearingTimer, Timer]] = []
 
-    def wish(self, side: Fading, word: str) -> None:
+    def wish(self, side: DisappearingTimer, word: str) -> None:
         said = side.wish(word, lambda ticket: False)
         if said is not None:
             side.sent(said, 1)
@@ -181,7 +181,7 @@ def test_of_proposals_that_cross_the_shorter_one_stands_and_equal_ones_agree(pai
     pair.wish(pair.anna, "off")
     pair.wish(pair.ben, "4w")
     pair.deliver()
-    assert pair.rows == [(30, MOST_FADE, "them"), (30, MOST_FADE, "us")]
+    assert pair.rows == [(30, MAX_TIMER, "them"), (30, MAX_TIMER, "us")]
 
 
 @pytest.mark.parametrize("who", ["anna", "ben"])
@@ -212,7 +212,7 @@ def test_only_the_other_sides_proposal_can_be_accepted_and_only_one_that_is_ther
 
 
 @pytest.mark.parametrize(("word", "seconds"), [
-    ("off", 0), ("5", 5), ("90s", 90), ("10m", 600), ("10 m", 600), ("2h", 7_200), ("1d", 86_400), ("4w", MOST_FADE)])
+    ("off", 0), ("5", 5), ("90s", 90), ("10m", 600), ("10 m", 600), ("2h", 7_200), ("1d", 86_400), ("4w", MAX_TIMER)])
 def test_a_time_is_read(word, seconds):
     assert seconds_of(word) == seconds
 
@@ -228,7 +228,7 @@ def test_another_time_is_refused(word):
 
 
 @pytest.mark.parametrize("fields", [
-    {"seconds": -1}, {"seconds": 1}, {"seconds": 4}, {"seconds": MOST_FADE + 1}, {"seconds": 2**63}, {"seconds": 30.0},
+    {"seconds": -1}, {"seconds": 1}, {"seconds": 4}, {"seconds": MAX_TIMER + 1}, {"seconds": 2**63}, {"seconds": 30.0},
     {"seconds": True}, {"seconds": None}, {"number": 0}, {"number": -1}, {"number": 2**32}, {"number": 2**64 - 1},
     {"more": 1}, {"t": "timers"}])
 def test_a_payload_that_is_not_exactly_a_timer_is_refused(fields):
@@ -237,22 +237,22 @@ def test_a_payload_that_is_not_exactly_a_timer_is_refused(fields):
         decode_timer(msgpack.encode({"t": "timer", "number": 1, "seconds": 30, **fields}))
 
 
-@pytest.mark.parametrize("seconds", [-1, 0, 4, MOST_FADE + 1, 2**63, 30.0, True, "30"])
+@pytest.mark.parametrize("seconds", [-1, 0, 4, MAX_TIMER + 1, 2**63, 30.0, True, "30"])
 def test_a_text_with_no_timer_that_there_is_is_refused(seconds):
-    assert decode_chat(encode_chat(FadingText("x", 30))) == FadingText("x", 30)
+    assert decode_chat(encode_chat(DisappearingText("x", 30))) == DisappearingText("x", 30)
     with pytest.raises(ChannelBroken):
-        decode_chat(msgpack.encode({"t": "fading", "text": "x", "seconds": seconds}))
+        decode_chat(msgpack.encode({"t": "disappearing", "text": "x", "seconds": seconds}))
 
 
 def test_a_text_with_a_timer_is_not_longer_than_another_and_has_each_key_once():
     with pytest.raises(ChannelBroken):
-        decode_chat(encode_chat(FadingText("x" * 16_001, 30)))
+        decode_chat(encode_chat(DisappearingText("x" * 16_001, 30)))
     with pytest.raises(ChannelBroken):
-        decode_chat(b"\x84" + encode_chat(FadingText("x", 30))[1:] + b"\xa4text\xa1y")
+        decode_chat(b"\x84" + encode_chat(DisappearingText("x", 30))[1:] + b"\xa4text\xa1y")
 
 
 def test_numbers_that_do_not_follow_are_not_taken_so_that_one_can_always_answer():
-    side = Fading()
+    side = DisappearingTimer()
     for number in (2, 2**32 - 1):
         side.heard(Timer(number, 30))
     assert side.row()["by"] is None
@@ -263,19 +263,19 @@ def test_numbers_that_do_not_follow_are_not_taken_so_that_one_can_always_answer(
 
 
 def test_a_flood_of_proposals_is_told_a_few_times_and_takes_no_room():
-    side, told = Fading(), 0
+    side, told = DisappearingTimer(), 0
     for number in range(1, 10_001):
         side.heard(Timer(number, 30 + number % 2))
         told += side.loud
-    assert told == MOST_TOLD and len(encode(side.dump())) < 50
+    assert told == MAX_TOLD and len(encode(side.dump())) < 50
     side.wish("accept", lambda ticket: False)
     side.heard(Timer(10_001, 5))
     assert side.loud
 
 
 def test_proposals_that_nobody_answers_are_bounded():
-    side = Fading()
-    for number in range(MOST_OPEN):
+    side = DisappearingTimer()
+    for number in range(MAX_OPEN):
         side.sent(side.wish(str(30 + number), lambda ticket: False), number)
     with pytest.raises(QueueFull):
         side.wish("5", lambda ticket: False)
@@ -287,13 +287,13 @@ def test_timers_that_texts_under_way_may_name_are_bounded(pair):
         pair.deliver()
         pair.wish(pair.ben, "accept")
         pair.deliver()
-    assert pair.anna.honoured == pair.ben.honoured == list(range(60 - MOST_HONOURED, 60))
+    assert pair.anna.honoured == pair.ben.honoured == list(range(60 - MAX_HONOURED, 60))
 
 
 # -- in a conversation ------------------------------------------------------------------------------------------------
 
 
-class Fades(Two):
+class Timed(Two):
     """Two connected sides, and the time."""
 
     def __init__(self) -> None:
@@ -301,13 +301,13 @@ class Fades(Two):
         self.link_up()
         self.deliver()
 
-    def fade(self, name: str, word: str) -> None:
-        self.do(name, self.sides[name].fade(word, self.now))
+    def timer(self, name: str, word: str) -> None:
+        self.do(name, self.sides[name].set_timer(word, self.now))
 
     def agree(self, word: str) -> None:
-        self.fade("anna", word)
+        self.timer("anna", word)
         self.deliver()
-        self.fade("ben", "accept")
+        self.timer("ben", "accept")
         self.deliver()
 
     def pass_time(self, seconds: float) -> None:
@@ -319,39 +319,39 @@ class Fades(Two):
     def said(self, name: str) -> list[str]:
         return [row["text"] for row in self.sides[name].history(0)]
 
-    def faded(self) -> int:
-        return sum(event["state"] == "faded" for event in events(self.told, "message-state"))
+    def disappeared(self) -> int:
+        return sum(event["state"] == "disappeared" for event in events(self.told, "message-state"))
 
 
 @pytest.fixture
-def two() -> Fades:
-    return Fades()
+def two() -> Timed:
+    return Timed()
 
 
 def test_both_sides_forget_a_text_when_its_time_is_over_and_no_other(two):
     two.say("anna", "stays")
     two.deliver()
     two.agree("30")
-    two.say("anna", "fades")
+    two.say("anna", "disappears")
     two.say("ben", "so does this")
     two.deliver()
     two.pass_time(29.9)
-    assert sorted(two.said("anna")) == sorted(two.said("ben")) == ["fades", "so does this", "stays"]
+    assert sorted(two.said("anna")) == sorted(two.said("ben")) == ["disappears", "so does this", "stays"]
     two.pass_time(0.2)
-    assert two.said("anna") == two.said("ben") == ["stays"] and two.faded() == 4
+    assert two.said("anna") == two.said("ben") == ["stays"] and two.disappeared() == 4
     counts = two.sides["anna"].row()
     assert (counts["delivered"], counts["received"]) == (2, 1)
 
 
 def test_it_is_told_on_both_sides_and_shown(two):
-    two.fade("anna", "10m")
+    two.timer("anna", "10m")
     two.deliver()
-    two.fade("ben", "accept")
+    two.timer("ben", "accept")
     two.deliver()
     assert [(event["chat"], event["seconds"], event["proposed"], event["by"])
-            for event in events(two.told, "chat-fade")] == [
+            for event in events(two.told, "chat-timer")] == [
         ("anna", 0, 600, "us"), ("ben", 0, 600, "them"), ("ben", 600, None, None), ("anna", 600, None, None)]
-    assert two.sides["anna"].row()["fade"] == {"seconds": 600, "proposed": None, "by": None}
+    assert two.sides["anna"].row()["timer"] == {"seconds": 600, "proposed": None, "by": None}
 
 
 def test_what_waits_does_not_count_down(two):
@@ -374,9 +374,9 @@ def test_a_text_keeps_the_timer_that_it_was_sent_under(two):
     two.link_down()
     two.say("anna", "thirty seconds")
     two.link_up()
-    two.fade("ben", "1h")
+    two.timer("ben", "1h")
     two.deliver()
-    two.fade("anna", "accept")
+    two.timer("anna", "accept")
     two.say("anna", "an hour")
     two.say("ben", "thirty seconds too")
     two.deliver()
@@ -387,22 +387,22 @@ def test_a_text_keeps_the_timer_that_it_was_sent_under(two):
 def test_a_queued_proposal_is_replaced_and_the_other_side_hears_of_the_last_only(two):
     two.link_down()
     for word in ("10m", "20m", "30m"):
-        two.fade("anna", word)
+        two.timer("anna", word)
     two.link_up()
     two.deliver()
-    assert [event["proposed"] for event in events(two.told, "chat-fade") if event["chat"] == "ben"] == [1_800]
+    assert [event["proposed"] for event in events(two.told, "chat-timer") if event["chat"] == "ben"] == [1_800]
     assert len(two.sides["anna"].payloads()) == 0
 
 
 def test_before_there_is_a_key_nothing_can_be_proposed():
-    with pytest.raises(ChatNotConnected):
-        Two().sides["anna"].fade("10m", 0.0)
+    with pytest.raises(ConversationNotConnected):
+        Two().sides["anna"].set_timer("10m", 0.0)
 
 
 def test_a_timer_that_this_side_has_not_agreed_to_is_not_obeyed(two):
     agreed = two.sides["ben"].agreed()
     two.do("ben", two.sides["ben"]._carry_out(
-        agreed.channel.send(Stream.CHAT, encode_chat(FadingText("gone at once", 5)), two.now)[1], two.now))
+        agreed.channel.send(Stream.CHAT, encode_chat(DisappearingText("gone at once", 5)), two.now)[1], two.now))
     two.deliver()
     two.pass_time(3_600)
     assert two.said("anna") == ["gone at once"]
@@ -412,11 +412,11 @@ def test_a_timer_that_this_side_has_not_agreed_to_is_not_obeyed(two):
     b"", b"\x80", encode_timer(Timer(5, 30)), msgpack.encode({"t": "timer", "number": 1, "seconds": 2**63}),
     msgpack.encode({"t": "timer", "number": 1, "seconds": -30}), msgpack.encode({"t": "timer", "number": 1})])
 def test_a_hostile_word_about_timers_changes_nothing_and_harms_nothing(two, payload):
-    two.do("ben", two.sides["ben"].tell(Stream.FADING, payload, two.now))
+    two.do("ben", two.sides["ben"].tell(Stream.TIMER, payload, two.now))
     two.say("ben", "hello")
     two.deliver()
     assert two.sides["anna"].timer() == {"seconds": 0, "proposed": None, "by": None}
-    assert events(two.told, "chat-fade") == [] and two.said("anna") == ["hello"]
+    assert events(two.told, "chat-timer") == [] and two.said("anna") == ["hello"]
 
 
 def test_a_side_that_knows_no_timers_is_asked_and_gets_no_text_with_one():
@@ -424,15 +424,15 @@ def test_a_side_that_knows_no_timers_is_asked_and_gets_no_text_with_one():
     two.sides["ben"] = Conversation("ben", terms("ben"), inviter=False, expires=1e9, **BOUNDS)
     two.link_up()
     two.deliver()
-    two.do("anna", two.sides["anna"].fade("30", two.now))
+    two.do("anna", two.sides["anna"].set_timer("30", two.now))
     two.say("anna", "hello")
     two.deliver()
     assert two.heard() == ["hello"] and two.sides["anna"].row()["delivered"] == 1
     assert two.sides["anna"].timer() == {"seconds": 0, "proposed": 30, "by": "us"}
-    assert [row["fade"] for row in two.sides["anna"].history(0)] == [0]
+    assert [row["timer"] for row in two.sides["anna"].history(0)] == [0]
 
 
-def test_what_has_ended_goes_on_fading(two):
+def test_what_has_ended_goes_on_disappearing(two):
     two.agree("30")
     two.say("anna", "hello")
     two.deliver()
@@ -449,7 +449,7 @@ def test_the_text_itself_is_let_go_of(two):
     two.do("anna", effects)
     two.deliver()
     two.pass_time(30)
-    assert (message.text, message.state) == ("", "faded") and two.sides["anna"].messages(everything=True) == []
+    assert (message.text, message.state) == ("", "disappeared") and two.sides["anna"].messages(everything=True) == []
     assert two.sides["ben"].messages(everything=False) == []
 
 
@@ -458,7 +458,7 @@ def test_a_restart_keeps_the_timer_the_proposal_and_the_time(two):
     two.say("anna", "hello")
     two.deliver()
     two.link_down()
-    two.fade("ben", "1d")
+    two.timer("ben", "1d")
     for name in SIDES:
         two.restart(name)
     two.link_up()
@@ -472,15 +472,15 @@ def test_a_restart_keeps_the_timer_the_proposal_and_the_time(two):
 # -- in a store -------------------------------------------------------------------------------------------------------
 
 
-class KeptFades(Kept):
+class KeptTimers(Kept):
     """Anna's side of a conversation with a timer, kept."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         two = self.two
-        two.do("anna", two.sides["anna"].fade("30", 0.0))
+        two.do("anna", two.sides["anna"].set_timer("30", 0.0))
         two.deliver()
-        two.do("ben", two.sides["ben"].fade("accept", 0.0))
+        two.do("ben", two.sides["ben"].set_timer("accept", 0.0))
         two.deliver()
 
     def advance(self, seconds: float) -> None:
@@ -493,8 +493,8 @@ class KeptFades(Kept):
         self.clock.advance(0)
 
 
-def test_what_has_faded_is_not_in_the_history_any_more():
-    kept = KeptFades()
+def test_what_has_disappeared_is_not_in_the_history_any_more():
+    kept = KeptTimers()
     kept.say("hello")
     kept.advance(0)
     assert kept.store.keys("message") == ["c1/1"] and kept.texts() == ["hello"]
@@ -507,8 +507,8 @@ def test_what_has_faded_is_not_in_the_history_any_more():
     assert kept.events == []
 
 
-def test_without_history_an_unread_text_fades_too():
-    kept = KeptFades(history=False)
+def test_without_history_an_unread_text_disappears_too():
+    kept = KeptTimers(history=False)
     kept.say("hello")
     kept.advance(0)
     assert kept.store.keys("message") == ["c1/1"]
@@ -518,27 +518,27 @@ def test_without_history_an_unread_text_fades_too():
 
 
 def test_what_memory_holds_no_more_is_removed_from_the_store_in_time_and_told():
-    kept = KeptFades()
+    kept = KeptTimers()
     kept.say("hello")
     kept.advance(0)
     anna = kept.two.sides["anna"]
-    for number in range(MOST_KEPT):
+    for number in range(MAX_HELD_MESSAGES):
         anna._chat.received(Text(str(number)), 0.0)
     kept.keeping.changed("c1")
     kept.advance(0)
-    assert len(kept.store.keys("message")) == MOST_KEPT + 1
+    assert len(kept.store.keys("message")) == MAX_HELD_MESSAGES + 1
     kept.advance(30 + GRACE)
     kept.advance(0)
-    assert "c1/1" not in kept.store.keys("message") and len(kept.store.keys("message")) == MOST_KEPT
-    assert kept.events == ["faded"]
+    assert "c1/1" not in kept.store.keys("message") and len(kept.store.keys("message")) == MAX_HELD_MESSAGES
+    assert kept.events == ["disappeared"]
 
 
 def test_one_of_ours_that_waited_while_much_was_said_goes_from_memory_and_store_in_its_time():
-    kept = KeptFades()
+    kept = KeptTimers()
     anna = kept.two.sides["anna"]
     kept.two.link_down()
     kept.two.say("anna", "waiting")
-    for number in range(MOST_KEPT):
+    for number in range(MAX_HELD_MESSAGES):
         anna._chat.received(Text(str(number)), 0.0)
     kept.keeping.changed("c1")
     kept.advance(0)
@@ -554,7 +554,7 @@ def test_one_of_ours_that_waited_while_much_was_said_goes_from_memory_and_store_
 
 
 def test_a_full_disk_delays_it_and_no_more():
-    kept = KeptFades()
+    kept = KeptTimers()
     kept.say("hello")
     kept.advance(0)
     kept.store.full = True
@@ -568,13 +568,13 @@ def test_a_full_disk_delays_it_and_no_more():
 
 @pytest.mark.parametrize(("away", "left"), [(-1e6, 30.0), (0.0, 30.0), (10.0, 20.0), (1e6, 30.0 - 1e6)])
 def test_in_the_next_run_the_time_goes_on_by_the_clock_on_the_wall(away, left):
-    kept = KeptFades()
+    kept = KeptTimers()
     kept.say("hello")
     kept.advance(0)
     kept.keeping.stop()
     kept.keeping._wall = lambda: kept.clock.seconds() + away
     (found,) = kept.keeping.read()
-    assert [(message.fade, message.fades_at) for message in found.messages] == [(30, kept.clock.seconds() + left)]
+    assert [(message.timer, message.disappears_at) for message in found.messages] == [(30, kept.clock.seconds() + left)]
     kept.keeping.stop()
 
 

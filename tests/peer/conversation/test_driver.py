@@ -14,7 +14,7 @@ from whisperd import logs
 from whisperd.errors import RoomFull, StoreFailed
 from whisperd.peer.conversation.conversation import Conversation
 from whisperd.peer.conversation.driver import Driver
-from whisperd.peer.effects import PeopleHeard, Settled
+from whisperd.peer.effects import ContactMessageAcknowledged, Settled
 
 EXPIRES = 1000.0
 
@@ -205,11 +205,11 @@ def test_what_was_decided_is_neither_decided_again_nor_taken_for_what_follows_fr
     stage, done = Stage(inviter=True), []
     stage.driver._keeping = Writes()
     stage.driver.on_settled = lambda: [lambda: done.append("settled")]
-    stage.driver.on_people_heard = lambda: [lambda: done.append("heard")]
-    stage.driver.carry_out([PeopleHeard(), Settled()])
+    stage.driver.on_contact_acknowledged = lambda: [lambda: done.append("heard")]
+    stage.driver.carry_out([ContactMessageAcknowledged(), Settled()])
     stage.driver.decide()
     stage.driver.decide()
-    stage.driver.carry_out([PeopleHeard()])
-    stage.driver.on_people_heard = lambda: [lambda: done.append("heard again")]
+    stage.driver.carry_out([ContactMessageAcknowledged()])
+    stage.driver.on_contact_acknowledged = lambda: [lambda: done.append("heard again")]
     stage.driver.release()
     assert done == ["heard", "settled", "heard again"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from whisperd.errors import MessageTooLarge, QueueFull, UsageError
-from whisperd.peer.conversation.messages import MOST_KEPT, MOST_KEPT_BYTES, Chat
+from whisperd.peer.conversation.messages import MAX_HELD_BYTES, MAX_HELD_MESSAGES, Chat
 from whisperd.wire.envelope import Text
 
 
@@ -17,7 +17,7 @@ def test_a_message_is_queued_then_sent_then_delivered_and_each_is_told():
     chat = Chat("c1", 10)
     message, told = chat.accepted("hello", 7)
     assert [event.fields for event in told] == [
-        {"chat": "c1", "id": 1, "direction": "out", "text": "hello", "fade": 0},
+        {"chat": "c1", "id": 1, "direction": "out", "text": "hello", "timer": 0},
         {"chat": "c1", "id": 1, "state": "queued"}]
     assert [event.fields["state"] for event in [*chat.sent(7), *chat.acknowledged(7, 0.0)]] == ["sent", "delivered"]
     assert message.state == "delivered" and chat.counts() == {"queued": 0, "sent": 0, "delivered": 1, "received": 0}
@@ -44,8 +44,8 @@ def test_both_directions_share_one_numbering():
     chat = Chat("c1", 10)
     chat.accepted("a", 1)
     (told,) = chat.received(Text("b\x1b[2J"), 0.0)
-    assert told.fields == {"chat": "c1", "id": 2, "direction": "in", "text": "b\x1b[2J", "fade": 0}
-    assert chat.history(1) == [{"id": 2, "direction": "in", "text": "b\x1b[2J", "state": "received", "fade": 0}]
+    assert told.fields == {"chat": "c1", "id": 2, "direction": "in", "text": "b\x1b[2J", "timer": 0}
+    assert chat.history(1) == [{"id": 2, "direction": "in", "text": "b\x1b[2J", "state": "received", "timer": 0}]
 
 
 def test_frames_of_other_streams_are_not_messages():
@@ -77,17 +77,17 @@ def test_the_queue_is_bounded_by_what_was_not_delivered():
 
 def test_history_is_bounded_in_messages_and_in_bytes():
     chat = Chat("c1", 10)
-    for _ in range(MOST_KEPT + 5):
+    for _ in range(MAX_HELD_MESSAGES + 5):
         chat.received(Text("x"), 0.0)
-    assert len(chat.history(0)) == MOST_KEPT and chat.history(0)[0]["id"] == 6
+    assert len(chat.history(0)) == MAX_HELD_MESSAGES and chat.history(0)[0]["id"] == 6
     for _ in range(100):
         chat.received(Text("é" * 8_000), 0.0)
-    assert sum(len(str(row["text"]).encode()) for row in chat.history(0)) <= MOST_KEPT_BYTES
+    assert sum(len(str(row["text"]).encode()) for row in chat.history(0)) <= MAX_HELD_BYTES
 
 
 def test_what_was_read_is_forgotten_before_what_was_not():
     chat = Chat("c1", 10)
-    for _ in range(MOST_KEPT):
+    for _ in range(MAX_HELD_MESSAGES):
         chat.received(Text("x"), 0.0)
     chat.seen(20, 11)
     for ticket in range(5):
@@ -95,23 +95,23 @@ def test_what_was_read_is_forgotten_before_what_was_not():
     chat.acknowledged(4, 0.0)
     for _ in range(5):
         chat.received(Text("y"), 0.0)
-    unread = {*range(1, 11), *range(21, MOST_KEPT + 1), *range(MOST_KEPT + 6, MOST_KEPT + 11)}
+    unread = {*range(1, 11), *range(21, MAX_HELD_MESSAGES + 1), *range(MAX_HELD_MESSAGES + 6, MAX_HELD_MESSAGES + 11)}
     assert chat.unread == unread <= {row["id"] for row in chat.history(0)}
-    for _ in range(MOST_KEPT):
+    for _ in range(MAX_HELD_MESSAGES):
         chat.received(Text("z"), 0.0)
-    assert len(chat.history(0)) == MOST_KEPT == len(chat.unread) and chat.history(0)[-1]["text"] == "z"
+    assert len(chat.history(0)) == MAX_HELD_MESSAGES == len(chat.unread) and chat.history(0)[-1]["text"] == "z"
 
 
 def test_what_waits_for_delivery_is_kept_whatever_else_is_said():
     chat = Chat("c1", 100)
     for ticket in range(100):
         chat.accepted("x" * 16_000, ticket)
-    for _ in range(MOST_KEPT + 5):
+    for _ in range(MAX_HELD_MESSAGES + 5):
         chat.received(Text("y"), 0.0)
     assert [row["id"] for row in chat.history(0)][:100] == list(range(1, 101))
     assert len(chat.messages(everything=False)) >= 100
     assert {event.fields["state"] for event in chat.acknowledged(99, 0.0)} == {"delivered"}
-    assert sum(len(str(row["text"]).encode()) for row in chat.history(0)) <= MOST_KEPT_BYTES
+    assert sum(len(str(row["text"]).encode()) for row in chat.history(0)) <= MAX_HELD_BYTES
 
 
 def test_whatever_waits_goes_on_waiting_after_a_restart():
@@ -127,11 +127,11 @@ def test_whatever_waits_goes_on_waiting_after_a_restart():
 def test_nothing_is_forgotten_before_it_is_written():
     chat = Chat("c1", 100)
     chat.keep_until_written()
-    for _ in range(MOST_KEPT + 5):
+    for _ in range(MAX_HELD_MESSAGES + 5):
         chat.received(Text("x"), 0.0)
-    assert len(chat.history(0)) == MOST_KEPT + 5
+    assert len(chat.history(0)) == MAX_HELD_MESSAGES + 5
     chat.written()
-    assert len(chat.history(0)) == MOST_KEPT
+    assert len(chat.history(0)) == MAX_HELD_MESSAGES
 
 
 def test_wiping_forgets_what_was_said():

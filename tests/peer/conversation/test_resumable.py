@@ -13,13 +13,13 @@ from msgspec import structs
 from whisperd_plugins.double_he import DoubleHeaderEncrypted
 
 from tests.peer.support import events, frames, terms
-from whisperd.errors import ChannelBroken, ChatEnded, PluginUnknown
-from whisperd.peer.conversation.resumable import MOST_HELD, PATIENCE, ResumableConversation, invite_keys
+from whisperd.errors import ChannelBroken, ConversationEnded, PluginUnknown
+from whisperd.peer.conversation.resumable import MAX_HELD, PATIENCE, ResumableConversation, invite_keys
 from whisperd.peer.conversation.resume import Resuming
 from whisperd.peer.conversation.states import AWAY, CONNECTED, ENDED
 from whisperd.peer.persistence.restore import returned
 from whisperd.peer.persistence.write_ahead import Found
-from whisperd.peer.records import ConversationKept, Kept, Route, TieKept, decode, encode
+from whisperd.peer.records import BindingRecord, ConversationRecord, ConversationSnapshot, Route, decode, encode
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.wire.envelope import CHANNEL_FRAME
 from whisperd.wire.resume import RESUME_FRAME, Counters
@@ -77,7 +77,7 @@ class Two:
     def restart(self, name: str, kept: tuple[bytes, list[Any], dict[int, bytes]] | None = None) -> None:
         """Forget one side, and begin again from what it kept, now or earlier."""
         data, messages, payloads = kept or self.kept(name)
-        value = decode(data, ConversationKept)
+        value = decode(data, ConversationRecord)
         self.restarts += 1
         back = replace(terms(f"{name} {self.restarts}"), keys=invite_keys(value))
         self.sides[name] = ResumableConversation.load(name, value, back, messages, payloads, **BOUNDS)
@@ -156,14 +156,14 @@ def test_both_can_come_back_at_once(two):
 ], ids=["missing", "another version", "a damaged dump", "a ratchet that fails"])
 def test_a_conversation_whose_ratchet_is_not_to_be_had_comes_back_as_ended_and_says_why(two, ratchet, change, reason):
     data, messages, payloads = two.kept("anna")
-    value = decode(data, ConversationKept)
+    value = decode(data, ConversationRecord)
     session = change(value.agreed.channel.session)
     agreed = structs.replace(value.agreed, channel=structs.replace(value.agreed.channel, session=session))
-    kept = Kept(structs.replace(value, agreed=agreed), Route(bytes(32), []), b"", 0.0, TieKept("", False))
+    kept = ConversationSnapshot(structs.replace(value, agreed=agreed), Route(bytes(32), []), b"", 0.0, BindingRecord("", False))
     plugins = Ratchets(terms("anna").plugins, ratchet)
     side = returned(Found("anna", kept, messages, payloads), plugins, MemoryIdentity, os.urandom, **BOUNDS)
     assert (side.state, side.reason) == (ENDED, reason)
-    with pytest.raises(ChatEnded):
+    with pytest.raises(ConversationEnded):
         side.send("too late", 0.0)
 
 
@@ -220,9 +220,9 @@ def test_what_comes_meanwhile_is_held_within_bounds(two):
     two.restart("anna")
     anna = two.sides["anna"]
     anna.link_up(0.0)
-    for number in range(MOST_HELD + 50):
+    for number in range(MAX_HELD + 50):
         assert anna.frame_received(bytes([CHANNEL_FRAME, number % 256]), 0.0) == []
-    assert len(anna._held) == MOST_HELD
+    assert len(anna._held) == MAX_HELD
     anna.link_down("peer-lost", 0.0)
     assert anna._held == []
 

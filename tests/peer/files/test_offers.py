@@ -12,21 +12,21 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from tests.peer.support import events
 from whisperd.errors import FileFailed, FileTooLarge, FileUnknown, TooLate, TooManyFiles
-from whisperd.peer.effects import DropFile, KeepFile, Post, ReadFile, WriteFile
-from whisperd.peer.files.offers import MOST_ANSWERS, MOST_CLOSED, Files
-from whisperd.peer.files.sending import FIRST_WINDOW, LEAST_WINDOW, MOST_DIRECT, MOST_WINDOW
+from whisperd.peer.effects import DropFile, FinishFile, Post, ReadFile, WriteFile
+from whisperd.peer.files.offers import MAX_ANSWERS, MAX_CLOSED, Files
+from whisperd.peer.files.sending import FIRST_WINDOW, MAX_DIRECT, MAX_WINDOW, MIN_WINDOW
 from whisperd.wire.files import (
     CHUNK,
     CREDIT,
-    LARGEST,
+    MAX,
     Accept,
     Chunk,
     Done,
+    FileOffer,
+    FileRefuse,
+    FileWithdraw,
     More,
-    Offer,
     Pause,
-    Refuse,
-    Withdraw,
     decode_file,
 )
 
@@ -46,7 +46,7 @@ def kinds(effects: list[Any], kind: type) -> list[Any]:
 
 
 def offered(files: Files, size: int = 10 * CHUNK, number: int = 1, name: str = "x") -> list[Any]:
-    return files.received(Offer(number, name, size, HASH), 0)
+    return files.received(FileOffer(number, name, size, HASH), 0)
 
 
 def moving(files: Files, size: int = 10 * CHUNK) -> None:
@@ -58,7 +58,7 @@ def states(files: Files) -> list[tuple[str, str]]:
     return [(row["state"], row["reason"]) for row in files.rows()]
 
 
-def sending(files: Files, size: int = 100 * CHUNK, limit: int = LARGEST) -> list[Any]:
+def sending(files: Files, size: int = 100 * CHUNK, limit: int = MAX) -> list[Any]:
     files.offer("x", size, HASH)
     return files.received(Accept(1, 0, limit), 0)
 
@@ -96,8 +96,8 @@ def test_an_offer_is_shown_and_nothing_is_written_before_it_is_accepted():
 
 def test_a_file_too_large_is_refused_and_the_user_hears_of_it():
     files = made(max_size=100)
-    effects = offered(files, LARGEST)
-    assert said(effects) == [Refuse(1, "file-too-large")] and states(files) == [("refused", "file-too-large")]
+    effects = offered(files, MAX)
+    assert said(effects) == [FileRefuse(1, "file-too-large")] and states(files) == [("refused", "file-too-large")]
     with pytest.raises(FileTooLarge):
         files.offer("x", 101, HASH)
 
@@ -110,15 +110,15 @@ def test_ten_thousand_offers_cost_next_to_nothing():
         for effect in kinds(effects, Post):
             answers += 1
             files.posted(answers, effect, 0)
-    assert told == 4 and len(files.rows()) == 4 and answers == MOST_ANSWERS
+    assert told == 4 and len(files.rows()) == 4 and answers == MAX_ANSWERS
 
 
 def test_offers_that_are_withdrawn_again_are_not_kept_for_ever():
     files = made()
     for number in range(1, 1_001):
         offered(files, number=number)
-        files.received(Withdraw(number, "cancelled"), 0)
-    assert len(files.rows()) <= MOST_CLOSED + 4
+        files.received(FileWithdraw(number, "cancelled"), 0)
+    assert len(files.rows()) <= MAX_CLOSED + 4
 
 
 def test_an_offer_whose_number_was_there_before_is_dropped():
@@ -128,7 +128,7 @@ def test_an_offer_whose_number_was_there_before_is_dropped():
 
 
 @pytest.mark.parametrize("message", [
-    Accept(1, 0, 9), More(1, 9), Pause(1), Done(1), Refuse(1, "refused"), Withdraw(1, "x"), Chunk(1, 0, b"x")])
+    Accept(1, 0, 9), More(1, 9), Pause(1), Done(1), FileRefuse(1, "refused"), FileWithdraw(1, "x"), Chunk(1, 0, b"x")])
 def test_what_is_said_of_files_that_are_not_there_is_dropped(message):
     files = made()
     assert files.received(message, 0) == [] and files.rows() == []
@@ -138,14 +138,14 @@ def test_a_chunk_beyond_the_window_ends_the_file():
     files = made()
     moving(files, 10 * CREDIT)
     effects = files.received(Chunk(1, CREDIT - 1, b"xx"), 0)
-    assert said(effects) == [Refuse(1, "beyond-window")] and kinds(effects, DropFile)
+    assert said(effects) == [FileRefuse(1, "beyond-window")] and kinds(effects, DropFile)
     assert states(files) == [("failed", "beyond-window")]
 
 
 def test_a_chunk_beyond_the_end_of_the_file_ends_it():
     files = made()
     moving(files, 10)
-    assert said(files.received(Chunk(1, 0, bytes(11)), 0)) == [Refuse(1, "beyond-window")]
+    assert said(files.received(Chunk(1, 0, bytes(11)), 0)) == [FileRefuse(1, "beyond-window")]
 
 
 def test_a_chunk_at_another_place_is_dropped():
@@ -168,11 +168,11 @@ def test_a_whole_file_is_kept_and_its_sender_told_only_then():
     files = made()
     moving(files, 3)
     files.received(Chunk(1, 0, b"abc"), 0)
-    (keep,) = kinds(files.written(1, 3, 0), KeepFile)
+    (keep,) = kinds(files.written(1, 3, 0), FinishFile)
     assert keep.digest == HASH
     with pytest.raises(TooLate):
         files.cancel("f1")
-    assert files.received(Withdraw(1, "cancelled"), 0) == []
+    assert files.received(FileWithdraw(1, "cancelled"), 0) == []
     assert said(files.kept(1, "x (1)")) == [Done(1)] and files.rows()[0]["filename"] == "x (1)"
 
 
@@ -198,7 +198,7 @@ def test_a_sender_goes_on_where_the_receiver_says():
     carrier.carried.clear()
     carrier.acknowledge()
     assert carrier.carried == []
-    carrier.do(files.received(Accept(1, 7, LARGEST), 0))
+    carrier.do(files.received(Accept(1, 7, MAX), 0))
     assert carrier.carried[0].offset == 7
 
 
@@ -224,7 +224,7 @@ def test_what_is_under_way_grows_on_a_quick_link_and_shrinks_on_a_slow_one():
         carrier.carried.clear()
         carrier.acknowledge()
         seen.append(len(carrier.carried))
-    assert max(seen) == MOST_WINDOW and seen[-1] == LEAST_WINDOW
+    assert max(seen) == MAX_WINDOW and seen[-1] == MIN_WINDOW
 
 
 def test_more_is_under_way_on_a_direct_link_and_no_more_than_a_relay_takes_when_it_is_lost():
@@ -239,7 +239,7 @@ def test_more_is_under_way_on_a_direct_link_and_no_more_than_a_relay_takes_when_
         carrier.carried.clear()
         carrier.acknowledge()
         seen.append(len(carrier.carried))
-    assert seen[11] == MOST_DIRECT and seen[12:] == [MOST_WINDOW] * 3
+    assert seen[11] == MAX_DIRECT and seen[12:] == [MAX_WINDOW] * 3
 
 
 def test_nobody_is_believed_to_have_what_was_not_sent():
@@ -247,7 +247,7 @@ def test_nobody_is_believed_to_have_what_was_not_sent():
     carrier = Carrier(files)
     carrier.do(sending(files))
     assert files.received(Done(1), 0) == [] and states(files) == [("moving", "")]
-    assert files.received(Accept(1, 101 * CHUNK, LARGEST), 0) == []
+    assert files.received(Accept(1, 101 * CHUNK, MAX), 0) == []
 
 
 def test_two_files_share_the_way():
@@ -255,7 +255,7 @@ def test_two_files_share_the_way():
     carrier = Carrier(files)
     carrier.do(sending(files))
     files.offer("y", 100 * CHUNK, HASH)
-    carrier.do(files.received(Accept(2, 0, LARGEST), 0))
+    carrier.do(files.received(Accept(2, 0, MAX), 0))
     for _ in range(6):
         carrier.acknowledge()
     assert {chunk.id for chunk in carrier.carried} == {1, 2}
@@ -290,12 +290,12 @@ class AnyTalk(RuleBasedStateMachine):
         self.carrier = Carrier(self.files)
 
     @rule(message=st.one_of(
-        st.builds(Offer, st.integers(1, 9), st.text(max_size=9), st.integers(0, 99), st.just(HASH)),
-        st.builds(Accept, st.integers(1, 4), st.integers(0, 99), st.integers(0, LARGEST)),
-        st.builds(More, st.integers(1, 4), st.integers(0, LARGEST)),
+        st.builds(FileOffer, st.integers(1, 9), st.text(max_size=9), st.integers(0, 99), st.just(HASH)),
+        st.builds(Accept, st.integers(1, 4), st.integers(0, 99), st.integers(0, MAX)),
+        st.builds(More, st.integers(1, 4), st.integers(0, MAX)),
         st.builds(Chunk, st.integers(1, 9), st.integers(0, 99), st.binary(min_size=1, max_size=99)),
         st.builds(Pause, st.integers(1, 4)), st.builds(Done, st.integers(1, 4)),
-        st.builds(Refuse, st.integers(1, 4), st.just("x")), st.builds(Withdraw, st.integers(1, 9), st.just("x"))))
+        st.builds(FileRefuse, st.integers(1, 4), st.just("x")), st.builds(FileWithdraw, st.integers(1, 9), st.just("x"))))
     def hear(self, message: Any) -> None:
         self.carrier.do(self.files.received(message, 0))
 

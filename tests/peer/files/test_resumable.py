@@ -15,23 +15,23 @@ from hypothesis import strategies as st
 from tests.peer.files.test_offers import Carrier, kinds, said, states
 from tests.peer.support import events
 from whisperd.errors import ChannelBroken, FileChanged, FileFailed, NoDownloads, TooLate
-from whisperd.peer.effects import DropFile, KeepFile, Post, ReadFile, WriteFile
-from whisperd.peer.files.resumable import LastingFiles
+from whisperd.peer.effects import DropFile, FinishFile, Post, ReadFile, WriteFile
+from whisperd.peer.files.resumable import ResumableFiles
 from whisperd.peer.files.sending import FIRST_WINDOW
 from whisperd.peer.files.transfer import CHECKING, OnDisk
-from whisperd.peer.records import FilesKept, decode, encode
+from whisperd.peer.records import FilesRecord, decode, encode
 from whisperd.wire.files import (
     CHUNK,
     CREDIT,
-    LARGEST,
+    MAX,
     Accept,
     Chunk,
     Done,
+    FileOffer,
+    FileRefuse,
+    FileWithdraw,
     More,
-    Offer,
     Pause,
-    Refuse,
-    Withdraw,
     decode_file,
     encode_file,
 )
@@ -39,30 +39,30 @@ from whisperd.wire.files import (
 HASH = bytes(32)
 
 
-def made() -> LastingFiles:
-    return LastingFiles("c1", max_size=10**9, max_open=4)
+def made() -> ResumableFiles:
+    return ResumableFiles("c1", max_size=10**9, max_open=4)
 
 
-def again(files: LastingFiles) -> LastingFiles:
+def again(files: ResumableFiles) -> ResumableFiles:
     """Return what a store gives back of it, in another run."""
     found = made()
-    assert found.load(decode(encode(files.dump()), FilesKept)) == []
+    assert found.load(decode(encode(files.dump()), FilesRecord)) == []
     return found
 
 
-def sending(size: int = 100 * CHUNK) -> tuple[LastingFiles, Carrier]:
+def sending(size: int = 100 * CHUNK) -> tuple[ResumableFiles, Carrier]:
     """Return a sender with its first chunks under way."""
     files = made()
     files.offer("x", size, HASH, "/home/x")
     carrier = Carrier(files)
-    carrier.do(files.received(Accept(1, 0, LARGEST), 0))
+    carrier.do(files.received(Accept(1, 0, MAX), 0))
     return files, carrier
 
 
-def receiving(size: int = 100 * CHUNK, written: int = CHUNK, sure: int = CHUNK) -> LastingFiles:
+def receiving(size: int = 100 * CHUNK, written: int = CHUNK, sure: int = CHUNK) -> ResumableFiles:
     """Return a receiver that has written some."""
     files = made()
-    files.received(Offer(1, "x", size, HASH), 0)
+    files.received(FileOffer(1, "x", size, HASH), 0)
     files.accept("f1", OnDisk("partial", 0, b""))
     for begin in range(0, written, CHUNK):
         files.received(Chunk(1, begin, bytes(min(CHUNK, written - begin))), 0)
@@ -79,7 +79,7 @@ def test_a_sender_goes_on_from_the_first_byte_that_may_be_missing_once_the_file_
     files = again(files)
     carrier = Carrier(files)
     assert files.rows()[0]["reason"] == CHECKING and files.rows()[0]["moved"] == FIRST_WINDOW * CHUNK
-    carrier.do(files.received(More(1, LARGEST), 0))
+    carrier.do(files.received(More(1, MAX), 0))
     assert carrier.carried == [], "not before"
     effects = files.sound(1)
     assert events(effects, "file-state")[0]["reason"] == ""
@@ -98,10 +98,10 @@ def test_an_offer_waits_for_its_check_also_when_it_is_accepted_meanwhile():
 def test_a_file_that_changed_is_withdrawn_with_that_reason():
     files = again(sending()[0])
     effects = files.disk_failed(1, FileChanged())
-    assert said(effects) == [Withdraw(1, "file-changed")] and kinds(effects, DropFile)
+    assert said(effects) == [FileWithdraw(1, "file-changed")] and kinds(effects, DropFile)
     assert states(files) == [("failed", "file-changed")] and events(effects, "chat-error")[0]["code"] == "file-changed"
     other = receiving()
-    other.received(Withdraw(1, "file-changed"), 0)
+    other.received(FileWithdraw(1, "file-changed"), 0)
     assert states(other) == [("failed", "file-changed")]
 
 
@@ -116,8 +116,8 @@ def test_who_has_all_that_was_sent_before_the_restart_is_believed_and_nobody_els
 
 
 @pytest.mark.parametrize("message", [
-    Accept(1, 100 * CHUNK + 1, LARGEST), Accept(1, 5, 4), Accept(2, 0, 1), Accept(LARGEST, 0, 1), More(2, 1), Pause(7),
-    Done(2), Refuse(2, "x")])
+    Accept(1, 100 * CHUNK + 1, MAX), Accept(1, 5, 4), Accept(2, 0, 1), Accept(MAX, 0, 1), More(2, 1), Pause(7),
+    Done(2), FileRefuse(2, "x")])
 def test_a_hostile_place_to_go_on_from_changes_nothing(message):
     files = again(sending()[0])
     before = files.dump()
@@ -137,7 +137,7 @@ def test_a_place_that_is_named_twice_is_gone_on_from_twice():
     carrier.do(files.sound(1))
     for _ in range(2):
         carrier.carried.clear()
-        carrier.do(files.received(Accept(1, 7, LARGEST), 0))
+        carrier.do(files.received(Accept(1, 7, MAX), 0))
         carrier.acknowledge()
         assert carrier.carried[0].offset == 7
 
@@ -173,13 +173,13 @@ def test_a_file_that_begins_anew_lets_no_more_come_than_can_wait_and_ends_only_w
     for begin in range(0, CREDIT, CHUNK):
         assert files.received(Chunk(1, begin, bytes(CHUNK)), 0)
     assert files.received(Chunk(1, CREDIT, b"too early"), 0) == [] and states(files) == [("moving", "")]
-    assert said(files.received(Chunk(1, 9 * CREDIT, b"x"), 0)) == [Refuse(1, "beyond-window")]
+    assert said(files.received(Chunk(1, 9 * CREDIT, b"x"), 0)) == [FileRefuse(1, "beyond-window")]
 
 
 def test_a_file_that_was_whole_is_kept_after_the_restart():
     files = again(receiving(3, 3, 0))
     effects = files.found(1, OnDisk("partial", 3, HASH))
-    assert said(effects) == [Accept(1, 3, 3)] and len(kinds(effects, KeepFile)) == 1
+    assert said(effects) == [Accept(1, 3, 3)] and len(kinds(effects, FinishFile)) == 1
     assert said(files.kept(1, "x")) == [Done(1)]
 
 
@@ -193,7 +193,7 @@ def test_a_disk_that_is_not_there_halts_the_file_over_restarts_until_it_is_accep
 
 
 @pytest.mark.parametrize("close", [
-    lambda files: files.cancel("f1"), lambda files: files.received(Withdraw(1, "cancelled"), 0),
+    lambda files: files.cancel("f1"), lambda files: files.received(FileWithdraw(1, "cancelled"), 0),
     lambda files: files.end()], ids=["cancelled", "withdrawn", "ended"])
 def test_what_the_disk_tells_of_a_file_that_is_over_changes_nothing(close):
     files = again(receiving())
@@ -207,8 +207,8 @@ def test_what_the_disk_tells_of_a_file_that_is_over_changes_nothing(close):
 
 def test_files_of_a_version_that_kept_only_their_numbers_have_failed():
     files = made()
-    posts = files.load(decode(encode(FilesKept(3, 2, 1, [("out", 1), ("in", 2)])), FilesKept))
-    assert said(posts) == [Withdraw(1, "file-failed"), Refuse(2, "file-failed")] and files.rows() == []
+    posts = files.load(decode(encode(FilesRecord(3, 2, 1, [("out", 1), ("in", 2)])), FilesRecord))
+    assert said(posts) == [FileWithdraw(1, "file-failed"), FileRefuse(2, "file-failed")] and files.rows() == []
     assert files.offer("x", 1, HASH)[0].label == "f4"
 
 
@@ -239,7 +239,7 @@ class Side:
             elif isinstance(effect, WriteFile):
                 self.written += effect.data
                 self.do(self.files.written(1, len(self.written), 0, self.on_disk()))
-            elif isinstance(effect, KeepFile):
+            elif isinstance(effect, FinishFile):
                 assert hashlib.sha256(self.written).digest() == effect.digest
                 self.name = effect.name
                 self.do(self.files.kept(1, effect.name))

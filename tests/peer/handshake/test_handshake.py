@@ -23,7 +23,7 @@ from whisperd.errors import (
 from whisperd.peer.effects import Established
 from whisperd.peer.handshake.handshake import Aborted, InviterHandshake, JoinerHandshake
 from whisperd.peer.handshake.keys import InviteKeys, Seal
-from whisperd.wire.envelope import Answer, Confirm, Exchange, Hello, decode_message, encode_message
+from whisperd.wire.envelope import Confirm, HandshakeAnswer, HandshakeExchange, Hello, decode_message, encode_message
 
 
 def run(inviter: InviterHandshake, joiner: JoinerHandshake, holding: int = 5) -> list[list[Any]]:
@@ -118,7 +118,7 @@ def test_offers_stripped_with_the_digest_forged_are_noticed_by_the_choice():
         joiner.receive(resealed(answer, lambda m: replace_seen(m, joiner), by_inviter=True))
 
 
-def replace_seen(answer: Answer, joiner: JoinerHandshake) -> Answer:
+def replace_seen(answer: HandshakeAnswer, joiner: JoinerHandshake) -> HandshakeAnswer:
     import hashlib
     return msgspec.structs.replace(answer, seen=hashlib.sha256(joiner._attempt.hello).digest())
 
@@ -306,5 +306,5 @@ def test_messages_have_the_order_of_the_protocol():
     keys = InviteKeys.derive(bytes(range(32)))
     opened = [decode_message(Seal.for_role(keys, inviter=bool(step % 2 == 0)).open(frames(effects)[0]))
               for step, effects in enumerate(run(inviter, joiner)[:4])]
-    assert [type(message) for message in opened] == [Hello, Answer, Exchange, Confirm]
+    assert [type(message) for message in opened] == [Hello, HandshakeAnswer, HandshakeExchange, Confirm]
     assert replace(terms("x"), floor=2).floor_with(3) == 3

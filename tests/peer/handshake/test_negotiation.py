@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tests.peer.support import ManyPlugins
 from whisperd.errors import FloorNotMet
 from whisperd.peer.handshake.negotiation import check_floor, choose
-from whisperd.wire.envelope import Offer
+from whisperd.wire.envelope import SuiteOffer
 
-offers = st.lists(st.builds(Offer, st.sampled_from("abcd"), st.integers(1, 2), st.integers(1, 3)), max_size=8)
+offers = st.lists(st.builds(SuiteOffer, st.sampled_from("abcd"), st.integers(1, 2), st.integers(1, 3)), max_size=8)
 
 
 @given(offers, offers, st.integers(1, 3))
@@ -27,14 +27,14 @@ def test_the_choice_is_the_strongest_that_both_have_and_the_floor_allows(inviter
 
 
 def test_among_equals_the_inviters_first_is_taken():
-    inviter, joiner = [Offer("b", 1, 2), Offer("a", 1, 2)], [Offer("a", 1, 2), Offer("b", 1, 2)]
+    inviter, joiner = [SuiteOffer("b", 1, 2), SuiteOffer("a", 1, 2)], [SuiteOffer("a", 1, 2), SuiteOffer("b", 1, 2)]
     assert choose(inviter, joiner, 1).id == "b"
 
 
-@pytest.mark.parametrize("theirs", [Offer("a", 2, 2), Offer("a", 1, 3), Offer("b", 1, 2)])
+@pytest.mark.parametrize("theirs", [SuiteOffer("a", 2, 2), SuiteOffer("a", 1, 3), SuiteOffer("b", 1, 2)])
 def test_another_version_or_level_is_another_suite(theirs):
     with pytest.raises(FloorNotMet):
-        choose([Offer("a", 1, 2)], [theirs], 1)
+        choose([SuiteOffer("a", 1, 2)], [theirs], 1)
 
 
 def test_own_suites_that_cannot_reach_the_floor_are_noticed_before_anything_is_sent():

@@ -30,10 +30,10 @@ from whisperd.peer.effects import Ended, Established, Rejoin
 from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake, Terms
 from whisperd.peer.handshake.keys import InviteKeys, Seal
 from whisperd.peer.handshake.negotiation import check_floor
-from whisperd.peer.invites.spoken import CLAIM_SECONDS, MOST_BUNDLES, RUNS, TRIES, Claim, CodePlugins, claimed
+from whisperd.peer.invites.spoken import CLAIM_SECONDS, MAX_BUNDLES, RUNS, TRIES, Claim, CodePlugins, claimed
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.plugin.registry import Registry
-from whisperd.wire.envelope import Abort, Answer, Exchange, decode_message, encode_message
+from whisperd.wire.envelope import Abort, HandshakeAnswer, HandshakeExchange, decode_message, encode_message
 from whisperd.wire.spoken import SpokenCode, parse
 
 RIGHT = parse("7-crossover-clock-zoo".replace("crossover", "cross"))
@@ -119,18 +119,18 @@ def test_a_changed_exchange_is_refused_and_gives_no_key(data):
     """The relay can open and change what is said; it cannot make the two sides agree on it."""
     inviter, joiner = pair()
     message = opened(attempt(inviter, joiner), by_inviter=False)
-    assert isinstance(message, Exchange)
+    assert isinstance(message, HandshakeExchange)
     changed = bytearray(message.message)
     changed[data.draw(st.integers(0, len(changed) - 1))] ^= data.draw(st.integers(1, 255))
     with pytest.raises((KeyExchangeRefused, CodeWrong)):
-        inviter.receive(sealed(Exchange(message.seen, bytes(changed), message.confirm), by_inviter=False))
+        inviter.receive(sealed(HandshakeExchange(message.seen, bytes(changed), message.confirm), by_inviter=False))
 
 
 def test_offers_that_somebody_changed_on_the_way_stop_the_handshake():
     inviter, joiner = pair()
     answer = opened(frames(inviter.receive(frames(joiner.begin())[0]))[0], by_inviter=True)
-    assert isinstance(answer, Answer)
-    worse = Answer(answer.kex, [], answer.floor, answer.nonce, answer.seen, answer.choice, answer.bundle, answer.offer)
+    assert isinstance(answer, HandshakeAnswer)
+    worse = HandshakeAnswer(answer.kex, [], answer.floor, answer.nonce, answer.seen, answer.choice, answer.bundle, answer.offer)
     with pytest.raises((OffersStripped, FloorNotMet)):
         joiner.receive(sealed(worse, by_inviter=True))
 
@@ -200,7 +200,7 @@ def test_a_stranger_who_asks_for_exchanges_without_end_is_stopped_and_the_right_
     inviter.link_up(0)
     stranger = JoinerHandshake(terms("stranger", WRONG))
     said = []
-    for _ in range(MOST_BUNDLES + 1):
+    for _ in range(MAX_BUNDLES + 1):
         said = inviter.frame_received(frames(stranger.begin())[0], 0)
     assert [event["code"] for event in events(said, "chat-error")] == ["key-exchange-refused"]
     assert only(said, Rejoin).delay == 1.0
@@ -209,7 +209,7 @@ def test_a_stranger_who_asks_for_exchanges_without_end_is_stopped_and_the_right_
 
 
 def decode_answer(effects: list[Any]) -> bool:
-    return isinstance(opened(frames(effects)[0], by_inviter=True), Answer)
+    return isinstance(opened(frames(effects)[0], by_inviter=True), HandshakeAnswer)
 
 
 def test_frames_of_another_nameplate_or_of_nobody_are_refused():

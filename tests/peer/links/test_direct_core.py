@@ -12,7 +12,7 @@ from nacl.bindings import crypto_scalarmult_base
 from tests.peer.support import seeded
 from whisperd.peer.links.direct_core import (
     ASKED,
-    MOST_CHANGES,
+    MAX_CHANGES,
     OFF,
     OFFERED,
     PUBLISHING,
@@ -23,7 +23,7 @@ from whisperd.peer.links.direct_core import (
     Publish,
     Tell,
 )
-from whisperd.wire.direct import At, Key, decode_direct, encode_direct
+from whisperd.wire.direct import At, DirectKey, decode_direct, encode_direct
 from whisperd.wire.envelope import End, encode_control
 
 ONIONS = ("a" * 55 + "d.onion", "b" * 55 + "d.onion")
@@ -77,12 +77,12 @@ def test_each_publishes_for_the_key_by_which_the_other_comes():
 def test_a_side_that_never_answers_is_asked_once_and_nothing_is_published():
     side = Direct(seeded("a"))
     (asked,) = side.begin()
-    assert isinstance(decode_direct(asked.payload), Key) and side.begin() == [] and side.state == ASKED
+    assert isinstance(decode_direct(asked.payload), DirectKey) and side.begin() == [] and side.state == ASKED
 
 
 def test_a_side_that_does_not_want_one_says_and_does_nothing():
     side = Direct(seeded("a"))
-    assert side.told(encode_direct(Key(bytes(32))), 0.0) == side.told(encode_direct(At(ONIONS[0])), 0.0) == []
+    assert side.told(encode_direct(DirectKey(bytes(32))), 0.0) == side.told(encode_direct(At(ONIONS[0])), 0.0) == []
     assert side.state == OFF
 
 
@@ -114,7 +114,7 @@ def test_the_key_is_gone_after_the_end():
 
 
 @given(st.lists(st.one_of(
-    st.binary(max_size=80), st.binary(min_size=32, max_size=32).map(lambda key: encode_direct(Key(key))),
+    st.binary(max_size=80), st.binary(min_size=32, max_size=32).map(lambda key: encode_direct(DirectKey(key))),
     st.sampled_from(ONIONS).map(lambda onion: encode_direct(At(onion))), st.just(encode_control(End()))), max_size=30))
 def test_whatever_the_other_side_says_costs_one_action_each_at_most(said):
     side = Direct(seeded("a"))
@@ -129,10 +129,10 @@ def test_a_side_that_begins_anew_all_the_time_is_followed_now_and_then_only():
     side.begin()
 
     def flood(now: float) -> int:
-        keys = (encode_direct(Key(int(now * 1000 + number).to_bytes(32))) for number in range(1, 1000))
+        keys = (encode_direct(DirectKey(int(now * 1000 + number).to_bytes(32))) for number in range(1, 1000))
         return sum(isinstance(effect, Publish) for key in keys for effect in side.told(key, now))
 
-    assert flood(0.0) == MOST_CHANGES
+    assert flood(0.0) == MAX_CHANGES
     assert flood(SECONDS_A_CHANGE) == 1
-    assert flood(SECONDS_A_CHANGE * 1000) == MOST_CHANGES
+    assert flood(SECONDS_A_CHANGE * 1000) == MAX_CHANGES
     assert flood(0.0) == 0, "a clock that was set back gives nothing"

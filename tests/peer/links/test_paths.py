@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from whisperd.peer.links.paths import ONION, PROOF, RELAY, STAGGER, Keep, Leave, Lost, Paths, Probe, Use
+from whisperd.peer.links.paths import ONION, PROOF, RELAY, STAGGER, KeepPath, LeavePath, Lost, Paths, ProbePath, Use
 
 
 def relays(count: int, kinds: tuple[str, ...] = (ONION, RELAY)) -> Paths:
@@ -31,25 +31,25 @@ def connected(count: int = 2, kinds: tuple[str, ...] = (ONION, RELAY)) -> Paths:
 def direct(kinds: tuple[str, ...] = (ONION, RELAY)) -> Paths:
     """Return paths that have moved to a direct link."""
     paths = connected(2, kinds)
-    assert paths.add("out", ONION, 0, 0) == [Keep("out")]
-    assert paths.opened("out", 0) == [Probe("out")]
+    assert paths.add("out", ONION, 0, 0) == [KeepPath("out")]
+    assert paths.opened("out", 0) == [ProbePath("out")]
     assert paths.heard("out", 0)[0] == Use("out", heard=True)
     return paths
 
 
 def test_relays_are_entered_one_after_the_other_until_one_is_proven():
     paths = relays(3)
-    assert paths.start(0) == [Keep("r0")] and paths.wake_at == STAGGER
-    assert paths.tick(STAGGER) == [Keep("r1")]
+    assert paths.start(0) == [KeepPath("r0")] and paths.wake_at == STAGGER
+    assert paths.tick(STAGGER) == [KeepPath("r1")]
     assert paths.opened("r1", 12) == [Use("r1", heard=False)]
-    assert paths.heard("r1", 13) == [Leave("r0")]
+    assert paths.heard("r1", 13) == [LeavePath("r0")]
     assert paths.live == "r1" and paths.wake_at is None
 
 
 def test_a_relay_that_cannot_be_reached_does_not_keep_the_next_waiting():
     paths = relays(2)
     paths.start(0)
-    assert paths.troubled("r0", 1) == [Keep("r1")]
+    assert paths.troubled("r0", 1) == [KeepPath("r1")]
     assert paths.troubled("r0", 2) == [], "it is tried on"
 
 
@@ -60,14 +60,14 @@ def test_the_relay_that_was_used_last_comes_first_and_the_others_after_it():
     paths.opened("r1", 11)
     paths.heard("r1", 11)
     assert paths.closed("r1", "relay-lost", 50) == [Lost("relay-lost")]
-    assert paths.tick(50 + STAGGER) == [Keep("r0")] and paths.tick(50 + 2 * STAGGER) == [Keep("r2")]
+    assert paths.tick(50 + STAGGER) == [KeepPath("r0")] and paths.tick(50 + 2 * STAGGER) == [KeepPath("r2")]
 
 
 def test_a_relay_that_lets_nothing_through_is_given_up_for_another_that_is_open():
     paths = relays(2)
     paths.start(0)
     paths.opened("r0", 0)
-    assert paths.tick(STAGGER) == [Keep("r1")]
+    assert paths.tick(STAGGER) == [KeepPath("r1")]
     assert paths.opened("r1", 11) == []
     assert paths.tick(PROOF) == [Use("r1", heard=False)]
     assert paths.tick(2 * PROOF) == [Use("r0", heard=False)], "and back, when that is no better"
@@ -76,7 +76,7 @@ def test_a_relay_that_lets_nothing_through_is_given_up_for_another_that_is_open(
 def test_there_is_no_way_in_only_when_every_relay_has_refused():
     paths = relays(2)
     paths.start(0)
-    assert paths.refused("r0", 1) == [Keep("r1")] and not paths.exhausted
+    assert paths.refused("r0", 1) == [KeepPath("r1")] and not paths.exhausted
     assert paths.refused("r1", 2) == [] and paths.exhausted
     assert paths.opened("r0", 3) == [Use("r0", heard=False)] and not paths.exhausted, "it was asked again"
     paths.closed("r0", "relay-lost", 4)
@@ -92,8 +92,8 @@ def test_a_direct_link_takes_over_and_the_relay_is_kept_quietly():
     paths = direct()
     assert paths.live == "out"
     assert paths.closed("r0", "relay-lost", 10) == [], "nobody notices"
-    assert paths.tick(10 + STAGGER) == [Keep("r1")]
-    assert paths.opened("r1", 25) == [Leave("r0")] and paths.live == "out"
+    assert paths.tick(10 + STAGGER) == [KeepPath("r1")]
+    assert paths.opened("r1", 25) == [LeavePath("r0")] and paths.live == "out"
     assert paths.closed("out", "link-lost", 30)[0] == Use("r1", heard=False)
 
 
@@ -101,8 +101,8 @@ def test_the_relay_is_left_where_it_is_not_to_carry_texts():
     paths = connected(2, (ONION,))
     paths.add("out", ONION, 0, 0)
     paths.opened("out", 0)
-    assert paths.heard("out", 0) == [Use("out", heard=True), Leave("r0")]
-    assert paths.closed("out", "link-lost", 9) == [Lost("link-lost"), Keep("r0")], "to meet again"
+    assert paths.heard("out", 0) == [Use("out", heard=True), LeavePath("r0")]
+    assert paths.closed("out", "link-lost", 9) == [Lost("link-lost"), KeepPath("r0")], "to meet again"
 
 
 def test_a_relay_that_is_preferred_is_used_while_it_is_there():
@@ -124,16 +124,16 @@ def test_whoever_has_the_better_service_to_wait_for_waits_and_then_connects():
     paths = connected(1)
     paths.add("in", ONION, 0, 0, passive=True)
     assert paths.add("out", ONION, 1, 0, patience=20) == [] and paths.wake_at == 20
-    assert paths.tick(20) == [Keep("out")]
+    assert paths.tick(20) == [KeepPath("out")]
     paths.opened("out", 21)
     paths.heard("out", 21)
-    assert paths.heard("in", 22) == [Use("in", heard=True), Leave("out")]
+    assert paths.heard("in", 22) == [Use("in", heard=True), LeavePath("out")]
 
 
 def test_a_greeting_on_a_worse_link_is_followed_and_the_better_one_asked():
     paths = direct()
     assert paths.heard("r0", 5) == [], "what was on its way still"
-    assert paths.heard("r0", 6, greeting=True) == [Use("r0", heard=True), Probe("out")]
+    assert paths.heard("r0", 6, greeting=True) == [Use("r0", heard=True), ProbePath("out")]
     assert paths.heard("out", 7) == [Use("out", heard=True)]
 
 
@@ -147,7 +147,7 @@ def test_another_connection_of_the_link_in_use_takes_its_place():
 
 def test_a_link_that_is_taken_away_is_left():
     paths = direct()
-    assert paths.remove("out", 5)[:2] == [Leave("out"), Use("r0", heard=False)]
+    assert paths.remove("out", 5)[:2] == [LeavePath("out"), Use("r0", heard=False)]
     assert paths.remove("out", 6) == []
 
 
@@ -163,14 +163,14 @@ def test_better_relays_that_opened_before_there_was_a_key_are_greeted_when_there
     paths.tick(STAGGER)
     paths.opened("r1", 11)
     paths.opened("r0", 12)
-    assert paths.heard("r1", 13) == [Use("r1", heard=True), Probe("r0")], "which is not heard without a key"
-    assert paths.confirmed() == [Probe("r0")]
-    assert paths.heard("r0", 14) == [Use("r0", heard=True), Leave("r1")]
+    assert paths.heard("r1", 13) == [Use("r1", heard=True), ProbePath("r0")], "which is not heard without a key"
+    assert paths.confirmed() == [ProbePath("r0")]
+    assert paths.heard("r0", 14) == [Use("r0", heard=True), LeavePath("r1")]
 
 
 # -- two sides --------------------------------------------------------------------------------------------------------
 
-MOST = 3
+MAX = 3
 
 
 class Side:
@@ -184,13 +184,13 @@ class Side:
 
     def do(self, effects: list[Any]) -> None:
         for effect in effects:
-            if isinstance(effect, Keep):
+            if isinstance(effect, KeepPath):
                 self.kept.add(effect.key)
-            elif isinstance(effect, Leave):
+            elif isinstance(effect, LeavePath):
                 self.kept.discard(effect.key)
             elif isinstance(effect, Use):
                 self.greets.append((effect.key, not effect.heard))
-            elif isinstance(effect, Probe):
+            elif isinstance(effect, ProbePath):
                 self.greets.append((effect.key, True))
 
 
@@ -201,7 +201,7 @@ OTHER_END = {"out": "in", "in": "out"}
 class TwoSides(RuleBasedStateMachine):
     """Ways die and live again at any time; whenever a common one has lived long enough, both sides use the same."""
 
-    @initialize(count=st.integers(1, MOST))
+    @initialize(count=st.integers(1, MAX))
     def begin(self, count: int) -> None:
         self.now = 0.0
         self.sides = [Side(count, inviter=True), Side(count, inviter=False)]
@@ -222,7 +222,7 @@ class TwoSides(RuleBasedStateMachine):
         dialler = self.sides[1 if way == "inviters" else 0]
         return self.direct[way] and "out" in dialler.kept
 
-    @rule(relay=st.integers(0, MOST - 1), alive=st.booleans())
+    @rule(relay=st.integers(0, MAX - 1), alive=st.booleans())
     def relay_changes(self, relay: int, alive: bool) -> None:
         if f"r{relay}" in self.alive:
             self.alive[f"r{relay}"] = alive
@@ -292,7 +292,7 @@ class TwoSides(RuleBasedStateMachine):
         """When at least one relay lives, both sides meet."""
         if hasattr(self, "sides"):
             self.alive["r0"] = True
-            for _ in range(4 * MOST):
+            for _ in range(4 * MAX):
                 self.time_passes(STAGGER)
             assert self.open
             self.both_use_one_way_when_there_is_one()

@@ -11,8 +11,8 @@ from twisted.internet.task import Clock
 
 from tests.peer.conversation.test_resumable import Two
 from whisperd.errors import StoreFailed
-from whisperd.peer.persistence.write_ahead import RETRY, SWEEP, Keeping
-from whisperd.peer.records import Route, TieKept
+from whisperd.peer.persistence.write_ahead import RETRY, SWEEP, WriteAhead
+from whisperd.peer.records import BindingRecord, Route
 from whisperd.store.memory import MemoryStore
 
 DAY = 86_400.0
@@ -63,13 +63,13 @@ class Kept:
         self.two.deliver()
         self.events: list[str] = []
         self.released = 0
-        self.keeping = Keeping(self.store, reactor=self.clock, wall=self.clock.seconds,
+        self.keeping = WriteAhead(self.store, reactor=self.clock, wall=self.clock.seconds,
                                emit=lambda name, **fields: self.events.append(fields["state"]),
                                **{"history": True, "days": 30, **settings})
         list(self.keeping.read())
         self.two.sides["anna"].name = "c1"
         self.keeping.keep(self.two.sides["anna"], lambda: Route(bytes(32), []), b"", None, self._release,
-                          facts=lambda: TieKept("", False))
+                          facts=lambda: BindingRecord("", False))
 
     def _release(self) -> None:
         self.released += 1
@@ -199,7 +199,7 @@ def test_what_is_done_at_once_is_kept_or_has_not_happened():
 
 def test_a_store_that_is_not_durable_gets_nothing():
     store = MemoryStore()
-    keeping = Keeping(store, reactor=Clock(), wall=float, history=True, days=30, emit=print)
+    keeping = WriteAhead(store, reactor=Clock(), wall=float, history=True, days=30, emit=print)
     assert list(keeping.read()) == []
     keeping.changed("c1")
     keeping.forget("c1")
@@ -211,7 +211,7 @@ def test_records_without_a_conversation_are_removed_at_the_start():
     store = Durable()
     store.put("message", "c7/1", b"left over")
     store.put("outgoing", "c7/1", b"left over")
-    keeping = Keeping(store, reactor=Clock(), wall=float, history=False, days=30, emit=print)
+    keeping = WriteAhead(store, reactor=Clock(), wall=float, history=False, days=30, emit=print)
     assert list(keeping.read()) == []
     assert store.keys("message") == store.keys("outgoing") == []
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from whisperd.errors import CredentialMalformed, OnionKeyUnusable, UsageError
 from whisperd.tor.dial.onion_names import onion_name
 from whisperd.tor.onion.add_onion import add_onion
-from whisperd.tor.onion.authorized_clients import MOST, ClientList
+from whisperd.tor.onion.authorized_clients import MAX, ClientList
 from whisperd.tor.onion.client_auth import base32, new_credential, parse
 from whisperd.tor.onion.key import new_key
-from whisperd.tor.onion.publication import Offer
+from whisperd.tor.onion.publication import Publication
 
 ADDRESS = onion_name(bytes(32))
 
@@ -73,7 +73,7 @@ def test_names_are_checked() -> None:
 
 def test_there_is_a_most() -> None:
     clients = ClientList(None)
-    for number in range(MOST):
+    for number in range(MAX):
         clients.add(f"n{number}", base32(bytes(32)))
     with pytest.raises(UsageError, match="no more fit"):
         clients.add("one-more", base32(bytes(32)))
@@ -90,7 +90,7 @@ def test_a_file_that_others_read_or_that_is_damaged_lets_nobody_in(tmp_path, con
 
 def test_what_tor_is_asked_for() -> None:
     key = new_key(os.urandom)
-    assert add_onion(Offer(key, 80, 1234)) == f"ADD_ONION {key.text} Port=80,127.0.0.1:1234"
-    assert add_onion(Offer(key, 80, 1234, clients=["A", "B"], max_streams=9, pow=True)) == (
+    assert add_onion(Publication(key, 80, 1234)) == f"ADD_ONION {key.text} Port=80,127.0.0.1:1234"
+    assert add_onion(Publication(key, 80, 1234, clients=["A", "B"], max_streams=9, pow=True)) == (
         f"ADD_ONION {key.text} Flags=V3Auth,MaxStreamsCloseCircuit MaxStreams=9 PoWDefensesEnabled=1 "
         "Port=80,127.0.0.1:1234 ClientAuthV3=A ClientAuthV3=B")

@@ -14,17 +14,17 @@ from twisted.internet import reactor as _reactor
 from tests.tor.kit import OwnTor
 from whisperd.errors import OnionKeyUnusable, TorCommandFailed
 from whisperd.tor.control.attach import attach
-from whisperd.tor.control.connection import ControlConnection
+from whisperd.tor.control.connection import TorControlConnection
 from whisperd.tor.onion.client_auth import new_credential
 from whisperd.tor.onion.key import new_key
-from whisperd.tor.onion.publication import Offer
+from whisperd.tor.onion.publication import Publication
 from whisperd.tor.onion.service_dirs import ServiceFolders, in_memory, key_file
 
 reactor: Any = _reactor
 
 
 @pytest_twisted.async_yield_fixture
-async def control(tmp_path: Path) -> AsyncIterator[ControlConnection]:
+async def control(tmp_path: Path) -> AsyncIterator[TorControlConnection]:
     place = f"unix:{tmp_path}/control"
     tor = await OwnTor(reactor, tmp_path / "tor", ["DisableNetwork 1", "SocksPort 0", f"ControlPort {place}"]).start()
     connection = await attach(place, reactor=reactor)
@@ -33,11 +33,11 @@ async def control(tmp_path: Path) -> AsyncIterator[ControlConnection]:
     await tor.kill()
 
 
-def offer(**values: Any) -> Offer:
-    return Offer(**{"key": new_key(os.urandom), "outside": 80, "inside": 9, "circuits": True, **values})
+def offer(**values: Any) -> Publication:
+    return Publication(**{"key": new_key(os.urandom), "outside": 80, "inside": 9, "circuits": True, **values})
 
 
-async def configured(control: ControlConnection) -> list[str]:
+async def configured(control: TorControlConnection) -> list[str]:
     lines = (await control.request("GETCONF HiddenServiceOptions")).splitlines()
     return [line.partition("=")[2] for line in lines if line.startswith("HiddenServiceDir=")]
 

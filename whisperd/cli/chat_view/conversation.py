@@ -19,7 +19,7 @@ from whisperd.errors import DaemonUnreachable, UsageError, WhisperdError, catalo
 ACTIONS = {
     "/verify": "show the words that have to be the same on both sides; '/verify yes' marks them as compared",
     "/save": "keep the other side as a contact: '/save NAME'; it has to want that too",
-    "/fade": "let messages disappear on both sides: '/fade 10m', '/fade off'; '/fade accept' or '/fade refuse'",
+    "/timer": "let messages disappear on both sides: '/timer 10m', '/timer off'; '/timer accept' or '/timer refuse'",
     "/send-file": "offer a file: '/send-file PATH'",
     "/accept": "accept a file that was offered: '/accept f1'; '/refuse f1' does not want it",
     "/refuse": "refuse a file that was offered",
@@ -41,12 +41,12 @@ _NAMING = {"saved": True, "renamed": True, "removed": False, "blocked": False}
 #: Events of a conversation that is not shown whose lines are shown when somebody comes back to it.
 _TOLD_LATER = ("message-state", "file-state", "chat-error")
 #: Most of these lines; the oldest are dropped.
-_MOST_UNSEEN = 200
+_MAX_UNSEEN = 200
 #: Most files whose bars are shown below.
-_MOST_BARS = 3
+_MAX_BARS = 3
 
 
-class Talk:
+class ConversationView:
     """Its methods return the lines to show; the blocking ones say so."""
 
     def __init__(self, client: Client, chat: str, paint: Paint) -> None:
@@ -64,9 +64,9 @@ class Talk:
         self._early: dict[int, list[str]] = {}
         self._newest = 0
         self._moving: dict[str, dict[str, Any]] = {}
-        self._unseen: deque[str] = deque(maxlen=_MOST_UNSEEN)
+        self._unseen: deque[str] = deque(maxlen=_MAX_UNSEEN)
         self._actions: dict[str, Callable[[str], list[str]]] = {
-            "/verify": self._verify, "/save": self._save, "/fade": self._fade,
+            "/verify": self._verify, "/save": self._save, "/timer": self._timer,
             "/send-file": self._send_file,
             "/accept": partial(self._file, "chat.accept"),
             "/refuse": partial(self._file, "chat.refuse"), "/cancel": self._cancel, "/files": self._files,
@@ -136,8 +136,8 @@ class Talk:
         if event["event"] == "chat-link":  # it shows below the line, and changes nothing else
             self._row = self._row | {"link": event["link"]}
             return []
-        if event["event"] == "chat-fade":
-            self._row = self._row | {"fade": {name: event[name] for name in ("seconds", "proposed", "by")}}
+        if event["event"] == "chat-timer":
+            self._row = self._row | {"timer": {name: event[name] for name in ("seconds", "proposed", "by")}}
         if event["event"] == "chat-error":
             return [self.complaint(event["message"], event["remedy"])]
         if event["event"] == "chat-state":
@@ -179,11 +179,11 @@ class Talk:
         words = [self.chat, row.get("contact"), row.get("state"), row.get("link") or row.get("trouble"),
                  row.get("level"), "verified" if row.get("verified") else "not verified"]
         if (timer := timers.column(row)) != "off":
-            words.append(f"fade {timer}")
+            words.append(f"timer {timer}")
         if self._under_way:
             words.append(f"{render.count(len(self._under_way), 'message')} under way")
         lines = [" | ".join(render.clean(word) for word in words if word)]
-        return "\n".join(lines + [render.progress(row) for row in list(self._moving.values())[:_MOST_BARS]])
+        return "\n".join(lines + [render.progress(row) for row in list(self._moving.values())[:_MAX_BARS]])
 
     # -- what lines and events do --------------------------------------------------------------------------------
 
@@ -206,8 +206,8 @@ class Talk:
     def _delivery(self, event: dict[str, Any]) -> list[str]:
         if event["state"] == "queued":  # the message's own line says so
             return []
-        if event["state"] == "faded":
-            return [f"     {self._paint('#' + str(event['id']), 'dim')} has {self._paint.state('faded')}"]
+        if event["state"] == "disappeared":
+            return [f"     {self._paint('#' + str(event['id']), 'dim')} has {self._paint.state('disappeared')}"]
         if event["state"] in _SETTLED:
             self._settled.add(event["id"])
             self._under_way.discard(event["id"])
@@ -237,8 +237,8 @@ class Talk:
             self._row = self._row | {"contact": answer["contact"]}
         return render.saved(answer, self._paint)
 
-    def _fade(self, rest: str) -> list[str]:
-        answer = self._client.call("chat.fade", {"chat": self.chat, "time": rest})
+    def _timer(self, rest: str) -> list[str]:
+        answer = self._client.call("chat.timer", {"chat": self.chat, "time": rest})
         return [timers.line(answer, self._paint)] if not rest else []  # otherwise the event says it
 
     def _send_file(self, rest: str) -> list[str]:

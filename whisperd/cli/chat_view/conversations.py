@@ -9,23 +9,23 @@ from __future__ import annotations
 from typing import Any
 
 from whisperd.cli import render
-from whisperd.cli.chat_view.conversation import Talk
+from whisperd.cli.chat_view.conversation import ConversationView
 from whisperd.cli.chat_view.notifications import NEWS, news
 from whisperd.cli.chat_view.read_subscription import Reading, TheirText
 from whisperd.cli.render import Paint
 from whisperd.control.client import Client
-from whisperd.errors import ChatEnded, DaemonUnreachable, UsageError, WhisperdError
+from whisperd.errors import ConversationEnded, DaemonUnreachable, UsageError, WhisperdError
 
 
-class Talks:
-    """What ``Talk`` is, for every conversation of the daemon; ``chat`` is the one that is shown first."""
+class ConversationViews:
+    """What ``ConversationView`` is, for every conversation of the daemon; ``chat`` is the one that is shown first."""
 
     def __init__(self, client: Client, chat: str, paint: Paint) -> None:
         self._client = client
         self._reading = Reading(client.call)
         self._paint = paint
-        self._talks = {chat: Talk(client, chat, paint)}
-        self._current = self._talks[chat]
+        self._views = {chat: ConversationView(client, chat, paint)}
+        self._current = self._views[chat]
         self._new: dict[str, int] = {}
 
     @property
@@ -93,8 +93,8 @@ class Talks:
         chat = event.get("chat", "")
         if chat == self._current.chat or event["event"] == "daemon-stopping" or news(event) == "warning":
             return self._current.happened(event)
-        if chat in self._talks:
-            self._talks[chat].happened_unseen(event)
+        if chat in self._views:
+            self._views[chat].happened_unseen(event)
         kind = news(event)
         return self._tell_of(chat, NEWS[kind]) if kind else []
 
@@ -122,10 +122,10 @@ class Talks:
             raise UsageError("nothing is new", remedy="'/chats' lists the conversations.")
         found = self._client.call("chat.find", {"chat": wanted})
         if found["state"] == "ended":
-            raise ChatEnded
+            raise ConversationEnded
         chat = found["chat"]
-        if chat not in self._talks:
-            self._talks[chat] = Talk(self._client, chat, self._paint)
+        if chat not in self._views:
+            self._views[chat] = ConversationView(self._client, chat, self._paint)
         self._new.pop(chat, None)
-        self._current = self._talks[chat]
+        self._current = self._views[chat]
         return [self._paint(f"-- {render.clean(chat)}", "dim"), *self._current.begin()]

@@ -10,7 +10,7 @@ from whisperd.errors import ContactChanged
 NEWS = {
     "message": "says something",
     "file": "offers a file",
-    "timer": "proposes when messages fade",
+    "timer": "proposes when messages disappear",
     "contact": "wants to keep this side as a contact",
     "call": "calls",
     "warning": "",  # of a contact, in no conversation
@@ -19,7 +19,7 @@ NEWS = {
 _MARKS: dict[str, tuple[str, dict[str, str]]] = {
     "message": ("chat-message", {"direction": "in"}),
     "file": ("file-state", {"direction": "in", "state": "offered"}),
-    "timer": ("chat-fade", {"by": "them"}),
+    "timer": ("chat-timer", {"by": "them"}),
     "contact": ("contact-state", {"state": "asked"}),
     "call": ("contact-state", {"state": "called"}),
     "warning": ("contact-error", {"code": ContactChanged.code}),

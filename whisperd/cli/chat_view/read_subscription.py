@@ -11,12 +11,12 @@ from contextlib import suppress
 from typing import Any
 
 from whisperd.cli import output
-from whisperd.errors import ChatEnded, ChatUnknown, StoreFailed, StoreLocked
+from whisperd.errors import ConversationEnded, ConversationUnknown, StoreFailed, StoreLocked
 
 #: Texts that may have been shown before the daemon hears of it, while more of them are there.
 MAX_SHOWN = 64
 #: What leaves texts unread, and is no reason to show no more of them.
-_NEVER_MIND = (ChatEnded, ChatUnknown, StoreFailed, StoreLocked)
+_NEVER_MIND = (ConversationEnded, ConversationUnknown, StoreFailed, StoreLocked)
 
 Call = Callable[[str, dict[str, Any]], Any]
 

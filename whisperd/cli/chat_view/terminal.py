@@ -14,7 +14,7 @@ from typing import Any
 
 from whisperd.cli import guard, output
 from whisperd.cli.chat_view.conversation import ACTIONS
-from whisperd.cli.chat_view.conversations import Talks
+from whisperd.cli.chat_view.conversations import ConversationViews
 from whisperd.cli.chat_view.hook import hook_of
 from whisperd.cli.chat_view.read_subscription import TheirText
 from whisperd.cli.render import Paint
@@ -30,20 +30,20 @@ def converse(connect: Callable[[], Client], chat: str, paint: Paint, hook: str =
     UsageError for a hook that cannot be executed."""
     with connect() as listener, connect() as client:
         listener.subscribe()
-        talk = Talks(client, chat, paint)
-        asyncio.run(_Terminal(talk, listener, paint, hook).run())
-    if talk.problem is not None:
-        raise talk.problem
+        view = ConversationViews(client, chat, paint)
+        asyncio.run(_Terminal(view, listener, paint, hook).run())
+    if view.problem is not None:
+        raise view.problem
 
 
 class _Terminal:
     """prompt_toolkit around the talks: one thread for calls, one that listens."""
 
-    def __init__(self, talk: Talks, listener: Client, paint: Paint, hook: str) -> None:
+    def __init__(self, view: ConversationViews, listener: Client, paint: Paint, hook: str) -> None:
         from prompt_toolkit import PromptSession
         from prompt_toolkit.output import ColorDepth
 
-        self._talk = talk
+        self._view = view
         self._listener = listener
         self._hook = hook_of(hook, complain=self._complain)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -53,8 +53,8 @@ class _Terminal:
         self._tasks: set[asyncio.Task[None]] = set()
         depth = None if paint.wanted else ColorDepth.DEPTH_1_BIT
         self._prompt: PromptSession[str] = PromptSession(
-            lambda: self._talk.prompt, completer=_completer(), complete_while_typing=True, erase_when_done=True,
-            color_depth=depth, bottom_toolbar=talk.status_line, reserve_space_for_menu=MENU_LINES,
+            lambda: self._view.prompt, completer=_completer(), complete_while_typing=True, erase_when_done=True,
+            color_depth=depth, bottom_toolbar=view.status_line, reserve_space_for_menu=MENU_LINES,
             enable_suspend=True, key_bindings=_bindings())
         # A line is printed without leaving raw mode: the terminal itself would act on a Ctrl-U that comes meanwhile.
         self._prompt.input.cooked_mode = nullcontext  # type: ignore[method-assign]
@@ -67,22 +67,22 @@ class _Terminal:
             self._loop = asyncio.get_running_loop()
             self._loop.set_exception_handler(self._went_wrong)
             self._loop.add_signal_handler(signal.SIGCONT, self._continued)
-            await self._work(self._talk.begin)
+            await self._work(self._view.begin)
             self._listen(self._loop)
-            while not self._talk.finished:
+            while not self._view.finished:
                 await self._read()
             await self._painted()
         self._worker.shutdown()
 
     async def _read(self) -> None:
         try:
-            line = await self._prompt.prompt_async(default=self._talk.draft, set_exception_handler=False)
+            line = await self._prompt.prompt_async(default=self._view.draft, set_exception_handler=False)
         except (EOFError, KeyboardInterrupt):
             line = "/quit"
-        if self._talk.finished:
+        if self._view.finished:
             return
         try:
-            await self._work(self._talk.typed, line or "")
+            await self._work(self._view.typed, line or "")
         except Exception as error:
             self._failed(error)
 
@@ -95,7 +95,7 @@ class _Terminal:
 
     def _failed(self, error: Exception) -> None:
         told = guard.explained(error, "whisperctl")
-        self._show(self._talk.failed(told.message, told.remedy))
+        self._show(self._view.failed(told.message, told.remedy))
 
     def _continued(self) -> None:
         """Somebody stopped this program and let it go on: the terminal is as it was left then."""
@@ -131,10 +131,10 @@ class _Terminal:
                 await run_in_terminal(partial(self._write, lines))
                 if texts := [line for line in lines if isinstance(line, TheirText)]:
                     # Not waited for: what else the worker does may take long, and is no reason to show nothing.
-                    told = asyncio.get_running_loop().run_in_executor(self._worker, self._talk.painted, texts)
+                    told = asyncio.get_running_loop().run_in_executor(self._worker, self._view.painted, texts)
                     told.add_done_callback(lambda told: self._show(told.result()))
         except (OSError, OutputFailed, output.ReaderGone):
-            self._talk.lost(OutputFailed("the terminal cannot be written any more"))
+            self._view.lost(OutputFailed("the terminal cannot be written any more"))
         finally:
             self._painting = None
         self._look()
@@ -149,20 +149,20 @@ class _Terminal:
         """Draw what stands below anew, and leave when nothing more can happen."""
         app = self._prompt.app
         app.invalidate()
-        if self._talk.finished and app.future is not None and not app.future.done():
+        if self._view.finished and app.future is not None and not app.future.done():
             app.exit(result="")
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         def follow() -> None:
-            while not self._talk.finished:
+            while not self._view.finished:
                 try:
                     event = self._listener.next_event()
                     if self._hook is not None:
                         self._hook.happened(event)
                 except Exception as error:
-                    self._tell(loop, partial(self._talk.lost, guard.explained(error, "whisperctl")))
+                    self._tell(loop, partial(self._view.lost, guard.explained(error, "whisperctl")))
                     return
-                self._tell(loop, partial(self._talk.happened, event))
+                self._tell(loop, partial(self._view.happened, event))
                 if event["event"] == "chat-state":
                     self._post(loop, partial(self._refresh, loop))
 
@@ -170,7 +170,7 @@ class _Terminal:
 
     def _complain(self, message: str, remedy: str) -> None:
         if self._loop is not None:
-            self._tell(self._loop, partial(self._talk.failed, message, remedy))
+            self._tell(self._loop, partial(self._view.failed, message, remedy))
 
     def _tell(self, loop: asyncio.AbstractEventLoop, what: Callable[[], list[str]]) -> None:
         self._post(loop, lambda: self._show(what()))
@@ -181,8 +181,8 @@ class _Terminal:
             loop.call_soon_threadsafe(what)
 
     def _refresh(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._talk.finished:
-            task = loop.create_task(self._work(self._talk.look_again))
+        if not self._view.finished:
+            task = loop.create_task(self._work(self._view.look_again))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 

@@ -15,7 +15,7 @@ from whisperd.cli.chat_view.read_subscription import Reading, acknowledge
 from whisperd.cli.verbs.pipe import send_patiently
 from whisperd.cli.words import line_of_input, lines_of_input
 from whisperd.control.client import CALL_SECONDS, Client
-from whisperd.errors import ChatEnded, DaemonUnreachable, UsageError, WhisperdError
+from whisperd.errors import ConversationEnded, DaemonUnreachable, UsageError, WhisperdError
 
 #: Exit statuses of the errors that end a handshake.
 _HANDSHAKE = range(20, 30)
@@ -160,8 +160,8 @@ def chat_verify(caller: Caller, chat: str, confirm: bool, require: bool) -> None
                 caller.show(None, [f"{render.clean(chat)} is {caller.paint('verified', 'good')}"])
 
 
-def chat_fade(caller: Caller, chat: str, time: str) -> None:
-    answer = caller.call("chat.fade", chat=chat, time=time)
+def chat_timer(caller: Caller, chat: str, time: str) -> None:
+    answer = caller.call("chat.timer", chat=chat, time=time)
     caller.show(answer, [f"{render.clean(answer['chat'])}: {timers.line(answer, caller.paint)}"])
 
 
@@ -199,7 +199,7 @@ def _until_connected(client: Client, answer: dict[str, Any], deadline: float) ->
         if state == "ended":
             if reason == "superseded":
                 return reason
-            raise problem or ChatEnded()
+            raise problem or ConversationEnded()
         event = event_of(client, answer["chat"], deadline,
                           problem.message if problem else f"{answer['chat']} is not connected yet",
                           "whisperd goes on trying: 'whisperctl chat list' shows when it is connected.")
@@ -217,7 +217,7 @@ def _until_joined(caller: Caller, client: Client, chat: str, deadline: float) ->
     state, problem = "waiting", None
     while state != "connected":
         if state == "ended":
-            raise problem or ChatEnded()
+            raise problem or ConversationEnded()
         event = event_of(client, chat, deadline, f"nobody has joined {chat} yet",
                          "The invite stays open: do not make another one. 'whisperctl chat list' shows when somebody "
                          "joins.")
@@ -228,11 +228,11 @@ def _until_joined(caller: Caller, client: Client, chat: str, deadline: float) ->
 
 
 def _until_delivered(client: Client, answer: dict[str, Any], deadline: float) -> str:
-    """Return "delivered" as soon as it is so; raises ChatEnded when it will never be, or TimedOut."""
+    """Return "delivered" as soon as it is so; raises ConversationEnded when it will never be, or TimedOut."""
     state = answer["state"]
     while state != "delivered":
         if state in ("failed", "ended"):
-            raise ChatEnded("the conversation ended before the message was delivered")
+            raise ConversationEnded("the conversation ended before the message was delivered")
         event = event_of(client, answer["chat"], deadline,
                           f"message #{answer['id']} is not delivered yet",
                           "It stays queued and is delivered when the other side is there: do not send it again. "
@@ -249,5 +249,5 @@ VERBS: dict[str, Callable[..., None]] = {
     "chat invite": chat_invite, "chat join": chat_join, "chat list": chat_list, "chat find": chat_find,
     "chat send": chat_send,
     "chat watch": chat_watch, "chat open": chat_open, "chat verify": chat_verify, "chat call": chat_call,
-    "chat end": chat_end, "chat fade": chat_fade, "chat history": chat_history, "chat read": chat_read,
+    "chat end": chat_end, "chat timer": chat_timer, "chat history": chat_history, "chat read": chat_read,
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 from whisperd.cli.caller import Caller
 from whisperd.control.client import Client
-from whisperd.errors import ChatEnded, QueueFull
+from whisperd.errors import ConversationEnded, QueueFull
 
 
 def send_patiently(caller: Caller, client: Client, chat: str, text: str) -> dict[str, Any]:
@@ -40,4 +40,4 @@ def _wait_for_room(watching: Client, chat: str) -> None:
         if event["event"] == "message-state" and event["state"] in ("delivered", "failed", "cancelled"):
             return
         if event["event"] == "chat-state" and event["state"] == "ended":
-            raise ChatEnded
+            raise ConversationEnded

@@ -14,9 +14,9 @@ from functools import partial
 from whisperd.cli.render import Paint, clean
 from whisperd.config import load
 from whisperd.errors import PluginRefused
-from whisperd.plugin.conformance import Report, Result, check_key_exchange, check_negotiation, check_ratchet
+from whisperd.plugin.conformance import ConformanceReport, Result, check_key_exchange, check_negotiation, check_ratchet
 from whisperd.plugin.conformance.report import Follow
-from whisperd.plugin.registry import KEX, RATCHET, Registry, Source, made, sources
+from whisperd.plugin.registry import KEX, RATCHET, PluginSource, Registry, made, sources
 
 _HEADS = {KEX: "key exchange", RATCHET: "ratchet"}
 _STYLES = {"ok": "good", "BROKEN": "bad", "skipped": "dim"}
@@ -44,7 +44,7 @@ class Screen:
         self._paint = paint
         self._on_terminal = on_terminal
 
-    def begin(self, head: str, source: Source) -> None:
+    def begin(self, head: str, source: PluginSource) -> None:
         """Say what is being checked of which plug-in."""
         print(self._paint(f"{head} {clean(source.id)} of {clean(source.distribution)}", "strong"), flush=True)
 
@@ -59,7 +59,7 @@ class Screen:
         said = f": {clean(note)}" if note else f" ({result.seconds:.1f} s)" if result.seconds >= 1 else ""
         print(f"{_CLEAR_LINE if self._on_terminal else ''}{word}{name}{said}", flush=True)
 
-    def end(self, report: Report, seconds: float) -> None:
+    def end(self, report: ConformanceReport, seconds: float) -> None:
         """Say how it went as a whole."""
         skipped = sum(result.outcome == "skipped" for result in report.results)
         tried = len(report.results) - skipped
@@ -67,8 +67,8 @@ class Screen:
         print(f"{tried - len(report.faults)} of {tried} checks passed{note}, in {seconds:.1f} s", flush=True)
 
 
-def _shown(source: Source, screen: Screen | None, head: str,
-           run: Callable[[Follow | None], Report]) -> dict[str, str]:
+def _shown(source: PluginSource, screen: Screen | None, head: str,
+           run: Callable[[Follow | None], ConformanceReport]) -> dict[str, str]:
     """Run a part of the kit, show what comes of it, and return the faults."""
     started = time.perf_counter()
     if screen is None:
@@ -81,12 +81,12 @@ def _shown(source: Source, screen: Screen | None, head: str,
     return report.faults
 
 
-def _examined(source: Source, thorough: bool, follow: Follow | None) -> Report:
+def _examined(source: PluginSource, thorough: bool, follow: Follow | None) -> ConformanceReport:
     examine = check_key_exchange if source.kind == KEX else check_ratchet
     return examine(made(source), thorough=thorough, follow=follow)
 
 
-def _negotiated(source: Source, follow: Follow | None) -> Report:
+def _negotiated(source: PluginSource, follow: Follow | None) -> ConformanceReport:
     """Offer the plug-in first, and what is offered by default after it."""
     defaults = load().peer
     first = {KEX: defaults.kex, RATCHET: defaults.ratchet}

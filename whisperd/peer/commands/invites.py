@@ -8,7 +8,7 @@ from typing import Any
 
 from whisperd.errors import InviteUsed, StoreFailed, UsageError
 from whisperd.interfaces import Random
-from whisperd.peer.contacts.contacts import People
+from whisperd.peer.contacts.contacts import Contacts
 from whisperd.peer.conversation.driver import Driver
 from whisperd.peer.conversation.session import level_number, level_word
 from whisperd.peer.conversation.states import ENDED
@@ -18,14 +18,14 @@ from whisperd.peer.handshake.negotiation import Plugins, check_floor
 from whisperd.peer.invites.spoken import Codes
 from whisperd.peer.invites.used import UsedInvites
 from whisperd.peer.links.routes import Host, check_access, choose
-from whisperd.peer.persistence.write_ahead import Keeping, not_begun
+from whisperd.peer.persistence.write_ahead import WriteAhead, not_begun
 from whisperd.peer.records import Route
 from whisperd.wire import invite as invites
 from whisperd.wire import spoken
 from whisperd.wire.invite import Invite
 
 #: Bounds of an invite's life, in seconds.
-LEAST_EXPIRY, MOST_EXPIRY = 60, 604_800
+MIN_EXPIRY, MAX_EXPIRY = 60, 604_800
 
 Row = dict[str, Any]
 
@@ -33,7 +33,7 @@ Row = dict[str, Any]
 class MeetingVerbs:
     """What PeerService serves of invites; ``begin``, ``route`` and ``links`` are its own."""
 
-    people: People
+    contacts: Contacts
     _settings: Any
     _registry: Plugins
     _new_identity: Callable[[Sequence[str], Random], Any]
@@ -44,7 +44,7 @@ class MeetingVerbs:
     _rooms: dict[str, tuple[bytes, str]]
     _used: UsedInvites
     _codes: Codes
-    _keeping: Keeping
+    _keeping: WriteAhead
     #: As PeerService has it.
     begin: Callable[..., str]
 
@@ -65,14 +65,14 @@ class MeetingVerbs:
         wants one; the link does not hold it. With ``code`` there is a spoken code instead of a link, which is returned
         once the first relay gave a seat; the others play no part then.
 
-        Raises NoRelay, UsageError, FloorNotMet, TooManyChats or DialRefused; with ``code`` PluginUnknown, and what
+        Raises NoRelay, UsageError, FloorNotMet, TooManyConversations or DialRefused; with ``code`` PluginUnknown, and what
         ``codes.claimed`` raises.
         """
         check_access(access)
         hosts = choose(relay, self._settings.relay, self._own_relay())
         seconds = expiry or self._settings.invite_expiry
-        if not LEAST_EXPIRY <= seconds <= MOST_EXPIRY:
-            raise UsageError(f"an invite lives {LEAST_EXPIRY} to {MOST_EXPIRY} seconds")
+        if not MIN_EXPIRY <= seconds <= MAX_EXPIRY:
+            raise UsageError(f"an invite lives {MIN_EXPIRY} to {MAX_EXPIRY} seconds")
         if code:
             return await self._codes.invite(hosts[0], self._floor(floor), seconds, access)
         level = self._floor(floor)
@@ -91,7 +91,7 @@ class MeetingVerbs:
         A spoken ``code`` takes the place of the link; the relay is then named as for ``invite``.
 
         Raises, before any connection is made, the errors of ``wire.invite.parse`` or ``wire.spoken.parse``, InviteUsed,
-        FloorNotMet, TooManyChats, DialRefused, UsageError, NoRelay or PluginUnknown.
+        FloorNotMet, TooManyConversations, DialRefused, UsageError, NoRelay or PluginUnknown.
         """
         check_access(access)
         if bool(link) == bool(code) or (relay and not code):
@@ -134,7 +134,7 @@ class MeetingVerbs:
         return self.begin(terms, self.links(hosts, route, inviter=inviter), inviter=inviter, expires=made.expires,
                           label=keys.room, route=lambda: route,
                           confirmed=partial(self._remember, keys.room, made.expires),
-                          tie=lambda chat: self.people.met_at(chat, [host.named for host in hosts], access))
+                          binding=lambda chat: self.contacts.met_at(chat, [host.named for host in hosts], access))
 
     def _remember(self, room: bytes, expires: float, name: str, verification: bytes) -> None:
         self._used.remember(room, expires)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from unicodedata import category, normalize
 
-from whisperd.errors import ChatUnknown, ContactBlocked, UsageError
+from whisperd.errors import ContactBlocked, ConversationUnknown, UsageError
 from whisperd.peer.conversation.states import ENDED
 
 #: Names that a message shows at most, and characters of a word that was typed.
@@ -41,7 +41,7 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Candidate:
     """One conversation: its id, its state, and the key of whoever ``Named`` it is held with, or ""."""
 
     chat: str
@@ -53,11 +53,11 @@ class Seen:
 class Known:
     """All that a word can mean."""
 
-    conversations: Sequence[Seen]
-    people: Sequence[Named]
+    conversations: Sequence[Candidate]
+    contacts: Sequence[Named]
 
     def names(self) -> list[str]:
-        return [*(seen.chat for seen in self.conversations), *(person.name for person in self.people)]
+        return [*(seen.chat for seen in self.conversations), *(person.name for person in self.contacts)]
 
 
 def folded(name: str) -> str:
@@ -85,11 +85,11 @@ def like_any_id(name: str) -> bool:
     return spelt[:1].isalpha() and len(spelt) > 1 and all(category(each).startswith("N") for each in spelt[1:])
 
 
-def person(name: str, people: Sequence[Named]) -> Named | None:
+def person(name: str, contacts: Sequence[Named]) -> Named | None:
     """Return who is called so, in exactly this spelling if anybody is; None if nobody is.
 
     Raises UsageError where several people are."""
-    found = _called(name, people)
+    found = _called(name, contacts)
     if len(found) > 1:
         raise UsageError(f"{len(found)} people are called '{_short(name)}': "
                          f"{_cut([each.name for each in found])}",
@@ -100,54 +100,54 @@ def person(name: str, people: Sequence[Named]) -> Named | None:
 def conversation(word: str, known: Known) -> str:
     """Return the id of the conversation that ``word`` means; one that is an id need not be there.
 
-    Raises ChatUnknown, ContactBlocked or UsageError, with what can be meant instead.
+    Raises ConversationUnknown, ContactBlocked or UsageError, with what can be meant instead.
     """
-    people = _called(word, known.people)
+    contacts = _called(word, known.contacts)
     if like_id(word):
-        return _by_id(word, people, known)
-    if len(people) > 1:
-        raise UsageError(f"{len(people)} people are called '{_short(word)}'",
+        return _by_id(word, contacts, known)
+    if len(contacts) > 1:
+        raise UsageError(f"{len(contacts)} people are called '{_short(word)}'",
                          remedy=f"Name the conversation instead. {_choices(known)}")
-    if not people:
-        raise ChatUnknown(f"there is no conversation or contact '{_short(word)}'",
+    if not contacts:
+        raise ConversationUnknown(f"there is no conversation or contact '{_short(word)}'",
                           remedy=f"{_suggestion(word, known)}{_choices(known)}")
-    if people[0].blocked:
-        raise ContactBlocked(f"the contact {people[0].name} is blocked",
-                             remedy=f"'whisperctl contact unblock {people[0].name}' takes that back.")
-    return _held_with(people[0], known)
+    if contacts[0].blocked:
+        raise ContactBlocked(f"the contact {contacts[0].name} is blocked",
+                             remedy=f"'whisperctl contact unblock {contacts[0].name}' takes that back.")
+    return _held_with(contacts[0], known)
 
 
 def only(known: Known, text: str = "", word: str = "") -> str:
     """Return the id of the one conversation there is; an ended one counts if it is alone.
 
-    Raises ChatUnknown or UsageError: there is none or more than one, ``text`` begins with what may be meant as a name,
+    Raises ConversationUnknown or UsageError: there is none or more than one, ``text`` begins with what may be meant as a name,
     or ``word``, an argument of another kind, is the name of somebody else.
     """
     if text:
         _check_no_name(text, known)
     living = [seen for seen in known.conversations if seen.state != ENDED] or known.conversations
-    other = [person for person in _called(word, known.people) if len(living) != 1 or person.key != living[0].key]
+    other = [person for person in _called(word, known.contacts) if len(living) != 1 or person.key != living[0].key]
     if word and (like_id(word) or other):
         raise UsageError(f"'{_short(word)}' may be meant as a name, and something is missing behind it",
                          remedy=f"Name the conversation first, then the rest. {_choices(known)}")
     if not living:
-        raise ChatUnknown("there is no conversation", remedy="Make one: 'whisperctl chat invite', or 'chat join LINK'.")
+        raise ConversationUnknown("there is no conversation", remedy="Make one: 'whisperctl chat invite', or 'chat join LINK'.")
     if len(living) > 1:
         raise UsageError(f"there are {len(living)} conversations: {_listed(living, known)}",
                          remedy="Name the one that is meant.")
     return living[0].chat
 
 
-def _by_id(word: str, people: Sequence[Named], known: Known) -> str:
+def _by_id(word: str, contacts: Sequence[Named], known: Known) -> str:
     there = {seen.chat: seen.key for seen in known.conversations}
-    for person in people:
+    for person in contacts:
         if person.key != there.get(word, ""):
             first = f"'whisperctl contact unblock {person.name}', then " if person.blocked else ""
             raise UsageError(f"'{_short(word)}' is the name of a contact, and looks like the name of a conversation",
                              remedy=f"Give the contact another one: {first}'whisperctl contact rename {person.name} "
                                     "NEW'.")
     if not is_id(word):
-        raise ChatUnknown(f"there is no conversation '{_short(word)}'",
+        raise ConversationUnknown(f"there is no conversation '{_short(word)}'",
                           remedy=f"{_suggestion(word, known)}{_choices(known)}")
     return word
 
@@ -160,7 +160,7 @@ def _held_with(person: Named, known: Known) -> str:
         raise UsageError(f"there are {len(found)} conversations with {person.name}: {shown}",
                          remedy="Name the one that is meant.")
     if not found:
-        raise ChatUnknown(f"there is no conversation with {person.name}",
+        raise ConversationUnknown(f"there is no conversation with {person.name}",
                           remedy=f"'whisperctl chat call {person.name}' calls them.")
     return found[0].chat
 
@@ -179,10 +179,10 @@ def _check_no_name(text: str, known: Known) -> None:
                                 f"{_choices(known)}")
 
 
-def _called(word: str, people: Sequence[Named]) -> list[Named]:
+def _called(word: str, contacts: Sequence[Named]) -> list[Named]:
     """Return who has this name, in exactly this spelling if anybody has."""
-    exact = [each for each in people if each.name == word]
-    return exact or [each for each in people if folded(each.name) == folded(word)]
+    exact = [each for each in contacts if each.name == word]
+    return exact or [each for each in contacts if folded(each.name) == folded(word)]
 
 
 def _suggestion(word: str, known: Known) -> str:
@@ -193,15 +193,15 @@ def _suggestion(word: str, known: Known) -> str:
 def _choices(known: Known) -> str:
     """Return what can be meant, as a sentence."""
     with_one = {seen.key for seen in known.conversations}
-    without = [person.name for person in known.people if person.key not in with_one and not person.blocked]
+    without = [person.name for person in known.contacts if person.key not in with_one and not person.blocked]
     parts = [f"Conversations: {_listed(known.conversations, known) or 'none'}."]
     if without:
         parts.append(f"Contacts to call first ('whisperctl chat call NAME'): {_cut(without)}.")
     return " ".join(parts)
 
 
-def _listed(conversations: Sequence[Seen], known: Known) -> str:
-    names = {person.key: person.name for person in known.people}
+def _listed(conversations: Sequence[Candidate], known: Known) -> str:
+    names = {person.key: person.name for person in known.contacts}
     return _cut([f"{seen.chat} ({names[seen.key]})" if seen.key in names else seen.chat for seen in conversations])
 
 

@@ -5,25 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from whisperd.peer.conversation.driver import Driver
-from whisperd.peer.persistence.write_ahead import Keeping
+from whisperd.peer.persistence.write_ahead import WriteAhead
 
 
 class TimerVerbs:
     """What PeerService serves of timers; it has the conversations, by ``_find``."""
 
-    _keeping: Keeping
+    _keeping: WriteAhead
     _reactor: Any
 
     def _find(self, name: str) -> Driver:
         raise NotImplementedError
 
-    async def fade(self, chat: str, time: str = "") -> dict[str, Any]:
+    async def timer(self, chat: str, time: str = "") -> dict[str, Any]:
         """Propose a timer, or accept or refuse the one that is proposed; without ``time`` only say what is in force.
 
-        Raises ChatUnknown, ChatEnded, ChatNotConnected, UsageError, QueueFull or StoreFailed."""
+        Raises ConversationUnknown, ConversationEnded, ConversationNotConnected, UsageError, QueueFull or StoreFailed."""
         driver = self._find(chat)
         if time:
-            driver.carry_out(driver.conversation.fade(time, self._reactor.seconds()))
+            driver.carry_out(driver.conversation.set_timer(time, self._reactor.seconds()))
             driver.changed()
             await self._keeping.settled(chat)
         return {"chat": chat, **driver.conversation.timer()}

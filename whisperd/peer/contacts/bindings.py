@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from whisperd.errors import NotVerified
 from whisperd.peer.contacts.book import Contact
-from whisperd.peer.contacts.rendezvous import Line
+from whisperd.peer.contacts.rendezvous import Rendezvous
 from whisperd.peer.conversation.driver import Driver
 from whisperd.peer.conversation.session import level_word
 from whisperd.peer.handshake.keys import InviteKeys
@@ -30,9 +30,9 @@ class Peers(Protocol):
     def seat(self, address: RelayAddress, access: str, room: bytes, token: bytes) -> Any:
         """Return a link to a room of a relay."""
 
-    def begin_call(self, keys: InviteKeys, floor: int, line: Line, *, inviter: bool, verified: bool, reason: str,
-                   tie: Callable[[str], None], route: Callable[[], Route]) -> str:
-        """Start a conversation on a contact's line and return its name, which ``tie`` hears before it begins."""
+    def begin_call(self, keys: InviteKeys, floor: int, line: Rendezvous, *, inviter: bool, verified: bool, reason: str,
+                   binding: Callable[[str], None], route: Callable[[], Route]) -> str:
+        """Start a conversation on a contact's line and return its name, which ``binding`` hears before it begins."""
 
     def atomically(self, work: Callable[[], _T], *chats: str) -> _T:
         """Do ``work()`` and return what it returns: what it changes is kept then, together with these conversations, or
@@ -42,7 +42,7 @@ class Peers(Protocol):
 
 
 @dataclass
-class Tie:
+class Binding:
     """What one conversation has to do with contacts."""
 
     relays: tuple[RelayAddress, ...] = ()
@@ -54,7 +54,7 @@ class Tie:
     theirs: bytes = b""
     secret: bytes = b""  #: what came of the nonces
     agreed: int = 0
-    line: Line | None = None
+    line: Rendezvous | None = None
     confirmed: bool = False
     required: bool = False
     kept_room: bytes = b""  #: where it meets, if a store has kept it

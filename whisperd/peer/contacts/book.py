@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from whisperd.errors import ContactBlocked, ContactExists, ContactUnknown, ContactUnreadable, UsageError
 from whisperd.interfaces import Random
 from whisperd.peer.commands.resolver import Named, folded, like_any_id, person
-from whisperd.wire.invite import MOST_RELAYS, RelayAddress
+from whisperd.wire.invite import MAX_RELAYS, RelayAddress
 
 CONTACTS, BLOCKED = "contact", "blocked"
 
@@ -35,7 +35,7 @@ class Contact(Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     secrets: Annotated[tuple[_Secret, ...], Meta(min_length=1, max_length=2)]
     first: bool
-    relays: Annotated[tuple[str, ...], Meta(min_length=1, max_length=MOST_RELAYS)]
+    relays: Annotated[tuple[str, ...], Meta(min_length=1, max_length=MAX_RELAYS)]
     access: str
     floor: Annotated[int, Meta(ge=1, le=3)]
     seat: _Secret

@@ -15,21 +15,21 @@ from typing import Any, TypeVar
 from twisted.internet.defer import DeferredList
 
 from whisperd.errors import (
-    ChatEnded,
     ContactChanged,
     ContactUnconfirmed,
+    ConversationEnded,
     WhisperdError,
 )
 from whisperd.interfaces import Random
 from whisperd.peer.commands.resolver import Named, person
-from whisperd.peer.contacts.bindings import Peers, Row, Rows, Tie, shown
+from whisperd.peer.contacts.bindings import Binding, Peers, Row, Rows, shown
 from whisperd.peer.contacts.book import Book, Contact
-from whisperd.peer.contacts.exchange import Saving
-from whisperd.peer.contacts.rendezvous import Line
+from whisperd.peer.contacts.exchange import ContactExchange
+from whisperd.peer.contacts.rendezvous import Rendezvous
 from whisperd.peer.contacts.secrets import call_keys, epoch_of, next_secret, seat_token
 from whisperd.peer.conversation.states import AWAY, CONNECTED, HANDSHAKE, SUPERSEDED, WAITING
-from whisperd.peer.records import Kept, TieKept
-from whisperd.wire.contacts import Withdraw
+from whisperd.peer.records import BindingRecord, ConversationSnapshot
+from whisperd.wire.contacts import WithdrawContact
 from whisperd.wire.invite import RelayAddress
 
 #: Seconds after which a contact is listened for again whose call has failed.
@@ -38,7 +38,7 @@ REST = 30.0
 _T = TypeVar("_T")
 
 
-class People(Saving):
+class Contacts(ContactExchange):
     """Contacts in ``store``; ``emit`` takes events."""
 
     def __init__(self, peers: Peers, store: Any, *, reactor: Any, emit: Callable[..., None], random: Random,
@@ -50,8 +50,8 @@ class People(Saving):
         self._emit = emit
         self._random = random
         self._wall = wall
-        self._ties: dict[str, Tie] = {}
-        self._lines: dict[str, Line] = {}
+        self._bindings: dict[str, Binding] = {}
+        self._lines: dict[str, Rendezvous] = {}
         self._resting: dict[str, Any] = {}
         self._stopping = False
 
@@ -80,42 +80,42 @@ class People(Saving):
         """Return a row for each contact, and for each offer that is not answered yet."""
         rows = [self._row(key, contact) for key, contact in self._book.contacts.items()]
         rows += [{**shown(contact), "state": "blocked", "chat": None} for contact in self._book.blocked.values()]
-        for chat, tie in self._ties.items():
-            if not tie.contact and (tie.ours or tie.theirs):
-                rows.append({"contact": tie.name if tie.ours else None, "relays": list(map(str, tie.relays)),
+        for chat, binding in self._bindings.items():
+            if not binding.contact and (binding.ours or binding.theirs):
+                rows.append({"contact": binding.name if binding.ours else None, "relays": list(map(str, binding.relays)),
                              "level": None, "verified": False, "listens": False,
-                             "state": "offered" if tie.ours else "asked", "chat": chat})
+                             "state": "offered" if binding.ours else "asked", "chat": chat})
         return rows
 
     async def remove(self, name: str) -> Row:
         """Forget a contact, or take back the offer to keep one. Raises ContactUnknown or UsageError."""
         found = person(name, self.named())
         name = found.name if found else name
-        if found and found.key in self._ties:
+        if found and found.key in self._bindings:
             self._do(self._withdraw, name, found.key, chats=[found.key])
         else:
-            await self._end(self._do(self._remove, name, chats=list(self._ties)))
+            await self._end(self._do(self._remove, name, chats=list(self._bindings)))
         return {"contact": name, "removed": True}
 
     def _withdraw(self, name: str, chat: str) -> None:
-        tie = self._touched(chat)
-        tie.ours = tie.heard = b""
-        tie.name = ""
-        self._say(chat, Withdraw())
+        binding = self._touched(chat)
+        binding.ours = binding.heard = b""
+        binding.name = ""
+        self._say(chat, WithdrawContact())
         self._tell(name, "removed", chat)
 
     def _remove(self, name: str) -> Sequence[str]:
         """Forget a contact; return the calls to it, which are to be ended."""
         key = self._book.remove(name)
         self._afterwards(lambda: self._drop(key))
-        calls = [chat for chat, tie in self._ties.items() if tie.contact == key and tie.calls]
+        calls = [chat for chat, binding in self._bindings.items() if binding.contact == key and binding.calls]
         chats = self._chats_of(key)
         for chat in chats:
-            tie = self._touched(chat)
-            with suppress(ChatEnded):
-                self._store.undo(self._peers.driver(chat).forget_people())
-            tie.contact, tie.name = "", ""
-            tie.ours = tie.heard = tie.theirs = b""
+            binding = self._touched(chat)
+            with suppress(ConversationEnded):
+                self._store.undo(self._peers.driver(chat).forget_contacts())
+            binding.contact, binding.name = "", ""
+            binding.ours = binding.heard = binding.theirs = b""
         self._tell(name, "removed", *chats)
         return calls
 
@@ -161,7 +161,7 @@ class People(Saving):
 
         One whose other side is out of reach may have ended there, and nobody would know: it stays until it is heard
         again, or until the contact answers the call, which takes its place then.
-        Raises ContactUnknown, ContactBlocked, TooManyChats, FloorNotMet or DialRefused.
+        Raises ContactUnknown, ContactBlocked, TooManyConversations, FloorNotMet or DialRefused.
         """
         key, name = self._found(name)
         chat = self._chat_of(key, away=False)
@@ -183,88 +183,88 @@ class People(Saving):
 
     def met_at(self, chat: str, relays: Iterable[RelayAddress], access: str) -> None:
         """A conversation meets at these relays; there a contact that comes of it will be met again."""
-        tie = self._tie(chat)
-        tie.relays, tie.access = tuple(relays), access
+        binding = self._binding(chat)
+        binding.relays, binding.access = tuple(relays), access
 
     def confirmed(self, chat: str, verification: bytes) -> None:
         """The key of a conversation is confirmed; if it came of a call, the next secret is there, also if the other
         side's first word was its last: it may have left the one before behind."""
-        tie = self._tie(chat)
-        if tie.line is None:
+        binding = self._binding(chat)
+        if binding.line is None:
             return
         self._touched(chat).confirmed = True
-        self._afterwards(tie.line.confirmed)
-        if tie.contact in self._book.contacts:
-            used, key = tie.line.secret, tie.contact
+        self._afterwards(binding.line.confirmed)
+        if binding.contact in self._book.contacts:
+            used, key = binding.line.secret, binding.contact
             self._book.change(key, secrets=(next_secret(used, verification), used), confirmed=True)
             self._afterwards(lambda: self._end_others(chat, key))
 
     def connected(self, chat: str) -> None:
         """The other side of a conversation is there: a call to it at which nobody has come is not needed any more."""
-        key = self._ties.get(chat, Tie()).contact
-        for other, tie in list(self._ties.items()):
-            if key and tie.contact == key and other != chat and tie.calls and not (tie.line and tie.line.up):
+        key = self._bindings.get(chat, Binding()).contact
+        for other, binding in list(self._bindings.items()):
+            if key and binding.contact == key and other != chat and binding.calls and not (binding.line and binding.line.up):
                 self._supersede(other)
 
     def settled(self, chat: str) -> None:
         """The other side was heard, so it has the next secret too: the one before is forgotten."""
-        tie = self._tie(chat)
-        if tie.line is not None and tie.contact in self._book.contacts:
-            self._book.change(tie.contact, secrets=self._book.contacts[tie.contact].secrets[:1])
-            key = tie.contact
+        binding = self._binding(chat)
+        if binding.line is not None and binding.contact in self._book.contacts:
+            self._book.change(binding.contact, secrets=self._book.contacts[binding.contact].secrets[:1])
+            key = binding.contact
             self._afterwards(lambda: self._listen(key))
 
     def ended(self, chat: str) -> None:
         """A conversation is over."""
-        tie = self._ties.pop(chat, None)
-        if tie is None:
+        binding = self._bindings.pop(chat, None)
+        if binding is None:
             return
-        if tie.contact in self._book.contacts and not self._book.contacts[tie.contact].confirmed:
-            self._complain(tie.contact, ContactUnconfirmed())
-        if tie.contact and tie.line is not None:
-            if tie.confirmed:
-                self._listen(tie.contact)
+        if binding.contact in self._book.contacts and not self._book.contacts[binding.contact].confirmed:
+            self._complain(binding.contact, ContactUnconfirmed())
+        if binding.contact and binding.line is not None:
+            if binding.confirmed:
+                self._listen(binding.contact)
             else:
-                self._rest(tie.contact)
+                self._rest(binding.contact)
 
     def forget(self, chat: str) -> None:
         """There is no such conversation any more."""
-        self._ties.pop(chat, None)
+        self._bindings.pop(chat, None)
 
     def facts(self, chat: str) -> Row:
         """Return what 'chat list' shows of a conversation's contact."""
-        tie = self._ties.get(chat, Tie())
-        contact = self._book.contacts.get(tie.contact)
+        binding = self._bindings.get(chat, Binding())
+        contact = self._book.contacts.get(binding.contact)
         return {"contact": contact.name if contact else None}
 
     def named(self) -> Sequence[Named]:
         """Return everybody who has a name here, blocked or only offered to be a contact."""
-        return [*self._book.named(), *(Named(tie.name, chat) for chat, tie in self._ties.items() if tie.offers)]
+        return [*self._book.named(), *(Named(binding.name, chat) for chat, binding in self._bindings.items() if binding.offers)]
 
     def key_of(self, chat: str) -> str:
         """Return by which key ``named`` has the other side of a conversation, "" if it has no name."""
-        tie = self._ties.get(chat, Tie())
-        return chat if tie.offers else tie.contact
+        binding = self._bindings.get(chat, Binding())
+        return chat if binding.offers else binding.contact
 
     def verified(self, chat: str) -> None:
         """The words of a conversation were compared: the mark is kept for its contact."""
-        key = self._tie(chat).contact
+        key = self._binding(chat).contact
         if key in self._book.contacts:
             self._book.change(key, verified=True)
 
-    def kept(self, chat: str) -> TieKept:
+    def kept(self, chat: str) -> BindingRecord:
         """Return what a store keeps of this."""
-        tie = self._ties.get(chat, Tie())
-        return TieKept(tie.contact, tie.required, tie.name, tie.ours, tie.theirs, tie.heard, tie.agreed)
+        binding = self._bindings.get(chat, Binding())
+        return BindingRecord(binding.contact, binding.required, binding.name, binding.ours, binding.theirs, binding.heard, binding.agreed)
 
-    def come_back(self, chat: str, relays: Iterable[RelayAddress], kept: Kept) -> None:
+    def come_back(self, chat: str, relays: Iterable[RelayAddress], kept: ConversationSnapshot) -> None:
         """A conversation goes on that a store has kept; it meets at these relays."""
-        tie = self._tie(chat)
-        tie.relays, tie.access, tie.required = tuple(relays), kept.route.relays[0].access, kept.tie.required
-        tie.contact = kept.tie.contact if kept.tie.contact in self._book.contacts else ""
-        tie.confirmed, tie.kept_room = True, kept.route.room
-        tie.name, tie.ours, tie.theirs = kept.tie.name, kept.tie.ours, kept.tie.theirs
-        tie.heard, tie.agreed = kept.tie.heard, kept.tie.agreed
+        binding = self._binding(chat)
+        binding.relays, binding.access, binding.required = tuple(relays), kept.route.relays[0].access, kept.binding.required
+        binding.contact = kept.binding.contact if kept.binding.contact in self._book.contacts else ""
+        binding.confirmed, binding.kept_room = True, kept.route.room
+        binding.name, binding.ours, binding.theirs = kept.binding.name, kept.binding.ours, kept.binding.theirs
+        binding.heard, binding.agreed = kept.binding.heard, kept.binding.agreed
 
     def require(self, chat: str) -> None:
         """Let nothing be sent or taken in this conversation before it is verified."""
@@ -272,7 +272,7 @@ class People(Saving):
 
     def required(self, chat: str) -> bool:
         """Return whether this conversation has to be verified first."""
-        return self._ties.get(chat, Tie()).required
+        return self._bindings.get(chat, Binding()).required
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
@@ -284,8 +284,8 @@ class People(Saving):
             step()
         return done[0]
 
-    def _tie(self, chat: str) -> Tie:
-        return self._ties.setdefault(chat, Tie())
+    def _binding(self, chat: str) -> Binding:
+        return self._bindings.setdefault(chat, Binding())
 
     async def _end(self, chats: Iterable[str]) -> None:
         """End them all, and raise then what was wrong with one."""
@@ -293,7 +293,7 @@ class People(Saving):
         for chat in chats:
             try:
                 await self._peers.end(chat)
-            except ChatEnded:
+            except ConversationEnded:
                 pass
             except WhisperdError as error:
                 trouble = error
@@ -302,31 +302,31 @@ class People(Saving):
 
     def _end_others(self, chat: str, key: str) -> None:
         """A contact who calls, or answers a call, has lost the conversations that there were before, or leaves them."""
-        for other in [other for other, tie in self._ties.items() if tie.contact == key and other != chat]:
+        for other in [other for other, binding in self._bindings.items() if binding.contact == key and other != chat]:
             self._supersede(other)
 
     def _make_way(self, key: str) -> None:
         """End what holds the seat that a call needs: a conversation that the contact may never have come to."""
         contact, epoch = self._book.contacts[key], epoch_of(self._wall())
         rooms = [call_keys(secret, epoch).room for secret in contact.secrets]
-        for other in [other for other, tie in self._ties.items() if tie.contact == key and tie.room in rooms]:
+        for other in [other for other, binding in self._bindings.items() if binding.contact == key and binding.room in rooms]:
             self._supersede(other)
 
     def _supersede(self, chat: str) -> None:
-        with suppress(ChatEnded):
+        with suppress(ConversationEnded):
             driver = self._peers.driver(chat)
             driver.carry_out(driver.conversation.end(self._reactor.seconds(), SUPERSEDED))
 
     def _chats_of(self, key: str) -> Sequence[str]:
         """Return every conversation that goes by a contact's name."""
-        return [chat for chat, tie in self._ties.items() if tie.contact == key]
+        return [chat for chat, binding in self._bindings.items() if binding.contact == key]
 
     def _chat_of(self, key: str, *, away: bool = True) -> str | None:
         """Return the conversation with a contact: the one that is connected, else one that begins, else, with ``away``,
         one whose other side is out of reach; None where there is none, or only what is over, or about to be."""
         found: dict[str, str] = {}
         for chat in self._chats_of(key):
-            with suppress(ChatEnded):
+            with suppress(ConversationEnded):
                 conversation = self._peers.driver(chat).conversation
                 if conversation.lasting:
                     found[conversation.state] = chat
@@ -343,7 +343,7 @@ class People(Saving):
             state = self._peers.driver(chat).conversation.state
         return {**shown(contact), "state": state, "chat": chat}
 
-    def _line(self, key: str) -> Line:
+    def _line(self, key: str) -> Rendezvous:
         """Return a way to the place where the contact can be met."""
         contact = self._book.contacts[key]
 
@@ -351,18 +351,18 @@ class People(Saving):
             access = "" if place else contact.access
             return self._peers.seat(contact.addresses[place], access, room, seat_token(contact.seat, room))
 
-        line = Line(contact.secrets, first=contact.first, make_link=seat, reactor=self._reactor, random=self._random,
+        line = Rendezvous(contact.secrets, first=contact.first, make_link=seat, reactor=self._reactor, random=self._random,
                     wall=self._wall, heard=lambda: self._called(key), trouble=lambda error: self._complain(key, error),
                     wrong=lambda: self._complain(key, ContactChanged()),
                     present=lambda here: self._tell(self._book.contacts[key].name, "here" if here else "gone"),
                     places=len(contact.relays),
-                    taken=lambda room: any(tie.room == room for tie in self._ties.values()
-                                           if tie.contact == key and tie.line is not line))
+                    taken=lambda room: any(binding.room == room for binding in self._bindings.values()
+                                           if binding.contact == key and binding.line is not line))
         return line
 
     def _listen(self, key: str) -> None:
         contact = self._book.contacts.get(key)
-        busy = any(tie.contact == key and tie.calls for tie in self._ties.values())
+        busy = any(binding.contact == key and binding.calls for binding in self._bindings.values())
         if contact is None or not contact.listens or busy or self._stopping:
             return
         if key not in self._lines and key not in self._resting:
@@ -400,12 +400,12 @@ class People(Saving):
         else:
             self._tell(self._book.contacts[key].name, "called", chat)
 
-    def _open(self, key: str, line: Line, reason: str) -> str:
+    def _open(self, key: str, line: Rendezvous, reason: str) -> str:
         contact = self._book.contacts[key]
         try:
             chat = self._peers.begin_call(line.keys, contact.floor, line, inviter=contact.first,
                                           verified=contact.verified, reason=reason,
-                                          tie=lambda chat: self._bind(chat, key, line),
+                                          binding=lambda chat: self._bind(chat, key, line),
                                           route=lambda: line.route(contact))
         except BaseException:
             line.stop()
@@ -415,10 +415,10 @@ class People(Saving):
             self._lines.pop(key, None)
         return chat
 
-    def _bind(self, chat: str, key: str, line: Line) -> None:
+    def _bind(self, chat: str, key: str, line: Rendezvous) -> None:
         contact = self._book.contacts[key]
-        tie = self._tie(chat)
-        tie.contact, tie.line, tie.relays, tie.access = key, line, contact.addresses, contact.access
+        binding = self._binding(chat)
+        binding.contact, binding.line, binding.relays, binding.access = key, line, contact.addresses, contact.access
 
     def _complain(self, key: str, error: WhisperdError) -> None:
         """Tell what is wrong: in the conversation that the line belongs to, or of the contact alone."""

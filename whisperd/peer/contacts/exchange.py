@@ -16,56 +16,62 @@ from typing import Any
 from whisperd.errors import ChannelBroken, ContactExists
 from whisperd.interfaces import Random
 from whisperd.peer.commands.resolver import folded
-from whisperd.peer.contacts.bindings import Peers, Row, Tie
+from whisperd.peer.contacts.bindings import Binding, Peers, Row
 from whisperd.peer.contacts.book import Book, Contact
 from whisperd.peer.contacts.secrets import first_secret
 from whisperd.peer.conversation.session import level_number
-from whisperd.wire.contacts import NONCE_SIZE, Keep, Withdraw, decode_people, encode_people
+from whisperd.wire.contacts import (
+    NONCE_SIZE,
+    SaveContact,
+    WithdrawContact,
+    decode_contact_message,
+    encode_contact_message,
+)
 
 #: Most secrets that one conversation may agree on, one after the other.
-MOST_AGREEMENTS = 8
+MAX_AGREEMENTS = 8
 
 
-class Saving:
-    """The part of ``People`` that makes contacts."""
+class ContactExchange:
+    """The part of ``Contacts`` that makes contacts."""
 
     _peers: Peers
     _book: Book
     _random: Random
     _store: Any
-    _ties: dict[str, Tie]
+    _bindings: dict[str, Binding]
     #: What is to be done once what is being decided is kept; None while nothing is.
     _later: list[Callable[[], None]] | None = None
 
     async def save(self, chat: str, name: str) -> Row:
         """Ask the other side of a conversation to be kept as the contact ``name``, or agree to that.
 
-        Raises ChatUnknown, ChatEnded, ChatNotConnected, UsageError, ContactExists or StoreFailed.
+        Raises ConversationUnknown, ConversationEnded, ConversationNotConnected, UsageError, ContactExists or StoreFailed.
         """
         verification = bytes(self._peers.driver(chat).conversation.agreed().verification)
-        tie = self._tie(chat)
-        self._check_free(name, chat, besides=tie.contact if tie.ours else "")
-        if tie.contact and not tie.ours:
+        binding = self._binding(chat)
+        self._check_free(name, chat, besides=binding.contact if binding.ours else "")
+        if binding.contact and not binding.ours:
             raise ContactExists("the other side of this conversation is a contact already",
                                 remedy="'whisperctl contact rename' gives it another name.")
         steps = self._peers.atomically(lambda: self.deciding(self._save, chat, name, verification), chat)
         for step in steps:
             step()
-        state = "saved" if tie.contact else "offered"
+        state = "saved" if binding.contact else "offered"
         if state == "offered":
             self._tell(name, state, chat)
         return {"contact": name, "chat": chat, "state": state}
 
     def _save(self, chat: str, name: str, verification: bytes) -> None:
-        tie = self._touched(chat)
-        tie.name = name
-        certain = self._peers.driver(chat).conversation.people_heard or tie.heard == tie.ours
-        if not tie.ours or certain:  # or it would not be known which nonce the other side has
-            tie.heard, tie.ours = tie.ours, self._random(NONCE_SIZE)
-            self._say(chat, Keep(tie.ours))
-        if tie.contact:
-            self._book.change(tie.contact, name=name)
-        self._agree(chat, tie, verification)
+        binding = self._touched(chat)
+        binding.name = name
+        certain = self._peers.driver(chat).conversation.contact_acknowledged or binding.heard == binding.ours
+        if not binding.ours or certain:  # or it would not be known which nonce the other side has
+            binding.heard, binding.ours = binding.ours, self._random(NONCE_SIZE)
+            self._say(chat, SaveContact(binding.ours))
+        if binding.contact:
+            self._book.change(binding.contact, name=name)
+        self._agree(chat, binding, verification)
 
     def deciding(self, work: Callable[..., None], *given: Any) -> list[Callable[[], None]]:
         """Have ``work`` write what it writes, and return what is to be done once that is kept."""
@@ -80,81 +86,81 @@ class Saving:
         """The other side said something about keeping contacts, or had said it before a restart.
 
         The conversation may have ended since: who agreed has the contact all the same, as the other side does."""
-        tie = self._touched(chat)
+        binding = self._touched(chat)
         try:
-            message = decode_people(payload)
+            message = decode_contact_message(payload)
         except ChannelBroken:
             return
-        if isinstance(message, Withdraw):
-            tie.theirs = b""
-        elif tie.contact in self._book.blocked:
+        if isinstance(message, WithdrawContact):
+            binding.theirs = b""
+        elif binding.contact in self._book.blocked:
             return
-        elif not (tie.contact and not tie.ours) and tie.agreed < MOST_AGREEMENTS:
-            before, tie.theirs = tie.theirs, message.nonce
-            if before != message.nonce or not tie.contact:
-                self._agree(chat, tie, verification)
-            elif tie.ours:  # and calls may have replaced the secret since
-                tie.secret = self._secret(chat, tie, tie.ours, verification)
-            if before and tie.ours and before != message.nonce:  # who begins anew may have lost what this side said
-                self._say(chat, Keep(tie.ours))
-            if not tie.ours and not before:
+        elif not (binding.contact and not binding.ours) and binding.agreed < MAX_AGREEMENTS:
+            before, binding.theirs = binding.theirs, message.nonce
+            if before != message.nonce or not binding.contact:
+                self._agree(chat, binding, verification)
+            elif binding.ours:  # and calls may have replaced the secret since
+                binding.secret = self._secret(chat, binding, binding.ours, verification)
+            if before and binding.ours and before != message.nonce:  # who begins anew may have lost what this side said
+                self._say(chat, SaveContact(binding.ours))
+            if not binding.ours and not before:
                 self._tell("", "asked", chat)
 
     def heard(self, chat: str) -> None:
         """The other side has all that was said here about keeping contacts."""
-        tie = self._touched(chat)
-        contact = self._book.contacts.get(tie.contact)
-        if not self._peers.driver(chat).conversation.people_heard:  # more was said meanwhile
+        binding = self._touched(chat)
+        contact = self._book.contacts.get(binding.contact)
+        if not self._peers.driver(chat).conversation.contact_acknowledged:  # more was said meanwhile
             return
-        tie.heard = tie.ours
-        if contact is not None and contact.secrets[0] == tie.secret:
-            self._book.change(tie.contact, secrets=contact.secrets[:1], confirmed=True)
+        binding.heard = binding.ours
+        if contact is not None and contact.secrets[0] == binding.secret:
+            self._book.change(binding.contact, secrets=contact.secrets[:1], confirmed=True)
             if len(contact.secrets) > 1:
-                self._listen_anew(tie.contact)
+                self._listen_anew(binding.contact)
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
-    def _agree(self, chat: str, tie: Tie, verification: bytes) -> None:
+    def _agree(self, chat: str, binding: Binding, verification: bytes) -> None:
         """Make, or renew, the contact if both sides want it."""
-        if not tie.ours or not tie.theirs or not tie.relays:
+        if not binding.ours or not binding.theirs or not binding.relays:
             return
         conversation = self._peers.driver(chat).conversation
-        sure = conversation.people_heard
-        tie.secret = self._secret(chat, tie, tie.ours, verification)
-        secrets = [tie.secret]
-        if not sure and tie.heard:
-            secrets.append(self._secret(chat, tie, tie.heard, verification))
-        held = self._book.contacts.get(tie.contact)
+        sure = conversation.contact_acknowledged
+        binding.secret = self._secret(chat, binding, binding.ours, verification)
+        secrets = [binding.secret]
+        if not sure and binding.heard:
+            secrets.append(self._secret(chat, binding, binding.heard, verification))
+        held = self._book.contacts.get(binding.contact)
         if held is not None and held.secrets[0] == secrets[0]:
             return
-        tie.contact = tie.contact if tie.contact in self._book.contacts else self._book.holder(secrets[0])
-        tie.agreed += 1
-        if tie.contact:
-            self._book.change(tie.contact, secrets=tuple(secrets), confirmed=sure or bool(tie.heard))
-            self._listen_anew(tie.contact)
+        binding.contact = binding.contact if binding.contact in self._book.contacts else self._book.holder(secrets[0])
+        binding.agreed += 1
+        if binding.contact:
+            self._book.change(binding.contact, secrets=tuple(secrets), confirmed=sure or bool(binding.heard))
+            self._listen_anew(binding.contact)
         else:
-            tie.contact = self._book.add(Contact(
-                name=self._book.usable(tie.name), secrets=tuple(secrets), first=conversation.role == "inviter",
-                relays=tuple(map(str, tie.relays)), access=tie.access, floor=level_number(conversation.level),
+            binding.contact = self._book.add(Contact(
+                name=self._book.usable(binding.name), secrets=tuple(secrets), first=conversation.role == "inviter",
+                relays=tuple(map(str, binding.relays)), access=binding.access, floor=level_number(conversation.level),
                 seat=self._random(32), verified=conversation.verified, confirmed=sure))
-        self._tell(self._book.contacts[tie.contact].name, "saved", chat)
+        self._tell(self._book.contacts[binding.contact].name, "saved", chat)
 
     def _check_free(self, name: str, chat: str = "", besides: str = "") -> None:
         """Raise UsageError or ContactExists when ``name`` cannot be given, in ``chat`` or to a contact."""
         self._book.check_free(name, besides)
-        if any(tie.offers and folded(tie.name) == folded(name) for other, tie in self._ties.items() if other != chat):
+        if any(binding.offers and folded(binding.name) == folded(name) for other, binding in self._bindings.items() if other != chat):
             raise ContactExists("the other side of another conversation was offered to be kept under this name",
                                 remedy="Take another name, or take that back: 'whisperctl contact remove NAME'.")
 
-    def _secret(self, chat: str, tie: Tie, ours: bytes, verification: bytes) -> bytes:
+    def _secret(self, chat: str, binding: Binding, ours: bytes, verification: bytes) -> bytes:
         """Return what the two share by this nonce of ours."""
         conversation = self._peers.driver(chat).conversation
-        nonces = (ours, tie.theirs) if conversation.role == "inviter" else (tie.theirs, ours)
+        nonces = (ours, binding.theirs) if conversation.role == "inviter" else (binding.theirs, ours)
         return first_secret(*nonces, verification)
 
-    def _say(self, chat: str, message: Keep | Withdraw) -> None:
+    def _say(self, chat: str, message: SaveContact | WithdrawContact) -> None:
         driver = self._peers.driver(chat)
-        self._store.undo(driver.put_of_people(encode_people(message)))
+        self._store.undo(driver.put_contact_message(encode_contact_message(message)))
         self._afterwards(driver.go_on)
 
     def _listen_anew(self, key: str) -> None:
@@ -169,15 +175,15 @@ class Saving:
         else:
             self._later.append(step)
 
-    def _touched(self, chat: str) -> Tie:
+    def _touched(self, chat: str) -> Binding:
         """Return a tie that is about to change; what is not kept has not."""
-        tie = self._tie(chat)
-        before = replace(tie)
-        self._store.undo(lambda: vars(tie).update(vars(before)))
-        return tie
+        binding = self._binding(chat)
+        before = replace(binding)
+        self._store.undo(lambda: vars(binding).update(vars(before)))
+        return binding
 
-    def _tie(self, chat: str) -> Tie:
-        return self._ties.setdefault(chat, Tie())
+    def _binding(self, chat: str) -> Binding:
+        return self._bindings.setdefault(chat, Binding())
 
     def _silence(self, key: str) -> None:
         raise NotImplementedError

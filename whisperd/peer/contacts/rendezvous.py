@@ -17,20 +17,20 @@ from whisperd.interfaces import ILink, ILinkOwner, Random
 from whisperd.peer.contacts.book import Contact
 from whisperd.peer.contacts.secrets import EPOCH, call_keys, epoch_of, seat_token
 from whisperd.peer.handshake.keys import Seal
-from whisperd.peer.records import RelayKept, Route
+from whisperd.peer.records import RelayRecord, Route
 from whisperd.wire.envelope import HANDSHAKE_FRAME, HandshakeMessage, Hello, Ring, decode_message, encode_message
 
 #: Seconds between two rings, and in each of two rooms where it is not known which secret the other side holds.
 RING_INTERVAL = 30.0
 TURN = 30.0
 #: Most seconds that a side is late for a new epoch, so that not all of its seats move at once.
-MOST_JITTER = 30.0
+MAX_JITTER = 30.0
 
 _HANDSHAKE = bytes([HANDSHAKE_FRAME])
 
 
 @implementer(ILink, ILinkOwner)
-class Line:
+class Rendezvous:
     """One contact's line. ``make_link(room, place)`` returns an ILink to a room of 32 bytes at one of ``places`` relays
     that has ``seated`` too; ``first`` is the contact's field; ``wall()`` is the time that both sides have, in unix
     seconds.
@@ -107,7 +107,7 @@ class Line:
         """Return what leads back to the room in which the two have met."""
         access = "" if self.place else contact.access
         token = seat_token(contact.seat, self.keys.room)
-        return Route(self.keys.room, [RelayKept(contact.addresses[self.place].url, access, token)])
+        return Route(self.keys.room, [RelayRecord(contact.addresses[self.place].url, access, token)])
 
     def confirmed(self) -> None:
         """The two have met: the seat stays where it is."""
@@ -232,7 +232,7 @@ class Line:
         self._ring_alarm = self._reactor.callLater(RING_INTERVAL, self._ring)
 
     def _until_move(self, now: float) -> float:
-        rest = EPOCH - now % EPOCH + MOST_JITTER * self._random(1)[0] / 255
+        rest = EPOCH - now % EPOCH + MAX_JITTER * self._random(1)[0] / 255
         return min(rest, TURN) if len(self._secrets) > 1 else rest
 
     def _move(self) -> None:

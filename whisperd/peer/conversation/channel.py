@@ -15,7 +15,7 @@ from typing import Any
 
 from whisperd.errors import ChannelBroken
 from whisperd.peer.effects import SendFrame
-from whisperd.peer.records import ChannelKept
+from whisperd.peer.records import ChannelRecord
 from whisperd.wire.envelope import CHANNEL_FRAME, ChannelFrame, Kind
 from whisperd.wire.resume import Counters
 
@@ -23,7 +23,7 @@ from whisperd.wire.resume import Counters
 WINDOW = 64
 #: Seconds without progress after which the first frame in flight is sent again, doubled each time, up to the most.
 PATIENCE = 10.0
-MOST_PATIENCE = 300.0
+MAX_PATIENCE = 300.0
 
 _HEAD = bytes([CHANNEL_FRAME])
 
@@ -187,7 +187,7 @@ class Channel:
         """Try again when nothing moved for too long."""
         if self._deadline is None or now < self._deadline:
             return []
-        self._patience = min(2 * self._patience, MOST_PATIENCE)
+        self._patience = min(2 * self._patience, MAX_PATIENCE)
         self._deadline = None
         if not self._heard:
             return self._greet(now)
@@ -201,9 +201,9 @@ class Channel:
         """How far this side is."""
         return Counters(self._encrypted, self._decrypted, self._last_sent, self._last_received)
 
-    def dump(self) -> ChannelKept:
+    def dump(self) -> ChannelRecord:
         """Return all but the payloads; what is urgent speaks of links that end with the process."""
-        return ChannelKept(
+        return ChannelRecord(
             self._session.dump(), self._last_ticket, self._last_sent, self._last_received, self._encrypted,
             self._decrypted, [(data.ticket, data.stream) for data in self._unacknowledged],
             [(ticket, waiting.stream) for ticket, waiting in self._waiting.items()])
@@ -214,7 +214,7 @@ class Channel:
         return sent | {ticket: (waiting.stream, waiting.payload) for ticket, waiting in self._waiting.items()}
 
     @classmethod
-    def load(cls, kept: ChannelKept, payloads: Mapping[int, bytes], session: Any, associated_data: bytes) -> Channel:
+    def load(cls, kept: ChannelRecord, payloads: Mapping[int, bytes], session: Any, associated_data: bytes) -> Channel:
         """Return the channel that was kept, with no link. What was sent and has no payload any more is sent empty, so
         that the numbers stay; what only waited and has none is gone."""
         channel = cls(session, associated_data)

@@ -12,9 +12,9 @@ from typing import Any
 
 from whisperd.errors import (
     ChannelBroken,
-    ChatEnded,
-    ChatNotConnected,
     CodeSpent,
+    ConversationEnded,
+    ConversationNotConnected,
     InviteExpired,
     MessageRejected,
     TooLate,
@@ -23,30 +23,30 @@ from whisperd.errors import (
 from whisperd.peer.conversation.channel import Acknowledged, Received, Sent
 from whisperd.peer.conversation.messages import Chat, Message
 from whisperd.peer.conversation.session import Agreement
-from whisperd.peer.conversation.states import AWAY, ENDED, MOST_FAILURES, MOST_REJOIN_DELAY, NEXT, PEER_LEFT, WAITING
+from whisperd.peer.conversation.states import AWAY, ENDED, MAX_FAILURES, MAX_REJOIN_DELAY, NEXT, PEER_LEFT, WAITING
 from whisperd.peer.effects import (
     Confirmed,
+    ContactMessageReceived,
     DropFile,
     Effect,
     Emit,
     Ended,
     Established,
+    FinishFile,
     Heard,
-    KeepFile,
     Post,
     ReadFile,
     Rejoin,
     SendFrame,
     Settled,
     ToldOfLinks,
-    ToldOfPeople,
     WriteFile,
 )
-from whisperd.peer.files.resumable import LastingFiles
+from whisperd.peer.files.resumable import ResumableFiles
 from whisperd.peer.handshake.handshake import Aborted, InviterHandshake, JoinerHandshake, Terms
 from whisperd.wire import envelope
 from whisperd.wire.envelope import CHANNEL_FRAME, HANDSHAKE_FRAME, End, Stream
-from whisperd.wire.files import LARGEST, MOST_OPEN, decode_file
+from whisperd.wire.files import MAX, MAX_OPEN, decode_file
 from whisperd.wire.invite import CLOCK_SKEW
 
 #: Seconds after which a joiner that got no answer says hello again.
@@ -64,7 +64,7 @@ class Conversation:
     """One side of one conversation; ``expires`` is the invite's, in unix seconds, as is every ``now``."""
 
     def __init__(self, name: str, terms: Terms, *, inviter: bool, expires: float, max_queue: int,
-                 max_file: int = LARGEST, max_files: int = MOST_OPEN) -> None:
+                 max_file: int = MAX, max_files: int = MAX_OPEN) -> None:
         self.name = name
         self.state = WAITING
         self.reason = "invited" if inviter else "joining"
@@ -78,7 +78,7 @@ class Conversation:
         self._handshake: InviterHandshake | JoinerHandshake = (InviterHandshake if inviter else JoinerHandshake)(terms)
         self._expires = expires
         self._chat = Chat(name, max_queue)
-        self._files = LastingFiles(name, max_size=max_file, max_open=max_files)
+        self._files = ResumableFiles(name, max_size=max_file, max_open=max_files)
         self._agreed: Agreement | None = None
         self._confirmed = False
         self._settled = False
@@ -202,7 +202,7 @@ class Conversation:
     def send(self, text: str, now: float) -> tuple[Message, list[Effect]]:
         """Accept a text for delivery.
 
-        Raises ChatEnded, ChatNotConnected, UsageError, MessageTooLarge or QueueFull.
+        Raises ConversationEnded, ConversationNotConnected, UsageError, MessageTooLarge or QueueFull.
         """
         agreed = self.agreed()
         self._chat.check(text)
@@ -211,15 +211,15 @@ class Conversation:
         return message, [*events, *self._carry_out(effects, now)]
 
     def cancel(self, number: int) -> list[Effect]:
-        """Take back a message of ours that is queued. Raises ChatEnded, ChatNotConnected, FileUnknown or TooLate."""
+        """Take back a message of ours that is queued. Raises ConversationEnded, ConversationNotConnected, FileUnknown or TooLate."""
         agreed = self.agreed()
         ticket = self._chat.waiting(number)
         if not agreed.channel.cancel(ticket):
             raise TooLate("the message was sent already")
         return list(self._chat.cancelled(ticket))
 
-    def open_files(self) -> LastingFiles:
-        """Return the files, to do something with them that ``enact`` carries out. ChatEnded or ChatNotConnected."""
+    def open_files(self) -> ResumableFiles:
+        """Return the files, to do something with them that ``enact`` carries out. ConversationEnded or ConversationNotConnected."""
         self.agreed()
         return self._files
 
@@ -234,9 +234,9 @@ class Conversation:
     def end(self, now: float, reason: str = ENDED) -> list[Effect]:
         """Tell the other side, wait at most END_PATIENCE seconds until it knows, and destroy everything.
 
-        ``reason`` is shown. Raises ChatEnded when that is under way already."""
+        ``reason`` is shown. Raises ConversationEnded when that is under way already."""
         if self.state == ENDED or self._give_up_at is not None:
-            raise ChatEnded
+            raise ConversationEnded
         self._ending = reason
         if self._confirmed and self._agreed is not None:
             if self.state == AWAY and self.reason == PEER_LEFT:
@@ -246,7 +246,7 @@ class Conversation:
             files = self._carry_out(self._files.end(), now)
             self._end_ticket, effects = self._agreed.channel.send(Stream.CONTROL, envelope.encode_control(End()), now)
             return [*files, *self._carry_out(effects, now)]
-        farewell = [self._handshake.abort(ChatEnded.code)] if self._up else []
+        farewell = [self._handshake.abort(ConversationEnded.code)] if self._up else []
         return [*farewell, *self._finish(reason)]
 
     def forget(self) -> None:
@@ -255,7 +255,7 @@ class Conversation:
         self._files.wipe()
 
     def verify(self, confirm: bool) -> dict[str, Any]:
-        """Return what the two people compare; with ``confirm`` mark it as compared. ChatEnded, ChatNotConnected."""
+        """Return what the two people compare; with ``confirm`` mark it as compared. ConversationEnded, ConversationNotConnected."""
         agreed = self.agreed()
         self.verified = self.verified or confirm
         return {"chat": self.name, **agreed.comparison(), "verified": self.verified, "level": agreed.level}
@@ -335,11 +335,11 @@ class Conversation:
         self._failures += 1
         effects: list[Effect] = [self._error_event(error)]
         spent = rejoin and isinstance(error, CodeSpent)
-        if self.role == "joiner" or spent or self._failures >= MOST_FAILURES:
+        if self.role == "joiner" or spent or self._failures >= MAX_FAILURES:
             return [*effects, *self._finish(error.code)]
         if not rejoin:
             return effects
-        delay = min(2.0 ** (self._failures - 1), MOST_REJOIN_DELAY)
+        delay = min(2.0 ** (self._failures - 1), MAX_REJOIN_DELAY)
         return [*effects, *self.link_down(error.code, now), Rejoin(delay)]
 
     def _received(self, received: Received, now: float) -> list[Effect]:
@@ -354,8 +354,8 @@ class Conversation:
                 self._over = self._over or ("peer-ended" if self._ending == ENDED else self._ending)
             if received.stream == Stream.LINKS:
                 return [ToldOfLinks(received.payload)]
-            if received.stream == Stream.PEOPLE and self._agreed is not None:
-                return [ToldOfPeople(received.payload, bytes(self._agreed.verification))]
+            if received.stream == Stream.CONTACTS and self._agreed is not None:
+                return [ContactMessageReceived(received.payload, bytes(self._agreed.verification))]
         except ChannelBroken:
             pass
         return []
@@ -376,7 +376,7 @@ class Conversation:
         return self._carry_out(effects, now)
 
     _reactions: dict[type, Callable[..., list[Effect]]] = {  # noqa: RUF012
-        **dict.fromkeys((SendFrame, Emit, ReadFile, WriteFile, KeepFile, DropFile), _pass_on),
+        **dict.fromkeys((SendFrame, Emit, ReadFile, WriteFile, FinishFile, DropFile), _pass_on),
         Post: _post,
         Established: _establish,
         Aborted: _aborted,
@@ -401,11 +401,11 @@ class Conversation:
         return self._expires if alone else self._expires + CLOCK_SKEW
 
     def agreed(self) -> Agreement:
-        """Return what the handshake led to. Raises ChatEnded or ChatNotConnected."""
+        """Return what the handshake led to. Raises ConversationEnded or ConversationNotConnected."""
         if self.state == ENDED or self._give_up_at is not None:
-            raise ChatEnded
+            raise ConversationEnded
         if not self._confirmed or self._agreed is None:
-            raise ChatNotConnected
+            raise ConversationNotConnected
         return self._agreed
 
     def _turn(self, event: str, reason: str) -> list[Effect]:

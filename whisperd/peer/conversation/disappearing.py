@@ -1,9 +1,9 @@
-"""When texts fade: the timer that both sides of one conversation have confirmed.
+"""When texts disappear: the timer that both sides of one conversation have confirmed.
 
 A proposal is a number and seconds. Of two, the one with the higher number counts; of two with the same number, which
 crossed each other, the one with fewer seconds, where 0, to let texts stay, is the most. Each side confirms proposals,
 its own by making them; in force is the one that counts most of all that both have confirmed. What a side confirms
-counts more each time, so both come to the same, whatever crosses. [whisperd-protocol(7), FADING]
+counts more each time, so both come to the same, whatever crosses. [whisperd-protocol(7), DISAPPEARING MESSAGES]
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from collections.abc import Callable
 from typing import Any
 
 from whisperd.errors import QueueFull, UsageError
-from whisperd.peer.records import FadingKept
+from whisperd.peer.records import TimerRecord
 from whisperd.wire.disappearing import Timer
-from whisperd.wire.envelope import LEAST_FADE, MOST_FADE
+from whisperd.wire.envelope import MAX_TIMER, MIN_TIMER
 
 #: Most proposals of ours that nothing came back for.
-MOST_OPEN = 16
+MAX_OPEN = 16
 #: Most proposals of theirs that are told while nobody here answers; those beyond are only shown.
-MOST_TOLD = 16
+MAX_TOLD = 16
 #: How many of the timers that were in force a text under way may still name.
-MOST_HONOURED = 8
+MAX_HONOURED = 8
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
@@ -32,7 +32,7 @@ Proposal = tuple[int, int]
 def rank(proposal: Proposal) -> tuple[int, int]:
     """Return how much a proposal counts."""
     number, seconds = proposal
-    return number, -(seconds or MOST_FADE + 1)
+    return number, -(seconds or MAX_TIMER + 1)
 
 
 def seconds_of(word: str) -> int:
@@ -41,13 +41,13 @@ def seconds_of(word: str) -> int:
         return 0
     found = re.fullmatch(r"([0-9]{1,9}) ?([smhdw]?)", word)
     seconds = int(found[1]) * _UNITS[found[2]] if found and word.isascii() else -1
-    if not LEAST_FADE <= seconds <= MOST_FADE:
-        raise UsageError("a time for messages to fade is from 5 seconds to 4 weeks, or 'off'",
+    if not MIN_TIMER <= seconds <= MAX_TIMER:
+        raise UsageError("a time for messages to disappear is from 5 seconds to 4 weeks, or 'off'",
                          remedy="Write it like 30, 10m, 2h, 1d or 4w; or 'accept', or 'refuse'.")
     return seconds
 
 
-class Fading:
+class DisappearingTimer:
     """One side's view; ``said`` of it is sent, in the order of texts, and ``heard`` is what came."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class Fading:
     @property
     def loud(self) -> bool:
         """Whether what they propose is still to be told."""
-        return self._unanswered <= MOST_TOLD
+        return self._unanswered <= MAX_TOLD
 
     def row(self) -> dict[str, Any]:
         """Return what is in force, and what is proposed and by whom ('us', 'them'), if it is something else."""
@@ -91,7 +91,7 @@ class Fading:
                                  remedy="'whisperctl chat list' shows what is in force and what is proposed.")
             return self._confirm(self._theirs)
         if word == "refuse" and row["by"] is None:
-            raise UsageError("nothing is proposed", remedy="'whisperctl chat fade CHAT off' lets messages stay.")
+            raise UsageError("nothing is proposed", remedy="'whisperctl chat timer CHAT off' lets messages stay.")
         seconds = self.seconds if word == "refuse" else seconds_of(word)
         if row["by"] == "us" and row["proposed"] == seconds:
             return None
@@ -111,22 +111,22 @@ class Fading:
         if proposal in self._ours:
             self._agree(proposal)
         else:
-            self._unanswered = min(self._unanswered + 1, MOST_TOLD + 1)
+            self._unanswered = min(self._unanswered + 1, MAX_TOLD + 1)
         self._ours = {one: ticket for one, ticket in self._ours.items()
                       if one == self._agreed or rank(one) > rank(proposal)}
 
-    def dump(self) -> FadingKept:
+    def dump(self) -> TimerRecord:
         """Return all of it."""
-        return FadingKept(self._agreed, self._theirs, [(*one, ticket) for one, ticket in self._ours.items()],
+        return TimerRecord(self._agreed, self._theirs, [(*one, ticket) for one, ticket in self._ours.items()],
                           self._honoured)
 
     @classmethod
-    def load(cls, kept: FadingKept) -> Fading:
+    def load(cls, kept: TimerRecord) -> DisappearingTimer:
         """Return what was kept."""
-        fading = cls()
-        fading._agreed, fading._theirs, fading._honoured = kept.agreed, kept.theirs, list(kept.honoured)
-        fading._ours = {(number, seconds): ticket for number, seconds, ticket in kept.ours}
-        return fading
+        disappearing = cls()
+        disappearing._agreed, disappearing._theirs, disappearing._honoured = kept.agreed, kept.theirs, list(kept.honoured)
+        disappearing._ours = {(number, seconds): ticket for number, seconds, ticket in kept.ours}
+        return disappearing
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
@@ -145,7 +145,7 @@ class Fading:
         row = self.row()
         if seconds == (self.seconds if row["by"] is None else row["proposed"]):
             return self._confirm(self._theirs) if row["by"] == "them" else None
-        if sum(rank(one) > rank(self._agreed) for one in self._ours) >= MOST_OPEN:
+        if sum(rank(one) > rank(self._agreed) for one in self._ours) >= MAX_OPEN:
             raise QueueFull("the other side has not answered what was proposed",
                             remedy="Wait until it has, or ask the person.")
         return self._confirm((self._top()[0] + 1, seconds))
@@ -162,4 +162,4 @@ class Fading:
         self._unanswered = 0
         if self.seconds:
             others = [seconds for seconds in self._honoured if seconds != self.seconds]
-            self._honoured = [*others, self.seconds][-MOST_HONOURED:]
+            self._honoured = [*others, self.seconds][-MAX_HONOURED:]

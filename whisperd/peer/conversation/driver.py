@@ -12,8 +12,8 @@ from zope.interface import implementer
 
 from whisperd import errors
 from whisperd.errors import (
-    ChatEnded,
-    ChatNotConnected,
+    ConversationEnded,
+    ConversationNotConnected,
     StoreBusy,
     StoreDamaged,
     StoreFailed,
@@ -26,23 +26,23 @@ from whisperd.peer.conversation.resumable import ResumableConversation
 from whisperd.peer.conversation.states import AWAY, CONNECTED, ENDED
 from whisperd.peer.effects import (
     Confirmed,
+    ContactMessageAcknowledged,
+    ContactMessageReceived,
     DiskEffect,
     DropFile,
     Effect,
     Emit,
     Ended,
+    FinishFile,
     Heard,
-    KeepFile,
-    PeopleHeard,
     ReadFile,
     Rejoin,
     SendFrame,
     Settled,
     ToldOfLinks,
-    ToldOfPeople,
     WriteFile,
 )
-from whisperd.peer.files.disk import Desk, Told
+from whisperd.peer.files.disk import FilesOnDisk, Told
 from whisperd.peer.files.downloads import Downloads
 from whisperd.peer.files.offers import FileEffect
 from whisperd.peer.links.paths import RELAY
@@ -61,7 +61,7 @@ class Driver:
     """Runs ``conversation`` on ``link``; ``confirmed`` is called once its key is, with what the secrets of contacts are
     made of, and ``emit`` with every event.
 
-    With ``keeping`` (a ``peer.keeping.Keeping``) what the core wants is done once its state is on the disk. ``emit``
+    With ``keeping`` (a ``peer.keeping.WriteAhead``) what the core wants is done once its state is on the disk. ``emit``
     returns how many readers were given the event. ``link`` has ``heard``, ``confirmed``, ``woke`` and ``told`` of
     ``links.several`` beside ILink.
     """
@@ -73,7 +73,7 @@ class Driver:
         self.created = reactor.seconds()
         #: Fires when the conversation has ended and the link is closed.
         self.closed: Deferred[None] = Deferred()
-        self.desk = Desk(downloads or Downloads(""), reactor, self._tell_files)
+        self.disk = FilesOnDisk(downloads or Downloads(""), reactor, self._tell_files)
         self._link = link
         self._reactor = reactor
         self._emit = emit
@@ -84,9 +84,9 @@ class Driver:
         #: ``confirmed`` they write what follows from it, and return what is to be done once that is kept.
         self.on_settled: Callable[[], Steps | None] = lambda: ()
         #: This one has it kept itself: the conversation's record has what was said, and it is told again.
-        self.on_people: Callable[[ToldOfPeople], Steps | None] = lambda told: ()
+        self.on_contact_message: Callable[[ContactMessageReceived], Steps | None] = lambda told: ()
         #: What hears that the other side has all that was said to it about them.
-        self.on_people_heard: Callable[[], Steps | None] = lambda: ()
+        self.on_contact_acknowledged: Callable[[], Steps | None] = lambda: ()
         #: Whether it has ended and the link was left.
         self.left = False
         self._alarm: Any = None
@@ -103,7 +103,7 @@ class Driver:
         self._link.start(self)
 
     def rest(self) -> None:
-        """Only show what has ended, until it fades or is forgotten."""
+        """Only show what has ended, until it disappears or is forgotten."""
         self.left = True
         self.closed.callback(None)
         self._set_alarm()
@@ -139,7 +139,7 @@ class Driver:
 
     def ended(self) -> Deferred[None]:
         """Return a Deferred that fires when the conversation has ended, and all that was held was done: not before its
-        end is on the disk, so that whoever waits for it asks ``Keeping.unless_failing``."""
+        end is on the disk, so that whoever waits for it asks ``WriteAhead.unless_failing``."""
         waiting: Deferred[None] = Deferred()
         self._waiting.append(waiting)
         if self.left:
@@ -173,7 +173,7 @@ class Driver:
     def _decides(self, effect: Effect) -> bool:
         """Whether this is decided together with the conversation's record, and not by itself later: what was said about
         contacts in a conversation that lasts is in that record, and heard again after a restart."""
-        return type(effect) in self._decisions and (type(effect) is not ToldOfPeople or not self.conversation.lasting)
+        return type(effect) in self._decisions and (type(effect) is not ContactMessageReceived or not self.conversation.lasting)
 
     def release(self) -> None:
         """Do what was held until it was kept; of what is over and could not be, only say so."""
@@ -216,7 +216,7 @@ class Driver:
         self._keeping = None
         self._held.clear()
         self._decided.clear()
-        with suppress(ChatEnded):
+        with suppress(ConversationEnded):
             self.carry_out(self.conversation.end(self._now()))
         return self.closed
 
@@ -226,15 +226,15 @@ class Driver:
         self._held.clear()
         self._decided.clear()
         self._link.stop(leave=False).chainDeferred(self.closed)
-        self.desk.rest()
+        self.disk.rest()
         self.conversation.sleep()
         self._set_alarm()
         return self.closed
 
     def go_on_with_files(self) -> None:
         """Find the files again that were open when the store was written last."""
-        with suppress(ChatEnded, ChatNotConnected):
-            self.desk.go_on(self.conversation.open_files().left())
+        with suppress(ConversationEnded, ConversationNotConnected):
+            self.disk.go_on(self.conversation.open_files().left())
 
     def enact(self, effects: list[FileEffect]) -> None:
         """Do what the core's files want."""
@@ -268,7 +268,7 @@ class Driver:
 
     def link_moved(self, name: str) -> None:
         """Frames go over a link of this kind from now on."""
-        with suppress(ChatEnded, ChatNotConnected):
+        with suppress(ConversationEnded, ConversationNotConnected):
             self.conversation.open_files().link_moved(direct=name != RELAY)
         if name != self._moved_to and self.conversation.state in (CONNECTED, AWAY):
             self._emit("chat-link", chat=self.conversation.name, link=name)
@@ -278,20 +278,20 @@ class Driver:
         """Tell the other side something of this side's links."""
         self._tell(self.conversation.tell, Stream.LINKS, payload, self._now())
 
-    def put_of_people(self, payload: bytes) -> Callable[[], None]:
+    def put_contact_message(self, payload: bytes) -> Callable[[], None]:
         """Have something about contacts wait for ``go_on``; return what takes it back until then."""
-        return self.conversation.put_of_people(payload)
+        return self.conversation.put_contact_message(payload)
 
     def go_on(self) -> None:
         """Send what waits."""
         self._tell(self.conversation.go_on, self._now())
         self.changed()
 
-    def forget_people(self) -> Callable[[], None]:
+    def forget_contacts(self) -> Callable[[], None]:
         """What the other side said last about contacts is not to be told again after a restart; return what undoes it.
         """
-        conversation, before = self.conversation, self.conversation.heard_of_people
-        conversation.heard_of_people = b""
+        conversation, before = self.conversation, self.conversation.contact_messages_heard
+        conversation.contact_messages_heard = b""
         return lambda: setattr(conversation, "heard_of_people", before)
 
     def hold(self, on: bool) -> None:
@@ -317,12 +317,12 @@ class Driver:
     def _hear(self, told: Told) -> list[Effect]:
         try:
             files = self.conversation.open_files()
-        except ChatEnded:
+        except ConversationEnded:
             return []
         return self.conversation.enact(told(files, self._now()), self._now())
 
     def _disk(self, effect: DiskEffect) -> None:
-        self.desk.carry_out(effect)
+        self.disk.carry_out(effect)
 
     def _send(self, effect: SendFrame) -> None:
         self._link.send(effect.frame)
@@ -365,11 +365,11 @@ class Driver:
     def _settled(self, effect: Settled) -> Steps | None:
         return self.on_settled()
 
-    def _told_of_people(self, effect: ToldOfPeople) -> Steps | None:
-        return self.on_people(effect)
+    def _contact_message(self, effect: ContactMessageReceived) -> Steps | None:
+        return self.on_contact_message(effect)
 
-    def _people_heard(self, effect: PeopleHeard) -> Steps | None:
-        return self.on_people_heard()
+    def _contact_acknowledged(self, effect: ContactMessageAcknowledged) -> Steps | None:
+        return self.on_contact_acknowledged()
 
     def _at_once(self, effect: Effect) -> None:
         """Decide, and do what follows, where nothing has to be kept."""
@@ -399,10 +399,10 @@ class Driver:
         self._tell(self.conversation.tick, self._now())
 
     _decisions: dict[type, Callable[..., Steps | None]] = {  # noqa: RUF012
-        Confirmed: _confirmed, Settled: _settled, PeopleHeard: _people_heard, ToldOfPeople: _told_of_people,
+        Confirmed: _confirmed, Settled: _settled, ContactMessageAcknowledged: _contact_acknowledged, ContactMessageReceived: _contact_message,
     }
     _actions: dict[type, Callable[..., None]] = {  # noqa: RUF012
         SendFrame: _send, Emit: _event, Rejoin: _rejoin, Ended: _end, Heard: _heard, ToldOfLinks: _told_of_links,
         **dict.fromkeys(_decisions, _at_once),
-        **dict.fromkeys((ReadFile, WriteFile, KeepFile, DropFile), _disk),
+        **dict.fromkeys((ReadFile, WriteFile, FinishFile, DropFile), _disk),
     }

@@ -2,7 +2,7 @@
 
 A message is ``queued`` here, ``sent`` when it was handed to a link, ``delivered`` when the other side has it,
 ``failed`` when the conversation ended before, ``cancelled`` when it was taken back while it was queued; an incoming
-one is ``received``. One with a timer ``fades`` so many seconds after it was delivered or received: then nothing of it
+one is ``received``. One with a timer ``disappears`` so many seconds after it was delivered or received: then nothing of it
 is kept here. Texts of the other side are kept and passed on as they came: they may hold control characters,
 which whoever shows them on a terminal has to strip.
 """
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 from whisperd.errors import FileUnknown, MessageTooLarge, QueueFull, TooLate, UsageError
 from whisperd.peer.effects import Emit
-from whisperd.peer.records import ChatKept
-from whisperd.wire.envelope import MAX_TEXT, FadingText, Text
+from whisperd.peer.records import MessagesRecord
+from whisperd.wire.envelope import MAX_TEXT, DisappearingText, Text
 
 #: Bounds of what is kept of what was said, beside what waits for delivery or to be written to a store.
-MOST_KEPT = 1_000
-MOST_KEPT_BYTES = 1 << 20
+MAX_HELD_MESSAGES = 1_000
+MAX_HELD_BYTES = 1 << 20
 #: States of a message that waits for delivery.
 _WAITING = ("queued", "sent")
 
@@ -29,17 +29,17 @@ _WAITING = ("queued", "sent")
 class Message:
     """One text, with the number that it has in this conversation on this side.
 
-    It fades ``fade`` seconds after its delivery, or stays (0); once it is delivered, at ``fades_at``."""
+    It disappears ``timer`` seconds after its delivery, or stays (0); once it is delivered, at ``disappears_at``."""
 
     id: int
     direction: str
     text: str
     state: str
-    fade: int = 0
-    fades_at: float | None = None
+    timer: int = 0
+    disappears_at: float | None = None
 
     def row(self) -> dict[str, str | int]:
-        return {"id": self.id, "direction": self.direction, "text": self.text, "state": self.state, "fade": self.fade}
+        return {"id": self.id, "direction": self.direction, "text": self.text, "state": self.state, "timer": self.timer}
 
 
 class Chat:
@@ -60,11 +60,11 @@ class Chat:
         self._last_id = 0
         self._counts: Counter[str] = Counter()
         self._unread: set[int] = set()
-        #: Seconds after which texts of ours fade that are accepted from now on, and those that theirs may name.
-        self.fade = 0
+        #: Seconds after which texts of ours disappear that are accepted from now on, and those that theirs may name.
+        self.timer = 0
         self.honoured: Collection[int] = ()
-        #: When ``fading`` is to be called, or None.
-        self.fades_next: float | None = None
+        #: When ``disappearing`` is to be called, or None.
+        self.disappears_next: float | None = None
 
     def counts(self) -> dict[str, int]:
         """Return how many messages are queued or sent now, and were delivered or received so far."""
@@ -95,19 +95,19 @@ class Chat:
         if len(self._undelivered) >= self._max_queue:
             raise QueueFull
 
-    def form(self, text: str) -> Text | FadingText:
+    def form(self, text: str) -> Text | DisappearingText:
         """Return what is sent of an outgoing text."""
-        return FadingText(text, self.fade) if self.fade else Text(text)
+        return DisappearingText(text, self.timer) if self.timer else Text(text)
 
     def accepted(self, text: str, ticket: int) -> tuple[Message, list[Emit]]:
         """Keep an outgoing text for which the channel gave ``ticket``."""
-        message = self._keep("out", text, "queued", self.fade)
+        message = self._keep("out", text, "queued", self.timer)
         self._undelivered[ticket] = message
         return message, [self._said(message), self._state_of(message)]
 
-    def received(self, text: Text | FadingText, now: float) -> list[Emit]:
+    def received(self, text: Text | DisappearingText, now: float) -> list[Emit]:
         """Keep an incoming text. One whose timer this side has not agreed to stays."""
-        agreed = isinstance(text, FadingText) and text.seconds in self.honoured
+        agreed = isinstance(text, DisappearingText) and text.seconds in self.honoured
         self._unread.add(self._last_id + 1)  # first, or it would be forgotten before those that are unread
         message = self._keep("in", text.text, "received", text.seconds if agreed else 0)  # type: ignore[union-attr]
         self._count_down(message, now)
@@ -124,10 +124,10 @@ class Chat:
         self._unread = {number for number in self._unread if not first <= number <= last}
         return len(self._unread) < before
 
-    def dump(self) -> ChatKept:
+    def dump(self) -> MessagesRecord:
         """Return all but the texts."""
         self._unread &= self._kept.keys()
-        return ChatKept(self._last_id, dict(self._counts),
+        return MessagesRecord(self._last_id, dict(self._counts),
                         [(ticket, message.id) for ticket, message in self._undelivered.items()], sorted(self._unread))
 
     def messages(self, *, everything: bool) -> list[Message]:
@@ -137,7 +137,7 @@ class Chat:
         unread = [self._kept[number] for number in sorted(self._unread & self._kept.keys())]
         return [*self._undelivered.values(), *unread]
 
-    def load(self, kept: ChatKept, messages: Iterable[Message]) -> None:
+    def load(self, kept: MessagesRecord, messages: Iterable[Message]) -> None:
         """Begin with what was kept; ``messages`` in the order of their numbers."""
         self._last_id, self._counts = kept.last_id, Counter(kept.counts)
         for message in messages:
@@ -188,11 +188,11 @@ class Chat:
             self._count_down(message, now)
         return events
 
-    def fading(self, now: float) -> list[Emit]:
+    def disappearing(self, now: float) -> list[Emit]:
         """Forget the texts whose time is over."""
-        if self.fades_next is None or now < self.fades_next:
+        if self.disappears_next is None or now < self.disappears_next:
             return []
-        over = [message for message in self._kept.values() if message.fades_at is not None and message.fades_at <= now]
+        over = [message for message in self._kept.values() if message.disappears_at is not None and message.disappears_at <= now]
         for message in over:
             del self._kept[message.id]
             if self._done.pop(message.id, None):
@@ -200,7 +200,7 @@ class Chat:
             if self._unwritten:
                 self._unwritten.pop(message.id, None)
             self._unread.discard(message.id)
-            message.text, message.state = "", "faded"
+            message.text, message.state = "", "disappeared"
         self._look_ahead()
         return [self._state_of(message) for message in over]
 
@@ -217,21 +217,21 @@ class Chat:
         self._done.clear()
         self._done_bytes = 0
         self._unwritten = {} if self._unwritten is not None else None
-        self.fades_next = None
+        self.disappears_next = None
 
     def _count_down(self, message: Message, now: float) -> None:
         """A text is where it has to be; its time begins."""
-        if message.fade:
-            message.fades_at = now + message.fade
-            self.fades_next = min(message.fades_at, self.fades_next or message.fades_at)
+        if message.timer:
+            message.disappears_at = now + message.timer
+            self.disappears_next = min(message.disappears_at, self.disappears_next or message.disappears_at)
 
     def _look_ahead(self) -> None:
-        times = (message.fades_at for message in self._kept.values())
-        self.fades_next = min((time for time in times if time is not None), default=None)
+        times = (message.disappears_at for message in self._kept.values())
+        self.disappears_next = min((time for time in times if time is not None), default=None)
 
-    def _keep(self, direction: str, text: str, state: str, fade: int) -> Message:
+    def _keep(self, direction: str, text: str, state: str, timer: int) -> Message:
         self._last_id += 1
-        message = Message(self._last_id, direction, text, state, fade)
+        message = Message(self._last_id, direction, text, state, timer)
         self._counts[state] += 1
         self._hold(message)
         return message
@@ -248,7 +248,7 @@ class Chat:
     def _may_be_forgotten(self, message: Message) -> None:
         self._done[message.id] = message
         self._done_bytes += len(message.text.encode())
-        while len(self._done) > MOST_KEPT or self._done_bytes > MOST_KEPT_BYTES:
+        while len(self._done) > MAX_HELD_MESSAGES or self._done_bytes > MAX_HELD_BYTES:
             # of those that somebody has been shown, or else of all
             number = next((number for number in self._done if number not in self._unread), next(iter(self._done)))
             self._done_bytes -= len(self._done.pop(number).text.encode())
@@ -266,7 +266,7 @@ class Chat:
 
     def _said(self, message: Message) -> Emit:
         return Emit("chat-message", {"chat": self._name, "id": message.id, "direction": message.direction,
-                                     "text": message.text, "fade": message.fade})
+                                     "text": message.text, "timer": message.timer})
 
     def _state_of(self, message: Message) -> Emit:
         return Emit("message-state", {"chat": self._name, "id": message.id, "state": message.state})

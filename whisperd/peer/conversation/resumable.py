@@ -15,10 +15,10 @@ from whisperd.peer.conversation.messages import Message
 from whisperd.peer.conversation.resume import Resuming
 from whisperd.peer.conversation.session import Agreement
 from whisperd.peer.conversation.states import AWAY, ENDED
-from whisperd.peer.effects import Effect, Established, Heard, PeopleHeard, SendFrame
+from whisperd.peer.effects import ContactMessageAcknowledged, Effect, Established, Heard, SendFrame
 from whisperd.peer.handshake.handshake import Terms
 from whisperd.peer.handshake.keys import InviteKeys
-from whisperd.peer.records import FORM, ConversationKept
+from whisperd.peer.records import FORM, ConversationRecord
 from whisperd.peer.timed import TimedConversation
 from whisperd.wire.envelope import CHANNEL_FRAME, Stream
 from whisperd.wire.resume import RESUME_FRAME, Turn
@@ -26,9 +26,9 @@ from whisperd.wire.resume import RESUME_FRAME, Turn
 #: Seconds after which an unanswered question is asked again.
 PATIENCE = 10.0
 #: Most frames of the channel that wait for the answer.
-MOST_HELD = 128
+MAX_HELD = 128
 #: Most bytes of what is said about contacts.
-MOST_OF_PEOPLE = 256
+MAX_CONTACT_MESSAGES = 256
 
 
 class ResumableConversation(TimedConversation):
@@ -41,8 +41,8 @@ class ResumableConversation(TimedConversation):
         self._held: list[bytes] = []
         self._resuming: tuple[Agreement, Resuming] | None = None
         #: What the other side said last about contacts.
-        self.heard_of_people = b""
-        self._said_of_people = 0  # the ticket of what was said last and is not acknowledged
+        self.contact_messages_heard = b""
+        self._contact_messages_said = 0  # the ticket of what was said last and is not acknowledged
 
     # -- writing down ---------------------------------------------------------------------------------------------
 
@@ -64,16 +64,16 @@ class ResumableConversation(TimedConversation):
         """The code of what kept the link from being made when that was tried last; "" when it is up."""
         return self._trouble if self.state != ENDED else ""
 
-    def dump(self) -> ConversationKept:
+    def dump(self) -> ConversationRecord:
         """Return all but payloads and texts."""
         terms, keys = self._terms, self._terms.keys
         invite = [] if self._confirmed or not self.lasting else [
             keys.room, keys.commitment, bytes(keys.psk), bytes(keys.seal_inviter), bytes(keys.seal_joiner)]
-        return ConversationKept(
+        return ConversationRecord(
             FORM, self.role == "inviter", self._expires, terms.invite_floor, terms.floor, self._confirmed,
             self.verified, self._failures, "" if self.lasting else self.reason, invite,
             self._agreed.dump() if self._agreed is not None and self.lasting else None, self._chat.dump(),
-            self._files.dump(), self._fading.dump(), self.heard_of_people)
+            self._files.dump(), self._timer.dump(), self.contact_messages_heard)
 
     def payloads(self) -> dict[int, tuple[int, bytes]]:
         """Return stream and payload of what waits or is not acknowledged, by ticket."""
@@ -90,12 +90,12 @@ class ResumableConversation(TimedConversation):
     def keep_until_written(self) -> None:
         """Forget no text from now on before ``written`` says that a store has it."""
         self._chat.keep_until_written()
-        self._shown = self._fading.row()
+        self._shown = self._timer.row()
 
     def written(self) -> None:
         """A store has everything as it is now."""
         self._chat.written()
-        self._shown = self._fading.row()
+        self._shown = self._timer.row()
 
     @property
     def unread(self) -> Set[int]:
@@ -112,14 +112,14 @@ class ResumableConversation(TimedConversation):
         self.forget()
 
     @classmethod
-    def load(cls, name: str, kept: ConversationKept, terms: Terms, messages: Iterable[Message],
+    def load(cls, name: str, kept: ConversationRecord, terms: Terms, messages: Iterable[Message],
              payloads: Mapping[int, bytes], **settings: Any) -> ResumableConversation:
         """Return the conversation that was kept; raises PluginUnknown or ValueError where its ratchet is missing."""
         found = cls(name, terms, inviter=kept.inviter, expires=kept.expires, **settings)
         found.verified, found._failures, found._confirmed = kept.verified, kept.failures, kept.confirmed
         found._chat.load(kept.chat, messages)
-        found._load_fading(kept.fading)
-        found.heard_of_people = kept.people
+        found._load_timer(kept.timer)
+        found.contact_messages_heard = kept.contacts
         if kept.ended:
             found.state, found.reason = ENDED, kept.ended
             return found
@@ -128,7 +128,7 @@ class ResumableConversation(TimedConversation):
             found._agreed = Agreement.load(kept.agreed, payloads, terms.plugins, terms.random)
             found._asking = True
             places = [*kept.agreed.channel.unacknowledged, *kept.agreed.channel.waiting]
-            found._said_of_people = max((ticket for ticket, stream in places if stream == Stream.PEOPLE), default=0)
+            found._contact_messages_said = max((ticket for ticket, stream in places if stream == Stream.CONTACTS), default=0)
         if kept.confirmed and found._agreed is not None:
             found.state, found.reason = AWAY, "restarted"
             for post in posts:
@@ -137,17 +137,17 @@ class ResumableConversation(TimedConversation):
 
     # -- contacts -------------------------------------------------------------------------------------------------
 
-    def put_of_people(self, payload: bytes) -> Callable[[], None]:
+    def put_contact_message(self, payload: bytes) -> Callable[[], None]:
         """Have the other side told something about contacts by the next ``go_on``, after all that waits, and return
-        what takes it back until then. It is kept until the other side has it, which PeopleHeard says."""
+        what takes it back until then. It is kept until the other side has it, which ContactMessageAcknowledged says."""
         if not self.lasting or self._agreed is None:
             return lambda: None
-        channel, before = self._agreed.channel, self._said_of_people
-        self._said_of_people = ticket = channel.put(Stream.PEOPLE, payload)
+        channel, before = self._agreed.channel, self._contact_messages_said
+        self._contact_messages_said = ticket = channel.put(Stream.CONTACTS, payload)
 
         def take_back() -> None:
             channel.cancel(ticket)
-            self._said_of_people = before
+            self._contact_messages_said = before
 
         return take_back
 
@@ -162,20 +162,20 @@ class ResumableConversation(TimedConversation):
         return self._finish(self._ending) if self._give_up_at is not None and self.state != ENDED else []
 
     @property
-    def people_heard(self) -> bool:
+    def contact_acknowledged(self) -> bool:
         """Whether the other side has all that was said about contacts."""
-        return not self._said_of_people
+        return not self._contact_messages_said
 
     def _received(self, received: Received, now: float) -> list[Effect]:
-        if received.stream == Stream.PEOPLE and len(received.payload) <= MOST_OF_PEOPLE:
-            self.heard_of_people = received.payload
+        if received.stream == Stream.CONTACTS and len(received.payload) <= MAX_CONTACT_MESSAGES:
+            self.contact_messages_heard = received.payload
         return super()._received(received, now)
 
     def _acknowledged(self, acknowledged: Acknowledged, now: float) -> list[Effect]:
         effects = super()._acknowledged(acknowledged, now)
-        if 0 < self._said_of_people <= acknowledged.ticket:
-            self._said_of_people = 0
-            return [*effects, PeopleHeard()]
+        if 0 < self._contact_messages_said <= acknowledged.ticket:
+            self._contact_messages_said = 0
+            return [*effects, ContactMessageAcknowledged()]
         return effects
 
     # -- what the edge tells --------------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ class ResumableConversation(TimedConversation):
             if frame[:1] == bytes([RESUME_FRAME]):
                 return self._take_resume(self._agreed, frame, now)
             if self._asking and frame[:1] == bytes([CHANNEL_FRAME]):
-                if len(self._held) < MOST_HELD:
+                if len(self._held) < MAX_HELD:
                     self._held.append(frame)
                 return []
         return super().frame_received(frame, now)
@@ -287,7 +287,7 @@ def spent_keys() -> InviteKeys:
     return InviteKeys(bytes(32), bytes(16), bytearray(32), bytearray(32), bytearray(32))
 
 
-def invite_keys(kept: ConversationKept) -> InviteKeys:
+def invite_keys(kept: ConversationRecord) -> InviteKeys:
     """Return the keys of the invite, as far as they were still needed."""
     if not kept.invite:
         return spent_keys()

@@ -11,8 +11,8 @@ from whisperd.peer.conversation.channel import Channel
 from whisperd.peer.conversation.resume import Resuming
 from whisperd.peer.effects import Established
 from whisperd.peer.handshake.keys import SessionKeys
-from whisperd.peer.records import AgreementKept
-from whisperd.wire.envelope import Offer
+from whisperd.peer.records import SessionRecord
+from whisperd.wire.envelope import SuiteOffer
 
 
 class Agreement:
@@ -47,14 +47,14 @@ class Agreement:
         """Return what asks and answers when one side comes back from its store."""
         return Resuming(self._keys.verification, self._keys.associated_data, inviter=inviter, random=random)
 
-    def dump(self) -> AgreementKept:
+    def dump(self) -> SessionRecord:
         """Return all but the payloads of the channel."""
         kex, ratchet = ((offer.id, offer.version, int(offer.level)) for offer in (self._kex, self._ratchet))
-        return AgreementKept(kex, ratchet, bytes(self._keys.verification), self._keys.associated_data,
+        return SessionRecord(kex, ratchet, bytes(self._keys.verification), self._keys.associated_data,
                              self.channel.dump())
 
     @classmethod
-    def load(cls, kept: AgreementKept, payloads: Mapping[int, bytes], plugins: Any, random: Random) -> Agreement:
+    def load(cls, kept: SessionRecord, payloads: Mapping[int, bytes], plugins: Any, random: Random) -> Agreement:
         """Return the agreement that was kept; raises PluginUnknown or ValueError when its ratchet is not to be had,
         or only in another version, for the other side still has that one; PluginRefused when the ratchet fails."""
         name, version, _ = kept.ratchet
@@ -69,7 +69,7 @@ class Agreement:
             raise PluginRefused(f"the ratchet {name} failed on what it had dumped: {type(error).__name__}") from error
         spent = bytearray(32)  # what the session and the confirmation have used up
         keys = SessionKeys(spent, spent, spent, bytearray(kept.verification), kept.associated_data)
-        agreed = cls(Established(session, keys, Offer(*kept.kex), Offer(*kept.ratchet)))
+        agreed = cls(Established(session, keys, SuiteOffer(*kept.kex), SuiteOffer(*kept.ratchet)))
         agreed.channel = Channel.load(kept.channel, payloads, session, kept.associated_data)
         return agreed
 

@@ -24,6 +24,6 @@ NEXT = {
 }
 
 #: Failed handshakes after which an invite is given up.
-MOST_FAILURES = 8
+MAX_FAILURES = 8
 #: Most seconds before an inviter comes back after a failed handshake; the first time it is one second.
-MOST_REJOIN_DELAY = 60.0
+MAX_REJOIN_DELAY = 60.0

@@ -14,15 +14,15 @@ from twisted.python.failure import Failure
 
 from whisperd.errors import TooLate, WhisperdError
 from whisperd.logs import unexpected
-from whisperd.peer.effects import DropFile, KeepFile, ReadFile, WriteFile
+from whisperd.peer.effects import DropFile, FinishFile, ReadFile, WriteFile
 from whisperd.peer.files.downloads import Downloads, Partial
 from whisperd.peer.files.offers import FileEffect
-from whisperd.peer.files.resumable import LastingFiles
+from whisperd.peer.files.resumable import ResumableFiles
 from whisperd.peer.files.transfer import OnDisk, Transfer
-from whisperd.peer.files.uploads import Left, Source
+from whisperd.peer.files.uploads import Left, UploadSource
 
-Told = Callable[[LastingFiles, float], list[FileEffect]]
-_File = Partial | Source | Left
+Told = Callable[[ResumableFiles, float], list[FileEffect]]
+_File = Partial | UploadSource | Left
 
 
 class _Open:
@@ -35,10 +35,10 @@ class _Open:
         #: Whether all of it is in its place, for good.
         self.done = False
         self.waiting = bytearray()
-        self.keep: KeepFile | None = None
+        self.keep: FinishFile | None = None
 
 
-class Desk:
+class FilesOnDisk:
     """The open files of one conversation; ``report`` takes what its core has to be told, as a function of (files, now).
     """
 
@@ -53,7 +53,7 @@ class Desk:
 
     # -- commands -------------------------------------------------------------------------------------------------
 
-    async def examine(self, source: Source) -> tuple[bytes, str]:
+    async def examine(self, source: UploadSource) -> tuple[bytes, str]:
         """Return the SHA-256 of a file that is to be sent, and where it is found after a restart, if there is one that
         it outlives; raises FileFailed."""
         return await self._thread(lambda: (source.digest(), source.place() if self._downloads.lasting else ""))
@@ -116,7 +116,7 @@ class Desk:
 
     # -- effects --------------------------------------------------------------------------------------------------
 
-    def carry_out(self, effect: ReadFile | WriteFile | KeepFile | DropFile) -> None:
+    def carry_out(self, effect: ReadFile | WriteFile | FinishFile | DropFile) -> None:
         """Do it, and report the outcome; a file that is not open any more needs nothing."""
         opened = self._open.get(effect.number)
         if opened is None:
@@ -138,7 +138,7 @@ class Desk:
         self.take(number, left)
         self._work(number, self._open[number], left.open, lambda source: self._checked(number, source))
 
-    def _checked(self, number: int, source: Source) -> None:
+    def _checked(self, number: int, source: UploadSource) -> None:
         self._open[number].file = source
         self._report(lambda files, now: files.sound(number))
 
@@ -148,7 +148,7 @@ class Desk:
 
     def _read(self, opened: _Open, effect: ReadFile) -> None:
         source = opened.file
-        assert isinstance(source, Source)
+        assert isinstance(source, UploadSource)
         number, offset = effect.number, effect.offset
         self._work(number, opened, lambda: source.read(offset, effect.size),
                    lambda data: self._report(lambda files, now: files.read(number, offset, data)))
@@ -202,7 +202,7 @@ class Desk:
         opened.busy = False
         self._working -= 1
         if opened.dropped:
-            if isinstance(outcome, Source):
+            if isinstance(outcome, UploadSource):
                 outcome.shut()
             self._drop(number, opened)
         elif isinstance(outcome, Failure):

@@ -11,7 +11,7 @@ from itertools import count
 MAX_NAME_BYTES = 200
 NAMELESS = "file"
 
-_LONGEST_SUFFIX = 20
+_MAX_SUFFIX = 20
 _REPLACED = re.compile(r'[<>:"|?*]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\.|\Z)", re.IGNORECASE)
 _FORBIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -48,6 +48,6 @@ def _shortened(name: str, most: int) -> str:
 
 def _split(name: str) -> tuple[str, str]:
     stem, dot, suffix = name.rpartition(".")
-    if not stem or not suffix or len(suffix.encode()) > _LONGEST_SUFFIX:
+    if not stem or not suffix or len(suffix.encode()) > _MAX_SUFFIX:
         return name, ""
     return stem, dot + suffix

@@ -19,32 +19,32 @@ from whisperd.errors import (
     TooManyFiles,
     WhisperdError,
 )
-from whisperd.peer.effects import DropFile, Emit, KeepFile, Post, ReadFile, WriteFile
+from whisperd.peer.effects import DropFile, Emit, FinishFile, Post, ReadFile, WriteFile
 from whisperd.peer.files.names import safe_name
-from whisperd.peer.files.sending import MOST_DIRECT, MOST_WINDOW, Outgoing
+from whisperd.peer.files.sending import MAX_DIRECT, MAX_WINDOW, Outgoing
 from whisperd.peer.files.transfer import CANCELLED, DONE, FAILED, HALTED, MOVING, OFFERED, REFUSED, OnDisk, Transfer
 from whisperd.wire.files import (
     CREDIT,
-    LARGEST,
-    MOST_OPEN,
+    MAX,
+    MAX_OPEN,
     Accept,
     Chunk,
     Done,
     FileMessage,
+    FileOffer,
+    FileRefuse,
+    FileWithdraw,
     More,
-    Offer,
     Pause,
-    Refuse,
-    Withdraw,
     encode_file,
 )
 
 #: Most files of one conversation that are over and still listed.
-MOST_CLOSED = 64
+MAX_CLOSED = 64
 #: Most of our answers that may wait for an acknowledgement; whoever provokes more gets none.
-MOST_ANSWERS = 4 * MOST_OPEN
+MAX_ANSWERS = 4 * MAX_OPEN
 
-FileEffect = Emit | Post | ReadFile | WriteFile | KeepFile | DropFile
+FileEffect = Emit | Post | ReadFile | WriteFile | FinishFile | DropFile
 Effects = list[FileEffect]
 
 #: Why a receiver refused -> the state that its sender shows.
@@ -57,7 +57,7 @@ class Files:
     def __init__(self, chat: str, *, max_size: int, max_open: int) -> None:
         self._chat = chat
         self._max_size = max_size
-        self._max_open = min(max_open, MOST_OPEN)
+        self._max_open = min(max_open, MAX_OPEN)
         self._all: dict[int, Transfer] = {}
         self._outgoing = Outgoing()
         self._answers: set[int] = set()
@@ -72,7 +72,7 @@ class Files:
 
     def check_offer(self, size: int) -> None:
         """Raise FileTooLarge or TooManyFiles when a file of ``size`` bytes cannot be offered."""
-        if size > min(self._max_size, LARGEST):
+        if size > min(self._max_size, MAX):
             raise FileTooLarge(f"the file has {size:,} bytes; this daemon's files have {self._max_size:,} at most")
         if self._count("out") >= self._max_open:
             raise TooManyFiles
@@ -84,7 +84,7 @@ class Files:
         self.check_offer(size)
         transfer = self._add("out", self._last_wire["out"] + 1, safe_name(name), size, digest)
         transfer.on_disk = OnDisk(place)
-        message = Offer(transfer.wire, transfer.name, size, digest)
+        message = FileOffer(transfer.wire, transfer.name, size, digest)
         return transfer, [Post(encode_file(message)), transfer.state_event(self._chat)]
 
     def acceptable(self, label: str) -> Transfer:
@@ -103,7 +103,7 @@ class Files:
     def refuse(self, label: str) -> Effects:
         """Refuse an incoming file that was not accepted; raises FileUnknown or TooLate."""
         transfer = self.acceptable(label)
-        return [Post(encode_file(Refuse(transfer.wire, "refused"))), *self._close(transfer, REFUSED, "refused")]
+        return [Post(encode_file(FileRefuse(transfer.wire, "refused"))), *self._close(transfer, REFUSED, "refused")]
 
     def cancel(self, label: str) -> Effects:
         """Give up a file of either direction; raises FileUnknown, or TooLate when it is over."""
@@ -134,7 +134,7 @@ class Files:
 
     def link_moved(self, *, direct: bool) -> None:
         """What is sent goes over a direct link from now on, or over a relay, which lets less wait."""
-        self._outgoing.most = MOST_DIRECT if direct else MOST_WINDOW
+        self._outgoing.most = MAX_DIRECT if direct else MAX_WINDOW
 
     def link_down(self) -> None:
         """Nothing moves any more, for now."""
@@ -208,15 +208,15 @@ class Files:
 
     # -- what the sender of a file says ---------------------------------------------------------------------------
 
-    def _offered(self, message: Offer, now: float) -> Effects:
+    def _offered(self, message: FileOffer, now: float) -> Effects:
         if message.id <= self._last_wire["in"]:
             return []
         self._last_wire["in"] = message.id
         if self._count("in") >= self._max_open:
-            return self._answer(Refuse(message.id, "too-many-files"))
+            return self._answer(FileRefuse(message.id, "too-many-files"))
         transfer = self._add("in", message.id, safe_name(message.name), message.size, message.hash)
         if message.size > self._max_size:
-            return [*self._answer(Refuse(message.id, FileTooLarge.code)),
+            return [*self._answer(FileRefuse(message.id, FileTooLarge.code)),
                     *self._close(transfer, REFUSED, FileTooLarge.code)]
         return [transfer.state_event(self._chat)]
 
@@ -226,7 +226,7 @@ class Files:
             return []
         end = message.offset + len(message.data)
         if end > transfer.furthest:
-            return [*self._answer(Refuse(transfer.wire, "beyond-window")),
+            return [*self._answer(FileRefuse(transfer.wire, "beyond-window")),
                     *self._close(transfer, FAILED, "beyond-window")]
         begin = transfer.position
         if not message.offset <= begin < end <= transfer.limit:  # of before a pause, or of before a restart
@@ -234,7 +234,7 @@ class Files:
         transfer.position = end
         return [WriteFile(transfer.number, message.data[begin - message.offset:])]
 
-    def _withdrawn(self, message: Withdraw, now: float) -> Effects:
+    def _withdrawn(self, message: FileWithdraw, now: float) -> Effects:
         transfer = self._open("in", message.id)
         if transfer is None or transfer.storing:
             return []
@@ -273,13 +273,13 @@ class Files:
         transfer.moved = transfer.size
         return self._close(transfer, DONE)
 
-    def _refused(self, message: Refuse, now: float) -> Effects:
+    def _refused(self, message: FileRefuse, now: float) -> Effects:
         transfer = self._open("out", message.id)
         return self._close(transfer, _REFUSALS.get(message.reason, FAILED), message.reason) if transfer else []
 
     _reactions: dict[type, Callable[..., Effects]] = {  # noqa: RUF012
-        Offer: _offered, Chunk: _chunk, Withdraw: _withdrawn, Accept: _accepted, More: _more, Pause: _paused,
-        Done: _finished, Refuse: _refused,
+        FileOffer: _offered, Chunk: _chunk, FileWithdraw: _withdrawn, Accept: _accepted, More: _more, Pause: _paused,
+        Done: _finished, FileRefuse: _refused,
     }
 
     # -- parts ----------------------------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ class Files:
         transfer = Transfer(self._last, direction, wire, name, size, digest)
         self._all[transfer.number] = transfer
         closed = [one.number for one in self._all.values() if not one.open]
-        for number in closed[:-MOST_CLOSED]:
+        for number in closed[:-MAX_CLOSED]:
             del self._all[number]
         return transfer
 
@@ -311,10 +311,10 @@ class Files:
 
     def _answer(self, message: FileMessage) -> Effects:
         """Answer what the other side did wrong, as long as it reads our answers."""
-        return [Post(encode_file(message))] if len(self._answers) < MOST_ANSWERS else []
+        return [Post(encode_file(message))] if len(self._answers) < MAX_ANSWERS else []
 
     def _tell_off(self, transfer: Transfer, reason: str) -> Effects:
-        kind = Withdraw if transfer.direction == "out" else Refuse
+        kind = FileWithdraw if transfer.direction == "out" else FileRefuse
         return [Post(encode_file(kind(transfer.wire, reason)))]
 
     def _let_come(self, transfer: Transfer, on_disk: OnDisk | None) -> Effects:
@@ -340,7 +340,7 @@ class Files:
         if transfer.moved < transfer.size:
             return []
         transfer.storing = True
-        return [KeepFile(transfer.number, transfer.name, transfer.digest)]
+        return [FinishFile(transfer.number, transfer.name, transfer.digest)]
 
     def _fill(self) -> list[ReadFile]:
         return self._outgoing.fill(self._of("out"))

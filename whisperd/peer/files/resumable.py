@@ -11,25 +11,25 @@ from whisperd.errors import FileFailed
 from whisperd.peer.effects import Emit, Post
 from whisperd.peer.files.offers import Effects, Files
 from whisperd.peer.files.transfer import MOVING, OnDisk, Transfer
-from whisperd.peer.records import FilesKept, TransferKept
-from whisperd.wire.files import Refuse, Withdraw, encode_file
+from whisperd.peer.records import FilesRecord, TransferRecord
+from whisperd.wire.files import FileRefuse, FileWithdraw, encode_file
 
 
-class LastingFiles(Files):
+class ResumableFiles(Files):
     """Files with ``dump`` and ``load``."""
 
-    def dump(self) -> FilesKept:
+    def dump(self) -> FilesRecord:
         """Return the last numbers, and the files that are open."""
-        return FilesKept(self._last, self._last_wire["in"], self._last_wire["out"], [],
+        return FilesRecord(self._last, self._last_wire["in"], self._last_wire["out"], [],
                          [self._dump(transfer) for transfer in self.left()])
 
-    def load(self, kept: FilesKept) -> list[Post]:
+    def load(self, kept: FilesRecord) -> list[Post]:
         """Go on with the numbers and the files, which the edge has to check; return what tells the other side that
         those have failed of which nothing more is known."""
         self._last = kept.last
         self._last_wire = {"in": kept.last_in, "out": kept.last_out}
         self._all = {one.number: self._load(one) for one in kept.transfers}
-        return [Post(encode_file((Withdraw if direction == "out" else Refuse)(wire, FileFailed.code)))
+        return [Post(encode_file((FileWithdraw if direction == "out" else FileRefuse)(wire, FileFailed.code)))
                 for direction, wire in kept.open]
 
     def states(self) -> list[Emit]:
@@ -54,13 +54,13 @@ class LastingFiles(Files):
         transfer = self._at_work(number)
         return self._let_come(transfer, on_disk) if transfer is not None else []
 
-    def _dump(self, one: Transfer) -> TransferKept:
+    def _dump(self, one: Transfer) -> TransferRecord:
         coming = one.direction == "in"
-        return TransferKept(one.number, one.direction, one.wire, one.name, one.size, one.digest, one.state, one.reason,
+        return TransferRecord(one.number, one.direction, one.wire, one.name, one.size, one.digest, one.state, one.reason,
                             one.limit, one.furthest, one.on_disk.place,
                             one.on_disk.size if coming else self._outgoing.arrived(one), one.on_disk.digest)
 
-    def _load(self, kept: TransferKept) -> Transfer:
+    def _load(self, kept: TransferRecord) -> Transfer:
         coming = kept.direction == "in"
         return Transfer(kept.number, kept.direction, kept.wire, kept.name, kept.size, kept.digest, kept.state,
                         kept.reason, moved=kept.sure, position=kept.sure, limit=kept.limit, furthest=kept.furthest,

@@ -16,11 +16,11 @@ from whisperd.wire.files import CHUNK, Chunk, encode_file
 
 #: Chunks under way: at first, at least, and at most; a relay lets 1 MiB wait for a slow reader, and where there is none
 #: the channel's own window is the bound.
-FIRST_WINDOW, LEAST_WINDOW, MOST_WINDOW, MOST_DIRECT = 4, 2, 24, 56
+FIRST_WINDOW, MIN_WINDOW, MAX_WINDOW, MAX_DIRECT = 4, 2, 24, 56
 #: Seconds that an acknowledgement may take before fewer chunks are sent ahead.
 TARGET_DELAY = 1.5
 #: Most chunks that are read from the disk at once.
-MOST_READ = 8
+MAX_READ = 8
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Outgoing:
 
     def __init__(self) -> None:
         #: Most chunks under way, on the link that is used.
-        self.most = MOST_WINDOW
+        self.most = MAX_WINDOW
         self._window = FIRST_WINDOW
         self._under_way: deque[_UnderWay] = deque()
         self._unposted = 0
@@ -51,7 +51,7 @@ class Outgoing:
         for transfer in moving:
             wanted = min(transfer.limit, transfer.size) - transfer.position
             if room > 0 and wanted > 0 and not transfer.reading:
-                transfer.reading = min(wanted, min(room, MOST_READ) * CHUNK)
+                transfer.reading = min(wanted, min(room, MAX_READ) * CHUNK)
                 room -= -(-transfer.reading // CHUNK)
                 reads.append(ReadFile(transfer.number, transfer.position, transfer.reading))
         return reads
@@ -82,7 +82,7 @@ class Outgoing:
         while self._under_way and self._under_way[0].ticket <= ticket:
             chunk = self._under_way.popleft()
             quick = now - chunk.since < TARGET_DELAY
-            self._window = min(self._window + 1, self.most) if quick else max(self._window - 1, LEAST_WINDOW)
+            self._window = min(self._window + 1, self.most) if quick else max(self._window - 1, MIN_WINDOW)
             if chunk.transfer.open:
                 chunk.transfer.moved = max(chunk.transfer.moved, min(chunk.end, chunk.transfer.position))
                 further[chunk.transfer.number] = chunk.transfer

@@ -18,7 +18,7 @@ from whisperd.peer.files.downloads import failed
 _BLOCK = 1 << 20
 
 
-class Source:
+class UploadSource:
     """A file that goes out: its own copy of a descriptor that whoever sends it opened.
 
     Raises FileFailed for a descriptor that cannot be read or is of no plain file.
@@ -86,7 +86,7 @@ class Left:
         self._size = size
         self._digest = digest
 
-    def open(self) -> Source:
+    def open(self) -> UploadSource:
         """Return the file; raises FileFailed, or FileChanged when it is not what it was."""
         if not self._place:
             raise failed("the file has no path by which the daemon finds it after a restart", "Send it again.")
@@ -96,7 +96,7 @@ class Left:
             raise failed(f"the file cannot be opened again: {getattr(error, 'strerror', error)}",
                          "Send it again.") from None
         try:
-            source = Source(descriptor)
+            source = UploadSource(descriptor)
         finally:
             os.close(descriptor)
         try:

@@ -23,12 +23,12 @@ from whisperd.peer.handshake.negotiation import Plugins, choose, own_offers
 from whisperd.peer.handshake.prekeys import PrekeyStock, Rotation
 from whisperd.wire.envelope import (
     Abort,
-    Answer,
     Confirm,
-    Exchange,
+    HandshakeAnswer,
+    HandshakeExchange,
     HandshakeMessage,
     Hello,
-    Offer,
+    SuiteOffer,
     decode_message,
     encode_message,
 )
@@ -144,8 +144,8 @@ class _Answered:
 
     hello: bytes
     answer: bytes
-    kex: Offer
-    ratchet: Offer
+    kex: SuiteOffer
+    ratchet: SuiteOffer
     identity: Any
     prekeys: PrekeyStock
     ratchet_key: Any
@@ -162,7 +162,7 @@ class InviterHandshake(Handshake):
     STEPS: ClassVar[dict[tuple[type, type], str]] = {
         (type(None), Hello): "_answer",
         (_Answered, Hello): "_answer",
-        (_Answered, Exchange): "_confirm",
+        (_Answered, HandshakeExchange): "_confirm",
     }
 
     def __init__(self, terms: Terms) -> None:
@@ -181,7 +181,7 @@ class InviterHandshake(Handshake):
         self._attempt = attempt
         return [frame]
 
-    def _prepare(self, hello: Hello, data: bytes) -> tuple[_Answered, Answer]:
+    def _prepare(self, hello: Hello, data: bytes) -> tuple[_Answered, HandshakeAnswer]:
         terms = self._terms
         floor = terms.floor_with(hello.floor)
         kex_offers, ratchet_offers = own_offers(terms.plugins)
@@ -193,11 +193,11 @@ class InviterHandshake(Handshake):
             prekeys.refill(self._now)
             bundle = prekeys.publish(self._now)
             offer, ratchet_key = terms.plugins.ratchet(ratchet.id).offer(terms.random)
-        answer = Answer(kex=kex_offers, ratchet=ratchet_offers, floor=terms.floor, nonce=terms.random(_NONCE_SIZE),
+        answer = HandshakeAnswer(kex=kex_offers, ratchet=ratchet_offers, floor=terms.floor, nonce=terms.random(_NONCE_SIZE),
                         seen=_sha256(data), choice=(kex.id, ratchet.id), bundle=bundle, offer=offer)
         return _Answered(data, b"", kex, ratchet, identity, prekeys, ratchet_key), answer
 
-    def _confirm(self, exchange: Exchange, data: bytes) -> list[HandshakeEffect]:
+    def _confirm(self, exchange: HandshakeExchange, data: bytes) -> list[HandshakeEffect]:
         attempt: _Answered = self._attempt
         if not hmac.compare_digest(exchange.seen, _sha256(attempt.answer)):
             return _stale(exchange.seen, self._earlier)
@@ -230,8 +230,8 @@ class _Exchanged:
 
     session: Any
     keys: SessionKeys
-    kex: Offer
-    ratchet: Offer
+    kex: SuiteOffer
+    ratchet: SuiteOffer
 
     def wipe(self) -> None:
         self.session.wipe()
@@ -243,7 +243,7 @@ class JoinerHandshake(Handshake):
 
     is_inviter = False
     STEPS: ClassVar[dict[tuple[type, type], str]] = {
-        (_Greeted, Answer): "_exchange",
+        (_Greeted, HandshakeAnswer): "_exchange",
         (_Exchanged, Confirm): "_finish",
     }
 
@@ -257,7 +257,7 @@ class JoinerHandshake(Handshake):
         self._earlier.add(_sha256(data))
         return [frame]
 
-    def _exchange(self, answer: Answer, data: bytes) -> list[HandshakeEffect]:
+    def _exchange(self, answer: HandshakeAnswer, data: bytes) -> list[HandshakeEffect]:
         hello = self._attempt.hello
         if not hmac.compare_digest(answer.seen, _sha256(hello)):
             return _stale(answer.seen, self._earlier)
@@ -266,9 +266,9 @@ class JoinerHandshake(Handshake):
         keys = self._session_keys(hello, data, message, secret)
         session = _ratcheted(keys, self._terms.plugins.ratchet(ratchet.id).initiator, answer.offer, self._terms.random)
         self._attempt = _Exchanged(session, keys, kex, ratchet)
-        return [self._send(Exchange(seen=_sha256(data), message=message, confirm=bytes(keys.confirm_joiner)))[0]]
+        return [self._send(HandshakeExchange(seen=_sha256(data), message=message, confirm=bytes(keys.confirm_joiner)))[0]]
 
-    def _check_choice(self, answer: Answer) -> tuple[Offer, Offer]:
+    def _check_choice(self, answer: HandshakeAnswer) -> tuple[SuiteOffer, SuiteOffer]:
         """Compute the choice again; raises OffersStripped when the inviter came to another one."""
         floor = self._terms.floor_with(answer.floor)
         own_kex, own_ratchet = own_offers(self._terms.plugins)
@@ -277,7 +277,7 @@ class JoinerHandshake(Handshake):
             raise OffersStripped
         return kex, ratchet
 
-    def _initiate(self, kex: Offer, bundle: bytes) -> tuple[bytes, bytes]:
+    def _initiate(self, kex: SuiteOffer, bundle: bytes) -> tuple[bytes, bytes]:
         with _plugin_code():
             plugin = self._terms.plugins.kex(kex.id)
             identity = self._terms.new_identity(plugin.identity_kinds, self._terms.random)

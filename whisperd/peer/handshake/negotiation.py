@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from whisperd.errors import FloorNotMet
-from whisperd.wire.envelope import Offer
+from whisperd.wire.envelope import SuiteOffer
 
 
 class Plugins(Protocol):
@@ -21,12 +21,12 @@ class Plugins(Protocol):
     def offers_ratchet(self) -> Sequence[tuple[str, int, int]]: ...
 
 
-def own_offers(plugins: Plugins) -> tuple[list[Offer], list[Offer]]:
+def own_offers(plugins: Plugins) -> tuple[list[SuiteOffer], list[SuiteOffer]]:
     """Return what this side can do, as (key exchanges, ratchets), best first."""
-    return ([Offer(*offer) for offer in plugins.offers_kex()], [Offer(*offer) for offer in plugins.offers_ratchet()])
+    return ([SuiteOffer(*offer) for offer in plugins.offers_kex()], [SuiteOffer(*offer) for offer in plugins.offers_ratchet()])
 
 
-def choose(inviter: Sequence[Offer], joiner: Iterable[Offer], floor: int) -> Offer:
+def choose(inviter: Sequence[SuiteOffer], joiner: Iterable[SuiteOffer], floor: int) -> SuiteOffer:
     """Return the strongest of what stands in both lists with the same id, version and level, at least ``floor``.
 
     Among equals the first of the inviter's list. Raises FloorNotMet when nothing is left.

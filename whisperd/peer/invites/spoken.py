@@ -30,17 +30,17 @@ from whisperd.peer.handshake.handshake import Terms
 from whisperd.peer.handshake.keys import InviteKeys
 from whisperd.peer.handshake.negotiation import Plugins, check_floor
 from whisperd.peer.links.routes import TOKEN_SIZE, Host, Relays
-from whisperd.wire.spoken import LARGEST_NAMEPLATE, WORDS_SIZE, SpokenCode
+from whisperd.wire.spoken import MAX_NAMEPLATE, WORDS_SIZE, SpokenCode
 
 #: Runs that a code is good for on each side; in each the other side can test one guess.
 RUNS = 5
 #: Bundles that an inviter makes before it counts as a failed handshake that nobody answered to them: a stranger can ask
 #: for one at no cost.
-MOST_BUNDLES = 16
+MAX_BUNDLES = 16
 #: Seconds to wait for a seat before a code can be told.
 CLAIM_SECONDS = 60.0
 #: The largest nameplate of each try; short ones are easier to say, long ones are likelier to be free.
-TRIES = (99, 99, 9_999, 9_999, 9_999, *[LARGEST_NAMEPLATE] * 3)
+TRIES = (99, 99, 9_999, 9_999, 9_999, *[MAX_NAMEPLATE] * 3)
 
 
 class CodeExchange:
@@ -55,7 +55,7 @@ class CodeExchange:
         """As IKeyExchange; KeyExchangeRefused for one that asks too often."""
         self._refuse_without_runs()
         self._bundles += 1
-        if self._bundles > MOST_BUNDLES:
+        if self._bundles > MAX_BUNDLES:
             self._bundles = 0
             raise KeyExchangeRefused("somebody asks for one exchange after the other and takes none",
                                      remedy="Wait; if it goes on, make another code, or send an invite link.")
@@ -251,7 +251,7 @@ class Codes:
             link = self._peers.links([host], route, inviter=True, begun=claim)
             name = self._peers.begin(terms, link, inviter=True, expires=expires, route=lambda: route,
                                      confirmed_only=True,
-                                     tie=lambda chat: self._peers.people.met_at(chat, [host.named], access))
+                                     binding=lambda chat: self._peers.contacts.met_at(chat, [host.named], access))
         except BaseException:
             claim.stop()
             raise
@@ -269,7 +269,7 @@ class Codes:
         name = self._peers.begin(terms, self._peers.links([host], route, inviter=False), inviter=False, label=label,
                                  route=lambda: route, confirmed_only=True,
                                  expires=int(self._wall()) + seconds,
-                                 tie=lambda chat: self._peers.people.met_at(chat, [host.named], access))
+                                 binding=lambda chat: self._peers.contacts.met_at(chat, [host.named], access))
         return {"chat": name, "state": self._peers.driver(name).conversation.state}
 
     async def _claimed(self, make_link: Callable[[SpokenCode, Callable[[], None]], Any]) -> tuple[SpokenCode, Claim]:

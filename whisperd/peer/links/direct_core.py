@@ -13,12 +13,12 @@ from nacl.bindings import crypto_scalarmult_base
 
 from whisperd.errors import ChannelBroken
 from whisperd.interfaces import Random
-from whisperd.wire.direct import At, Key, decode_direct, encode_direct
+from whisperd.wire.direct import At, DirectKey, decode_direct, encode_direct
 
 #: Seconds that the inviter gives the joiner to come, before it goes to the joiner's service.
 PATIENCE = 20.0
 #: How often the other side may begin anew at once, and the seconds until it may once more: each costs tor a service.
-MOST_CHANGES, SECONDS_A_CHANGE = 8, 60.0
+MAX_CHANGES, SECONDS_A_CHANGE = 8, 60.0
 _KEY_SIZE = 32
 
 #: How far a direct link is, as 'chat list' shows it.
@@ -60,7 +60,7 @@ class Direct:
         self._client = b""
         self._onion = ""
         self._goes_to = ""
-        self._changes = float(MOST_CHANGES)
+        self._changes = float(MAX_CHANGES)
         self._changed_at: float | None = None
 
     def begin(self) -> Effects:
@@ -95,12 +95,12 @@ class Direct:
         self._secret = bytes(_KEY_SIZE)
 
     def _own_key(self) -> Tell:
-        return Tell(encode_direct(Key(crypto_scalarmult_base(self._secret))))
+        return Tell(encode_direct(DirectKey(crypto_scalarmult_base(self._secret))))
 
     def _may_change(self, now: float) -> bool:
         """Take one of the changes that the other side may make, if there is one left."""
         since = 0.0 if self._changed_at is None else max(0.0, now - self._changed_at)
-        self._changes = min(float(MOST_CHANGES), self._changes + since / SECONDS_A_CHANGE)
+        self._changes = min(float(MAX_CHANGES), self._changes + since / SECONDS_A_CHANGE)
         self._changed_at = now
         if self._changes < 1:
             return False

@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from whisperd.errors import WhisperdError
 from whisperd.interfaces import ILink, ILinkOwner
-from whisperd.peer.links.paths import ONION, RELAY, Effects, Keep, Leave, Lost, Paths, Probe, Use
+from whisperd.peer.links.paths import ONION, RELAY, Effects, KeepPath, LeavePath, Lost, Paths, ProbePath, Use
 
 Maker = Callable[[], Any]
 
@@ -236,7 +236,7 @@ class Links:
         if self._texts_need and self._confirmed:
             self._owner.hold(self.name != self._texts_need)
 
-    def _probe(self, probe: Probe) -> None:
+    def _probe(self, probe: ProbePath) -> None:
         for frame in self._owner.greeting():
             self._links[probe.key].send(frame)
 
@@ -256,6 +256,6 @@ class Links:
         self._do(self._paths.tick(self._now()))
 
     _actions: Mapping[type, Callable[..., None]] = {
-        Keep: lambda self, effect: self._keep(effect.key), Leave: lambda self, effect: self._leave(effect.key),
-        Use: _use, Probe: _probe, Lost: _lost,
+        KeepPath: lambda self, effect: self._keep(effect.key), LeavePath: lambda self, effect: self._leave(effect.key),
+        Use: _use, ProbePath: _probe, Lost: _lost,
     }

@@ -14,13 +14,13 @@ from zope.interface import implementer
 from whisperd.errors import DialRefused, WhisperdError
 from whisperd.interfaces import ILink, Random
 from whisperd.logs import note
-from whisperd.peer.links.onion_stream import Stream, StreamFactory
+from whisperd.peer.links.onion_stream import OnionStream, StreamFactory
 from whisperd.peer.links.reconnecting import Dialling
 
 #: Port of the onion services.
 PORT = 80
 #: Most streams at a time that have not proven themselves.
-MOST_STRANGERS = 4
+MAX_STRANGERS = 4
 
 LOST = "link-lost"
 
@@ -36,7 +36,7 @@ class OnionLink(Dialling):
         self._address = address
         self._dialer = dialer
         self._owner: Any = None
-        self._stream: Stream | None = None
+        self._stream: OnionStream | None = None
         self._gone: Deferred[None] | None = None
 
     def start(self, owner: Any) -> None:
@@ -90,17 +90,17 @@ class OnionLink(Dialling):
 
     # -- what the stream reports ----------------------------------------------------------------------------------
 
-    def stream_open(self, stream: Stream) -> None:
+    def stream_open(self, stream: OnionStream) -> None:
         self._stream = stream
         if not self._stopping:
             note("link-state", link=self.name, state="up")
             self._owner.link_up(self)
 
-    def stream_frame(self, stream: Stream, frame: bytes) -> None:
+    def stream_frame(self, stream: OnionStream, frame: bytes) -> None:
         if not self._stopping:
             self._owner.frame_received(self, frame)
 
-    def stream_lost(self, stream: Stream) -> None:
+    def stream_lost(self, stream: OnionStream) -> None:
         self._stream = None
         if not self._stopping:
             note("link-state", link=self.name, state="down", reason=LOST)
@@ -120,9 +120,9 @@ class OnionDoor:
         self._reactor = reactor
         self._owner: Any = None
         self._port: Any = None
-        self._stream: Stream | None = None
-        self._strangers: list[Stream] = []
-        self._speaking: Stream | None = None
+        self._stream: OnionStream | None = None
+        self._strangers: list[OnionStream] = []
+        self._speaking: OnionStream | None = None
         self._stopping = False
 
     @property
@@ -174,12 +174,12 @@ class OnionDoor:
 
     # -- what the streams report ----------------------------------------------------------------------------------
 
-    def stream_open(self, stream: Stream) -> None:
+    def stream_open(self, stream: OnionStream) -> None:
         self._strangers.append(stream)
-        if len(self._strangers) > MOST_STRANGERS or self._stopping:
+        if len(self._strangers) > MAX_STRANGERS or self._stopping:
             stream.drop()
 
-    def stream_frame(self, stream: Stream, frame: bytes) -> None:
+    def stream_frame(self, stream: OnionStream, frame: bytes) -> None:
         if self._stopping or not (stream is self._stream or stream in self._strangers):
             return
         self._speaking = stream
@@ -188,7 +188,7 @@ class OnionDoor:
         finally:
             self._speaking = None
 
-    def stream_lost(self, stream: Stream) -> None:
+    def stream_lost(self, stream: OnionStream) -> None:
         if stream in self._strangers:
             self._strangers.remove(stream)
         if stream is self._stream:

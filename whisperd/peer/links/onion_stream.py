@@ -13,27 +13,27 @@ from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.python.failure import Failure
 
 from whisperd.errors import ChannelBroken
-from whisperd.peer.links.relay_socket import MOST_MISSED, PING_INTERVAL, WAKE_PATIENCE
+from whisperd.peer.links.relay_socket import MAX_MISSED, PING_INTERVAL, WAKE_PATIENCE
 from whisperd.wire import direct
 from whisperd.wire.direct import RecordKind, Records
 
 #: Seconds in which an authentic frame has to come over a new stream.
 PROOF_TIMEOUT = 30
 #: Records of somebody who has not proven themselves that are looked at.
-MOST_UNPROVEN = 8
+MAX_UNPROVEN = 8
 
 
 class StreamOwner(Protocol):
     """What a stream reports to."""
 
-    def stream_open(self, stream: Stream) -> None: ...
+    def stream_open(self, stream: OnionStream) -> None: ...
 
-    def stream_frame(self, stream: Stream, frame: bytes) -> None: ...
+    def stream_frame(self, stream: OnionStream, frame: bytes) -> None: ...
 
-    def stream_lost(self, stream: Stream) -> None: ...
+    def stream_lost(self, stream: OnionStream) -> None: ...
 
 
-class Stream(TwistedProtocol):
+class OnionStream(TwistedProtocol):
     """One connection, which either side has opened; ``proven`` once the owner says so."""
 
     transport: Any
@@ -62,7 +62,7 @@ class Stream(TwistedProtocol):
     def probe(self) -> None:
         """Cut the connection unless it answers within WAKE_PATIENCE seconds."""
         if self.proven and not self._lost:
-            self._missed = MOST_MISSED
+            self._missed = MAX_MISSED
             self.transport.write(direct.PING)
             self._later(WAKE_PATIENCE)
 
@@ -74,7 +74,7 @@ class Stream(TwistedProtocol):
         """Close the connection, after what was sent."""
         self.transport.loseConnection()
         self._later(WAKE_PATIENCE)
-        self._missed = MOST_MISSED
+        self._missed = MAX_MISSED
 
     # -- called by Twisted ----------------------------------------------------------------------------------------
 
@@ -107,9 +107,9 @@ class Stream(TwistedProtocol):
 
     def _allowed(self) -> bool:
         self._unproven += not self.proven
-        if self._unproven > MOST_UNPROVEN:
+        if self._unproven > MAX_UNPROVEN:
             self.drop()
-        return not self._lost and self._unproven <= MOST_UNPROVEN
+        return not self._lost and self._unproven <= MAX_UNPROVEN
 
     def _later(self, seconds: float) -> None:
         if self._call is not None and self._call.active():
@@ -117,7 +117,7 @@ class Stream(TwistedProtocol):
         self._call = self._clock.callLater(seconds, self._due)
 
     def _due(self) -> None:
-        if not self.proven or self._missed == MOST_MISSED:
+        if not self.proven or self._missed == MAX_MISSED:
             self.drop()
             return
         self._missed += 1
@@ -134,5 +134,5 @@ class StreamFactory(Factory):
         self._owner = owner
         self._clock = clock
 
-    def buildProtocol(self, addr: object) -> Stream:
-        return Stream(self._owner, self._clock)
+    def buildProtocol(self, addr: object) -> OnionStream:
+        return OnionStream(self._owner, self._clock)

@@ -20,14 +20,14 @@ RELAY, ONION = "relay", "onion"
 
 
 @dataclass(frozen=True)
-class Keep:
+class KeepPath:
     """Begin to connect, and go on with it."""
 
     key: str
 
 
 @dataclass(frozen=True)
-class Leave:
+class LeavePath:
     """Be there no more."""
 
     key: str
@@ -42,7 +42,7 @@ class Use:
 
 
 @dataclass(frozen=True)
-class Probe:
+class ProbePath:
     """Greet the other side on this path, and go on over the one that is used."""
 
     key: str
@@ -55,7 +55,7 @@ class Lost:
     reason: str
 
 
-PathEffect = Keep | Leave | Use | Probe | Lost
+PathEffect = KeepPath | LeavePath | Use | ProbePath | Lost
 Effects = list[PathEffect]
 
 
@@ -127,7 +127,7 @@ class Paths:
         if path is None:
             return []
         effects = self._closed(path, "link-lost", now)
-        return [Leave(key), *effects] if path.kept else effects
+        return [LeavePath(key), *effects] if path.kept else effects
 
     def start(self, now: float) -> Effects:
         """Begin with the best relay."""
@@ -245,7 +245,7 @@ class Paths:
                   and path.open and not (path.proven or path.passive or path.probed)]
         for path in better:
             path.probed = True
-        return [Probe(path.key) for path in better]
+        return [ProbePath(path.key) for path in better]
 
     def _staff_relays(self, now: float) -> Effects:
         relays = self._relays()
@@ -273,7 +273,7 @@ class Paths:
             self._entered.kept = True
             missing.remove(self._entered)
             self._stagger_at = now + STAGGER if missing else None
-            return [Keep(self._entered.key)]
+            return [KeepPath(self._entered.key)]
         if missing and self._stagger_at is None:
             self._stagger_at = now + STAGGER
         return []
@@ -295,12 +295,12 @@ class Paths:
                 path.due = now + path.patience
             elif not path.kept and (path.due is None or now >= path.due):
                 path.due, path.kept = None, True
-                effects.append(Keep(path.key))
+                effects.append(KeepPath(path.key))
         return effects
 
     def _leave(self, path: _Path) -> Effects:
         path.kept = False
         path.close()
-        return [Leave(path.key)]
+        return [LeavePath(path.key)]
 
 

@@ -14,7 +14,7 @@ from whisperd.peer.links.redial import Redial
 
 #: Seconds that tor has for a connection: at the first attempt, and at most when attempts fail.
 FIRST_PATIENCE = 20.0
-MOST_PATIENCE = 60.0
+MAX_PATIENCE = 60.0
 
 
 class Dialling:
@@ -82,7 +82,7 @@ class Dialling:
                 host, port, factory, isolation=self._isolation, timeout=self._patience, **how)))
         except WhisperdError:
             self._isolation = self._random(16).hex()
-            self._patience = min(2 * self._patience, MOST_PATIENCE)
+            self._patience = min(2 * self._patience, MAX_PATIENCE)
             raise
         self._patience = FIRST_PATIENCE
         return connected

@@ -10,7 +10,7 @@ from whisperd.interfaces import Random
 
 #: Seconds between two attempts: doubled each time, and jittered down to half of it.
 FIRST_DELAY = 0.5
-MOST_DELAY = 30.0
+MAX_DELAY = 30.0
 #: Seconds that a connection has to live for the next attempt to count as the first.
 STEADY = 30.0
 
@@ -65,5 +65,5 @@ class Redial:
     def _next(self) -> float:
         if self._fixed is not None:
             return self._fixed
-        delay, self._delay = self._delay, min(2 * self._delay, MOST_DELAY)
+        delay, self._delay = self._delay, min(2 * self._delay, MAX_DELAY)
         return delay * (0.5 + self._random(1)[0] / 510)

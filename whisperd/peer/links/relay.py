@@ -25,7 +25,7 @@ from whisperd.wire import frames
 from whisperd.wire.frames import ERRORS, FrameError, Join, Joined, Leave, PeerLeft, Ready, RelayError
 
 #: Longest time, in seconds, that a relay may ask to wait.
-MOST_RETRY_AFTER = 300
+MAX_RETRY_AFTER = 300
 #: Seconds after which a relay is asked again that did not let this side in.
 REFUSED_DELAY = 30
 #: Bytes that a relay has to forward in one frame: the largest size class, and the overhead of a ratchet.
@@ -215,7 +215,7 @@ class RelayLink(Dialling):
         else:
             self._reason = REASONS.get(frame.code, self._reason)
             if frame.retry_after is not None:
-                self._redial.at_least(min(max(frame.retry_after, FIRST_DELAY), MOST_RETRY_AFTER))
+                self._redial.at_least(min(max(frame.retry_after, FIRST_DELAY), MAX_RETRY_AFTER))
             if frame.fatal and self._up:
                 self._down(self._reason)
             if frame.code not in _PASSING:

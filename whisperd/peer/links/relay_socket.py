@@ -19,7 +19,7 @@ from whisperd.wire.frames import SUBPROTOCOL
 SEAT_TIMEOUT = 30
 CLOSE_TIMEOUT = 5
 PING_INTERVAL = 30
-MOST_MISSED = 2
+MAX_MISSED = 2
 #: Seconds that a connection has to show that it lives, after the machine has slept.
 WAKE_PATIENCE = 10
 #: Largest message that is taken from a relay, in bytes: the largest frame of a peer, with room for any ratchet.
@@ -77,7 +77,7 @@ class RelaySocket(WebSocketClientProtocol):
     def probe(self) -> None:
         """Cut the connection unless it answers within WAKE_PATIENCE seconds."""
         if self.state == self.STATE_OPEN and "close" not in self._calls:
-            self._missed = MOST_MISSED
+            self._missed = MAX_MISSED
             self.sendPing(self._random(_PING_SIZE))
             self._later("ping", WAKE_PATIENCE, self._ping)
 
@@ -116,7 +116,7 @@ class RelaySocket(WebSocketClientProtocol):
     # -- timers ---------------------------------------------------------------------------------------------------
 
     def _ping(self) -> None:
-        if self._missed == MOST_MISSED:
+        if self._missed == MAX_MISSED:
             self.drop()
             return
         self._missed += 1

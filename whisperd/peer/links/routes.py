@@ -12,11 +12,11 @@ from whisperd.peer.links.direct import DirectLinks
 from whisperd.peer.links.multipath import Links, Maker
 from whisperd.peer.links.paths import ONION
 from whisperd.peer.links.relay import RelayLink, RelayRoom
-from whisperd.peer.records import RelayKept, Route
-from whisperd.wire.invite import MOST_RELAYS, RelayAddress
+from whisperd.peer.records import RelayRecord, Route
+from whisperd.wire.invite import MAX_RELAYS, RelayAddress
 
 #: Most characters of a relay's access code.
-LONGEST_ACCESS = 64
+MAX_ACCESS = 64
 
 #: Bytes of what a seat belongs to.
 TOKEN_SIZE = 32
@@ -44,8 +44,8 @@ def choose(asked: str | Sequence[str], configured: str | Sequence[str], own: tup
     if not urls and own is None:
         raise NoRelay
     hosts = [_host(url, own) for url in urls or [""]]
-    if len(hosts) > MOST_RELAYS:
-        raise UsageError(f"an invite names {MOST_RELAYS} relays at most")
+    if len(hosts) > MAX_RELAYS:
+        raise UsageError(f"an invite names {MAX_RELAYS} relays at most")
     if len({host.named for host in hosts}) < len(hosts):
         raise UsageError("a relay is named twice")
     return hosts
@@ -53,8 +53,8 @@ def choose(asked: str | Sequence[str], configured: str | Sequence[str], own: tup
 
 def check_access(code: str) -> None:
     """Raise UsageError for what cannot be an access code."""
-    if len(code) > LONGEST_ACCESS:
-        raise UsageError(f"an access code has at most {LONGEST_ACCESS} characters")
+    if len(code) > MAX_ACCESS:
+        raise UsageError(f"an access code has at most {MAX_ACCESS} characters")
 
 
 class Relays:
@@ -79,8 +79,8 @@ class Relays:
 
         Each has a token of its own, which is the same each time; the first one's is ``token`` if that is given."""
         first, *others = hosts
-        return Route(room, [RelayKept(first.named.url, access, token or self._random(TOKEN_SIZE)),
-                            *(RelayKept(host.named.url, "", self._random(TOKEN_SIZE)) for host in others)])
+        return Route(room, [RelayRecord(first.named.url, access, token or self._random(TOKEN_SIZE)),
+                            *(RelayRecord(host.named.url, "", self._random(TOKEN_SIZE)) for host in others)])
 
     def links(self, hosts: Sequence[Host], route: Route, *, kinds: Sequence[str], inviter: bool,
               begun: Any = None) -> Links:
@@ -105,7 +105,7 @@ class Relays:
                                         reactor=self._reactor, random=self._random, inviter=inviter))
         return made
 
-    def _maker(self, host: Host, room: bytes, seat: RelayKept) -> Maker:
+    def _maker(self, host: Host, room: bytes, seat: RelayRecord) -> Maker:
         return lambda: self.link(host, room, seat.access, token=seat.token)
 
 

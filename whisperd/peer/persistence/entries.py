@@ -14,12 +14,12 @@ from typing import Any
 from whisperd.peer.conversation.messages import Message
 from whisperd.peer.conversation.resumable import ResumableConversation
 from whisperd.peer.persistence.ids import Ids
-from whisperd.peer.records import Kept, MessageKept, Route, TieKept, encode
+from whisperd.peer.records import BindingRecord, ConversationSnapshot, MessageRecord, Route, encode
 from whisperd.wire.envelope import Stream
 
 CONVERSATIONS, OUTGOING, MESSAGES = "conversation", "outgoing", "message"
 #: Payloads of the files' stream that are larger are chunks, which are not kept: they are read from their file again.
-_LARGEST_FILES = 4_096
+_MAX_FILES = 4_096
 _DAY = 86_400.0
 _PROBE = "probe"
 
@@ -37,13 +37,13 @@ class Entry:
     created: float
     confirmed_only: bool
     release: Callable[[], None]
-    facts: Callable[[], TieKept]
+    facts: Callable[[], BindingRecord]
     decide: Callable[[], None] = lambda: None
     outgoing: set[int] = field(default_factory=set)
     #: State and time of each message that is kept, by its number.
     messages: dict[int, tuple[str, float]] = field(default_factory=dict)
-    #: When each of them fades, of those that do; infinity before they are delivered. In unix seconds.
-    fades: dict[int, float] = field(default_factory=dict)
+    #: When each of them disappears, of those that do; infinity before they are delivered. In unix seconds.
+    disappearing: dict[int, float] = field(default_factory=dict)
 
     @property
     def nowhere(self) -> bool:
@@ -52,11 +52,11 @@ class Entry:
 
     def noted(self) -> Noted:
         """Return what is known of what is kept."""
-        return self.outgoing, self.messages, self.fades
+        return self.outgoing, self.messages, self.disappearing
 
     def note(self, noted: Noted) -> None:
         """Know that of what is kept."""
-        self.outgoing, self.messages, self.fades = noted
+        self.outgoing, self.messages, self.disappearing = noted
 
 
 class Writing:
@@ -83,14 +83,14 @@ class Writing:
         if entry.confirmed_only and not conversation.confirmed:
             return
         kept = conversation.dump()
-        record = Kept(kept, entry.route(), entry.label, entry.created, entry.facts())
+        record = ConversationSnapshot(kept, entry.route(), entry.label, entry.created, entry.facts())
         self._store.put(CONVERSATIONS, entry.name, encode(record))
         self._write_outgoing(entry)
         self._write_messages(entry)
 
     def _write_outgoing(self, entry: Entry) -> None:
         wanted = {ticket: payload for ticket, (stream, payload) in entry.conversation.payloads().items()
-                  if stream != Stream.FILES or len(payload) <= _LARGEST_FILES}
+                  if stream != Stream.FILES or len(payload) <= _MAX_FILES}
         for ticket in wanted.keys() - entry.outgoing:
             self._store.put(OUTGOING, f"{entry.name}/{ticket}", wanted[ticket])
         for ticket in entry.outgoing - wanted.keys():
@@ -99,23 +99,23 @@ class Writing:
 
     def _write_messages(self, entry: Entry) -> None:
         wanted = {message.id: message for message in entry.conversation.messages(everything=self._history)}
-        messages, fades = dict(entry.messages), dict(entry.fades)
+        messages, disappearing = dict(entry.messages), dict(entry.disappearing)
         for number, message in wanted.items():
             state, at = messages.get(number, ("", self._wall()))
             if state != message.state and self._fresh(at):
-                kept = MessageKept(message.direction, message.text, message.state, at, message.fade,
+                kept = MessageRecord(message.direction, message.text, message.state, at, message.timer,
                                    self._on_the_wall(message))
-                if message.fade:
-                    fades[number] = inf if kept.fades_at is None else kept.fades_at
+                if message.timer:
+                    disappearing[number] = inf if kept.disappears_at is None else kept.disappears_at
                 self._store.put(MESSAGES, f"{entry.name}/{number}", encode(kept))
                 messages[number] = (message.state, at)
         now = self._wall()
-        gone = {number for number, at in fades.items() if number not in wanted and (at <= now or at == inf)}
+        gone = {number for number, at in disappearing.items() if number not in wanted and (at <= now or at == inf)}
         for number in gone | (set() if self._history else messages.keys() - wanted.keys()):
             self._store.delete(MESSAGES, f"{entry.name}/{number}")
             messages.pop(number, None)
-            fades.pop(number, None)
-        entry.messages, entry.fades = messages, fades
+            disappearing.pop(number, None)
+        entry.messages, entry.disappearing = messages, disappearing
 
     def probe(self) -> None:
         """Raise StoreFailed when nothing can be written."""
@@ -144,8 +144,8 @@ class Writing:
                 entry.messages[number] = ("", at)
 
     def _on_the_wall(self, message: Message) -> float | None:
-        """Return when a message fades by the clock that the next run will have, too."""
-        return None if message.fades_at is None else message.fades_at - self._reactor.seconds() + self._wall()
+        """Return when a message disappears by the clock that the next run will have, too."""
+        return None if message.disappears_at is None else message.disappears_at - self._reactor.seconds() + self._wall()
 
     def _fresh(self, at: float) -> bool:
         return self._wall() - at < self._days * _DAY

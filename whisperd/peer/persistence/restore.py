@@ -13,7 +13,7 @@ from whisperd.peer.handshake.handshake import Terms
 from whisperd.peer.handshake.negotiation import Plugins
 from whisperd.peer.links.routes import Host, choose
 from whisperd.peer.persistence.write_ahead import Found
-from whisperd.peer.records import Kept
+from whisperd.peer.records import ConversationSnapshot
 
 
 def returned(found: Found, plugins: Plugins, new_identity: Callable[[Sequence[str], Random], Any], random: Random,
@@ -31,7 +31,7 @@ def returned(found: Found, plugins: Plugins, new_identity: Callable[[Sequence[st
         return conversation
 
 
-def way_back(kept: Kept, own: tuple[str, int] | None) -> list[Host]:
+def way_back(kept: ConversationSnapshot, own: tuple[str, int] | None) -> list[Host]:
     """Return the relays at which a conversation meets, none for one that has ended; ``own`` is this daemon's."""
     if kept.conversation.ended:
         kept.route.relays = []

@@ -22,7 +22,7 @@ from whisperd.peer.conversation.resumable import ResumableConversation
 from whisperd.peer.conversation.states import ENDED
 from whisperd.peer.persistence.entries import CONVERSATIONS, MESSAGES, OUTGOING, Entry, Noted, Writing
 from whisperd.peer.persistence.ids import Given, Ids, number_of
-from whisperd.peer.records import Kept, MessageKept, Route, TieKept, decode, exported
+from whisperd.peer.records import BindingRecord, ConversationSnapshot, MessageRecord, Route, decode, exported
 
 #: What must not be in two places, because keys would be used twice.
 MOVING = (CONVERSATIONS, OUTGOING)
@@ -31,7 +31,7 @@ MOVED = (*MOVING, MESSAGES)
 #: Seconds after which a store that could not be written is tried again, twice as long each time up to the most, and
 #: between two looks for what is too old.
 RETRY = 5.0
-MOST_RETRY = 60.0
+MAX_RETRY = 60.0
 SWEEP = 3_600.0
 #: Seconds that the conversation has to forget a text by itself, before it is asked for in its place.
 GRACE = 1.0
@@ -45,12 +45,12 @@ class Found:
     """One conversation as the store has it."""
 
     name: str
-    kept: Kept
+    kept: ConversationSnapshot
     messages: list[Message]
     payloads: dict[int, bytes]
 
 
-class Keeping:
+class WriteAhead:
     """``store`` is an IStore; one that is not durable gets nothing. ``history`` keeps what was said for so many
     ``days``; ``emit(name, **fields)`` takes events; ids that were ``given`` are not given again."""
 
@@ -72,7 +72,7 @@ class Keeping:
         self._waiting: list[tuple[str, Deferred[None]]] = []
         self._outcomes: list[Deferred[None]] = []
         self._known: dict[str, Noted] = {}
-        self._fading: Any = None
+        self._disappearing: Any = None
         self._alarm: Any = None
         self._sweeping: Any = None
         self._failing: WhisperdError | None = None
@@ -88,14 +88,14 @@ class Keeping:
         for name in sorted(self._writing.names(), key=number_of):
             self.ids.found(name)
             record = self._store.get(CONVERSATIONS, name)
-            messages = {int(key): decode(value, MessageKept) for key, value in self._writing.under(MESSAGES, name)}
+            messages = {int(key): decode(value, MessageRecord) for key, value in self._writing.under(MESSAGES, name)}
             payloads = {int(key): value for key, value in self._writing.under(OUTGOING, name)}
-            kept = exported(max(messages)) if record is None else decode(record, Kept)
+            kept = exported(max(messages)) if record is None else decode(record, ConversationSnapshot)
             self._known[name] = (set(payloads),
                                  {number: (one.state, one.at) for number, one in messages.items()},
-                                 {number: inf if one.fades_at is None else one.fades_at
-                                  for number, one in messages.items() if one.fade})
-            texts = [Message(number, one.direction, one.text, one.state, one.fade, self._in_this_run(one))
+                                 {number: inf if one.disappears_at is None else one.disappears_at
+                                  for number, one in messages.items() if one.timer})
+            texts = [Message(number, one.direction, one.text, one.state, one.timer, self._in_this_run(one))
                      for number, one in sorted(messages.items())]
             yield Found(name, kept, texts, payloads)
         self._sweep()
@@ -109,8 +109,8 @@ class Keeping:
         except StoreFailed as error:
             raise not_begun(error) from None
 
-    def keep(self, conversation: ResumableConversation, route: Callable[[], Route], label: bytes, kept: Kept | None,
-             release: Callable[[], None], *, facts: Callable[[], TieKept], confirmed_only: bool = False,
+    def keep(self, conversation: ResumableConversation, route: Callable[[], Route], label: bytes, kept: ConversationSnapshot | None,
+             release: Callable[[], None], *, facts: Callable[[], BindingRecord], confirmed_only: bool = False,
              decide: Callable[[], None] = lambda: None) -> None:
         """Keep this conversation from now on, or only once its key is confirmed; ``release()`` does what was held, and
         ``decide()`` before that what is to be on the disk together with it.
@@ -241,13 +241,13 @@ class Keeping:
             return None
         rows = []
         now = self._wall()
-        there = (number for number in entry.messages if number > after and entry.fades.get(number, inf) > now)
+        there = (number for number in entry.messages if number > after and entry.disappearing.get(number, inf) > now)
         for number in sorted(there)[:1_000]:
             value = self._store.get(MESSAGES, f"{name}/{number}")
             if value is not None:
-                kept = decode(value, MessageKept)
+                kept = decode(value, MessageRecord)
                 rows.append({"id": number, "direction": kept.direction, "text": kept.text, "state": kept.state,
-                             "fade": kept.fade})
+                             "timer": kept.timer})
         return rows
 
     def stop(self) -> None:
@@ -255,10 +255,10 @@ class Keeping:
         self._changed = {**self._entries}
         if self._changed or self._gone:
             self._flush()
-        for alarm in (self._alarm, self._sweeping, self._fading):
+        for alarm in (self._alarm, self._sweeping, self._disappearing):
             if alarm is not None and alarm.active():
                 alarm.cancel()
-        self._alarm = self._sweeping = self._fading = None
+        self._alarm = self._sweeping = self._disappearing = None
         self._entries.clear()
         self._changed.clear()
         self._gone.clear()
@@ -267,7 +267,7 @@ class Keeping:
 
     def _set_alarm(self) -> None:
         if self._alarm is None:
-            delay = min(RETRY * 2 ** min(self._tries, 16), MOST_RETRY) if self._failing else 0
+            delay = min(RETRY * 2 ** min(self._tries, 16), MAX_RETRY) if self._failing else 0
             self._alarm = self._reactor.callLater(delay, self._wake)
 
     def _wake(self) -> None:
@@ -387,32 +387,32 @@ class Keeping:
             if not each.called:
                 each.errback(found)
 
-    def _in_this_run(self, kept: MessageKept) -> float | None:
+    def _in_this_run(self, kept: MessageRecord) -> float | None:
         """Return the same by the clock of this run; a clock that was set back makes it no longer than it was."""
-        if kept.fades_at is None:
+        if kept.disappears_at is None:
             return None
-        return float(self._reactor.seconds() + min(kept.fades_at - self._wall(), kept.fade))
+        return float(self._reactor.seconds() + min(kept.disappears_at - self._wall(), kept.timer))
 
     def _look_ahead(self, entry: Entry) -> None:
-        """Look again when the next text is to fade that the conversation may not hold any more."""
-        due = min(entry.fades.values(), default=inf)
+        """Look again when the next text is to disappear that the conversation may not hold any more."""
+        due = min(entry.disappearing.values(), default=inf)
         if due == inf:
             return
         delay = max(0.0, due - self._wall()) + GRACE
-        if self._fading is None or self._fading.getTime() > self._reactor.seconds() + delay:
-            if self._fading is not None:
-                self._fading.cancel()
-            self._fading = self._reactor.callLater(delay, self._fade)
+        if self._disappearing is None or self._disappearing.getTime() > self._reactor.seconds() + delay:
+            if self._disappearing is not None:
+                self._disappearing.cancel()
+            self._disappearing = self._reactor.callLater(delay, self._remove_due)
 
-    def _fade(self) -> None:
+    def _remove_due(self) -> None:
         """Remove what the conversation does not hold any more, but for a clock that was set: then that says when."""
-        self._fading = None
+        self._disappearing = None
         now = self._wall()
         for entry in list(self._entries.values()):
-            if due := {number for number, at in entry.fades.items() if at <= now}:
+            if due := {number for number, at in entry.disappearing.items() if at <= now}:
                 due -= {message.id for message in entry.conversation.messages(everything=True)}
                 for number in sorted(due):
-                    self._emit("message-state", chat=entry.name, id=number, state="faded")
+                    self._emit("message-state", chat=entry.name, id=number, state="disappeared")
             if due:
                 self.changed(entry.name)
             else:

@@ -15,14 +15,14 @@ from whisperd.plugin.conformance.negotiation import CHECKS as NEGOTIATION_CHECKS
 from whisperd.plugin.conformance.negotiation import check_negotiation
 from whisperd.plugin.conformance.ratchet import CHECKS as RATCHET_CHECKS
 from whisperd.plugin.conformance.ratchet import check_ratchet
-from whisperd.plugin.conformance.report import Broken, Report, Result, seeded
+from whisperd.plugin.conformance.report import Broken, ConformanceReport, Result, seeded
 
 __all__ = [
     "KEX_CHECKS",
     "NEGOTIATION_CHECKS",
     "RATCHET_CHECKS",
     "Broken",
-    "Report",
+    "ConformanceReport",
     "Result",
     "check_key_exchange",
     "check_negotiation",

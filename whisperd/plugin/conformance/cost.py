@@ -8,10 +8,10 @@ from collections.abc import Callable
 import nacl.bindings as sodium
 
 #: Most that the checks allow, in agreements. They are there to find what nobody could use, not what could be faster.
-MOST_EXCHANGE = 3_000
-MOST_MESSAGE = 150
+MAX_EXCHANGE = 3_000
+MAX_MESSAGE = 150
 #: As much as a step of a Double Ratchet and a few HMACs: messages that anybody can forge are a way to keep one busy.
-MOST_FORGED = 4
+MAX_FORGED = 4
 _RUNS = 5
 _PRIVATE, _PUBLIC = b"\x07" * 32, sodium.crypto_scalarmult_base(b"\x09" * 32)
 

@@ -17,7 +17,7 @@ CHECKS = Checks()
 
 
 @dataclass
-class Exchange:
+class KexExchange:
     """One exchange up to the message: what both sides have."""
 
     inviter: Any
@@ -97,7 +97,7 @@ class RefusingIdentity(ShownIdentity):
         raise ValueError("an X25519 public key of low order")
 
 
-class Bench:
+class KexBench:
     """One plug-in with a random source of its own, and how to let it exchange."""
 
     def __init__(self, plugin: Any, random: Random, thorough: bool) -> None:
@@ -110,7 +110,7 @@ class Bench:
         return MemoryIdentity(self.plugin.identity_kinds, self.random)
 
     @cached_property
-    def people(self) -> tuple[Any, Any]:
+    def contacts(self) -> tuple[Any, Any]:
         """An inviter and a joiner, the same ones for the whole check: some keys take long to make."""
         return self.identity(), self.identity()
 
@@ -123,19 +123,19 @@ class Bench:
         if kind not in ("", *self.plugin.identity_kinds) or not self.plugin.identity_kinds:
             raise NotApplicable(f"it uses no {kind or 'identity'} key")
 
-    def exchange(self) -> Exchange:
+    def exchange(self) -> KexExchange:
         """Let the two people exchange up to the message."""
-        inviter, joiner = self.people
+        inviter, joiner = self.contacts
         bundle, private = self.plugin.prekeys(inviter, self.random)
         message, secret = self.plugin.initiate(bundle, joiner, self.random)
-        return Exchange(inviter, joiner, bundle, private, message, secret)
+        return KexExchange(inviter, joiner, bundle, private, message, secret)
 
     def refused(self, what: str, call: Callable[[], Any]) -> None:
         """Raise Broken unless ``call`` raises KeyExchangeRefused."""
         if self.attempt(what, call) is not None:
             raise Broken(f"{what}: was accepted")
 
-    def accepted(self, what: str, made: Exchange) -> None:
+    def accepted(self, what: str, made: KexExchange) -> None:
         """Raise Broken unless the inviter accepts the message, and arrives at the joiner's secret."""
         if self.attempt(what, lambda: self.plugin.accept(made.message, made.private, made.inviter)) != made.secret:
             raise Broken(f"{what}: was refused, or led to another secret")

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from functools import partial
 
-from whisperd.plugin.conformance.kex_bench import CHECKS, Bench, RefusingIdentity, ShownIdentity
+from whisperd.plugin.conformance.kex_bench import CHECKS, KexBench, RefusingIdentity, ShownIdentity
 from whisperd.plugin.conformance.points import LOW_ORDER
 from whisperd.plugin.conformance.report import Broken, below, changed, places
 from whisperd.plugin.registry import KEX, fault
 
-_MOST = 16_384
+_MAX = 16_384
 
 
 @CHECKS.add
-def interface(bench: Bench) -> None:
+def interface(bench: KexBench) -> None:
     """Provides IKeyExchange, with a proper id, version, API version, level and identity kinds."""
     if found := fault(bench.plugin, KEX, getattr(bench.plugin, "id", "")):
         raise Broken(found)
 
 
 @CHECKS.add
-def self_test(bench: Bench) -> None:
+def self_test(bench: KexBench) -> None:
     """Passes its own self-test."""
     bench.plugin.self_test()
 
 
 @CHECKS.add
-def agreement(bench: Bench) -> None:
+def agreement(bench: KexBench) -> None:
     """Both sides arrive at the same 32 bytes; bundle and message are bytes of at most 16384."""
     for _ in range(4):
         made = bench.exchange()
         for name, value in (("bundle", made.bundle), ("message", made.message)):
-            if type(value) is not bytes or not 0 < len(value) <= _MOST:
-                raise Broken(f"the {name} is not bytes of at most {_MOST}")
+            if type(value) is not bytes or not 0 < len(value) <= _MAX:
+                raise Broken(f"the {name} is not bytes of at most {_MAX}")
         if type(made.secret) is not bytes or len(made.secret) != 32:
             raise Broken("the secret is not 32 bytes")
         if bench.plugin.accept(made.message, made.private, made.inviter) != made.secret:
@@ -40,7 +40,7 @@ def agreement(bench: Bench) -> None:
 
 
 @CHECKS.add
-def freshness(bench: Bench) -> None:
+def freshness(bench: KexBench) -> None:
     """No bundle, message or secret comes twice, not even between the same identities."""
     inviter, joiner = bench.identity(), bench.identity()
     seen: set[bytes] = set()
@@ -54,7 +54,7 @@ def freshness(bench: Bench) -> None:
 
 
 @CHECKS.add
-def exchanges_apart(bench: Bench) -> None:
+def exchanges_apart(bench: KexBench) -> None:
     """Several exchanges at a time do not disturb each other."""
     made = [bench.exchange() for _ in range(3)]
     for one in reversed(made):
@@ -63,10 +63,10 @@ def exchanges_apart(bench: Bench) -> None:
 
 
 @CHECKS.add
-def tampered_bundle(bench: Bench) -> None:
+def tampered_bundle(bench: KexBench) -> None:
     """A bundle with one bit changed is refused, or leads to no common secret."""
     size = len(bench.exchange().bundle)
-    inviter, joiner = bench.people
+    inviter, joiner = bench.contacts
     for place in places(size, bench.most_places):
         bundle, private = bench.plugin.prekeys(inviter, bench.random)
         bench.no_common_secret(f"bundle changed at byte {place}", changed(bench.random, bundle, place), private,
@@ -74,7 +74,7 @@ def tampered_bundle(bench: Bench) -> None:
 
 
 @CHECKS.add
-def tampered_message(bench: Bench) -> None:
+def tampered_message(bench: KexBench) -> None:
     """A message with one bit changed is refused, or leads to another secret."""
     size = len(bench.exchange().message)
     for place in places(size, bench.most_places):
@@ -85,7 +85,7 @@ def tampered_message(bench: Bench) -> None:
 
 
 @CHECKS.add
-def cut_and_extended(bench: Bench) -> None:
+def cut_and_extended(bench: KexBench) -> None:
     """A bundle or message that is cut off at any place, longer, or empty is refused, and spends nothing."""
     made = bench.exchange()
     for place in places(len(made.bundle), bench.most_places):
@@ -100,10 +100,10 @@ def cut_and_extended(bench: Bench) -> None:
 
 
 @CHECKS.add
-def garbage(bench: Bench) -> None:
+def garbage(bench: KexBench) -> None:
     """Random bytes of the right and of other sizes are refused as bundle and as message, and spend nothing."""
     made = bench.exchange()
-    for size in (1, 31, 32, 64, len(made.bundle), len(made.message), _MOST, below(bench.random, _MOST)):
+    for size in (1, 31, 32, 64, len(made.bundle), len(made.message), _MAX, below(bench.random, _MAX)):
         junk = bench.random(size)
         bench.refused(f"{size} random bytes as bundle",
                       partial(bench.plugin.initiate, junk, made.joiner, bench.random))
@@ -113,7 +113,7 @@ def garbage(bench: Bench) -> None:
 
 
 @CHECKS.add
-def roles_swapped(bench: Bench) -> None:
+def roles_swapped(bench: KexBench) -> None:
     """A bundle is refused as message, and a message as bundle, and that spends nothing."""
     made = bench.exchange()
     bench.refused("bundle as message", lambda: bench.plugin.accept(made.bundle, made.private, made.inviter))
@@ -122,7 +122,7 @@ def roles_swapped(bench: Bench) -> None:
 
 
 @CHECKS.add
-def wrong_identity(bench: Bench) -> None:
+def wrong_identity(bench: KexBench) -> None:
     """Accepting under another identity than the bundle's is refused, or leads to another secret."""
     made = bench.exchange()
     bench.useless("accepted under another identity", made.secret,
@@ -130,7 +130,7 @@ def wrong_identity(bench: Bench) -> None:
 
 
 @CHECKS.add
-def wrong_prekeys(bench: Bench) -> None:
+def wrong_prekeys(bench: KexBench) -> None:
     """Accepting with other prekeys of the same identity is refused, or leads to another secret."""
     made = bench.exchange()
     _, other = bench.plugin.prekeys(made.inviter, bench.random)
@@ -139,7 +139,7 @@ def wrong_prekeys(bench: Bench) -> None:
 
 
 @CHECKS.add
-def spent_prekeys(bench: Bench) -> None:
+def spent_prekeys(bench: KexBench) -> None:
     """Prekeys that have served are refused, for the same message and for another one; so are wiped ones."""
     made = bench.exchange()
     other, _ = bench.plugin.initiate(made.bundle, bench.identity(), bench.random)
@@ -153,7 +153,7 @@ def spent_prekeys(bench: Bench) -> None:
 
 
 @CHECKS.add
-def low_order_points(bench: Bench) -> None:
+def low_order_points(bench: KexBench) -> None:
     """An identity whose X25519 key is of low order is refused on both sides, though its signatures are right."""
     bench.needs_identity("x25519")
     for point in LOW_ORDER:
@@ -167,7 +167,7 @@ def low_order_points(bench: Bench) -> None:
 
 
 @CHECKS.add
-def agreement_refused(bench: Bench) -> None:
+def agreement_refused(bench: KexBench) -> None:
     """When the identity handle finds a point to be of low order, that is KeyExchangeRefused on both sides."""
     bench.needs_identity("x25519")
     made = bench.exchange()

@@ -6,24 +6,24 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from whisperd.plugin.conformance.kex_bench import CHECKS, Bench, Impostor, Signer
+from whisperd.plugin.conformance.kex_bench import CHECKS, Impostor, KexBench, Signer
 from whisperd.plugin.conformance.report import Broken, NotApplicable
 
 
 @CHECKS.add
-def identity_substitution(bench: Bench) -> None:
+def identity_substitution(bench: KexBench) -> None:
     """A bundle or message that shows a stranger's identity key instead is refused, or leads to no common secret."""
     _substituted(bench, signed=False)
 
 
 @CHECKS.add
-def unknown_key_share(bench: Bench) -> None:
+def unknown_key_share(bench: KexBench) -> None:
     """A stranger who signs another's bundle or message as their own never gives both sides the same secret."""
     _substituted(bench, signed=True)
 
 
 @CHECKS.add
-def key_compromise_impersonation(bench: Bench) -> None:
+def key_compromise_impersonation(bench: KexBench) -> None:
     """Whoever has stolen the identity keys of one side cannot pose to it as somebody else."""
     bench.needs_identity()
     for stolen in (False, True):
@@ -38,7 +38,7 @@ def key_compromise_impersonation(bench: Bench) -> None:
         _pose_as_inviter(bench, stolen)
 
 
-def _pose_as_inviter(bench: Bench, stolen: bool) -> None:
+def _pose_as_inviter(bench: KexBench, stolen: bool) -> None:
     inviter, joiner = Signer(bench.identity()), bench.identity()
     bench.plugin.prekeys(inviter, bench.random)
     thief = Impostor(inviter, joiner if stolen else bench.identity())
@@ -49,7 +49,7 @@ def _pose_as_inviter(bench: Bench, stolen: bool) -> None:
 
 
 @CHECKS.add
-def self_session(bench: Bench) -> None:
+def self_session(bench: KexBench) -> None:
     """A bundle of one's own is refused."""
     bench.needs_identity()
     identity = bench.identity()
@@ -58,18 +58,18 @@ def self_session(bench: Bench) -> None:
 
 
 @CHECKS.add
-def simultaneous_start(bench: Bench) -> None:
+def simultaneous_start(bench: KexBench) -> None:
     """Two people who both invite and both join at the same time get two exchanges that know nothing of each other."""
-    people = [bench.identity(), bench.identity()]
-    prekeys = [bench.plugin.prekeys(person, bench.random) for person in people]
-    sent = [bench.plugin.initiate(prekeys[1 - number][0], people[number], bench.random) for number in (0, 1)]
-    heard = [bench.plugin.accept(sent[1 - number][0], prekeys[number][1], people[number]) for number in (0, 1)]
+    contacts = [bench.identity(), bench.identity()]
+    prekeys = [bench.plugin.prekeys(person, bench.random) for person in contacts]
+    sent = [bench.plugin.initiate(prekeys[1 - number][0], contacts[number], bench.random) for number in (0, 1)]
+    heard = [bench.plugin.accept(sent[1 - number][0], prekeys[number][1], contacts[number]) for number in (0, 1)]
     if heard != [sent[1][1], sent[0][1]] or heard[0] == heard[1]:
         raise Broken("two exchanges at once became one")
 
 
 @CHECKS.add
-def exhaustion(bench: Bench) -> None:
+def exhaustion(bench: KexBench) -> None:
     """However many messages come for one bundle, one is accepted; last-resort prekeys, if any, accept each one once."""
     inviter = bench.identity()
     bundle, private = bench.plugin.prekeys(inviter, bench.random)
@@ -84,7 +84,7 @@ def exhaustion(bench: Bench) -> None:
         _last_resort(bench, inviter, joiner)
 
 
-def _last_resort(bench: Bench, inviter: Any, joiner: Any) -> None:
+def _last_resort(bench: KexBench, inviter: Any, joiner: Any) -> None:
     bundle, private = bench.plugin.last_resort_prekeys(inviter, bench.random)
     sent = [bench.plugin.initiate(bundle, joiner, bench.random) for _ in range(32)]
     for message, secret in sent:
@@ -98,7 +98,7 @@ def _last_resort(bench: Bench, inviter: Any, joiner: Any) -> None:
     bench.refused("wiped last-resort prekeys", partial(bench.plugin.accept, late, private, inviter))
 
 
-def _substituted(bench: Bench, *, signed: bool) -> None:
+def _substituted(bench: KexBench, *, signed: bool) -> None:
     """Let a stranger put their identity keys into a bundle and a message, one kind at a time and all at once."""
     bench.needs_identity()
     tried = 0

@@ -7,37 +7,37 @@ from functools import partial
 from itertools import combinations, pairwise
 from typing import Any
 
-from whisperd.plugin.conformance.kex_bench import CHECKS, Bench, ShownIdentity, Signer
+from whisperd.plugin.conformance.kex_bench import CHECKS, KexBench, ShownIdentity, Signer
 from whisperd.plugin.conformance.points import LOW_ORDER, Drawn, invalid_kem_keys, other_encodings
 from whisperd.plugin.conformance.report import NotApplicable
 
 
 @CHECKS.add
-def non_canonical_points(bench: Bench) -> None:
+def non_canonical_points(bench: KexBench) -> None:
     """An identity whose X25519 key is not in its one canonical form is refused on both sides."""
     bench.needs_identity("x25519")
     for side in (0, 1):
         for place in range(len(other_encodings(bytes(32)))):
-            people = [bench.identity(), bench.identity()]
-            people[side] = ShownIdentity(people[side], other_encodings(people[side].public("x25519"))[place])
-            bench.refused_between(people[0], people[1], f"the {('inviter', 'joiner')[side]}'s key in another form")
+            contacts = [bench.identity(), bench.identity()]
+            contacts[side] = ShownIdentity(contacts[side], other_encodings(contacts[side].public("x25519"))[place])
+            bench.refused_between(contacts[0], contacts[1], f"the {('inviter', 'joiner')[side]}'s key in another form")
 
 
 @CHECKS.add
-def low_order_prekeys(bench: Bench) -> None:
+def low_order_prekeys(bench: KexBench) -> None:
     """An X25519 key of low order in a bundle or message is refused, though whoever sent it has signed for it."""
     _refuses(bench, "a key of low order", lambda key: list(LOW_ORDER))
 
 
 @CHECKS.add
-def non_canonical_prekeys(bench: Bench) -> None:
+def non_canonical_prekeys(bench: KexBench) -> None:
     """An X25519 key in a bundle or message that is not in its one canonical form is refused, though it is signed for.
     """
     _refuses(bench, "a key in another form", other_encodings)
 
 
 @CHECKS.add
-def invalid_kem_prekeys(bench: Bench) -> None:
+def invalid_kem_prekeys(bench: KexBench) -> None:
     """An ML-KEM-1024 key with a number that is not below 3329 is refused, though whoever sent it has signed for it."""
     forged = list(_forged_bundles(bench, Drawn.mlkem1024, invalid_kem_keys))
     if not forged:
@@ -47,7 +47,7 @@ def invalid_kem_prekeys(bench: Bench) -> None:
 
 
 @CHECKS.add
-def key_confusion(bench: Bench) -> None:
+def key_confusion(bench: KexBench) -> None:
     """Two keys of a bundle or a message that have changed places are refused, or lead to no common secret."""
     inviter, joiner = bench.identity(), bench.identity()
     _, _, keys = _published(bench, inviter)
@@ -68,9 +68,9 @@ def key_confusion(bench: Bench) -> None:
 
 
 @CHECKS.add
-def spliced(bench: Bench) -> None:
+def spliced(bench: KexBench) -> None:
     """A part of one bundle or message, a ciphertext too, in another one is refused, or leads to no common secret."""
-    inviter, joiner = bench.people
+    inviter, joiner = bench.contacts
     for start, end in _windows(len(bench.exchange().bundle), bench.most_places):
         (one, private), (other, _) = (bench.plugin.prekeys(inviter, bench.random) for _ in range(2))
         mixed = one[:start] + other[start:end] + one[end:]
@@ -86,7 +86,7 @@ def spliced(bench: Bench) -> None:
                           partial(bench.plugin.accept, mixed, private, inviter))
 
 
-def _refuses(bench: Bench, what: str, bad: Callable[[bytes], list[bytes]]) -> None:
+def _refuses(bench: KexBench, what: str, bad: Callable[[bytes], list[bytes]]) -> None:
     """Raise Broken unless these keys are refused in the place of X25519 keys that were drawn, on both sides."""
     forged = [*_forged_bundles(bench, Drawn.x25519, bad), *_forged_messages(bench, bad)]
     if not forged:
@@ -102,7 +102,7 @@ def _windows(size: int, most: int) -> list[tuple[int, int]]:
     return [(0, size // 2), (size // 2, size), *pairwise(edges)]
 
 
-def _forged_bundles(bench: Bench, find: Callable[[Drawn, bytes], list[bytes]],
+def _forged_bundles(bench: KexBench, find: Callable[[Drawn, bytes], list[bytes]],
                     bad: Callable[[bytes], list[bytes]]) -> Iterator[Callable[[], Any]]:
     """Yield calls of ``initiate`` with bundles in which a bad key has taken the place of a good one, signed anew."""
     drawn, inviter = Drawn(bench.random), Signer(bench.identity())
@@ -113,7 +113,7 @@ def _forged_bundles(bench: Bench, find: Callable[[Drawn, bytes], list[bytes]],
                           bench.random)
 
 
-def _forged_messages(bench: Bench, bad: Callable[[bytes], list[bytes]]) -> Iterator[Callable[[], Any]]:
+def _forged_messages(bench: KexBench, bad: Callable[[bytes], list[bytes]]) -> Iterator[Callable[[], Any]]:
     """Yield calls of ``accept`` with messages in which a bad key has taken the place of a good one, signed anew."""
     inviter = bench.identity()
     for place, _ in enumerate(bad(bytes(32))):
@@ -127,14 +127,14 @@ def _forged_messages(bench: Bench, bad: Callable[[bytes], list[bytes]]) -> Itera
 Pairs = list[tuple[bytes, bytes]]
 
 
-def _published(bench: Bench, inviter: Any) -> tuple[bytes, Any, Pairs]:
+def _published(bench: KexBench, inviter: Any) -> tuple[bytes, Any, Pairs]:
     """Return a bundle, its private half and the pairs of keys in it that have the same size."""
     drawn = Drawn(bench.random)
     bundle, private = bench.plugin.prekeys(inviter, drawn)
     return bundle, private, _pairs(bench, inviter, drawn, bundle)
 
 
-def _sent(bench: Bench, inviter: Any, joiner: Any) -> tuple[bytes, Any, bytes, Pairs]:
+def _sent(bench: KexBench, inviter: Any, joiner: Any) -> tuple[bytes, Any, bytes, Pairs]:
     """Return a message, the private half that it is for, its secret, and the pairs of keys of the same size."""
     bundle, private = bench.plugin.prekeys(inviter, bench.random)
     drawn = Drawn(bench.random)
@@ -142,7 +142,7 @@ def _sent(bench: Bench, inviter: Any, joiner: Any) -> tuple[bytes, Any, bytes, P
     return message, private, secret, _pairs(bench, joiner, drawn, message)
 
 
-def _pairs(bench: Bench, identity: Any, drawn: Drawn, record: bytes) -> Pairs:
+def _pairs(bench: KexBench, identity: Any, drawn: Drawn, record: bytes) -> Pairs:
     keys = [*bench.identity_keys(identity, record), *drawn.x25519(record), *drawn.mlkem1024(record)]
     return [(one, other) for one, other in combinations(keys, 2) if len(one) == len(other)]
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from whisperd.interfaces import ICodeKeyExchange
-from whisperd.plugin.conformance.kex_bench import CHECKS, Bench
+from whisperd.plugin.conformance.kex_bench import CHECKS, KexBench
 from whisperd.plugin.conformance.report import Broken, NotApplicable
 
 _CODE, _GUESS = "conformance", "a guess"
@@ -14,7 +14,7 @@ _RUNS = 3
 
 
 @CHECKS.add
-def different_codes(bench: Bench) -> None:
+def different_codes(bench: KexBench) -> None:
     """People with different codes come to no common secret, and each of the two counts it as one run."""
     one, other = _with_codes(bench)
     _guessed(bench, one, other)
@@ -23,10 +23,10 @@ def different_codes(bench: Bench) -> None:
 
 
 @CHECKS.add
-def runs_end(bench: Bench) -> None:
+def runs_end(bench: KexBench) -> None:
     """When no run of a code is left, prekeys, bundles and messages are refused, those of the right code too."""
     one, _ = _with_codes(bench)
-    inviter, joiner = bench.people
+    inviter, joiner = bench.contacts
     right = bench.plugin.for_code(_CODE, _RUNS)
     bundle, private = one.prekeys(inviter, bench.random)
     message, _ = right.initiate(bundle, joiner, bench.random)
@@ -38,15 +38,15 @@ def runs_end(bench: Bench) -> None:
                   partial(one.initiate, right.prekeys(joiner, bench.random)[0], inviter, bench.random))
 
 
-def _with_codes(bench: Bench) -> tuple[Any, Any]:
+def _with_codes(bench: KexBench) -> tuple[Any, Any]:
     if not ICodeKeyExchange.providedBy(bench.plugin):
         raise NotApplicable("it takes no code")
     return bench.plugin.for_code(_CODE, _RUNS), bench.plugin.for_code(_GUESS, _RUNS)
 
 
-def _guessed(bench: Bench, inviters: Any, joiners: Any) -> None:
+def _guessed(bench: KexBench, inviters: Any, joiners: Any) -> None:
     """Let a joiner who guesses the code try once; raises Broken when both sides come to the same secret."""
-    inviter, joiner = bench.people
+    inviter, joiner = bench.contacts
     bundle, private = inviters.prekeys(inviter, bench.random)
     message, secret = joiners.initiate(bundle, joiner, bench.random)
     bench.useless("a guessed code", secret, partial(inviters.accept, message, private, inviter))

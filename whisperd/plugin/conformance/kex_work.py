@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from whisperd.plugin.conformance.cost import MOST_EXCHANGE, agreements
+from whisperd.plugin.conformance.cost import MAX_EXCHANGE, agreements
 from whisperd.plugin.conformance.elsewhere import in_another_process
-from whisperd.plugin.conformance.kex_bench import CHECKS, Bench
+from whisperd.plugin.conformance.kex_bench import CHECKS, KexBench
 from whisperd.plugin.conformance.report import Broken
 
 
 @CHECKS.add
-def cpu_budget(bench: Bench) -> None:
+def cpu_budget(bench: KexBench) -> None:
     """An exchange, both sides together, takes less CPU time than 3000 X25519 agreements."""
     inviter, joiner = bench.identity(), bench.identity()
 
@@ -19,12 +19,12 @@ def cpu_budget(bench: Bench) -> None:
         bench.plugin.accept(message, private, inviter)
 
     cost = agreements(exchange)
-    if cost > MOST_EXCHANGE:
+    if cost > MAX_EXCHANGE:
         raise Broken(f"an exchange costs as much as {cost:.0f} agreements")
 
 
 @CHECKS.add
-def two_processes(bench: Bench) -> None:
+def two_processes(bench: KexBench) -> None:
     """An inviter in this process and a joiner in another one arrive at the same secret."""
     inviter = bench.identity()
     bundle, private = bench.plugin.prekeys(inviter, bench.random)

@@ -16,7 +16,7 @@ from whisperd.peer.handshake.keys import InviteKeys, Seal
 from whisperd.peer.handshake.negotiation import Plugins
 from whisperd.plugin.conformance.report import Checks
 from whisperd.plugin.identity import MemoryIdentity
-from whisperd.wire.envelope import HandshakeMessage, Offer, decode_message, encode_message
+from whisperd.wire.envelope import HandshakeMessage, SuiteOffer, decode_message, encode_message
 
 CHECKS = Checks()
 
@@ -62,7 +62,7 @@ class Middle:
         return Seal.for_role(self._keys, inviter=by_inviter).close(encode_message(message), self._random)
 
 
-class Bench:
+class HandshakeBench:
     """One registry on both sides, and how to let them shake hands; the two cores can be others than whisperd's."""
 
     def __init__(self, registry: Suites, random: Random, inviter: type[InviterHandshake],
@@ -102,7 +102,7 @@ class Bench:
         return done
 
 
-def replaced(field: str, offers: list[Offer], messages: tuple[type, ...]) -> Change:
+def replaced(field: str, offers: list[SuiteOffer], messages: tuple[type, ...]) -> Change:
     """Return the change that puts ``offers`` into a field, ``kex`` or ``ratchet``, of these messages."""
 
     def change(message: HandshakeMessage) -> HandshakeMessage:

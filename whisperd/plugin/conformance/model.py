@@ -8,7 +8,7 @@ from typing import Any
 from whisperd.plugin.conformance.report import below, changed
 
 AD = b"associated data of the walk"
-_MOST_UNDER_WAY = 12
+_MAX_UNDER_WAY = 12
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Walk:
         self._under_way: list[Letter] = []
         self._heard: list[Letter] = []
         self._count = 0
-        self._most_under_way = min(_MOST_UNDER_WAY, bench.plugin.max_chains // 2)
+        self._most_under_way = min(_MAX_UNDER_WAY, bench.plugin.max_chains // 2)
         self._may_lose = bench.plugin.max_chains - self._most_under_way - 1
 
     def run(self, steps: int) -> None:

@@ -8,36 +8,36 @@ import msgspec
 
 from whisperd.interfaces import ICodeKeyExchange
 from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake
-from whisperd.plugin.conformance.middle import CHECKS, Bench, Only, Suites, replaced
-from whisperd.plugin.conformance.report import Broken, Follow, NotApplicable, Report, seeded
-from whisperd.wire.envelope import Answer, HandshakeMessage, Hello, Offer
+from whisperd.plugin.conformance.middle import CHECKS, HandshakeBench, Only, Suites, replaced
+from whisperd.plugin.conformance.report import Broken, ConformanceReport, Follow, NotApplicable, seeded
+from whisperd.wire.envelope import HandshakeAnswer, HandshakeMessage, Hello, SuiteOffer
 
 #: Somebody between changes the offers of one side or of both.
-_TARGETS = ((Hello,), (Answer,), (Hello, Answer))
+_TARGETS = ((Hello,), (HandshakeAnswer,), (Hello, HandshakeAnswer))
 _HIGHEST = 255
 
 
 def check_negotiation(registry: Suites, *, seed: str = "conformance", only: Iterable[str] = (),
                       follow: Follow | None = None, inviter: type[InviterHandshake] = InviterHandshake,
-                      joiner: type[JoinerHandshake] = JoinerHandshake) -> Report:
+                      joiner: type[JoinerHandshake] = JoinerHandshake) -> ConformanceReport:
     """Return what every check (or those in ``only``) finds when both sides have the plug-ins of ``registry``.
 
     ``inviter`` and ``joiner`` are the handshakes that are tried, whisperd's own unless told otherwise. ML-KEM and the
     signatures of some identities draw randomness of their own, so a run is repeatable in its choices only.
     """
-    results = CHECKS.run(lambda name: Bench(registry, seeded(f"{seed} {name}"), inviter, joiner), only, follow)
+    results = CHECKS.run(lambda name: HandshakeBench(registry, seeded(f"{seed} {name}"), inviter, joiner), only, follow)
     offers = (*registry.offers_kex(), *registry.offers_ratchet())
-    return Report("negotiation", " ".join(offer[0] for offer in offers), results)
+    return ConformanceReport("negotiation", " ".join(offer[0] for offer in offers), results)
 
 
 @CHECKS.add
-def strongest_suite(bench: Bench) -> None:
+def strongest_suite(bench: HandshakeBench) -> None:
     """What is offered is what the plug-ins say, and two sides agree on the first of the strongest of each kind."""
     _agreed(bench, _usable(bench))
 
 
 @CHECKS.add
-def every_suite(bench: Bench) -> None:
+def every_suite(bench: HandshakeBench) -> None:
     """Each key exchange leads to a conversation with each ratchet."""
     usable = _usable(bench)
     for kex in usable.offers_kex():
@@ -46,28 +46,28 @@ def every_suite(bench: Bench) -> None:
 
 
 @CHECKS.add
-def stripped_offers(bench: Bench) -> None:
+def stripped_offers(bench: HandshakeBench) -> None:
     """Nobody between the two can remove an offer, though they hold the invite and mend every digest."""
     _nobody_changes(bench, lambda offers: [offers[:place] + offers[place + 1 :] for place, _ in enumerate(offers)])
 
 
 @CHECKS.add
-def reordered_offers(bench: Bench) -> None:
+def reordered_offers(bench: HandshakeBench) -> None:
     """Nobody between the two can change the order of the offers."""
     _nobody_changes(bench, lambda offers: [offers[::-1], offers[1:] + offers[:1]])
 
 
 @CHECKS.add
-def substituted_offers(bench: Bench) -> None:
+def substituted_offers(bench: HandshakeBench) -> None:
     """Nobody between the two can put another level or version, or an unknown name, into an offer."""
     _nobody_changes(bench, lambda offers: [
         [changed, *offers[1:]] for first in offers[:1]
-        for changed in (Offer(first.id, first.version, 1 + first.level % 3), Offer(first.id, 255, first.level),
-                        Offer("of-nobody", 1, 3))])
+        for changed in (SuiteOffer(first.id, first.version, 1 + first.level % 3), SuiteOffer(first.id, 255, first.level),
+                        SuiteOffer("of-nobody", 1, 3))])
 
 
 @CHECKS.add
-def forced_choice(bench: Bench) -> None:
+def forced_choice(bench: HandshakeBench) -> None:
     """An inviter who offers all and chooses a weaker suite than the rule gives is refused."""
     usable = _usable(bench)
     best = _best(usable)
@@ -75,11 +75,11 @@ def forced_choice(bench: Bench) -> None:
               if (kex[0], ratchet[0]) != best]
     if not weaker:
         raise NotApplicable("it offers one suite only")
-    kexes, ratchets = ([Offer(*offer) for offer in offers] for offers in (bench.registry.offers_kex(),
+    kexes, ratchets = ([SuiteOffer(*offer) for offer in offers] for offers in (bench.registry.offers_kex(),
                                                                           bench.registry.offers_ratchet()))
 
     def pretend(message: HandshakeMessage) -> HandshakeMessage:
-        return msgspec.structs.replace(message, kex=kexes, ratchet=ratchets) if isinstance(message, Answer) else message
+        return msgspec.structs.replace(message, kex=kexes, ratchet=ratchets) if isinstance(message, HandshakeAnswer) else message
 
     for kex, ratchet in weaker:
         bench.play(pretend, inviters=Only(bench.registry, [kex], [ratchet]))
@@ -88,11 +88,11 @@ def forced_choice(bench: Bench) -> None:
 
 
 @CHECKS.add
-def floors(bench: Bench) -> None:
+def floors(bench: HandshakeBench) -> None:
     """A floor of either side is held, also when somebody between lowers what the other side hears of it."""
 
     def lowered(message: HandshakeMessage) -> HandshakeMessage:
-        return msgspec.structs.replace(message, floor=1) if isinstance(message, Hello | Answer) else message
+        return msgspec.structs.replace(message, floor=1) if isinstance(message, Hello | HandshakeAnswer) else message
 
     usable = _usable(bench)
     for floor in (2, 3):
@@ -106,7 +106,7 @@ def floors(bench: Bench) -> None:
                     raise Broken(f"a floor of {floor} was not held")
 
 
-def _usable(bench: Bench) -> Only:
+def _usable(bench: HandshakeBench) -> Only:
     """Return the suites that need no code, with what they state of themselves; raises Broken for a false offer."""
     for offers, get in ((bench.registry.offers_kex(), bench.registry.kex),
                         (bench.registry.offers_ratchet(), bench.registry.ratchet)):
@@ -128,10 +128,10 @@ def _best(suites: Suites) -> tuple[str, str]:
     return kex[0], ratchet[0]
 
 
-def _agreed(bench: Bench, suites: Only) -> None:
+def _agreed(bench: HandshakeBench, suites: Only) -> None:
     """Raise Broken unless two sides with these suites come to the best one and understand each other."""
     best = _best(suites)
-    own = Bench(suites, bench.random, *bench.roles)
+    own = HandshakeBench(suites, bench.random, *bench.roles)
     done = own.play()
     if len(done) != 2 or any((each.kex.id, each.ratchet.id) != best for each in done):
         raise Broken(f"two sides did not come to {' and '.join(best)}: {own.error or 'they took another suite'}")
@@ -142,11 +142,11 @@ def _agreed(bench: Bench, suites: Only) -> None:
         raise Broken(f"two sides do not understand each other by {' and '.join(best)}")
 
 
-def _nobody_changes(bench: Bench, changes: Callable[[list[Offer]], list[list[Offer]]]) -> None:
+def _nobody_changes(bench: HandshakeBench, changes: Callable[[list[SuiteOffer]], list[list[SuiteOffer]]]) -> None:
     """Raise Broken when both sides, or one, come to a session though the offers of one kind were changed."""
     tried = 0
     for kind, offers in (("kex", bench.registry.offers_kex()), ("ratchet", bench.registry.offers_ratchet())):
-        own = [Offer(*offer) for offer in offers]
+        own = [SuiteOffer(*offer) for offer in offers]
         for instead in changes(own):
             if instead == own:
                 continue

@@ -12,10 +12,10 @@ from whisperd.plugin.conformance.report import Broken, Checks
 CHECKS = Checks()
 AD = b"associated data"
 #: The least that ``max_skip`` and ``max_chains`` may be: what two links do to the order of messages has to be borne.
-LEAST_SKIP, LEAST_CHAINS = 16, 4
+MIN_SKIP, MIN_CHAINS = 16, 4
 
 
-class Bench:
+class RatchetBench:
     """One plug-in with a random source of its own, and how to let two sides talk."""
 
     def __init__(self, plugin: Any, random: Random, thorough: bool) -> None:

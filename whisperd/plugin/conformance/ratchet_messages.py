@@ -6,13 +6,13 @@ from zope.interface import Invalid
 from zope.interface.verify import verifyObject
 
 from whisperd.interfaces import IRatchetSession
-from whisperd.plugin.conformance.ratchet_bench import AD, CHECKS, LEAST_CHAINS, LEAST_SKIP, Bench
+from whisperd.plugin.conformance.ratchet_bench import AD, CHECKS, MIN_CHAINS, MIN_SKIP, RatchetBench
 from whisperd.plugin.conformance.report import Broken, changed, places
 from whisperd.plugin.registry import RATCHET, fault
 
 
 @CHECKS.add
-def interface(bench: Bench) -> None:
+def interface(bench: RatchetBench) -> None:
     """Provides IRatchet, with a proper id, version, API version, level and bounds; sessions provide theirs."""
     if found := fault(bench.plugin, RATCHET, getattr(bench.plugin, "id", "")):
         raise Broken(found)
@@ -21,21 +21,21 @@ def interface(bench: Bench) -> None:
             verifyObject(IRatchetSession, session)
         except Invalid as error:
             raise Broken(f"a session does not provide IRatchetSession: {error}") from error
-    least = LEAST_SKIP
+    least = MIN_SKIP
     for name in ("max_skip", "max_kept", "max_chains"):
         bound = getattr(bench.plugin, name)
         bench.expect(type(bound) is int and least <= bound <= 1 << 16, f"{name} is not a number from {least} to 65536")
-        least = bound if name == "max_skip" else LEAST_CHAINS
+        least = bound if name == "max_skip" else MIN_CHAINS
 
 
 @CHECKS.add
-def self_test(bench: Bench) -> None:
+def self_test(bench: RatchetBench) -> None:
     """Passes its own self-test."""
     bench.plugin.self_test()
 
 
 @CHECKS.add
-def ping_pong(bench: Bench) -> None:
+def ping_pong(bench: RatchetBench) -> None:
     """Messages of all sizes from 0 to 65536 bytes go to and fro."""
     one, other = bench.pair()
     for size in (0, 1, 15, 16, 100, 4_096, 65_536, 3):
@@ -44,7 +44,7 @@ def ping_pong(bench: Bench) -> None:
 
 
 @CHECKS.add
-def one_way(bench: Bench) -> None:
+def one_way(bench: RatchetBench) -> None:
     """Hundreds of messages in one direction arrive, then as many in the other."""
     one, other = bench.pair()
     for sender, receiver in ((one, other), (other, one)):
@@ -53,7 +53,7 @@ def one_way(bench: Bench) -> None:
 
 
 @CHECKS.add
-def who_speaks_first(bench: Bench) -> None:
+def who_speaks_first(bench: RatchetBench) -> None:
     """The initiator can encrypt at once; the responder only after its first decrypt, ValueError before."""
     one, other = bench.pair()
     if one.can_encrypt is not True or other.can_encrypt is not False:
@@ -66,19 +66,19 @@ def who_speaks_first(bench: Bench) -> None:
 
 
 @CHECKS.add
-def reorder(bench: Bench) -> None:
+def reorder(bench: RatchetBench) -> None:
     """Messages are read in any order, across changes of direction too."""
     one, other = bench.talking()
     bench.tell(one, other, b"begin")
-    early = [(b"early %d" % number, one.encrypt(b"early %d" % number, AD)) for number in range(LEAST_SKIP // 2)]
+    early = [(b"early %d" % number, one.encrypt(b"early %d" % number, AD)) for number in range(MIN_SKIP // 2)]
     bench.tell(other, one, b"turn")
-    late = [(b"late %d" % number, one.encrypt(b"late %d" % number, AD)) for number in range(LEAST_SKIP // 2)]
+    late = [(b"late %d" % number, one.encrypt(b"late %d" % number, AD)) for number in range(MIN_SKIP // 2)]
     for plaintext, message in [*reversed(late), *early[::2], *reversed(early[1::2])]:
         bench.hear(other, message, plaintext)
 
 
 @CHECKS.add
-def loss(bench: Bench) -> None:
+def loss(bench: RatchetBench) -> None:
     """Lost messages, whole turns of them too, do not disturb the others."""
     one, other = bench.talking()
     for turn in range(12):
@@ -93,7 +93,7 @@ def loss(bench: Bench) -> None:
 
 
 @CHECKS.add
-def replay(bench: Bench) -> None:
+def replay(bench: RatchetBench) -> None:
     """No message is read twice: not at once, not later, not after turns, not after dump and load."""
     one, other = bench.talking()
     heard = []
@@ -114,7 +114,7 @@ def replay(bench: Bench) -> None:
 
 
 @CHECKS.add
-def tampering(bench: Bench) -> None:
+def tampering(bench: RatchetBench) -> None:
     """A message with one bit changed is rejected, whether it is next, ahead, late or the first of a turn."""
     one, other = bench.talking()
     late = one.encrypt(b"late", AD)
@@ -132,7 +132,7 @@ def tampering(bench: Bench) -> None:
 
 
 @CHECKS.add
-def truncation(bench: Bench) -> None:
+def truncation(bench: RatchetBench) -> None:
     """A message that is cut off at any place, longer, empty or random is rejected."""
     one, other = bench.talking()
     message = one.encrypt(b"whole", AD)
@@ -145,7 +145,7 @@ def truncation(bench: Bench) -> None:
 
 
 @CHECKS.add
-def associated_data(bench: Bench) -> None:
+def associated_data(bench: RatchetBench) -> None:
     """A message is read with exactly the associated data that it was encrypted with."""
     one, other = bench.talking()
     message = one.encrypt(b"bound", AD)
@@ -156,7 +156,7 @@ def associated_data(bench: Bench) -> None:
 
 
 @CHECKS.add
-def reflection(bench: Bench) -> None:
+def reflection(bench: RatchetBench) -> None:
     """A side does not take its own messages for the other's."""
     one, other = bench.talking()
     for side in (one, other, one):
@@ -166,7 +166,7 @@ def reflection(bench: Bench) -> None:
 
 
 @CHECKS.add
-def sessions_apart(bench: Bench) -> None:
+def sessions_apart(bench: RatchetBench) -> None:
     """A message of another session, with another secret or another offer, is rejected."""
     one, other = bench.talking()
     stranger, _ = bench.talking()
@@ -182,7 +182,7 @@ def sessions_apart(bench: Bench) -> None:
 
 
 @CHECKS.add
-def freshness(bench: Bench) -> None:
+def freshness(bench: RatchetBench) -> None:
     """The same plaintext is never encrypted to the same message, not in another session either."""
     one, other = bench.talking()
     messages = [one.encrypt(b"same", AD) for _ in range(8)]

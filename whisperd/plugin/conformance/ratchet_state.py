@@ -9,25 +9,25 @@ from typing import Any
 from whisperd.errors import KeyExchangeRefused
 from whisperd.plugin.conformance.model import Walk
 from whisperd.plugin.conformance.points import LOW_ORDER, Drawn, invalid_kem_keys, other_encodings
-from whisperd.plugin.conformance.ratchet_bench import AD, CHECKS, Bench
+from whisperd.plugin.conformance.ratchet_bench import AD, CHECKS, RatchetBench
 from whisperd.plugin.conformance.report import Broken, NotApplicable, changed, places
 
-_MOST_OFFER = 4_096
+_MAX_OFFER = 4_096
 
 
 @CHECKS.add
-def invalid_offers(bench: Bench) -> None:
+def invalid_offers(bench: RatchetBench) -> None:
     """An offer is at most 4096 bytes; one that is cut off, longer or empty is refused."""
     offer, _ = bench.plugin.offer(bench.random)
-    if type(offer) is not bytes or not 0 < len(offer) <= _MOST_OFFER:
-        raise Broken(f"the offer is not bytes of at most {_MOST_OFFER}")
+    if type(offer) is not bytes or not 0 < len(offer) <= _MAX_OFFER:
+        raise Broken(f"the offer is not bytes of at most {_MAX_OFFER}")
     for wrong in (b"", offer[:-1], offer[:1], offer + b"\0"):
         bench.raises(KeyExchangeRefused, f"an offer of {len(wrong)} bytes that is not valid",
                      partial(bench.plugin.initiator, bench.random(32), wrong, bench.random))
 
 
 @CHECKS.add
-def invalid_keys_in_offers(bench: Bench) -> None:
+def invalid_keys_in_offers(bench: RatchetBench) -> None:
     """An offer with an X25519 key of low order or not in its one canonical form is refused, and so is one with an
     ML-KEM-1024 key that has a number not below 3329."""
     drawn = Drawn(bench.random)
@@ -43,7 +43,7 @@ def invalid_keys_in_offers(bench: Bench) -> None:
 
 
 @CHECKS.add
-def spent_offers(bench: Bench) -> None:
+def spent_offers(bench: RatchetBench) -> None:
     """The private half of an offer serves once, and not after wipe; ValueError."""
     _, used = bench.plugin.offer(bench.random)
     bench.plugin.responder(bench.random(32), used, bench.random)
@@ -55,7 +55,7 @@ def spent_offers(bench: Bench) -> None:
 
 
 @CHECKS.add
-def skip_bound(bench: Bench) -> None:
+def skip_bound(bench: RatchetBench) -> None:
     """A message may overtake ``max_skip`` others of its chain, and as many of the one before, not one more."""
     one, other = bench.talking()
     bench.tell(one, other, b"begin")
@@ -77,7 +77,7 @@ def skip_bound(bench: Bench) -> None:
 
 
 @CHECKS.add
-def kept_bound(bench: Bench) -> None:
+def kept_bound(bench: RatchetBench) -> None:
     """At most ``max_kept`` keys of missing messages are kept; the oldest are dropped, and the newest are there."""
     one, other = bench.talking()
     missing: list[tuple[bytes, bytes]] = []
@@ -98,7 +98,7 @@ def kept_bound(bench: Bench) -> None:
 
 
 @CHECKS.add
-def chains_bound(bench: Bench) -> None:
+def chains_bound(bench: RatchetBench) -> None:
     """Keys of missing messages are kept of ``max_chains`` earlier chains, not of more."""
     one, other = bench.talking()
     missing: list[tuple[bytes, bytes]] = []
@@ -114,7 +114,7 @@ def chains_bound(bench: Bench) -> None:
 
 
 @CHECKS.add
-def dump_and_load(bench: Bench) -> None:
+def dump_and_load(bench: RatchetBench) -> None:
     """A session can be dumped and loaded at every step; what is loaded dumps the same, and goes on."""
     sides = list(bench.pair())
     waiting: list[tuple[int, bytes, bytes]] = []
@@ -134,7 +134,7 @@ def dump_and_load(bench: Bench) -> None:
 
 
 @CHECKS.add
-def damaged_dumps(bench: Bench) -> None:
+def damaged_dumps(bench: RatchetBench) -> None:
     """A dump that is cut off, longer, changed, empty or random is a ValueError."""
     one, other = bench.talking()
     one.encrypt(b"missing", AD)
@@ -150,7 +150,7 @@ def damaged_dumps(bench: Bench) -> None:
 
 
 @CHECKS.add
-def healing(bench: Bench) -> None:
+def healing(bench: RatchetBench) -> None:
     """Who steals a state reads nothing any more after the victim has spoken and been answered."""
     one, other = bench.talking()
     stolen = other.dump()
@@ -163,7 +163,7 @@ def healing(bench: Bench) -> None:
 
 
 @CHECKS.add
-def forward_secrecy(bench: Bench) -> None:
+def forward_secrecy(bench: RatchetBench) -> None:
     """Who steals a state reads nothing that was heard before."""
     one, other = bench.talking()
     messages = [one.encrypt(b"%d" % number, AD) for number in range(5)]
@@ -175,7 +175,7 @@ def forward_secrecy(bench: Bench) -> None:
 
 
 @CHECKS.add
-def wiping(bench: Bench) -> None:
+def wiping(bench: RatchetBench) -> None:
     """After ``wipe`` nothing works: ValueError."""
     one, other = bench.talking()
     message = one.encrypt(b"too late", AD)
@@ -190,7 +190,7 @@ def wiping(bench: Bench) -> None:
 
 
 @CHECKS.add
-def random_walk(bench: Bench) -> None:
+def random_walk(bench: RatchetBench) -> None:
     """Any mix of sending, delivering in any order, losing, repeating, changing and reloading follows the model."""
     for _ in range(6):
         Walk(bench).run(bench.walk_steps // 6)

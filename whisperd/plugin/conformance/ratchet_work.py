@@ -8,13 +8,13 @@ from typing import Any
 from whisperd.errors import MessageRejected
 from whisperd.interfaces import Random
 from whisperd.plugin.conformance import elsewhere
-from whisperd.plugin.conformance.cost import MOST_FORGED, MOST_MESSAGE, agreements
-from whisperd.plugin.conformance.ratchet_bench import AD, CHECKS, Bench
+from whisperd.plugin.conformance.cost import MAX_FORGED, MAX_MESSAGE, agreements
+from whisperd.plugin.conformance.ratchet_bench import AD, CHECKS, RatchetBench
 from whisperd.plugin.conformance.report import Broken, below
 
-_MOST_OVERHEAD = 8_192
-_MOST_STATE = 65_536
-_MOST_KEPT_KEY = 256
+_MAX_OVERHEAD = 8_192
+_MAX_STATE = 65_536
+_MAX_SKIPPED_KEY = 256
 #: Bytes of plaintext that are compared, and how many forged messages come in a row.
 _COMPARED = 256
 _FLOOD = 64
@@ -23,7 +23,7 @@ _AHEAD = (16, 128)
 
 
 @CHECKS.add
-def rollback(bench: Bench) -> None:
+def rollback(bench: RatchetBench) -> None:
     """What a side says again after it was set back is rejected; a receiver that was set back hears all again."""
     one, other = bench.talking()
     bench.tell(one, other, b"before")
@@ -42,7 +42,7 @@ def rollback(bench: Bench) -> None:
 
 
 @CHECKS.add
-def keystream_after_rollback(bench: Bench) -> None:
+def keystream_after_rollback(bench: RatchetBench) -> None:
     """What a side says again after it was set back shares no keystream with what it said before."""
     one, other = bench.talking()
     for place in range(2):
@@ -56,7 +56,7 @@ def keystream_after_rollback(bench: Bench) -> None:
 
 
 @CHECKS.add
-def two_processes(bench: Bench) -> None:
+def two_processes(bench: RatchetBench) -> None:
     """A session goes on in another process, and what is said there is read here."""
     one, other = bench.pair()
     bench.tell(one, other, b"hello", elsewhere.AD)
@@ -72,25 +72,25 @@ def two_processes(bench: Bench) -> None:
 
 
 @CHECKS.add
-def sizes(bench: Bench) -> None:
+def sizes(bench: RatchetBench) -> None:
     """A message is at most 8192 bytes longer than its plaintext; a state has at most 64 KiB and 256 a kept key."""
     one, other = bench.talking()
     for _ in range(32):
         sender, receiver = (one, other) if below(bench.random, 2) else (other, one)
         message = sender.encrypt(bytes(100), AD)
-        if len(message) > 100 + _MOST_OVERHEAD:
+        if len(message) > 100 + _MAX_OVERHEAD:
             raise Broken(f"a message is {len(message) - 100} bytes longer than its plaintext")
         bench.hear(receiver, message, bytes(100))
     for _ in range(bench.plugin.max_skip):
         one.encrypt(b"missing", AD)
     bench.tell(one, other, b"overtaking")
     for side in (one, other):
-        if len(side.dump()) > _MOST_STATE + _MOST_KEPT_KEY * bench.plugin.max_skip:
+        if len(side.dump()) > _MAX_STATE + _MAX_SKIPPED_KEY * bench.plugin.max_skip:
             raise Broken(f"a state has {len(side.dump())} bytes")
 
 
 @CHECKS.add
-def cpu_budget(bench: Bench) -> None:
+def cpu_budget(bench: RatchetBench) -> None:
     """A message, encrypted and decrypted, takes less CPU time than 150 X25519 agreements."""
     one, other = bench.talking()
 
@@ -99,12 +99,12 @@ def cpu_budget(bench: Bench) -> None:
         bench.tell(other, one, bytes(100))
 
     cost = agreements(ping_pong, 10) / 2
-    if cost > MOST_MESSAGE:
+    if cost > MAX_MESSAGE:
         raise Broken(f"a message costs as much as {cost:.0f} agreements")
 
 
 @CHECKS.add
-def flood(bench: Bench) -> None:
+def flood(bench: RatchetBench) -> None:
     """Rejecting a forged message takes less CPU time than 4 X25519 agreements, be it random bytes or a good header with
     another body, of the first chain or the next, near or max_skip ahead, with all earlier chains to try; and it changes
     nothing."""
@@ -129,11 +129,11 @@ def forgeries(plugin: Any, sender: Any, random: Random) -> dict[int, bytes]:
     return {number: messages[number][:-1] + bytes((messages[number][-1] ^ 1,)) for number in ahead}
 
 
-def _withstands(bench: Bench, receiver: Any, forged: dict[str, bytes]) -> None:
+def _withstands(bench: RatchetBench, receiver: Any, forged: dict[str, bytes]) -> None:
     before = receiver.dump()
     for what, message in forged.items():
         cost = agreements(partial(_reject, receiver, message), _FLOOD)
-        if cost > MOST_FORGED:
+        if cost > MAX_FORGED:
             raise Broken(f"{what} costs as much as {cost:.1f} agreements")
     bench.expect(receiver.dump() == before, "forged messages were rejected, but the state has changed")
 

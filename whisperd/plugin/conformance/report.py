@@ -47,7 +47,7 @@ Follow = Callable[[str, Result | None], None]
 
 
 @dataclass(frozen=True)
-class Report:
+class ConformanceReport:
     """Every result for one plug-in."""
 
     kind: str

@@ -17,7 +17,7 @@ from whisperd.errors import (
     TorUnavailable,
     WhisperdError,
 )
-from whisperd.tor.control.connection import ControlConnection
+from whisperd.tor.control.connection import TorControlConnection
 from whisperd.tor.dial import endpoints
 
 #: Where a system's tor and Tor Browser have their control ports.
@@ -31,7 +31,7 @@ _WRONG_PASSWORD = 515
 _NO_PROXY = b"Tor is not an HTTP Proxy"
 
 
-async def attach(place: str, *, reactor: Any, password: str = "", timeout: float = TIMEOUT) -> ControlConnection:
+async def attach(place: str, *, reactor: Any, password: str = "", timeout: float = TIMEOUT) -> TorControlConnection:
     """Return an authenticated control connection to ``place`` (empty: the first usual place that works).
 
     Safe cookie, cookie, password and no authentication are tried as tor offers them. Raises TorControlUnreachable,
@@ -48,8 +48,8 @@ async def attach(place: str, *, reactor: Any, password: str = "", timeout: float
     raise min(failures, key=lambda reason: _TELLING.index(type(reason)))
 
 
-async def _attach_to(place: endpoints.Place, reactor: Any, password: str, timeout: float) -> ControlConnection:
-    factory = Factory.forProtocol(lambda: ControlConnection(reactor, password))
+async def _attach_to(place: endpoints.Place, reactor: Any, password: str, timeout: float) -> TorControlConnection:
+    factory = Factory.forProtocol(lambda: TorControlConnection(reactor, password))
     factory.noisy = False
     try:
         control = await place.endpoint(reactor, timeout).connect(factory)
@@ -66,7 +66,7 @@ async def _attach_to(place: endpoints.Place, reactor: Any, password: str, timeou
     return control
 
 
-async def socks_place(control: ControlConnection) -> str:
+async def socks_place(control: TorControlConnection) -> str:
     """Return where this tor takes SOCKS connections; raises TorUnavailable when it does not."""
     answer = await control.request("GETINFO net/listeners/socks")
     for listener in answer.partition("=")[2].split():
@@ -92,7 +92,7 @@ def _not_connected(place: endpoints.Place, reason: Any) -> WhisperdError:
     return TorControlUnreachable(f"{place} cannot be reached")
 
 
-def _not_authenticated(place: endpoints.Place, control: ControlConnection, reason: BaseException) -> WhisperdError:
+def _not_authenticated(place: endpoints.Place, control: TorControlConnection, reason: BaseException) -> WhisperdError:
     if _NO_PROXY in control.stranger:
         return TorControlUnreachable(f"{place} is tor's SOCKS port, not its control port",
                                      remedy="Set tor.control to the ControlPort or ControlSocket of torrc, and "

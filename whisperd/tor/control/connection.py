@@ -27,7 +27,7 @@ _COLLISION = 550
 _REPLY = re.compile(rb"[0-9]{3}[ +-]")
 
 
-class ControlConnection(TorControlProtocol):
+class TorControlConnection(TorControlProtocol):
     """An authenticated connection once ``attach`` has returned it.
 
     ``stranger`` is the first line of a peer that does not speak tor's control protocol at all.

@@ -8,14 +8,14 @@ from typing import Any
 from twisted.internet import defer
 
 from whisperd.errors import TorCommandFailed
-from whisperd.tor.control.connection import ControlConnection
+from whisperd.tor.control.connection import TorControlConnection
 
 #: Seconds between two questions, and that tor has for the answer.
 INTERVAL = 30.0
 TIMEOUT = 30.0
 
 
-async def until_gone(control: ControlConnection, *, reactor: Any,
+async def until_gone(control: TorControlConnection, *, reactor: Any,
                      alive: Callable[[set[str] | None], object] = lambda _: None) -> None:
     """Return when the connection has ended; ask for a sign of life every INTERVAL until then, and call ``alive`` when
     it comes, with the onion services that tor holds for this connection (None: it does not say).
@@ -31,7 +31,7 @@ async def until_gone(control: ControlConnection, *, reactor: Any,
             alive(await _held(control))
 
 
-async def _held(control: ControlConnection) -> set[str] | None:
+async def _held(control: TorControlConnection) -> set[str] | None:
     try:
         answer = await control.request("GETINFO onions/current", TIMEOUT)
     except TorCommandFailed:  # a filter's answer is a sign of life, too

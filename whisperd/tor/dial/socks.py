@@ -35,7 +35,7 @@ REASONS = {
 }
 
 #: Bytes of the longest password.
-_LONGEST = 255
+_MAX = 255
 
 _BOUND_SIZES = {0x01: 4, 0x04: 16}
 
@@ -114,4 +114,4 @@ class SocksClient:
 def _short(isolation: str) -> bytes:
     """Return ``isolation`` as a password that is never empty and never too long."""
     password = isolation.encode() or b"-"
-    return password if len(password) <= _LONGEST else hashlib.sha256(password).hexdigest().encode()
+    return password if len(password) <= _MAX else hashlib.sha256(password).hexdigest().encode()

@@ -10,8 +10,8 @@ that publishes hears of descriptors, so one is fetched.
 from __future__ import annotations
 
 from whisperd.errors import OnionTaken, TorCommandFailed
-from whisperd.tor.control.connection import ControlConnection
-from whisperd.tor.onion.publication import Offer
+from whisperd.tor.control.connection import TorControlConnection
+from whisperd.tor.onion.publication import Publication
 
 
 class AddOnion:
@@ -19,7 +19,7 @@ class AddOnion:
 
     tells_circuits = False
 
-    async def publish(self, control: ControlConnection, offer: Offer) -> None:
+    async def publish(self, control: TorControlConnection, offer: Publication) -> None:
         """As ``Way.publish``; raises OnionTaken too: the next attempt may work at once."""
         command, label = add_onion(offer), offer.key.address.removesuffix(".onion")
         try:
@@ -30,11 +30,11 @@ class AddOnion:
                 raise
             await control.request(command)  # it was detached from every connection
 
-    async def remove(self, control: ControlConnection, address: str, timeout: float) -> None:
+    async def remove(self, control: TorControlConnection, address: str, timeout: float) -> None:
         await control.request(f"DEL_ONION {address.removesuffix('.onion')}", timeout)
 
 
-async def _accepted(control: ControlConnection, command: str) -> bool:
+async def _accepted(control: TorControlConnection, command: str) -> bool:
     try:
         await control.request(command)
     except TorCommandFailed:
@@ -42,7 +42,7 @@ async def _accepted(control: ControlConnection, command: str) -> bool:
     return True
 
 
-def add_onion(offer: Offer) -> str:
+def add_onion(offer: Publication) -> str:
     """Return the command for ``offer``."""
     flags = [flag for flag, on in (("V3Auth", offer.clients), ("MaxStreamsCloseCircuit", offer.max_streams)) if on]
     words = ["ADD_ONION", offer.key.text]

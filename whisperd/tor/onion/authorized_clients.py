@@ -10,7 +10,7 @@ from whisperd.tor.onion.client_auth import unbase32
 from whisperd.tor.onion.key_file import read_private, write_private
 
 #: Most clients: a descriptor has room for some more.
-MOST = 256
+MAX = 256
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,32}\Z")
 
 
@@ -39,8 +39,8 @@ class ClientList:
         if name in known:
             raise UsageError(f"there is a client {name} already",
                              remedy=f"Take another name, or 'whisperctl onion client remove {name}' first.")
-        if len(known) >= MOST:
-            raise UsageError(f"there are {MOST} clients, and no more fit", remedy="Remove some that are not needed.")
+        if len(known) >= MAX:
+            raise UsageError(f"there are {MAX} clients, and no more fit", remedy="Remove some that are not needed.")
         self._keep({**known, name: public})
 
     def remove(self, name: str) -> None:

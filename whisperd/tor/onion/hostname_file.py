@@ -10,7 +10,7 @@ from whisperd.errors import DialRefused, HostnameUnusable
 from whisperd.tor.dial.onion_names import check_onion
 
 #: Bytes that are read of it; tor writes 63.
-_MOST = 256
+_MAX = 256
 
 
 def read_hostname(path: Path) -> str:
@@ -23,7 +23,7 @@ def read_hostname(path: Path) -> str:
     except OSError as error:
         raise _unreadable(path, error) from None
     try:
-        content = os.read(descriptor, _MOST) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+        content = os.read(descriptor, _MAX) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
     except OSError as error:
         raise _unreadable(path, error) from None
     finally:

@@ -26,7 +26,7 @@ class Retiring:
     until: float
 
 
-class Keys(Protocol):
+class OnionKeys(Protocol):
     """Where the keys are."""
 
     def current(self) -> OnionKey:
@@ -44,9 +44,9 @@ class Keys(Protocol):
         """Forget the key before; raises OnionKeyUnusable."""
 
 
-def keys_of(settings: Any, random: Random) -> Keys:
+def keys_of(settings: Any, random: Random) -> OnionKeys:
     """Return where ``settings`` (the section ``onion``) wants the keys."""
-    return KeptKeys(Path(settings.key_file), random) if settings.key == "persistent" else MemoryKeys(random)
+    return PersistentKeys(Path(settings.key_file), random) if settings.key == "persistent" else MemoryKeys(random)
 
 
 class MemoryKeys:
@@ -70,7 +70,7 @@ class MemoryKeys:
         """Nothing is kept."""
 
 
-class KeptKeys:
+class PersistentKeys:
     """Keys in files of mode 0600, each written in one step."""
 
     def __init__(self, path: Path, random: Random) -> None:

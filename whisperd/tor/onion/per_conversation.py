@@ -15,18 +15,18 @@ from twisted.internet.defer import ensureDeferred
 from whisperd.backoff import pause
 from whisperd.errors import OnionTaken, WhisperdError
 from whisperd.stopping import every
-from whisperd.tor.control.connection import ControlConnection
+from whisperd.tor.control.connection import TorControlConnection
 from whisperd.tor.onion.add_onion import AddOnion
 from whisperd.tor.onion.client_auth import Credential, base32
 from whisperd.tor.onion.held_credentials import Keyring
 from whisperd.tor.onion.key import new_key
-from whisperd.tor.onion.publication import Offer
+from whisperd.tor.onion.publication import Publication
 from whisperd.tor.onion.uploads import Uploads
 
 #: Port of the address.
 PORT = 80
 #: Most connections at a time of one circuit; its only client needs one.
-MOST_STREAMS = 4
+MAX_STREAMS = 4
 #: Seconds after the first upload that worked in which the others are waited for.
 OTHER_UPLOADS = 3.0
 #: Seconds that tor has to remove one.
@@ -39,12 +39,12 @@ class DirectOnions:
     """All of them, on the tor that ``tor_up`` names."""
 
     def __init__(self, reactor: Any, random: Callable[[int], bytes]) -> None:
-        self.control: ControlConnection | None = None
+        self.control: TorControlConnection | None = None
         self.reactor = reactor
         self.random = random
         self._open: list[DirectOnion] = []
         self._keyring = Keyring()
-        self._hears: ControlConnection | None = None
+        self._hears: TorControlConnection | None = None
 
     def open(self, inside: int, client: bytes, told: Callable[[str], None]) -> DirectOnion:
         """Publish what listens on 127.0.0.1:``inside`` for the holder of the key that belongs to ``client`` (32).
@@ -68,7 +68,7 @@ class DirectOnions:
         """It is withdrawn."""
         self._open.remove(one)
 
-    def tor_up(self, control: ControlConnection) -> None:
+    def tor_up(self, control: TorControlConnection) -> None:
         """Go on with this tor."""
         if control is not self.control:
             self.control = control
@@ -89,18 +89,18 @@ class DirectOnions:
             with suppress(WhisperdError):
                 await self._keyring.take_back(self.control)
 
-    async def hear_of_uploads(self, control: ControlConnection) -> None:
+    async def hear_of_uploads(self, control: TorControlConnection) -> None:
         """Have every one hear what tor says of its descriptors."""
         if self._hears is not control:
             await control.hear_of("HS_DESC", lambda text: self._heard(control, text))
             self._hears = control
 
-    def _heard(self, control: ControlConnection, text: str) -> None:
+    def _heard(self, control: TorControlConnection, text: str) -> None:
         if control is self.control:
             for one in list(self._open):
                 one.heard(text)
 
-    async def _bring(self, control: ControlConnection) -> None:
+    async def _bring(self, control: TorControlConnection) -> None:
         with suppress(WhisperdError):
             await self._keyring.give(control)
         for one in list(self._open):
@@ -114,7 +114,7 @@ class DirectOnion:
         self.address: str = key.address
         self.state = LOST
         self._onions = onions
-        self._offer = Offer(key, PORT, inside, [base32(client)], MOST_STREAMS)
+        self._offer = Publication(key, PORT, inside, [base32(client)], MAX_STREAMS)
         self._told = told
         self._uploads = Uploads(self.address)
         self._timer: Any = None
@@ -156,7 +156,7 @@ class DirectOnion:
             with suppress(WhisperdError):  # tor has lost it already
                 await AddOnion().remove(control, self.address, _REMOVE_TIMEOUT)
 
-    async def _publish(self, control: ControlConnection) -> None:
+    async def _publish(self, control: TorControlConnection) -> None:
         self._uploads = Uploads(self.address)
         try:
             await self._onions.hear_of_uploads(control)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from whisperd.tor.control.connection import ControlConnection
+from whisperd.tor.control.connection import TorControlConnection
 from whisperd.tor.onion.key import OnionKey
 
 
 @dataclass(frozen=True)
-class Offer:
+class Publication:
     """An onion service: connections to port ``outside`` of its address go to 127.0.0.1:``inside``.
 
     With ``clients`` (public keys in base32) nobody else finds it. A circuit that opens more than ``max_streams``
@@ -34,8 +34,8 @@ class Way(Protocol):
     #: Whether tor names circuits when it is asked in this way.
     tells_circuits: bool
 
-    async def publish(self, control: ControlConnection, offer: Offer) -> None:
+    async def publish(self, control: TorControlConnection, offer: Publication) -> None:
         """Have it published; raises TorCommandFailed, OnionTaken, TorControlUnreachable."""
 
-    async def remove(self, control: ControlConnection, address: str, timeout: float) -> None:
+    async def remove(self, control: TorControlConnection, address: str, timeout: float) -> None:
         """Have it published no more; raises as ``publish``."""

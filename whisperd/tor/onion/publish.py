@@ -12,12 +12,12 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from whisperd import logs
 from whisperd.backoff import pause
 from whisperd.errors import OnionNotPublished, TorCommandFailed, WhisperdError
-from whisperd.tor.control.connection import COMMAND_TIMEOUT, ControlConnection
+from whisperd.tor.control.connection import COMMAND_TIMEOUT, TorControlConnection
 from whisperd.tor.onion.authorized_clients import ClientList
 from whisperd.tor.onion.client_auth import Credential, new_credential
 from whisperd.tor.onion.key import OnionKey
 from whisperd.tor.onion.machine import new_onion
-from whisperd.tor.onion.publication import Offer, Way
+from whisperd.tor.onion.publication import Publication, Way
 from whisperd.tor.onion.uploads import Uploads
 
 #: Seconds that tor has to remove the onion service while the daemon stops.
@@ -60,7 +60,7 @@ class Publisher:
         self._random = random
         self._emit = emit
         self._machine = new_onion(self)
-        self._control: ControlConnection | None = None
+        self._control: TorControlConnection | None = None
         self._way: Way | None = None
         self._ports: Ports | None = None
         self._read_key = key
@@ -71,7 +71,7 @@ class Publisher:
         self._published: float | None = None
         self._own: Credential | None = None
         self._again = False
-        self._heard: ControlConnection | None = None
+        self._heard: TorControlConnection | None = None
         self._timers: list[Any] = []
         self._waiting: list[Deferred[str]] = []
 
@@ -117,7 +117,7 @@ class Publisher:
         else:
             self._machine.again()
 
-    def tor_up(self, control: ControlConnection, way: Way) -> None:
+    def tor_up(self, control: TorControlConnection, way: Way) -> None:
         """Go on with this tor, asked in this way."""
         self._control, self._way = control, way
         self._attempts = 0
@@ -216,7 +216,7 @@ class Publisher:
 
     # -- talking to tor -----------------------------------------------------------------------------------------------
 
-    async def _add(self, control: ControlConnection, way: Way, ports: Ports, remove: bool = False) -> None:
+    async def _add(self, control: TorControlConnection, way: Way, ports: Ports, remove: bool = False) -> None:
         error = None
         try:
             key = self.key()
@@ -244,11 +244,11 @@ class Publisher:
             self.error = error
             self._machine.refused()
 
-    async def _ask_for(self, control: ControlConnection, way: Way, key: OnionKey, ports: Ports) -> None:
+    async def _ask_for(self, control: TorControlConnection, way: Way, key: OnionKey, ports: Ports) -> None:
         """Ask with all defences, and without the proof of work where tor does not have it."""
         self.circuits = way.tells_circuits and ports.circuits != 0
         clients = [self.credential().public, *self.clients.keys] if self._settings.private else []
-        offer = Offer(key, self._settings.port, ports.circuits if self.circuits else ports.plain, clients,
+        offer = Publication(key, self._settings.port, ports.circuits if self.circuits else ports.plain, clients,
                       self._settings.max_streams, self._settings.pow, self.circuits)
         try:
             await way.publish(control, offer)
@@ -259,12 +259,12 @@ class Publisher:
             await way.publish(control, offer)
         self.pow = offer.pow
 
-    async def _hear_of_uploads(self, control: ControlConnection) -> None:
+    async def _hear_of_uploads(self, control: TorControlConnection) -> None:
         if self._heard is not control:
             await control.hear_of("HS_DESC", lambda text: self._descriptor_event(control, text))
             self._heard = control
 
-    def _descriptor_event(self, control: ControlConnection, text: str) -> None:
+    def _descriptor_event(self, control: TorControlConnection, text: str) -> None:
         if control is not self._control or self._uploads is None:
             return
         uploads = self._uploads

@@ -43,7 +43,7 @@ class Target(Protocol):
         """Publish it anew, if that can be done."""
 
 
-class Probe:
+class ReachabilityProbe:
     """Dials ``target`` at ``port`` every ``interval`` seconds, and has it published anew when it does not answer.
 
     ``dial(address, isolation, timeout)`` raises when it is not reached; without one a connection is enough. ``error``

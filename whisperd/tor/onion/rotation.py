@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from whisperd import logs
 from whisperd.errors import RotationRefused, WhisperdError
 from whisperd.stopping import every
-from whisperd.tor.control.connection import ControlConnection
+from whisperd.tor.control.connection import TorControlConnection
 from whisperd.tor.onion.authorized_clients import ClientList
 from whisperd.tor.onion.client_auth import Credential
 from whisperd.tor.onion.key import OnionKey
@@ -51,7 +51,7 @@ class Addresses:
         self._timer: Any = None
         self._looked = False
         self._complaint: WhisperdError | None = None
-        self._tor: tuple[ControlConnection, Way] | None = None
+        self._tor: tuple[TorControlConnection, Way] | None = None
         self._ports: Ports | None = None
 
     @property
@@ -104,7 +104,7 @@ class Addresses:
         for publisher in self._all():
             publisher.again()
 
-    def tor_up(self, control: ControlConnection, way: Way) -> None:
+    def tor_up(self, control: TorControlConnection, way: Way) -> None:
         """Go on with this tor, asked in this way."""
         self._tor = (control, way)
         for publisher in self._all():

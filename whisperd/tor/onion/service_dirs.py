@@ -17,10 +17,10 @@ from typing import Any
 from twisted.internet.defer import DeferredLock
 
 from whisperd.errors import HostnameUnusable, OnionKeyUnusable, TorCommandFailed
-from whisperd.tor.control.connection import COMMAND_TIMEOUT, ControlConnection
+from whisperd.tor.control.connection import COMMAND_TIMEOUT, TorControlConnection
 from whisperd.tor.onion.hostname_file import read_hostname
 from whisperd.tor.onion.key import OnionKey
-from whisperd.tor.onion.publication import Offer
+from whisperd.tor.onion.publication import Publication
 from whisperd.tor.process import torrc
 
 #: What tor writes before the 64 bytes of an expanded key, 32 bytes in all.
@@ -47,10 +47,10 @@ class ServiceFolders:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._offers: dict[str, Offer] = {}
+        self._offers: dict[str, Publication] = {}
         self._turn = DeferredLock()
 
-    async def publish(self, control: ControlConnection, offer: Offer) -> None:
+    async def publish(self, control: TorControlConnection, offer: Publication) -> None:
         """As ``Way.publish``; raises OnionKeyUnusable too, when the key cannot be written, or tor took another."""
         address = offer.key.address
         async with _Turn(self._turn):
@@ -64,7 +64,7 @@ class ServiceFolders:
                 self._offers = before
                 raise
 
-    async def remove(self, control: ControlConnection, address: str, timeout: float) -> None:
+    async def remove(self, control: TorControlConnection, address: str, timeout: float) -> None:
         async with _Turn(self._turn):
             self._offers.pop(address, None)
             try:
@@ -72,7 +72,7 @@ class ServiceFolders:
             finally:
                 shutil.rmtree(self._folder(address), ignore_errors=True)
 
-    async def _configure(self, control: ControlConnection, timeout: float) -> None:
+    async def _configure(self, control: TorControlConnection, timeout: float) -> None:
         words = ["SETCONF"] if self._offers else ["SETCONF HiddenServiceDir"]
         for address, offer in self._offers.items():
             words += _words(self._written(address, offer), offer)
@@ -81,7 +81,7 @@ class ServiceFolders:
     def _folder(self, address: str) -> Path:
         return self._root / address[:16]
 
-    def _written(self, address: str, offer: Offer) -> Path:
+    def _written(self, address: str, offer: Publication) -> Path:
         """Write the folder: with the key missing from it, tor would make one of its own."""
         folder = self._folder(address)
         try:
@@ -117,7 +117,7 @@ def key_file(key: OnionKey) -> bytes:
     return _HEAD + base64.b64decode(key.text.partition(":")[2])
 
 
-def _words(folder: Path, offer: Offer) -> list[str]:
+def _words(folder: Path, offer: Publication) -> list[str]:
     """Return the settings of one service, the folder first, as SETCONF takes them [control-spec, 3.1]."""
     words = [f"HiddenServiceDir={torrc.quoted(folder)}",
              f'HiddenServicePort="{offer.outside} 127.0.0.1:{offer.inside}"']

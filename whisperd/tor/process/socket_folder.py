@@ -15,7 +15,7 @@ from whisperd.errors import ConfigError
 _LOCK = "lock"
 _PREFIX = "tor-"
 #: Bytes of a unix socket's path.
-_LONGEST = 107
+_MAX = 107
 #: Those of this process that are still there.
 _held: set[SocketsFolder] = set()
 
@@ -47,7 +47,7 @@ class SocketsFolder:
 
     def _made(self, place: Path) -> bool:
         self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
-        if len(os.fsencode(self.path / "control")) > _LONGEST:
+        if len(os.fsencode(self.path / "control")) > _MAX:
             self.path.rmdir()
             return False
         new = self.path / f"{_LOCK}.new"

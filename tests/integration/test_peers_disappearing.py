@@ -9,7 +9,7 @@ import pytest_twisted
 from twisted.internet import reactor
 
 from tests.integration.keepers import say
-from whisperd.errors import ChatUnknown, UsageError
+from whisperd.errors import ConversationUnknown, UsageError
 from whisperd.store.file import places
 from whisperd.wire.disappearing import Timer, encode_timer
 from whisperd.wire.envelope import Stream
@@ -19,19 +19,19 @@ in_the_reactor = pytest_twisted.ensureDeferred
 
 async def agree(kept, time):
     """Anna proposes, Ben accepts."""
-    await kept.anna.service.fade(chat=kept.annas, time=time)
-    await kept.ben.until(lambda: faded(kept.ben)[-1:] != [] and faded(kept.ben)[-1]["by"] == "them")
-    await kept.ben.service.fade(chat=kept.bens, time="accept")
-    await kept.anna.until(lambda: faded(kept.anna)[-1]["by"] is None)
+    await kept.anna.service.timer(chat=kept.annas, time=time)
+    await kept.ben.until(lambda: disappeared(kept.ben)[-1:] != [] and disappeared(kept.ben)[-1]["by"] == "them")
+    await kept.ben.service.timer(chat=kept.bens, time="accept")
+    await kept.anna.until(lambda: disappeared(kept.anna)[-1]["by"] is None)
 
 
-def faded(person):
+def disappeared(person):
     """Return what was told of the timer."""
-    return [fields for name, fields in person.events if name == "chat-fade"]
+    return [fields for name, fields in person.events if name == "chat-timer"]
 
 
 async def until_gone(person, chat, number):
-    await person.until(lambda: ("message-state", {"chat": chat, "id": number, "state": "faded"}) in person.events)
+    await person.until(lambda: ("message-state", {"chat": chat, "id": number, "state": "disappeared"}) in person.events)
 
 
 @in_the_reactor
@@ -43,11 +43,11 @@ async def test_both_sides_agree_and_a_message_goes_from_both_and_from_their_stor
     stays = await say(kept.anna, kept.annas, "stays")
     await kept.anna.until_delivered(kept.annas, stays)
     await agree(kept, "5")
-    assert [row["fade"] for row in await kept.anna.service.list()] == [
+    assert [row["timer"] for row in await kept.anna.service.list()] == [
         {"seconds": 5, "proposed": None, "by": None}]
     goes = await say(kept.anna, kept.annas, "an unlikely sentence")
     await kept.anna.until_delivered(kept.annas, goes)
-    assert [row["fade"] for row in await kept.ben.service.history(chat=kept.bens)] == [0, 5]
+    assert [row["timer"] for row in await kept.ben.service.history(chat=kept.bens)] == [0, 5]
     await until_gone(kept.anna, kept.annas, goes)
     await until_gone(kept.ben, kept.bens, goes)
     for person, chat, keeper in ((kept.anna, kept.annas, kept.annas_keeper),
@@ -74,7 +74,7 @@ async def test_the_time_goes_on_while_a_daemon_is_stopped_and_what_waits_does_no
     await until_gone(kept.anna, kept.annas, first)
     ben = kept.bens_keeper.start()
     (row,) = await ben.service.list()
-    assert row["fade"]["seconds"] == 5
+    assert row["timer"]["seconds"] == 5
     assert "before the stop" not in [row["text"] for row in await ben.service.history(chat=kept.bens)]
     await kept.anna.until_delivered(kept.annas, waiting)
     assert ben.heard(kept.bens) == ["while he is away"]
@@ -93,15 +93,15 @@ async def test_a_proposal_waits_for_who_is_away_and_outlives_a_restart_of_both(k
     await kept.bens_keeper.stop()
     await kept.anna.until_state(kept.annas, "away")
     for time in ("1h", "10m"):
-        await kept.anna.service.fade(chat=kept.annas, time=time)
+        await kept.anna.service.timer(chat=kept.annas, time=time)
     kept.anna = await kept.annas_keeper.restart()
-    assert (await kept.anna.service.fade(chat=kept.annas))["proposed"] == 600
+    assert (await kept.anna.service.timer(chat=kept.annas))["proposed"] == 600
     kept.ben = kept.bens_keeper.start()
-    await kept.ben.until(lambda: bool(faded(kept.ben)))
-    assert [event["proposed"] for event in faded(kept.ben)] == [600]
+    await kept.ben.until(lambda: bool(disappeared(kept.ben)))
+    assert [event["proposed"] for event in disappeared(kept.ben)] == [600]
     kept.ben = await kept.bens_keeper.restart()
-    await kept.ben.service.fade(chat=kept.bens, time="accept")
-    await kept.anna.until(lambda: bool(faded(kept.anna)) and faded(kept.anna)[-1]["seconds"] == 600)
+    await kept.ben.service.timer(chat=kept.bens, time="accept")
+    await kept.anna.until(lambda: bool(disappeared(kept.anna)) and disappeared(kept.anna)[-1]["seconds"] == 600)
 
 
 @in_the_reactor
@@ -112,13 +112,13 @@ async def test_a_hostile_side_can_neither_impose_a_timer_nor_flood(kept):
                 b"\x83\xa1t\xa5timer\xa6number\x01\xa7seconds\xff", encode_timer(Timer(2**32 - 1, 5)), os.urandom(40)]
     payloads += [encode_timer(Timer(number, 30 + number % 2)) for number in range(1, 501)]
     for payload in payloads:
-        driver.carry_out(driver.conversation.tell(Stream.FADING, payload, reactor.seconds()))
+        driver.carry_out(driver.conversation.tell(Stream.TIMER, payload, reactor.seconds()))
     last = await say(kept.ben, kept.bens, "hello")
     await kept.ben.until_delivered(kept.bens, last)
-    assert len(faded(kept.anna)) == 16
-    assert (await kept.anna.service.fade(chat=kept.annas)) == {
+    assert len(disappeared(kept.anna)) == 16
+    assert (await kept.anna.service.timer(chat=kept.annas)) == {
         "chat": kept.annas, "seconds": 0, "proposed": 30, "by": "them"}
-    assert (await kept.anna.service.fade(chat=kept.annas, time="refuse"))["by"] is None
+    assert (await kept.anna.service.timer(chat=kept.annas, time="refuse"))["by"] is None
 
 
 @in_the_reactor
@@ -126,6 +126,6 @@ async def test_who_asks_for_what_is_not_there_is_told(kept):
     await kept.meet()
     for time in ("soon", "4", "accept", "refuse"):
         with pytest.raises(UsageError):
-            await kept.anna.service.fade(chat=kept.annas, time=time)
-    with pytest.raises(ChatUnknown):
-        await kept.anna.service.fade(chat="c99", time="10m")
+            await kept.anna.service.timer(chat=kept.annas, time=time)
+    with pytest.raises(ConversationUnknown):
+        await kept.anna.service.timer(chat="c99", time="10m")
