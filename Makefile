@@ -57,6 +57,7 @@ bench: $(VENV)/.stamp-test ## measure, print a table and write build/bench.json
 	@$(BIN)/python -m contrib.bench
 
 soak: test-setup ## run the long tests
+	@$(NEEDS) node npm
 	@$(BIN)/pytest -m soak
 
 deb: ## build a Debian package into build/deb

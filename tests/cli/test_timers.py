@@ -37,10 +37,10 @@ async def test_a_time_that_is_none_is_a_mistake_of_use(serving: Serving, ctl: Ct
 @pytest.mark.parametrize(("row", "line", "column"), [
     ((0, None, None), "messages stay", "off"),
     ((90, None, None), "messages disappear 90 s after delivery", "90 s"),
-    ((604_800, 0, "us"), "messages disappear 1 w after delivery; you propose that they stay; the other side has to accept",
-     "1 w (you: off?)"),
-    ((0, 7_200, "them"), "messages stay; the other side proposes that they disappear 2 h after delivery: accept or refuse "
-     "it ('chat timer', or '/timer' in 'chat open')", "off (they: 2 h?)"),
+    ((604_800, 0, "us"), "messages disappear 1 w after delivery; you propose that they stay; the other side has to "
+     "accept", "1 w (you: off?)"),
+    ((0, 7_200, "them"), "messages stay; the other side proposes that they disappear 2 h after delivery: accept or "
+     "refuse it ('chat timer', or '/timer' in 'chat open')", "off (they: 2 h?)"),
 ])
 def test_a_timer_is_a_sentence_and_a_few_characters(row, line, column):
     disappear = dict(zip(("seconds", "proposed", "by"), row, strict=True))

@@ -396,7 +396,8 @@ async def test_what_a_peer_says_about_contacts_is_bounded_and_checked(scene):
         driver = scene.ben.service.driver(scene.bens)
         driver.carry_out(driver.conversation.tell(Stream.CONTACTS, payload, reactor.seconds()))
 
-    for payload in (b"", b"\xff", b"\x81\xa1t\xa4keep", encode_contact_message(SaveContact(bytes(32))) + b"!", b"\x81\xa1t\xa4take"):
+    trailing = encode_contact_message(SaveContact(bytes(32))) + b"!"
+    for payload in (b"", b"\xff", b"\x81\xa1t\xa4keep", trailing, b"\x81\xa1t\xa4take"):
         say(payload)
     for number in range(40):
         say(encode_contact_message(SaveContact(bytes([number]) * 32)))

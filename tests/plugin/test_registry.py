@@ -218,6 +218,7 @@ def test_an_id_with_other_characters_is_refused(install):
 
 
 def test_identity_keys_that_do_not_exist_are_refused():
-    plugin = registry_module.PluginSource("kex", "pqxdh-25519-mlkem1024", BUNDLED["kex"]["pqxdh-25519-mlkem1024"], "x").make()
+    kex = "pqxdh-25519-mlkem1024"
+    plugin = registry_module.PluginSource("kex", kex, BUNDLED["kex"][kex], "x").make()
     plugin.identity_kinds = ("rsa",)
     assert "identity key" in registry_module.fault(plugin, "kex", plugin.id)

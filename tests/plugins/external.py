@@ -1,23 +1,18 @@
-"""Test vectors that nobody on this project wrote: outside of the tree, tests are skipped where they are absent."""
+"""Test vectors that nobody on this project wrote: those of Wycheproof, in tests/vectors/wycheproof."""
 
 from __future__ import annotations
 
 import json
-import os
+import lzma
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-PLACE = Path(os.environ.get("WHISPERD_VECTORS") or Path(__file__).parents[2].parent / "shared/vectors")
+FOLDER = Path(__file__).parents[1] / "vectors/wycheproof"
 
 
 def cases(name: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Yield ``(group, test)`` of a file; skips the calling test when the file is not there."""
-    path = PLACE / f"{name}_test.json"
-    if not path.is_file():
-        pytest.skip(f"no external vectors {path.name}")
-    for group in json.loads(path.read_text())["testGroups"]:
+    """Yield ``(group, test)`` of a file."""
+    for group in json.loads(lzma.decompress((FOLDER / f"{name}_test.json.xz").read_bytes()))["testGroups"]:
         for test in group["tests"]:
             yield group, test

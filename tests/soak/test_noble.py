@@ -1,16 +1,9 @@
-"""What the browser's libraries come to: npm @noble and Node's WebCrypto, installed below build/ by this test.
-
-They are nobody's dependency: where Node is not installed, or npm reaches no registry, these tests say so and are
-skipped.
-"""
+"""What the browser's libraries come to when they are asked now; what they once said is in tests/vectors/noble/answers.json."""
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,42 +11,20 @@ from whisperd_plugins import falcon, mlkem, p256, signatures, sodium
 from whisperd_plugins.p256_simple import P256Simple
 from whisperd_plugins.pqxdh_mldsa87 import PqxdhMlkem1024Mldsa87
 
-from tests.house.pages import ROOT
+from tests.plugins.noble import Ask, running
 from whisperd.errors import KeyExchangeRefused
 from whisperd.plugin.identity import MemoryIdentity
 
-SOURCES = ROOT / "contrib/bench/node/noble"
-FOLDER = ROOT / "build/noble"
+pytestmark = pytest.mark.soak
 ROUNDS = range(5)
 VERIFY = {"mldsa87": signatures.verify_mldsa87, "falcon1024": falcon.verify}
-Ask = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def noble() -> Iterator[Ask]:
-    """Return a function that asks Node: values go over as hexadecimal, and bytes come back."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("node and npm are not on this machine")
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "cross.mjs"):
-        shutil.copy(SOURCES / name, FOLDER)
-    command = [npm, "install", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=0"]
-    done = subprocess.run(command, cwd=FOLDER, timeout=200)
-    if done.returncode != 0:
-        pytest.skip("npm could not install the packages of contrib/bench/node/noble")
-    with subprocess.Popen([node, "cross.mjs"], cwd=FOLDER, text=True, stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE) as running:
-        yield lambda ask, **values: _asked(running, ask, values)
-        running.stdin.close()
-
-
-def _asked(running: Any, ask: str, values: dict[str, Any]) -> dict[str, Any]:
-    shown = {name: value.hex() if isinstance(value, bytes) else value for name, value in values.items()}
-    print(json.dumps({"ask": ask, **shown}), file=running.stdin, flush=True)
-    answer = json.loads(running.stdout.readline())
-    return {name: bytes.fromhex(value) if isinstance(value, str) and name != "error" else value
-            for name, value in answer.items()}
+    """Return a function that asks Node."""
+    with running() as ask:
+        yield ask
 
 
 @pytest.mark.parametrize("kind", VERIFY)
