@@ -12,11 +12,11 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from tests.cli.conftest import COMMAND, ROOT, Ctl, environment
 from tests.control.sample import ADDRESS, CODE, EXPIRED, LINK, NEXT, SILENT, WRONG, Serving
+from tests.waiting import eventually
 from whisperd.cli import ctl as whisperctl
 from whisperd.cli.verbs.table import VERBS
 from whisperd.control.commands import COMMANDS, GROUPS, Command
@@ -382,8 +382,8 @@ async def test_watch_says_when_the_daemon_stops(serving: Serving) -> None:
     watching = watch(serving)
     assert watching.stdout is not None
     assert await deferToThread(watching.stdout.readline) == "c1 < #1 hello\n"
-    while ("chat.history", {"after": 1}) not in serving.api.calls:  # until it has all that was said before
-        await deferLater(reactor, 0.01)
+    # until it has all that was said before
+    await eventually(lambda: ("chat.history", {"after": 1}) in serving.api.calls)
     serving.api.say(chat, "in", "again", "received")
     assert await deferToThread(watching.stdout.readline) == "c1 < #2 again\n"
     await serving.api.stop()

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import pytest_twisted
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
 
 from tests.control.hands import in_thread, line
 from tests.control.sample import Serving
+from tests.waiting import eventually
 from whisperd import logs
 from whisperd.control import log_follower
 from whisperd.control.client import Client
@@ -33,11 +31,6 @@ def heard(client: Client, number: int) -> list[str]:
     events = [client.next_event(10) for _ in range(number)]
     return [" ".join([event["level"], event["kind"], *(f"{name}={word}" for name, word in event["fields"].items())])
             for event in events]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await deferLater(reactor, 0.01)
 
 
 @pytest_twisted.ensureDeferred
@@ -87,7 +80,7 @@ async def test_one_who_leaves_is_told_nothing_more(serving: Serving) -> None:
     client = await in_thread(followed, serving.path)
     assert len(logs._followers) == before + 1
     client.close()
-    await until(lambda: len(logs._followers) == before)
+    await eventually(lambda: len(logs._followers) == before)
 
 
 @pytest_twisted.ensureDeferred
@@ -97,9 +90,10 @@ async def test_one_who_does_not_read_is_dropped_with_a_notice_and_the_others_hea
     slow.settimeout(20)
     await in_thread(slow.connect, serving.path)
     slow.sendall(line("log.follow", lines=0))
-    await until(lambda: len(logs._followers) == 2)
+    await eventually(lambda: len(logs._followers) == 2)
     told = 0
     while len(logs._followers) == 2:
+        assert told < 100_000, "the one that does not read is not let go"
         logs.note("relay-refused", code="room-full")
         told += 1
         assert (await in_thread(quick.next_event, 10))["kind"] == "relay-refused"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE
 from whisperd.control.client import Client
 from whisperd.errors import DaemonUnreachable, WhisperdError
 
@@ -29,12 +30,14 @@ class Process:
 
     def serving(self) -> dict:
         """Return its status as soon as it answers."""
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 with Client(str(self.socket)) as client:
                     return client.call("status")
             except DaemonUnreachable:
                 assert self.process.poll() is None, self.process.communicate()
+                assert time.monotonic() < deadline, "it does not answer"
                 time.sleep(0.02)
 
     def ended(self) -> tuple[int, str, str]:

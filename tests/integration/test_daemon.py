@@ -8,13 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 
 from tests.integration.processes import COMMAND
+from tests.waiting import until
 from whisperd.control.client import Client
 from whisperd.errors import RoleDisabled
 from whisperd.tor.testnet.ports import free_ports
@@ -84,9 +84,8 @@ def test_a_terminal_that_goes_away_ends_it_in_order(tmp_path):
         process = subprocess.Popen(["setsid", "--ctty", "--wait", *COMMAND, "--config", str(config)], stdin=inner,
                                    stderr=file)
     os.close(inner)
-    while b"daemon-started" not in log.read_bytes():
-        assert process.poll() is None
-        time.sleep(0.05)
+    until(lambda: process.poll() is not None or b"daemon-started" in log.read_bytes())
+    assert process.poll() is None
     os.close(outer)
     assert process.wait(30) == 0
     assert b"daemon-stopping" in log.read_bytes() and not (tmp_path / "c").exists()
@@ -147,8 +146,7 @@ def test_no_core_is_dumped_and_nobody_of_the_same_user_attaches(start):
 def test_without_tor_on_the_machine_it_says_what_to_install_and_goes_on_serving(start):
     port = free_ports(1)[0]
     daemon = start(f'[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\n[tor]\nbinary = "tor-that-is-not-there"\n')
-    while (error := daemon.serving()["tor"]["error"]) is None:
-        time.sleep(0.02)
+    error = until(lambda: daemon.serving()["tor"]["error"])
     assert error["code"] == "tor-not-installed" and "apt install tor" in error["remedy"]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/health") as answer:
         assert json.load(answer)["status"] == "ok"

@@ -6,12 +6,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 from typing import Any
 
 import pytest
 
 from tests.house.pages import ROOT
+from tests.waiting import until
 from whisperd.demo.processes import DaemonProcess
 from whisperd.tor.testnet import Testnet
 from whisperd.tor.testnet.ports import free_ports
@@ -43,8 +43,7 @@ def test_every_socket_of_both_daemons_is_tor_s_or_their_own_and_no_name_is_looke
         anna.start()
         ben.start()
         anna.call("address", wait=60)
-        while ben.call("status")["tor"]["state"] != "up":
-            time.sleep(0.1)
+        until(lambda: ben.call("status")["tor"]["state"] == "up")
         made = anna.call("chat.invite")
         chat = ben.call("chat.join", link=made["link"])["chat"]
         follow(anna, "chat-state", state="connected")

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.task import deferLater
 
 from tests.integration.circuits import until
 from tests.integration.direct import Attached, DirectPerson, Pair
@@ -17,6 +16,7 @@ from tests.integration.peers import Relay
 from tests.store.kit import Place
 from tests.tor.kit import CALLER, OwnTor
 from tests.tor.proxy import PASS, ControlProxy
+from tests.waiting import eventually
 from whisperd.config import load
 from whisperd.errors import CredentialRefused, DialFailed
 from whisperd.peer.links.direct import OUT
@@ -100,8 +100,10 @@ def no_onions(line: str, connection: int, number: int) -> str:
 
 async def until_row(person, **fields) -> None:
     """Wait until the only conversation is listed so."""
-    while not fields.items() <= (await person.service.list())[0].items():
-        await deferLater(reactor, 0.05)
+    async def listed() -> bool:
+        return fields.items() <= (await person.service.list())[0].items()
+
+    await eventually(listed, f"it is never listed with {fields}")
 
 
 def annas_onion(pair) -> str:
@@ -223,8 +225,7 @@ async def test_where_no_relay_may_carry_texts_they_wait_for_the_direct_link(pair
     assert sent["state"] == "queued" and pair.anna.links(pair.annas) == []
     await pair.anna.until_delivered(pair.annas, sent["id"])
     assert pair.anna.links(pair.annas) == ["onion"] and pair.heard()[1] == ["not over the relay"]
-    while pair.relay.service.status()["connections"]:  # both leave it
-        await deferLater(reactor, 0.05)
+    await eventually(lambda: not pair.relay.service.status()["connections"], "both do not leave the relay")
 
 
 @in_the_reactor

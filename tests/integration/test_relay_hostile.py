@@ -11,6 +11,7 @@ from twisted.internet import reactor
 
 from tests.relay.kit import ANNA, BEN, CARL, HANDSHAKE, OURS, ROOM, Failures, RelayWorld, frame
 from tests.relay.wires import ThroughAutobahn
+from tests.waiting import eventually
 from whisperd.relay.limits import SPARE_SOCKETS
 from whisperd.relay.websocket import RelayProtocol
 
@@ -245,10 +246,16 @@ async def test_a_reader_that_does_not_read_even_why_it_is_closed_is_gone_after_1
 
 async def until_connections(world, probe, number: int) -> None:
     """Go on asking over ``probe`` until the relay has this many connections."""
-    while world.service.status()["connections"] > number:
-        probe.say(type="unknown")
-        while (await probe.types(1)) != ["unknown-type"]:
-            pass
+    await eventually(lambda: world.service.status()["connections"] <= number, meanwhile=lambda: asked(probe))
+
+
+async def asked(probe) -> None:
+    """Ask something that the relay answers, and return when it has."""
+    probe.say(type="unknown")
+    for _ in range(20_000):  # each frame before it may have been answered, too
+        if await probe.types(1) == ["unknown-type"]:
+            return
+    pytest.fail("it is not answered")
 
 
 @pytest_twisted.ensureDeferred
@@ -260,9 +267,7 @@ async def test_one_who_only_pings_and_never_reads_is_dropped_too() -> None:
         deaf.transport.write(frame(9, bytes(125)) * 512)
     probe = await world.peer(ANNA)
     assert await probe.types(1) == ["joined"]
-    while not world.service.status()["refused"].get("slow-reader"):
-        probe.say(type="unknown")
-        assert await probe.types(1) == ["unknown-type"]
+    await eventually(lambda: world.service.status()["refused"].get("slow-reader"), meanwhile=lambda: asked(probe))
     world.clock.advance(10.1)
     await until_connections(world, probe, 1)
     await world.down()

@@ -10,6 +10,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred
 
 from tests.relay.kit import ANNA, BEN, CARL, OURS, RelayWorld, settings
+from tests.waiting import eventually
 from whisperd.errors import ConfigError
 
 
@@ -43,8 +44,7 @@ async def test_a_draining_relay_opens_no_room_lets_the_others_finish_and_says_wh
     for client in (anna, ben, lonely, late):
         client.say(type="leave")
         client.sendClose(1000)
-    while world.service.status()["rooms"]:
-        await world.http("GET /health HTTP/1.1")
+    await eventually(lambda: not world.service.status()["rooms"], meanwhile=lambda: world.http("GET /health HTTP/1.1"))
     assert not end.called
     world.clock.advance(5)
     assert await end is True

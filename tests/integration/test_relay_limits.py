@@ -10,6 +10,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred
 
 from tests.relay.kit import ANNA, BEN, OURS, ROOM, TCP, Failures, RelayWorld, frame
+from tests.waiting import eventually
 
 JOIN = json.dumps({"type": "join", "room": ROOM, "token": ANNA}).encode()
 
@@ -127,8 +128,7 @@ async def test_of_a_flood_no_more_is_taken_than_its_rate_although_it_was_read(fl
     loud = await world.raw_websocket(frame(1, JOIN))
     assert await partner.types(1) == ["ready"]
     loud.transport.write(flood)
-    while not slowed(world):
-        await world.http("GET /health HTTP/1.1")
+    await eventually(lambda: slowed(world), meanwhile=lambda: world.http("GET /health HTTP/1.1"))
     taken = []
     for _ in range(5):
         before = world.service._relay.limits.frames
@@ -172,11 +172,13 @@ async def test_a_client_that_is_held_back_is_told_and_closes_when_the_relay_stop
     assert await loud.types(1) == ["joined"]
     for _ in range(150):
         loud.sendMessage(b"x", isBinary=True)
-    while not slowed(world):
-        await world.http("GET /health HTTP/1.1")
+    await eventually(lambda: slowed(world), meanwhile=lambda: world.http("GET /health HTTP/1.1"))
     stopping = ensureDeferred(world.service.stop())
-    while await loud.types(1) != ["shutting-down"]:
-        pass
+    for _ in range(151):
+        if await loud.types(1) == ["shutting-down"]:
+            break
+    else:
+        pytest.fail("it is not told")
     world.clock.advance(0)
     await stopping.addTimeout(2, reactor)
     assert await loud.next() == ("closed", 1001)
@@ -187,11 +189,12 @@ async def test_a_client_that_is_held_back_is_told_and_closes_when_the_relay_stop
 async def test_a_client_that_is_held_and_goes_leaves_nothing() -> None:
     world = await RelayWorld(reactor, circuit_frame_rate=100, burst=1).up()
     loud = await world.raw_websocket(frame(1, JOIN) + frame(9, b"") * 1_000)
-    while not slowed(world):
-        await world.http("GET /health HTTP/1.1")
+    await eventually(lambda: slowed(world), meanwhile=lambda: world.http("GET /health HTTP/1.1"))
     loud.transport.abortConnection()
-    while world.service.status()["connections"]:
+    async def later() -> None:
         await world.http("GET /health HTTP/1.1")
         world.clock.advance(0.5)
+
+    await eventually(lambda: not world.service.status()["connections"], meanwhile=later)
     await world.down()
     assert [call for call in world.clock.getDelayedCalls() if call.active()] == []

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from tests.tor.bridge import Obfs4Bridge
 from tests.tor.kit import Running, reach, services
+from tests.waiting import eventually
 from whisperd.demo.processes import DaemonProcess
 from whisperd.tor.testnet import Testnet
 
@@ -97,8 +97,7 @@ async def test_a_confined_daemon_publishes_and_another_dials_through_the_bridge_
     finally:
         await deferToThread(relay.stop)
     await friend.service.stop()
-    while any(running(pid) for pid in transports):
-        await deferLater(reactor, 0.05)
+    await eventually(lambda: not any(running(pid) for pid in transports))
 
 
 @pytest_twisted.ensureDeferred
@@ -107,8 +106,7 @@ async def test_a_bridge_that_is_not_there_is_named_and_nothing_goes_around_it(
     others = below(os.getpid(), "tor")
     nowhere = f"obfs4 127.0.0.1:1 {'A' * 40} cert={'A' * 70} iat-mode=0"
     friend = start(tor_bridges=[nowhere], tor_bootstrap_timeout=5)
-    while not (error := friend.service.status()["error"]):
-        await deferLater(reactor, 0.1)
+    error = await eventually(lambda: friend.service.status()["error"])
     assert error["code"] == "tor-not-bootstrapped" and "percent, Connect" in error["message"]
     assert "general SOCKS server failure" in error["message"]
     [tor] = below(os.getpid(), "tor") - others

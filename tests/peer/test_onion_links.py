@@ -8,12 +8,13 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint
-from twisted.internet.task import Clock, deferLater
+from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
 from tests.peer.support import seeded
 from tests.peer.test_relay_link import Notes, Owner
 from tests.tor.kit import CALLER
+from tests.waiting import eventually
 from whisperd.errors import DialFailed, DialRefused
 from whisperd.interfaces import ILink
 from whisperd.peer.links.onion import MAX_STRANGERS, OnionDoor, OnionLink
@@ -81,8 +82,7 @@ class Bench:
 
 async def until_it_pauses(bench: Bench) -> None:
     """Return when the link waits for the time of its next attempt."""
-    while bench.link._waiting is None:
-        await deferLater(reactor, 0)
+    await eventually(lambda: bench.link._waiting is not None)
 
 
 @pytest_twisted.async_yield_fixture

@@ -17,6 +17,7 @@ from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
 from tests.peer.support import seeded
+from tests.waiting import eventually
 from whisperd.errors import DialFailed, DialRefused, TorUnavailable
 from whisperd.interfaces import ILink, ILinkOwner
 from whisperd.peer.conversation.conversation import Conversation
@@ -292,17 +293,9 @@ async def test_a_relay_may_ask_for_time_but_not_for_ever(bench):
     assert bench.dialled == 2
 
 
-async def _turned(holds: Callable[[], bool]) -> None:
-    """Let the reactor turn until ``holds``."""
-    while not holds():
-        turned: Deferred[None] = Deferred()
-        reactor.callLater(0, turned.callback, None)  # type: ignore[attr-defined]
-        await turned
-
-
 async def _pausing(bench: Bench) -> None:
     """Wait until the link waits for its next attempt."""
-    await _turned(lambda: bench.link._socket is None and bench.link._waiting is not None)
+    await eventually(lambda: bench.link._socket is None and bench.link._waiting is not None)
 
 
 @in_the_reactor
@@ -320,7 +313,7 @@ async def test_a_server_that_never_answers_is_given_up_after_a_while(bench):
 
     await bench.start(Factory.forProtocol(Silent))
     await bench.notes.until_there_is("silent")
-    await _turned(lambda: bench.link._socket is not None)
+    await eventually(lambda: bench.link._socket is not None)
     bench.clock.advance(SEAT_TIMEOUT)
     await bench.notes.until_there_is("troubled", "relay-refused")
 

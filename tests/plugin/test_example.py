@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -149,7 +150,8 @@ def serving(daemon: Process) -> Client:
 
 def until(client: Client, name: str, **fields: str) -> dict:
     """Return the next event of this name with these fields."""
+    deadline = time.monotonic() + PATIENCE
     while True:
-        event = client.next_event(PATIENCE)
+        event = client.next_event(max(0.0, deadline - time.monotonic()))
         if event["event"] == name and fields.items() <= event.items():
             return event

@@ -9,11 +9,13 @@ import sys
 import time
 from pathlib import Path
 
+from tests.waiting import PATIENCE
 from whisperd.control.client import Client
 from whisperd.errors import DaemonUnreachable
 
 _AS_A_MANAGER = """
 import os
+from tests.waiting import PATIENCE
 for place, number in enumerate({numbers}, 3):
     os.dup2(number, place, inheritable=True)
 os.environ["LISTEN_PID"] = os.environ["WATCHDOG_PID"] = str(os.getpid())
@@ -58,12 +60,14 @@ class Manager:
 
     def status(self) -> dict:
         """Return the daemon's status, as soon as it answers."""
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 with Client(str(self.control)) as client:
                     return client.call("status")
             except DaemonUnreachable:
                 assert self.process is not None and self.process.poll() is None, self.process and self.process.stderr
+                assert time.monotonic() < deadline, "it does not answer"
                 time.sleep(0.02)
 
     def stop(self) -> str:

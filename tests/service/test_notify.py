@@ -6,11 +6,11 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 
 import pytest
 
+from tests.waiting import until
 from whisperd.notify import ServiceManager
 
 NO_TOR = '[relay]\nlisten = ["tcp:0:interface=127.0.0.1"]\n[tor]\nmode = "off"\n'
@@ -71,9 +71,8 @@ def test_lines_have_their_priority_where_standard_error_is_the_journal(tmp_path)
         status = os.fstat(stream.fileno())
         given = {**os.environ, "HOME": str(tmp_path), "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
         process = subprocess.Popen([sys.executable, "-m", "whisperd", "--config", str(path)], env=given, stderr=stream)
-    while b"daemon-started" not in journal.read_bytes():
-        assert process.poll() is None
-        time.sleep(0.02)
+    until(lambda: process.poll() is not None or b"daemon-started" in journal.read_bytes())
+    assert process.poll() is None
     process.terminate()
     process.wait(20)
     lines = journal.read_text().splitlines()

@@ -7,9 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.task import deferLater
-
 from tests.tor.kit import OwnTor
+from tests.waiting import eventually
 from whisperd.tor.testnet import Testnet
 from whisperd.tor.testnet.ports import free_ports
 
@@ -38,9 +37,8 @@ class Obfs4Bridge:
         """Start it, and return when it has keys and can serve a client the network's consensus."""
         await self.tor.start()
         written = self._data / "pt_state" / "obfs4_bridgeline.txt"
-        while not (written.exists() and (self._data / "fingerprint").exists()
-                   and (self._data / "cached-microdescs.new").exists()):
-            await deferLater(self._reactor, 0.1)
+        files = (written, self._data / "fingerprint", self._data / "cached-microdescs.new")
+        await eventually(lambda: all(file.exists() for file in files), "the bridge has no keys or no consensus")
         words = _CERT.search(written.read_text())
         fingerprint = (self._data / "fingerprint").read_text().split()[1]
         assert words, written.read_text()

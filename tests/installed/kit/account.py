@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from tests.cli.terminal import Terminal
 from tests.installed.kit.installation import Installation
-from tests.installed.kit.waiting import PATIENCE, until
+from tests.waiting import PATIENCE, until
 
 #: The user that everything runs as where the tests run as root.
 USER = "nobody"

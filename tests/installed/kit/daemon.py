@@ -11,7 +11,7 @@ from typing import IO, Any, TypeVar
 
 from tests.installed.kit.account import Account, without_new_code
 from tests.installed.kit.installation import Installation
-from tests.installed.kit.waiting import PATIENCE, until
+from tests.waiting import PATIENCE, until
 from whisperd.control.client import Client
 from whisperd.errors import DaemonUnreachable
 

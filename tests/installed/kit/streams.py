@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.installed.kit.daemon import Daemon
 from tests.installed.kit.installation import Installation
-from tests.installed.kit.waiting import PATIENCE
+from tests.waiting import PATIENCE
 
 _PIPE_SIZE = 4096
 
