@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
@@ -17,7 +17,7 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from zope.interface import implementer
 
-from whisperd.config import load
+from whisperd.config import RelaySection, load
 from whisperd.relay.bounds import Bounds
 from whisperd.relay.service import RelayService
 
@@ -25,10 +25,10 @@ ROOM, ANNA, BEN, CARL = ("A" * 43, "E" * 43, "I" * 43, "M" * 43)
 TCP = "tcp:0:interface=127.0.0.1"
 
 
-def settings(*listen: str, **changes: Any) -> SimpleNamespace:
+def settings(*listen: str, **changes: Any) -> RelaySection:
     """Return the defaults of ``[relay]`` with room for 20 connections and 10 rooms, and ``changes``."""
-    return SimpleNamespace(**{**load().relay.values, "listen": listen or (TCP,), "max_connections": 20,
-                              "max_rooms": 10, **changes})
+    return msgspec.structs.replace(load().relay, **{"listen": listen or (TCP,), "max_connections": 20,
+                                                    "max_rooms": 10, **changes})
 
 
 def bounds(**changes: int) -> Bounds:

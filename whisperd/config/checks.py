@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from whisperd.config.paths import MAX_PART
+from whisperd.config.sections import Config
 from whisperd.errors import ConfigError
-
-if TYPE_CHECKING:
-    from whisperd.config import Config
-
 
 #: What the names of files beside store.file end with. [https://sqlite.org/tempfiles.html]
 _BESIDE = ("-wal", "-shm", "-journal")

@@ -1,7 +1,6 @@
-"""whisperd.toml -> a frozen Config.
+"""Loading the configuration: whisperd.toml, the environment and the caller's overrides become a frozen ``Config``.
 
-One table, ``KEYS``, gives every key its type, default, bounds and help; the man page test, ``config show`` and the
-loader all read it. A key that is misspelled, of the wrong type or out of bounds is a ConfigError that names it.
+A key that is misspelled, of the wrong type or out of bounds is a ConfigError that names it.
 """
 
 from __future__ import annotations
@@ -9,67 +8,19 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from whisperd.config import paths as paths
 from whisperd.config.checks import check_together
 from whisperd.config.keys import BY_NAME, KEYS, Value
 from whisperd.config.lines import located
+from whisperd.config.sections import BUILT_IN, Config
 from whisperd.config.systemd_credentials import credential
 from whisperd.errors import ConfigError
 
-#: What is named as the source where no file was read.
-BUILT_IN = "built-in defaults"
 #: Where a value comes from that is not the default.
 FILE, ENVIRONMENT, CALLER, CREDENTIAL = "file", "environment", "caller", "credential"
-
-
-
-@dataclass(frozen=True)
-class Section:
-    """The values of one section, as attributes."""
-
-    values: Mapping[str, Value]
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self.values[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-
-@dataclass(frozen=True)
-class Config:
-    """Every key with its value in force, by section: ``config.relay.max_frame``."""
-
-    daemon: Section
-    control: Section
-    log: Section
-    relay: Section
-    tor: Section
-    onion: Section
-    peer: Section
-    store: Section
-    source: str = field(default=BUILT_IN)
-    origins: Mapping[str, str] = field(default_factory=dict)  #: by key; others: default
-
-    def with_values(self, values: Mapping[str, Value], origins: Mapping[str, str]) -> Config:
-        """Return this with other values of some keys, by their full names."""
-        changed: dict[str, Any] = {}
-        for section in {name.partition(".")[0] for name in values}:
-            changed[section] = Section({**getattr(self, section).values, **_of_section(values, section)})
-        return replace(self, **changed, origins=origins)
-
-    def flat(self, *, secrets: bool = False) -> dict[str, Value]:
-        """Return every key's value by its full name; secrets are shown as ``"(set)"`` unless asked for."""
-        shown: dict[str, Value] = {}
-        for key in KEYS:
-            value = getattr(self, key.section).values[key.name.partition(".")[2]]
-            shown[key.name] = "(set)" if key.secret and value and not secrets else value
-        return shown
 
 
 def load(path: Path | None = None, overrides: Mapping[str, object] | None = None) -> Config:
@@ -97,14 +48,9 @@ def _loaded(path: Path | None, overrides: Mapping[str, object] | None) -> Config
     if not values["control.socket"] and os.environ.get("WHISPERD_SOCKET"):
         origins["control.socket"] = ENVIRONMENT
     _fill_places(values)
-    sections = {section: Section(_of_section(values, section)) for section in {key.section for key in KEYS}}
-    config = Config(**sections, source=str(path) if path else BUILT_IN, origins=origins)
+    config = Config.of(values, str(path) if path else BUILT_IN, origins)
     check_together(config)
     return config
-
-
-def _of_section(values: Mapping[str, Value], section: str) -> dict[str, Value]:
-    return {name.partition(".")[2]: value for name, value in values.items() if name.partition(".")[0] == section}
 
 
 def default_path() -> Path | None:
@@ -139,9 +85,10 @@ def _xdg(variable: str, fallback: str) -> Path:
 
 
 def _fill_places(values: dict[str, Value]) -> None:
-    places = {"control.socket": default_socket, "tor.data_dir": lambda: str(_state_dir() / "tor"),
-              "onion.key_file": lambda: str(_state_dir() / "onion.key"),
-              "store.file": lambda: str(_state_dir() / "store" / "store.db")}
+    places: dict[str, Callable[[], str]] = {
+        "control.socket": default_socket, "tor.data_dir": lambda: str(_state_dir() / "tor"),
+        "onion.key_file": lambda: str(_state_dir() / "onion.key"),
+        "store.file": lambda: str(_state_dir() / "store" / "store.db")}
     for name, place in places.items():
         values[name] = values[name] or BY_NAME[name].check(place())
 

@@ -1,6 +1,6 @@
 """The table of every key of whisperd.toml: its type, default, bounds and help. [whisperd.toml(5), KEYS]
 
-The loader, ``config show``, the page and its test all read it.
+The loader, ``config show``, the page and its test all read it; ``sections`` has a typed field for each key.
 """
 
 from __future__ import annotations
@@ -25,11 +25,16 @@ class Key:
     choices: tuple[str, ...] = ()
     secret: bool = False
     lone: bool = False  #: a list of which one may stand without brackets
-    path: str = ""  #: which kind of path it is, of those in config_paths
+    path: str = ""  #: which kind of path it is, of those in config/paths.py
 
     @property
     def section(self) -> str:
         return self.name.partition(".")[0]
+
+    @property
+    def field(self) -> str:
+        """The name of the key within its section."""
+        return self.name.partition(".")[2]
 
     @property
     def is_path(self) -> bool:
