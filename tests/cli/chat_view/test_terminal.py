@@ -110,10 +110,10 @@ async def test_a_timer_is_proposed_accepted_and_shown_and_a_message_is_said_to_h
     serving.api.chats[chat]["timer"] = {"seconds": 0, "proposed": 600, "by": "them"}
     serving.bus.emit("chat-timer", chat=chat, seconds=0, proposed=600, by="them")
     await shown(view, "the other side proposes that they disappear 10 min after delivery")
-    await shown(view, "not verified | disappear off (they: 10 min?)")
+    await shown(view, "not verified | timer off (they: 10 min?)")
     view.press("/timer accept\r")
     await shown(view, "-- c1: messages disappear 10 min after delivery")
-    await shown(view, "not verified | disappear 10 min")
+    await shown(view, "not verified | timer 10 min")
     view.press("/timer 1d\r")
     await shown(view, "you propose that they disappear 1 d after delivery")
     view.press("/timer soon\r")
