@@ -13,7 +13,7 @@ SCRIPTS := contrib/setup/system-packages contrib/setup/python contrib/setup/virt
 	contrib/debian/build contrib/bots/answer.sh .ci/run
 PAGES = $(wildcard man/*.[1-8])
 
-.PHONY: help run demo fresh test options-of-test test-setup lint pages bench soak deb install clean
+.PHONY: help run demo fresh test options-of-test test-setup lint generated pages bench soak deb install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -43,13 +43,16 @@ lint: $(VENV)/.stamp-test ## check style, types, shell scripts and man pages
 	@$(NEEDS) mandoc groff shellcheck
 	@echo "==> ruff" && $(BIN)/ruff check --quiet .
 	@echo "==> mypy" && $(BIN)/mypy --no-error-summary
-	@echo "==> shellcheck" && shellcheck --shell=bash contrib/completions/whisperctl.bash && shellcheck $(SCRIPTS)
+	@echo "==> shellcheck" && shellcheck $(SCRIPTS)
 	@echo "==> mandoc" && mandoc -Tlint -Wwarning $(PAGES)
 	@echo "==> groff" && for page in $(PAGES); do \
 		said=$$(groff -mandoc -t -Tutf8 -ww -rLL=80n $$page 2>&1 >/dev/null); \
 		[ -z "$$said" ] || { echo "$$page: $$said" >&2; exit 1; }; done
 
-pages: $(VENV)/.stamp ## write the tables of the code into the man pages
+generated: $(VENV)/.stamp ## write what is made from the code: page tables, completions, CONTRIBUTING.md
+	@$(BIN)/python -m contrib.generated
+
+pages: $(VENV)/.stamp ## write the tables of the code into the man pages only
 	@$(BIN)/python -m contrib.pages
 
 bench: $(VENV)/.stamp-test ## measure, print a table and write build/bench.json

@@ -70,7 +70,7 @@ def test_whisperctl_loads_neither_twisted_nor_what_only_some_verbs_need() -> Non
 
 @pytest.mark.parametrize("module", ["whisperd.control.client", "whisperd.control.commands", "whisperd.control.events",
                                     "whisperd.wire.control", "whisperd.cli.chat_view.terminal",
-                                    "whisperd.cli.completions"])
+                                    "whisperd.cli.completion"])
 def test_what_whisperctl_stands_on_does_not_load_twisted(module: str) -> None:
     assert not modules_after(f"import {module}") & {"twisted", "zope"}
 

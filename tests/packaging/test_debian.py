@@ -15,6 +15,7 @@ from tests.house.pages import ROOT
 from whisperd import __version__
 
 DEBIAN = ROOT / "contrib/debian"
+PROGRAMS = ["whisperd", "whisperctl"]
 
 
 def run(*command: str, **more) -> str:
@@ -43,7 +44,7 @@ def test_it_has_the_version_of_the_program(package: Path) -> None:
     assert run("dpkg-deb", "--field", str(package), "Version").strip() == __version__
 
 
-@pytest.mark.parametrize("program", ["whisperd", "whisperctl"])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_its_programs_run_on_what_it_brings_alone(tree: Path, program: str) -> None:
     launcher = (tree / "usr/bin" / program).read_text()
     assert launcher.startswith("#!/usr/bin/python3 -I\n")
@@ -58,9 +59,10 @@ def test_every_page_unit_and_completion_is_in_it(tree: Path) -> None:
     assert pages <= there
     assert {"usr/lib/systemd/system/whisperd.service", "usr/lib/systemd/user/whisperd.service",
             "usr/lib/sysusers.d/whisperd.conf", "usr/lib/tmpfiles.d/whisperd.conf", "etc/whisperd/whisperd.toml",
-            "etc/apparmor.d/whisperd", "usr/share/bash-completion/completions/whisperctl.bash",
-            "usr/share/zsh/vendor-completions/_whisperctl",
-            "usr/share/fish/vendor_completions.d/whisperctl.fish"} <= there
+            "etc/apparmor.d/whisperd",
+            *(f"usr/share/bash-completion/completions/{program}.bash" for program in PROGRAMS),
+            *(f"usr/share/zsh/vendor-completions/_{program}" for program in PROGRAMS),
+            *(f"usr/share/fish/vendor_completions.d/{program}.fish" for program in PROGRAMS)} <= there
 
 
 def test_its_configuration_can_be_used_and_differs_from_the_defaults_as_it_says(tree: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from whisperd import __version__
-from whisperd.cli import guard
+from whisperd.cli import completion, guard
 from whisperd.cli.caller import Caller
 from whisperd.cli.meant import understood
 from whisperd.cli.options import MessageCommand, Valued
@@ -80,15 +80,13 @@ def _run_alone(command: Command, **given: Any) -> None:
 
 
 def _run(command: Command, **given: Any) -> None:
-    """Call the verb's function; an option with choices that is left out has its default."""
-    params = {param.name: param.default if param.choices and given[param.name] is None else given[param.name]
-              for param in command.params}
+    """Call the verb's function with what was given and what was meant."""
     caller = click.get_current_context().obj
     try:
         if command.terminal and not caller.person:
             raise UsageError(f"'{command.verb}' needs a terminal",
                              remedy="In scripts use 'chat watch --json' and 'chat send'.")
-        VERBS[command.verb](caller, **understood(caller, command, params))
+        VERBS[command.verb](caller, **understood(caller, command, given))
     except (KeyboardInterrupt, EOFError):  # here and not in the guard: click has ways of its own for these
         raise Interrupted from None
 
@@ -102,27 +100,25 @@ def _help(command: Command) -> str:
 def _parameters(command: Command) -> list[click.Parameter]:
     """Return what click is to read; behind a conversation that may be left out nothing positional is required."""
     loose = any(param.implied for param in command.params)
-    return [_parameter(param, loose) for param in command.params]
+    return [_option(command, param) if param.option else _positional(command, param, loose)
+            for param in command.params]
 
 
-def _parameter(param: Param, loose: bool) -> click.Parameter:
-    if not param.option:
-        return _positional(param, loose)
+def _option(command: Command, param: Param) -> click.Option:
     if param.type == "boolean":
-        default = None if "/" in param.option else param.default
-        return click.Option([param.name, param.option], is_flag=True, default=default, help=param.help)
+        return click.Option([param.name, param.option], is_flag=True, default=None, help=param.help)
+    look: dict[str, Any] = {"help": param.help, "metavar": param.metavar,
+                            "shell_complete": completion.completer(command, param)}
     if param.type == "list":
-        return Valued([param.name, param.option], multiple=True, help=param.help, metavar=param.metavar)
-    return Valued([param.name, param.option], type=_type(param), help=param.help, metavar=param.metavar,
-                  default=None if param.choices else param.default)
+        return Valued([param.name, param.option], multiple=True, **look)
+    return Valued([param.name, param.option], type=_type(param), **look)
 
 
-def _positional(param: Param, loose: bool) -> click.Argument:
-    if param.many:
-        return click.Argument([param.name], metavar=_placeholder(param), nargs=-1)
-    if param.required and not loose:
-        return click.Argument([param.name], metavar=_placeholder(param), required=True, type=_type(param))
-    return click.Argument([param.name], metavar=_placeholder(param), required=False)
+def _positional(command: Command, param: Param, loose: bool) -> click.Argument:
+    needed = param.required and not loose and not param.many
+    return click.Argument([param.name], metavar=_placeholder(param), required=needed, nargs=-1 if param.many else 1,
+                          type=_type(param) if needed else None,
+                          shell_complete=completion.completer(command, param))
 
 
 def _placeholder(param: Param) -> str:
@@ -130,7 +126,7 @@ def _placeholder(param: Param) -> str:
     return word if param.required and not param.implied else f"[{word}]"
 
 
-def _type(param: Param) -> click.ParamType:
+def _type(param: Param) -> click.ParamType[Any]:
     if param.choices:
         return click.Choice(param.choices)
     if param.type == "integer":
@@ -151,6 +147,7 @@ def _common() -> list[click.Parameter]:
 
     return [
         Valued(["--socket"], metavar="PATH", expose_value=False, callback=keep, is_eager=True,
+               shell_complete=completion.paths,
                help="Control socket of the daemon, instead of WHISPERD_SOCKET or the usual place."),
         click.Option(["--json"], is_flag=True, expose_value=False, callback=keep, is_eager=True,
                      help="Print JSON, one object a line; errors too."),
@@ -159,7 +156,7 @@ def _common() -> list[click.Parameter]:
 
 def _version() -> click.Parameter:
     def show(context: click.Context, option: click.Parameter, value: bool) -> None:
-        if value:
+        if value and not context.resilient_parsing:
             print(f"whisperctl {__version__}")
             context.exit()
 

@@ -32,6 +32,10 @@ def whisperctl() -> int:
     """Entry point of the command ``whisperctl``."""
 
     def load() -> Work:
+        if os.environ.get("_WHISPERCTL_COMPLETE"):
+            from whisperd.cli import completion
+
+            return completion.whisperctl
         from whisperd.cli import ctl
 
         return ctl.run
@@ -46,6 +50,10 @@ def whisperd() -> int:
     signals.hold()
 
     def load() -> Work:
+        if os.environ.get("_WHISPERD_COMPLETE"):
+            from whisperd.cli import completion
+
+            return completion.whisperd
         from whisperd.cli.daemon import main
 
         return main.run_words

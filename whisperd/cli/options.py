@@ -34,7 +34,8 @@ class MessageCommand(click.Command):
     """A verb whose last argument takes the rest of the words: what stands among them belongs to the message."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        self._check(ctx, args)
+        if not ctx.resilient_parsing:  # a command line that a shell completes is not done yet
+            self._check(ctx, args)
         return super().parse_args(ctx, args)
 
     def _check(self, ctx: click.Context, args: list[str]) -> None:

@@ -232,8 +232,8 @@ def _link(row: Row) -> str:
 
 def chats(rows: Iterable[Row], paint: Paint) -> list[str]:
     """Return the table of 'whisperctl chat list'."""
-    heads = ("CHAT", "CONTACT", "STATE", "LINK", "LEVEL", "VERIFIED", "TIMER", "QUEUED", "SENT", "DELIVERED", "RECEIVED",
-             "AGE")
+    heads = ("CHAT", "CONTACT", "STATE", "LINK", "LEVEL", "VERIFIED", "TIMER", "QUEUED", "SENT", "DELIVERED",
+             "RECEIVED", "AGE")
     return table(heads, [(
         row["chat"], row.get("contact") or "-", row["state"], _link(row), row["level"] or "-",
         "yes" if row["verified"] else "no", timers.column(row), str(row["queued"]), str(row["sent"]),

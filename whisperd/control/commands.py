@@ -47,8 +47,9 @@ class Param:
     local: bool = False  #: whisperctl sees to it; it is not sent
     implied: bool = False  #: whisperctl fills it in when there is exactly one conversation
     many: bool = False  #: takes the rest of the words
-    contact: bool = False  #: is the name of a contact, which the completions look up
+    contact: bool = False  #: is the name of a contact
     conversation: bool = False  #: names a conversation: the daemon makes its id of it before anything else is done
+    completes: str = ""  #: "path" or "file": what shells complete it with, a path or the id of an offered file
 
     def check(self, value: object) -> Scalar:
         """Return ``value`` if it is of this parameter's type and within its bounds; raises UsageError otherwise."""
@@ -122,11 +123,12 @@ _CHAT = Param("chat", "string", "Name of the conversation, or of its contact, as
 _ONE_CHAT = Param("chat", "string", "Only this conversation, by its name or by its contact's.", metavar="CHAT",
                   conversation=True)
 _HOOK = Param("hook", "string", "Run this program for each message that comes in and whatever there is to decide; it "
-              "is told the conversation, not what was said.", option="--hook", metavar="PROGRAM", local=True)
+              "is told the conversation, not what was said.", option="--hook", metavar="PROGRAM", local=True,
+              completes="path")
 _PEEK = Param("peek", "boolean", "Leave messages unread: 'chat read' marks them, or whoever reads them later.",
               default=False, option="--peek", local=True)
 _FILE = Param("file", "string", "Name of the file, as 'chat files' shows it: f1, f2 and so on.", required=True,
-              metavar="FILE")
+              metavar="FILE", completes="file")
 _CONTACT = Param("name", "string", "Name of the contact, as 'contact list' shows it.", required=True, metavar="NAME",
                  contact=True)
 _CLIENT = Param("name", "string", "A name for them: 1 to 32 letters, digits, '.', '_' and '-'.", required=True,
@@ -226,7 +228,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("chat.send-file", "chat send-file", "Offer a file to the other side; it moves once it is accepted there.", (
         _CHAT,
         Param("path", "string", "The file; whisperctl opens it, so that the daemon reads only what its user may.",
-              required=True, metavar="PATH", local=True),
+              required=True, metavar="PATH", local=True, completes="path"),
         Param("name", "string", "Name that the other side sees, instead of the file's own.",
               option="--name", metavar="NAME"),
         _wait("Wait as long as this until the other side has all of it; show how far it is."),
@@ -237,7 +239,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("chat.refuse", "chat refuse", "Refuse a file that was offered.", (_CHAT, _FILE)),
     Command("chat.cancel", "chat cancel", "Give up a file, or take back a message that is still queued.", (
         _CHAT,
-        Param("id", "string", "The file's name, as 'f2', or the message's number.", required=True, metavar="ID"),
+        Param("id", "string", "The file's name, as 'f2', or the message's number.", required=True, metavar="ID",
+              completes="file"),
     )),
     Command("chat.files", "chat files", "List the files that were offered, either way, and how far they are.",
             (_ONE_CHAT,), reads_only=True),
@@ -319,7 +322,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("config.diff", "config diff", "Show what is in the file and not in force, and whether 'reload' or a "
             "restart puts it into force.", right=READ, reads_only=True),
     Command("", "config check", "Read a configuration file without a daemon, and name the first mistake in it.", (
-        Param("file", "string", "The file, instead of the usual place.", metavar="FILE"),
+        Param("file", "string", "The file, instead of the usual place.", metavar="FILE",
+              completes="path"),
     )),
     Command("plugins", "plugins", "List the key exchanges and ratchets that this daemon has.",
             right=READ, reads_only=True),
@@ -331,7 +335,7 @@ COMMANDS: tuple[Command, ...] = (
     )),
     Command("", "doctor", "Examine tor, the clock and the onion service, and say what mends each fault.", (
         Param("config", "string", "Configuration file of the daemon, instead of the usual place.", option="--config",
-              metavar="FILE"),
+              metavar="FILE", completes="path"),
     )),
     Command("store.status", "store status", "Show where the peer role keeps what it remembers, and whether it is open.",
             reads_only=True),
@@ -345,14 +349,16 @@ COMMANDS: tuple[Command, ...] = (
             asked=(_secret("old", "The passphrase in force."), _secret("new", "The one that takes its place."))),
     Command("store.export", "store export", "Write what the store holds into one sealed file, under a passphrase of "
             "its own that is asked for.", (
-        Param("path", "string", "The file, which must not be there yet.", required=True, metavar="PATH", local=True),
+        Param("path", "string", "The file, which must not be there yet.", required=True, metavar="PATH", local=True,
+              completes="path"),
         Param("move", "boolean", "Take live conversations along: they and what was said are gone from here. Without "
               "it they stay and are left out, because their keys must not be used in two places.", default=False,
               option="--move"),
     ), asked=(_secret("passphrase", "The export's passphrase."),), file=True),
     Command("store.import", "store import", "Take an export into a store that is empty: asks for the export's "
             "passphrase.", (
-        Param("path", "string", "The file that 'store export' wrote.", required=True, metavar="PATH", local=True),
+        Param("path", "string", "The file that 'store export' wrote.", required=True, metavar="PATH", local=True,
+              completes="path"),
     ), asked=(_secret("passphrase", "The export's passphrase."),), file=True),
     Command("store.wipe", "store wipe", "Destroy the sealed store for good: its key first, then its file.", (
         Param("yes", "boolean", "Do not ask.", default=False, option="--yes", local=True),

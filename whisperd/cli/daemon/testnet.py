@@ -120,7 +120,7 @@ def _run(work: Callable[[Any, Any], Coroutine[Any, Any, None]]) -> None:
     loop.callWhenRunning(begin)
     loop.run()
     if results and isinstance(results[0], Failure):
-        if results[0].check(CancelledError):
+        if isinstance(results[0].value, CancelledError):
             raise Interrupted("the start was interrupted, and what had been started is gone again")
         _raise(results[0])
 
