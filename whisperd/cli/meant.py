@@ -29,9 +29,7 @@ def understood(caller: Caller, command: Command, given: dict[str, Any]) -> dict[
     """
     chat = next((param for param in command.params if param.conversation), None)
     _check_none_empty(command, given)
-    words = {param.name for param in _positional(command)}
-    params = {name: "" if value is None and (chat is not None or name in words) else value
-              for name, value in given.items()}
+    params = _filled_up(command, given)
     params = _as_text(command, params if chat is None else _placed(command, chat, params))
     if chat is None:
         return params
@@ -39,6 +37,12 @@ def understood(caller: Caller, command: Command, given: dict[str, Any]) -> dict[
         asked = {"chat": params[chat.name]} if params[chat.name] else _behind(command, chat, params)
         params[chat.name] = _found(caller, command, asked)
     return params
+
+
+def _filled_up(command: Command, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters with the table's default where nothing was given; None of "--this/--not-this" stays."""
+    return {param.name: param.default if given[param.name] is None and "/" not in param.option else given[param.name]
+            for param in command.params}
 
 
 def _as_text(command: Command, params: dict[str, Any]) -> dict[str, Any]:
