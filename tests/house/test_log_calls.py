@@ -14,7 +14,7 @@ from whisperd.control import events
 
 SOURCES = sorted((ROOT / "whisperd").rglob("*.py"))
 #: The one place that hands on what an effect holds, whatever it is.
-HANDED_ON = {"whisperd/peer/conversation/driver.py"}
+HANDED_ON = {"whisperd/peer/conversation/executor.py"}
 
 
 def calls(path: Path, *names: str) -> Iterator[ast.Call]:

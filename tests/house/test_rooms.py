@@ -32,7 +32,6 @@ LARGE = {
     "whisperd.peer.contacts.contacts.Contacts",
     "whisperd.peer.contacts.rendezvous.Rendezvous",
     "whisperd.peer.conversation.conversation.Conversation",
-    "whisperd.peer.conversation.driver.Driver",
     "whisperd.peer.conversation.resumable.ResumableConversation",
     "whisperd.peer.files.resumable.ResumableFiles",
     "whisperd.peer.invites.spoken.Codes",

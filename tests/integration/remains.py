@@ -69,7 +69,7 @@ def remains(relay: Relay, *people: Person) -> dict[str, Any]:
     """Return what is left, where all conversations are over and nobody is listened for."""
     found: dict[str, Any] = {"links": links(), "timers": timers(), "files": files(), "seats": seats(relay)}
     for number, person in enumerate(people):
-        living = {chat for chat, driver in person.service._chats.items() if driver.conversation.state != "ended"}
+        living = {chat for chat, driver in person.service._chats.items() if driver.state != "ended"}
         ties = {chat for chat, tie in person.service.contacts._bindings.items() if tie.line is not None}
         found |= {f"living {number}": living, f"ties {number}": ties, f"lines {number}": person.service.contacts._lines}
     return {name: left for name, left in found.items() if left}

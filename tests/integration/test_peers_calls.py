@@ -32,7 +32,7 @@ async def given_up(person: Person, name: str) -> None:
 
 
 def living(person: Person) -> list[str]:
-    return [chat for chat, driver in person.service._chats.items() if driver.conversation.state != "ended"]
+    return [chat for chat, driver in person.service._chats.items() if driver.state != "ended"]
 
 
 async def ended_while_away(kept) -> None:
@@ -130,7 +130,7 @@ async def test_a_call_leaves_a_conversation_that_the_contact_ended_out_of_reach(
     called = await kept.anna.service.contacts.call(name="ben")
     assert called["chat"] != kept.annas
     assert await kept.anna.service.contacts.call(name="ben") == called | {
-        "state": kept.anna.service.driver(called["chat"]).conversation.state}
+        "state": kept.anna.service.driver(called["chat"]).state}
     await kept.anna.until_state(called["chat"], "connected")
     await talk(kept, called["chat"], await kept.ben.until_contact("anna", "called"), "can you hear me now?")
     await kept.anna.until_state(kept.annas, "ended", "superseded")
@@ -159,12 +159,10 @@ async def test_a_call_never_returns_what_is_being_ended_or_has_ended(kept):
     await saved(kept)
     await kept.relay.stop()
     await kept.anna.until_state(kept.annas, "away")
-    ending = kept.anna.service.driver(kept.annas)
-    ending.carry_out(ending.conversation.end(0.0))
+    kept.anna.service.driver(kept.annas).end()
     first = await kept.anna.service.contacts.call(name="ben")
     assert first["chat"] != kept.annas and first["state"] == "waiting"
-    over = kept.anna.service.driver(first["chat"])
-    over.carry_out(over.conversation.end(0.0))  # whose effects are held until the store has it
+    kept.anna.service.driver(first["chat"]).end()  # whose effects are held until the store has it
     second = await kept.anna.service.contacts.call(name="ben")
     assert second["chat"] != first["chat"] and second["state"] == "waiting"
     await kept.anna.until_state(kept.annas, "ended")

@@ -393,8 +393,7 @@ async def test_what_a_peer_says_about_contacts_is_bounded_and_checked(scene):
     await scene.meet()
 
     def say(payload: bytes) -> None:
-        driver = scene.ben.service.driver(scene.bens)
-        driver.carry_out(driver.conversation.tell(Stream.CONTACTS, payload, reactor.seconds()))
+        scene.ben.service.driver(scene.bens).tell(Stream.CONTACTS, payload)
 
     trailing = encode_contact_message(SaveContact(bytes(32))) + b"!"
     for payload in (b"", b"\xff", b"\x81\xa1t\xa4keep", trailing, b"\x81\xa1t\xa4take"):

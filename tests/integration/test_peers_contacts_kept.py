@@ -8,6 +8,7 @@ import pytest_twisted
 from tests.integration.contacts import heard, parted, saved, secrets, talk
 from tests.integration.peers import Person, Scene
 from whisperd.errors import ContactBlocked
+from whisperd.peer.effects import ContactMessageReceived
 
 in_the_reactor = pytest_twisted.ensureDeferred
 
@@ -117,8 +118,8 @@ async def test_what_was_heard_and_not_seen_to_when_the_daemon_was_killed_is_seen
     await kept.ben.until_contact("", "asked")
     people = kept.anna.service.contacts
     with monkeypatch.context() as patch:
-        patch.setattr(kept.anna.service.driver(kept.annas), "on_people",
-                      lambda payload: kept.annas_keeper.copy(tmp_path / "before"))
+        patch.setitem(kept.anna.service.driver(kept.annas)._executor._decisions, ContactMessageReceived,
+                      lambda told: kept.annas_keeper.copy(tmp_path / "before") or ())
         await kept.ben.service.contacts.save(chat=kept.bens, name="anna")
         await heard(kept.ben, kept.bens)
     assert people._book.contacts == {}

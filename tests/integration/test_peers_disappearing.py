@@ -112,7 +112,7 @@ async def test_a_hostile_side_can_neither_impose_a_timer_nor_flood(kept):
                 b"\x83\xa1t\xa5timer\xa6number\x01\xa7seconds\xff", encode_timer(Timer(2**32 - 1, 5)), os.urandom(40)]
     payloads += [encode_timer(Timer(number, 30 + number % 2)) for number in range(1, 501)]
     for payload in payloads:
-        driver.carry_out(driver.conversation.tell(Stream.TIMER, payload, reactor.seconds()))
+        driver.tell(Stream.TIMER, payload)
     last = await say(kept.ben, kept.bens, "hello")
     await kept.ben.until_delivered(kept.bens, last)
     assert len(disappeared(kept.anna)) == 16

@@ -161,7 +161,7 @@ async def test_without_a_store_no_path_is_asked_for_and_nothing_is_flushed_for_a
     await offer(scene, os.urandom(20_000_000))
     await scene.ben.service.accept(chat=scene.bens, file="f1")
     await progress(scene.ben, 3_000_000)
-    here, there = (person.service.driver(chat).conversation.open_files().left()[0].on_disk
+    here, there = (person.service.driver(chat).files._owner.open_files().left()[0].on_disk
                    for person, chat in ((scene.anna, scene.annas), (scene.ben, scene.bens)))
     assert here.place == "" and there.size == 0
 

@@ -29,16 +29,16 @@ class LongTurn:
 
     def _end(self) -> None:
         for driver in list(self._service._chats.values()):
-            if any(isinstance(effect, self._what) for effect in driver._held) and driver.conversation.lasting:
+            if any(isinstance(effect, self._what) for effect in driver._executor._held) and driver.lasting:
                 self._begun(driver)
-            if any(isinstance(effect, self._what) for effect in driver._held) and driver.conversation.lasting:
+            if any(isinstance(effect, self._what) for effect in driver._executor._held) and driver.lasting:
                 reactor.callLater(0.01, self._end)
                 return
         self._flush()
 
     def _begun(self, driver: Driver) -> None:
-        if driver.conversation.name not in self.seen:
-            self.seen.add(driver.conversation.name)
+        if driver.name not in self.seen:
+            self.seen.add(driver.name)
             self._then(driver)
 
     def over(self) -> None:
@@ -61,7 +61,7 @@ async def test_a_call_that_is_ended_with_the_first_word_leaves_both_with_the_sam
     before = secrets(kept.anna)
     ends: list[Deferred] = []
     turn = LongTurn(kept.anna, Confirmed, lambda driver: ends.append(
-        Deferred.fromCoroutine(kept.anna.service.end(chat=driver.conversation.name))))
+        Deferred.fromCoroutine(kept.anna.service.end(chat=driver.name))))
     anna, ben = await call(kept)
     await kept.anna.until_state(anna, "ended")
     await kept.ben.until_state(ben, "ended")

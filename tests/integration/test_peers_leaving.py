@@ -151,7 +151,7 @@ async def twice_at_once(two: Scene, chat: str) -> None:
 async def by_its_time(two: Scene, chat: str) -> None:
     driver = two.anna.service.driver(chat)
     driver.conversation._expires = 0.0
-    driver._set_alarm()
+    driver._executor.set_timer()
 
 
 async def by_a_failure(two: Scene, chat: str) -> None:
@@ -209,7 +209,7 @@ async def test_one_that_comes_to_nothing_is_told_once_and_leaves_nothing(two, do
 async def test_a_role_that_stops_leaves_nothing(two, doing):
     """As for 'stop' and for 'store lock': a conversation that goes on another time keeps its seat, and no more."""
     chat = await DOING[doing](two)
-    lasting = two.anna.service._keeping.keeps(two.anna.service.driver(chat).conversation)
+    lasting = two.anna.service._keeping.keeps(chat)
     await by_a_stop(two, chat)
     assert told(two.anna, chat) == (0 if lasting else 1)
     await gone(two, chat)
@@ -277,7 +277,7 @@ def _full(*arguments: object) -> None:
 @in_the_reactor
 async def test_a_role_stops_though_nothing_can_be_written(two, doing, monkeypatch):
     chat = await DOING[doing](two)
-    lasting = two.anna.service._keeping.keeps(two.anna.service.driver(chat).conversation)
+    lasting = two.anna.service._keeping.keeps(chat)
     with monkeypatch.context() as patch:
         patch.setattr(two.anna.service._keeping._store._file, "run", _full)
         await by_a_stop(two, chat)
@@ -293,8 +293,8 @@ async def test_a_role_stops_though_a_contact_cannot_be_written(two, doing):
     """What came of a conversation for its contact stands before its end, and cannot be done."""
     chat = await DOING[doing](two)
     driver = two.anna.service.driver(chat)
-    driver.on_settled = _full
-    driver.carry_out([Settled()])
+    driver._executor._decisions[Settled] = lambda effect: _full()
+    driver._executor.carry_out([Settled()])
     await by_a_stop(two, chat)
     assert told(two.anna, chat) == 1
     await gone(two, chat)

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 
 from tests.peer.support import terms
 from whisperd.peer.conversation.conversation import Conversation
-from whisperd.peer.conversation.driver import Driver
+from whisperd.peer.conversation.driver import Driver, DriverListener
 from whisperd.peer.links.direct_core import PATIENCE
 from whisperd.peer.links.multipath import Links
 from whisperd.peer.links.paths import ONION, RELAY
@@ -125,8 +125,7 @@ class Side:
         self.states: dict[int, str] = {}
         conversation = Conversation("c1", terms(f"side {number}"), inviter=number == 0, expires=EXPIRES, max_queue=1000)
         self.links = Links([self.maker(way, number) for way in relays], kinds=(ONION, RELAY), reactor=clock)
-        self.driver = Driver(conversation, self.links, reactor=clock, emit=self.emit,
-                             confirmed=lambda verification: None)
+        self.driver = Driver(conversation, self.links, clock, DriverListener(self.emit))
         self.clock = clock
 
     @staticmethod
@@ -141,8 +140,7 @@ class Side:
 
     def say(self, text: str) -> None:
         self.said.append(text)
-        _, effects = self.driver.conversation.send(text, self.clock.seconds())
-        self.driver.carry_out(effects)
+        self.driver.send(text)
 
 
 class DyingLinks(RuleBasedStateMachine):
@@ -154,7 +152,7 @@ class DyingLinks(RuleBasedStateMachine):
         for side in self.sides:
             side.driver.start()
         self.settle()
-        assert [side.driver.conversation.state for side in self.sides] == ["connected"] * 2
+        assert [side.driver.state for side in self.sides] == ["connected"] * 2
         self.direct: list[Way] = []
 
     @rule()

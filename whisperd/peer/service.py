@@ -33,7 +33,7 @@ from whisperd.peer.commands.resolver import Candidate, Known
 from whisperd.peer.commands.timers import TimerVerbs
 from whisperd.peer.contacts.bindings import check_verified
 from whisperd.peer.contacts.contacts import Contacts
-from whisperd.peer.conversation.driver import Driver, Steps
+from whisperd.peer.conversation.driver import Driver, DriverListener, Steps
 from whisperd.peer.conversation.resumable import ResumableConversation
 from whisperd.peer.conversation.session import level_number
 from whisperd.peer.conversation.states import ENDED
@@ -116,19 +116,9 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
                 self.contacts.come_back(name, [host.named for host in hosts], kept)
             self._install(conversation, link, kept.label, kept, route=partial(getattr, kept, "route"),
                           confirmed=partial(self._remember, kept.route.room, kept.conversation.expires))
-            if conversation.lasting and conversation.contact_messages_heard:  # which may not have been seen to
-                verification = bytes(conversation.agreed().verification)
-                self._tell_again(name, ContactMessageReceived(conversation.contact_messages_heard, verification))
+            self._chats[name].contacts.tell_again()
         self._go_on_with_files()
         self.contacts.start()
-
-    def _tell_again(self, name: str, told: ContactMessageReceived) -> None:
-        """Have contacts hear what was said of them before this daemon was started."""
-        try:
-            for step in self._told(name, told):
-                step()
-        except StoreFailed:
-            self._chats[name].carry_out([told])  # once that can be written
 
     def _told(self, name: str, told: ContactMessageReceived) -> Steps:
         return self._keeping.atomically(
@@ -137,9 +127,9 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
     def _go_on_with_files(self) -> None:
         """Find the open files of all conversations, and remove what is partial and of none."""
         drivers = self._chats.values()
-        self._downloads.sweep({name for driver in drivers for name in driver.conversation.partial_files()})
+        self._downloads.sweep({name for driver in drivers for name in driver.files.partial()})
         for driver in drivers:
-            driver.go_on_with_files()
+            driver.files.go_on()
 
     def reload(self, settings: Any) -> None:
         """Take other settings; they hold for conversations that are opened from now on."""
@@ -147,10 +137,7 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
 
     async def list(self) -> Rows:
         """Return one row for each conversation; those that were ended here are gone."""
-        now = self._reactor.seconds()
-        return [{**driver.conversation.row(), **self.contacts.facts(name), "require_verify": self._required(name),
-                 "link": driver.link_name, "direct": driver.direct, "trouble": driver.trouble,
-                 "created_age": round(now - driver.created)}
+        return [{**driver.row(), **self.contacts.facts(name), "require_verify": self._required(name)}
                 for name, driver in self._chats.items()]
 
     def conversation(self, word: str) -> str:
@@ -165,7 +152,7 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
 
         Raises ConversationUnknown, ConversationEnded, ContactBlocked or UsageError."""
         found = self.conversation(chat) if chat else resolver.only(self._known(), text, word)
-        return {"chat": found, "state": self._find(found).conversation.state, **self.contacts.facts(found)}
+        return {"chat": found, "state": self._find(found).state, **self.contacts.facts(found)}
 
     async def send(self, chat: str, text: str) -> Row:
         """Accept a text for delivery.
@@ -175,18 +162,17 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         """
         driver = self._find_verified(chat)
         self._keeping.check()
-        message, effects = driver.conversation.send(text, self._reactor.seconds())
-        driver.carry_out(effects)
+        message = driver.send(text)
         await self._keeping.settled(chat, "the message")
         return {"chat": chat, "id": message.id, "state": message.state}
 
     async def history(self, chat: str, after: int = 0) -> Rows:
         """Return what was said with a number above ``after``, as far as it is kept, and what of that is unread, which
         it stays. Raises ConversationUnknown."""
-        conversation = self._find(chat).conversation
+        driver = self._find(chat)
         kept = self._keeping.history(chat, after)
-        rows = conversation.history(after) if kept is None else kept
-        unread = conversation.unread
+        rows = driver.history(after) if kept is None else kept
+        unread = driver.unread
         return [{**row, "unread": row["id"] in unread} for row in rows]
 
     async def read(self, chat: str, id: int, after: int = 0) -> Row:
@@ -199,7 +185,7 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         driver.seen(id, after + 1)
         self._keeping.check()
         await self._keeping.settled()
-        return {"chat": chat, "unread": len(driver.conversation.unread)}
+        return {"chat": chat, "unread": len(driver.unread)}
 
     async def verify(self, chat: str, confirm: bool = False, require: bool = False) -> Row:
         """Return the words and the number to compare. Raises ConversationUnknown, ConversationEnded or ConversationNotConnected.
@@ -209,16 +195,16 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         driver = self._find(chat)
 
         def work() -> Row:
-            before = driver.conversation.verified
-            self._keeping.undo(lambda: setattr(driver.conversation, "verified", before))
-            answer = driver.conversation.verify(confirm)
+            if confirm:
+                self._keeping.undo(driver.mark_verified())
+            answer = driver.comparison()
             if confirm:
                 self.contacts.verified(chat)
             if require:
                 self.contacts.require(chat)
             return answer
 
-        answer = self._keeping.atomically(work, chat) if confirm or require else driver.conversation.verify(False)
+        answer = self._keeping.atomically(work, chat) if confirm or require else driver.comparison()
         await self._keeping.settled(chat)
         return {**answer, **self.contacts.facts(chat), "require_verify": self._required(chat)}
 
@@ -229,12 +215,12 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         being ended already; StoreFailed while it cannot be removed from the store, which is tried again.
         """
         driver = self._find(chat)
-        if driver.conversation.state != ENDED:
-            driver.carry_out(driver.conversation.end(self._reactor.seconds()))
+        if driver.state != ENDED:
+            driver.end()
             try:
                 await self._keeping.unless_failing(driver.ended())
             except WhisperdError:
-                driver.carry_out(driver.conversation.give_up())
+                driver.give_up()
         self._forget(chat)
         self._keeping.check_forgotten(chat)
         return {"chat": chat, "state": ENDED}
@@ -254,18 +240,18 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
             self._codes.stop,
             self.contacts.stop,
             lambda: DeferredList([ensureDeferred(self._ended(driver)) for driver in drivers
-                                  if not self._keeping.keeps(driver.conversation)]),
+                                  if not self._keeping.keeps(driver.name)]),
             self._keeping.stop,
-            *(driver.suspend_unless_left for driver in drivers),
+            *(driver.suspend for driver in drivers),
             lambda: DeferredList([driver.closed for driver in drivers], consumeErrors=True),
-            lambda: DeferredList([driver.disk.quiet() for driver in drivers], consumeErrors=True),
-            *(partial(self._forget, driver.conversation.name) for driver in drivers))
+            lambda: DeferredList([driver.files.quiet() for driver in drivers], consumeErrors=True),
+            *(partial(self._forget, driver.name) for driver in drivers))
 
     async def _ended(self, driver: Driver) -> None:
         """End a conversation, and let nobody else's goodbye hang on what this raises."""
         try:
             with suppress(ConversationEnded):  # it has, or somebody else is at it
-                driver.carry_out(driver.conversation.end(self._reactor.seconds()))
+                driver.end()
             with suppress(StoreFailed):  # then it is ended as far as it can be
                 await self._keeping.unless_failing(driver.ended())
         except Exception as error:
@@ -335,26 +321,25 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         """Drive a conversation that begins, or one that was ``kept``."""
         self._awake.start()
         name = conversation.name
-        driver = Driver(conversation, link, reactor=self._reactor, emit=self._emit,
-                        confirmed=lambda verification: self.contacts.deciding(confirmed, name, verification),
-                        downloads=self._downloads,
-                        keeping=self._keeping if self._keeping.durable else None)
-        contacts = self.contacts
-        driver.on_connected = lambda: contacts.connected(name)
-        driver.on_settled = lambda: contacts.deciding(contacts.settled, name)
-        driver.on_contact_message = lambda told: self._told(name, told)
-        driver.on_contact_acknowledged = lambda: contacts.deciding(contacts.heard, name)
-        driver.created -= self._wall() - kept.created if kept else 0
+        age, contacts = self._wall() - kept.created if kept else 0.0, self.contacts
+        listener = DriverListener(
+            self._emit, connected=lambda: contacts.connected(name),
+            confirmed=lambda verification: contacts.deciding(confirmed, name, verification),
+            settled=lambda: contacts.deciding(contacts.settled, name),
+            contact_message=lambda told: self._told(name, told),
+            contact_acknowledged=lambda: contacts.deciding(contacts.heard, name))
+        driver = Driver(conversation, link, self._reactor, listener, self._downloads,
+                        self._keeping if self._keeping.durable else None)
         self._keeping.keep(conversation, route, label, kept, driver.release,
                            facts=partial(self.contacts.kept, name), confirmed_only=confirmed_only,
                            decide=driver.decide)
         self._chats[name] = driver
         if conversation.state == ENDED:  # only its history was kept
-            driver.rest()
+            driver.rest(age)
             return name
         self._rooms[name] = (label, conversation.role)
         driver.ended().addCallback(lambda _: self._has_ended(name))
-        driver.start()
+        driver.start(age)
         if conversation.error is not None and kept is None:  # the dialler refuses this address for ever
             self._forget(name)
             raise conversation.error
@@ -363,7 +348,7 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
     def _has_ended(self, name: str) -> None:
         self._rooms.pop(name, None)
         self.contacts.ended(name)
-        ended = [chat for chat, driver in self._chats.items() if driver.conversation.state == ENDED]
+        ended = [chat for chat, driver in self._chats.items() if driver.state == ENDED]
         for chat in ended[:-MAX_ENDED]:
             self._forget(chat)
 
@@ -389,15 +374,15 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
 
     def _find_verified(self, name: str) -> Driver:
         driver = self._find(name)
-        if driver.conversation.state != ENDED:
-            check_verified(driver.conversation, self._required(name))
+        if driver.state != ENDED:
+            check_verified(driver, self._required(name))
         return driver
 
     def _required(self, name: str) -> bool:
         return bool(self._settings.require_verify) or self.contacts.required(name)
 
     def _known(self) -> Known:
-        return Known([Candidate(name, driver.conversation.state, self.contacts.key_of(name))
+        return Known([Candidate(name, driver.state, self.contacts.key_of(name))
                       for name, driver in self._chats.items()], self.contacts.named())
 
     def check_room_for_one_more(self) -> None:
@@ -406,6 +391,6 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         Once this role stops no conversation begins any more: StoreLocked or DaemonUnreachable."""
         if self._stopping:
             raise StoreLocked if self._keeping.durable else DaemonUnreachable("the daemon stops")
-        living = sum(driver.conversation.state != ENDED for driver in self._chats.values())
+        living = sum(driver.state != ENDED for driver in self._chats.values())
         if living >= self._settings.max_chats:
             raise TooManyConversations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from tests.peer.support import terms
 from whisperd import logs
 from whisperd.errors import RoomFull, StoreFailed
 from whisperd.peer.conversation.conversation import Conversation
-from whisperd.peer.conversation.driver import Driver
+from whisperd.peer.conversation.driver import Driver, DriverListener, Persistence
 from whisperd.peer.effects import ContactMessageAcknowledged, Settled
 
 EXPIRES = 1000.0
@@ -54,15 +55,14 @@ class QuietLink:
 
 
 class Stage:
-    def __init__(self, *, inviter: bool) -> None:
+    def __init__(self, *, inviter: bool, persistence: Persistence | None = None, **listener: Any) -> None:
         self.clock, self.link = Clock(), QuietLink()
         self.told: list[tuple[str, dict[str, Any]]] = []
-        self.confirmed: list[bool] = []
         conversation = Conversation("c1", terms("side"), inviter=inviter, expires=EXPIRES, max_queue=10)
-        self.driver = Driver(conversation, self.link, reactor=self.clock,
-                             confirmed=lambda verification: self.confirmed.append(True),
-                             emit=lambda name, **fields: self.told.append((name, fields)))
+        self.driver = Driver(conversation, self.link, self.clock, DriverListener(
+            lambda name, **fields: self.told.append((name, fields)), **listener), persistence=persistence)
         self.driver.start()
+        self.driver.release()
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_an_invite_ends_by_itself_at_its_expiry_and_leaves_no_alarm(log):
     closed: list[None] = []
     stage.driver.closed.addCallback(closed.append)
     stage.clock.advance(EXPIRES - 1)
-    assert stage.driver.conversation.state == "waiting"
+    assert stage.driver.state == "waiting"
     stage.clock.advance(1)
     assert stage.told[-1] == ("chat-state", {"chat": "c1", "state": "ended", "reason": "invite-expired", "level": None})
     assert stage.link.asked == ["start", "stop"] and closed == [None] and stage.clock.getDelayedCalls() == []
@@ -108,7 +108,7 @@ def test_a_bug_ends_the_conversation_and_is_logged_without_its_text(log, monkeyp
     stage.driver.link_up(stage.link)
     stage.driver.frame_received(stage.link, b"x")
     assert [fields["code"] for name, fields in stage.told if name == "chat-error"] == ["internal"]
-    assert stage.driver.conversation.state == "ended"
+    assert stage.driver.state == "ended"
     assert "unexpected type=RuntimeError" in log.getvalue() and "hunter2" not in log.getvalue()
 
 
@@ -117,7 +117,7 @@ def test_whoever_asks_for_the_end_is_told_at_once_when_it_has_come(log):
     before: list[None] = []
     stage.driver.ended().addCallback(before.append)
     assert before == []
-    stage.driver.carry_out(stage.driver.conversation.end(0))
+    stage.driver.end()
     after: list[None] = []
     stage.driver.ended().addCallback(after.append)
     assert before == after == [None]
@@ -144,17 +144,20 @@ class Writes:
     def pending(self, name: str) -> bool:
         return self.waits
 
-    def undo(self, step: Any) -> None:
+    def at_once(self, name: str) -> bool:
+        return not self.waits
+
+    def undo(self, step: Callable[[], None]) -> None:
         """Nothing fails here."""
 
 
-def held() -> tuple[Stage, list[None]]:
-    """An ended conversation whose effects are held, and who waits for its end."""
-    stage, ended = Stage(inviter=True), []
-    stage.driver._keeping = Writes()
-    stage.driver.carry_out(stage.driver.conversation.end(0.0))
+def held() -> tuple[Stage, Writes, list[None]]:
+    """An ended conversation whose effects are held by what writes them, and who waits for its end."""
+    writes, ended = Writes(), []
+    stage = Stage(inviter=True, persistence=writes)
+    stage.driver.end()
     stage.driver.ended().addCallback(ended.append)
-    return stage, ended
+    return stage, writes, ended
 
 
 def states(stage: Stage) -> list[Any]:
@@ -162,24 +165,24 @@ def states(stage: Stage) -> list[Any]:
 
 
 def test_whoever_waits_for_an_end_waits_until_it_was_carried_out():
-    stage, ended = held()
+    stage, _, ended = held()
     assert ended == [] and "stop" not in stage.link.asked
     stage.driver.release()
     assert ended == [None] and stage.link.asked.count("stop") == 1
 
 
 def test_an_end_that_cannot_be_written_is_told_at_once_and_carried_out_later():
-    stage, ended = held()
-    stage.driver._keeping.waits = True
+    stage, writes, ended = held()
+    writes.waits = True
     stage.driver.release()
     assert states(stage) == ["waiting", "ended"] and ended == [] and "stop" not in stage.link.asked
-    stage.driver._keeping.waits = False
+    writes.waits = False
     stage.driver.release()
     assert states(stage) == ["waiting", "ended"] and ended == [None] and stage.link.asked.count("stop") == 1
 
 
 def test_what_is_forgotten_does_what_it_held_once():
-    stage, ended = held()
+    stage, _, ended = held()
     stage.driver.forget()
     assert ended == []
     stage.driver.let_go()
@@ -194,22 +197,26 @@ def test_the_link_of_what_is_over_does_not_wait_for_a_contact_s_record_that_cann
     def full() -> None:
         raise StoreFailed
 
-    stage = Stage(inviter=True)
-    stage.driver._keeping, stage.driver.on_settled = Writes(), full
-    stage.driver.carry_out([Settled(), *stage.driver.conversation.end(0.0)])
+    stage = Stage(inviter=True, persistence=Writes(), settled=full)
+    stage.driver._executor.carry_out([Settled()])
+    stage.driver.end()
     stage.driver.release()
     assert stage.link.asked.count("stop") == 1 and states(stage) == ["waiting", "ended"]
 
 
 def test_what_was_decided_is_neither_decided_again_nor_taken_for_what_follows_from_something_else():
-    stage, done = Stage(inviter=True), []
-    stage.driver._keeping = Writes()
-    stage.driver.on_settled = lambda: [lambda: done.append("settled")]
-    stage.driver.on_contact_acknowledged = lambda: [lambda: done.append("heard")]
-    stage.driver.carry_out([ContactMessageAcknowledged(), Settled()])
+    done: list[str] = []
+    acknowledged = iter(["heard", "heard again"])
+
+    def contact_acknowledged() -> list[Callable[[], None]]:
+        said = next(acknowledged)
+        return [lambda: done.append(said)]
+
+    stage = Stage(inviter=True, persistence=Writes(), settled=lambda: [lambda: done.append("settled")],
+                  contact_acknowledged=contact_acknowledged)
+    stage.driver._executor.carry_out([ContactMessageAcknowledged(), Settled()])
     stage.driver.decide()
     stage.driver.decide()
-    stage.driver.carry_out([ContactMessageAcknowledged()])
-    stage.driver.on_contact_acknowledged = lambda: [lambda: done.append("heard again")]
+    stage.driver._executor.carry_out([ContactMessageAcknowledged()])
     stage.driver.release()
     assert done == ["heard", "settled", "heard again"]

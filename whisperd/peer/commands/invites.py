@@ -111,7 +111,7 @@ class MeetingVerbs:
         self.check_room_for_one_more()
         name = self._open(made, list(map(Host.of, made.relays)), keys, floor=floor, inviter=False, access=access)
         await self._begun(name)
-        return {"chat": name, "state": self._chats[name].conversation.state}
+        return {"chat": name, "state": self._chats[name].state}
 
     async def _begun(self, name: str) -> None:
         """Wait until a conversation that begins is kept; one that cannot be has not begun. Raises StoreFailed."""
@@ -124,7 +124,7 @@ class MeetingVerbs:
 
     def joins(self, label: bytes) -> bool:
         """Return whether a conversation is being joined that must not be joined twice."""
-        return any(room == (label, "joiner") and self._chats[name].conversation.state != ENDED
+        return any(room == (label, "joiner") and self._chats[name].state != ENDED
                    for name, room in self._rooms.items())
 
     def _open(self, made: Invite, hosts: Sequence[Host], keys: InviteKeys, *, floor: int, inviter: bool,

@@ -12,7 +12,6 @@ class TimerVerbs:
     """What PeerService serves of timers; it has the conversations, by ``_find``."""
 
     _keeping: WriteAhead
-    _reactor: Any
 
     def _find(self, name: str) -> Driver:
         raise NotImplementedError
@@ -23,7 +22,6 @@ class TimerVerbs:
         Raises ConversationUnknown, ConversationEnded, ConversationNotConnected, UsageError, QueueFull or StoreFailed."""
         driver = self._find(chat)
         if time:
-            driver.carry_out(driver.conversation.set_timer(time, self._reactor.seconds()))
-            driver.changed()
+            driver.set_timer(time)
             await self._keeping.settled(chat)
-        return {"chat": chat, **driver.conversation.timer()}
+        return {"chat": chat, **driver.timer()}

@@ -75,9 +75,9 @@ class Binding:
         return bool(self.ours) and not self.contact
 
 
-def check_verified(conversation: Any, required: bool) -> None:
+def check_verified(driver: Driver, required: bool) -> None:
     """Raise NotVerified when the words have to be compared first."""
-    if required and not conversation.verified:
+    if required and not driver.verified:
         raise NotVerified
 
 

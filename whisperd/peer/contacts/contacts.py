@@ -113,7 +113,7 @@ class Contacts(ContactExchange):
         for chat in chats:
             binding = self._touched(chat)
             with suppress(ConversationEnded):
-                self._store.undo(self._peers.driver(chat).forget_contacts())
+                self._store.undo(self._peers.driver(chat).contacts.forget_heard())
             binding.contact, binding.name = "", ""
             binding.ours = binding.heard = binding.theirs = b""
         self._tell(name, "removed", *chats)
@@ -172,7 +172,7 @@ class Contacts(ContactExchange):
             chat = self._open(key, line, "calling")
             line.call()
             self._tell(name, "calling", chat)
-        return {"chat": chat, "state": self._peers.driver(chat).conversation.state}
+        return {"chat": chat, "state": self._peers.driver(chat).state}
 
     def _found(self, name: str) -> tuple[str, str]:
         """Return a contact's key, and its name as it is written; raises as ``Book.find``."""
@@ -314,8 +314,7 @@ class Contacts(ContactExchange):
 
     def _supersede(self, chat: str) -> None:
         with suppress(ConversationEnded):
-            driver = self._peers.driver(chat)
-            driver.carry_out(driver.conversation.end(self._reactor.seconds(), SUPERSEDED))
+            self._peers.driver(chat).end(SUPERSEDED)
 
     def _chats_of(self, key: str) -> Sequence[str]:
         """Return every conversation that goes by a contact's name."""
@@ -327,9 +326,9 @@ class Contacts(ContactExchange):
         found: dict[str, str] = {}
         for chat in self._chats_of(key):
             with suppress(ConversationEnded):
-                conversation = self._peers.driver(chat).conversation
-                if conversation.lasting:
-                    found[conversation.state] = chat
+                driver = self._peers.driver(chat)
+                if driver.lasting:
+                    found[driver.state] = chat
         states = (CONNECTED, HANDSHAKE, WAITING, *([AWAY] if away else []))
         return next((found[state] for state in states if state in found), None)
 
@@ -340,7 +339,7 @@ class Contacts(ContactExchange):
         if line is not None:
             state = "here" if line.up else "listening"
         if chat is not None:
-            state = self._peers.driver(chat).conversation.state
+            state = self._peers.driver(chat).state
         return {**shown(contact), "state": state, "chat": chat}
 
     def _line(self, key: str) -> Rendezvous:

@@ -48,7 +48,7 @@ class ContactExchange:
 
         Raises ConversationUnknown, ConversationEnded, ConversationNotConnected, UsageError, ContactExists or StoreFailed.
         """
-        verification = bytes(self._peers.driver(chat).conversation.agreed().verification)
+        verification = self._peers.driver(chat).contacts.verification()
         binding = self._binding(chat)
         self._check_free(name, chat, besides=binding.contact if binding.ours else "")
         if binding.contact and not binding.ours:
@@ -65,7 +65,7 @@ class ContactExchange:
     def _save(self, chat: str, name: str, verification: bytes) -> None:
         binding = self._touched(chat)
         binding.name = name
-        certain = self._peers.driver(chat).conversation.contact_acknowledged or binding.heard == binding.ours
+        certain = self._peers.driver(chat).contacts.acknowledged or binding.heard == binding.ours
         if not binding.ours or certain:  # or it would not be known which nonce the other side has
             binding.heard, binding.ours = binding.ours, self._random(NONCE_SIZE)
             self._say(chat, SaveContact(binding.ours))
@@ -110,7 +110,7 @@ class ContactExchange:
         """The other side has all that was said here about keeping contacts."""
         binding = self._touched(chat)
         contact = self._book.contacts.get(binding.contact)
-        if not self._peers.driver(chat).conversation.contact_acknowledged:  # more was said meanwhile
+        if not self._peers.driver(chat).contacts.acknowledged:  # more was said meanwhile
             return
         binding.heard = binding.ours
         if contact is not None and contact.secrets[0] == binding.secret:
@@ -124,8 +124,8 @@ class ContactExchange:
         """Make, or renew, the contact if both sides want it."""
         if not binding.ours or not binding.theirs or not binding.relays:
             return
-        conversation = self._peers.driver(chat).conversation
-        sure = conversation.contact_acknowledged
+        driver = self._peers.driver(chat)
+        sure = driver.contacts.acknowledged
         binding.secret = self._secret(chat, binding, binding.ours, verification)
         secrets = [binding.secret]
         if not sure and binding.heard:
@@ -140,9 +140,9 @@ class ContactExchange:
             self._listen_anew(binding.contact)
         else:
             binding.contact = self._book.add(Contact(
-                name=self._book.usable(binding.name), secrets=tuple(secrets), first=conversation.role == "inviter",
-                relays=tuple(map(str, binding.relays)), access=binding.access, floor=level_number(conversation.level),
-                seat=self._random(32), verified=conversation.verified, confirmed=sure))
+                name=self._book.usable(binding.name), secrets=tuple(secrets), first=driver.contacts.inviter,
+                relays=tuple(map(str, binding.relays)), access=binding.access, floor=level_number(driver.contacts.level),
+                seat=self._random(32), verified=driver.verified, confirmed=sure))
         self._tell(self._book.contacts[binding.contact].name, "saved", chat)
 
     def _check_free(self, name: str, chat: str = "", besides: str = "") -> None:
@@ -154,14 +154,14 @@ class ContactExchange:
 
     def _secret(self, chat: str, binding: Binding, ours: bytes, verification: bytes) -> bytes:
         """Return what the two share by this nonce of ours."""
-        conversation = self._peers.driver(chat).conversation
-        nonces = (ours, binding.theirs) if conversation.role == "inviter" else (binding.theirs, ours)
+        inviter = self._peers.driver(chat).contacts.inviter
+        nonces = (ours, binding.theirs) if inviter else (binding.theirs, ours)
         return first_secret(*nonces, verification)
 
     def _say(self, chat: str, message: SaveContact | WithdrawContact) -> None:
-        driver = self._peers.driver(chat)
-        self._store.undo(driver.put_contact_message(encode_contact_message(message)))
-        self._afterwards(driver.go_on)
+        contacts = self._peers.driver(chat).contacts
+        self._store.undo(contacts.put(encode_contact_message(message)))
+        self._afterwards(contacts.send_waiting)
 
     def _listen_anew(self, key: str) -> None:
         """Wait for a contact by the secrets that it has now."""

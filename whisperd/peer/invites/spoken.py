@@ -270,7 +270,7 @@ class Codes:
                                  route=lambda: route, confirmed_only=True,
                                  expires=int(self._wall()) + seconds,
                                  binding=lambda chat: self._peers.contacts.met_at(chat, [host.named], access))
-        return {"chat": name, "state": self._peers.driver(name).conversation.state}
+        return {"chat": name, "state": self._peers.driver(name).state}
 
     async def _claimed(self, make_link: Callable[[SpokenCode, Callable[[], None]], Any]) -> tuple[SpokenCode, Claim]:
         """Return what ``claimed`` does, unless this is stopped meanwhile."""

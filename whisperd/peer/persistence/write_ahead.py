@@ -125,10 +125,10 @@ class WriteAhead:
         conversation.keep_until_written()
         self._look_ahead(entry)
 
-    def keeps(self, conversation: ResumableConversation) -> bool:
+    def keeps(self, name: str) -> bool:
         """Whether this conversation goes on after a restart."""
-        entry = self._entries.get(conversation.name)
-        return entry is not None and conversation.lasting and (conversation.confirmed or not entry.confirmed_only)
+        entry = self._entries.get(name)
+        return entry is not None and entry.conversation.lasting and not entry.nowhere
 
     def changed(self, name: str) -> None:
         """Write this conversation before this turn is over."""
