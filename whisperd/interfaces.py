@@ -1,4 +1,4 @@
-"""The public contract between whisperd and its parts: what a plug-in, a link or a store has to provide.
+"""The public contract between whisperd and its parts: what a plug-in or a store has to provide.
 
 Every method is synchronous and pure unless it says otherwise: bytes in, bytes out, no clock, no socket, no file.
 Randomness comes in as ``random``, a callable that takes a number of bytes and returns that many; it is
@@ -151,49 +151,6 @@ class IRatchetSession(Interface):
 
     def wipe():
         """Destroy the keys as far as the language allows; every later use raises ValueError."""
-
-
-class ILink(Interface):
-    """A way to the other peer: frames in, frames out, unreliable as a whole, ordered while it lives.
-
-    A link is an edge: it owns a socket. It tells its owner (an ILinkOwner) what happens.
-    """
-
-    name = Attribute("str: what 'chat list' shows: 'relay', 'onion', …")
-
-    def start(owner):
-        """Begin to connect, and keep reconnecting until ``stop``."""
-
-    def send(frame):
-        """Hand over one binary frame (bytes). Frames sent while the peer is absent are dropped."""
-
-    def rejoin(delay):
-        """Leave now, and come back after ``delay`` seconds. ``link_down`` is not told for it."""
-
-    def stop(leave=True):
-        """Close; without ``leave`` the place is kept, for who comes back to it later. Returns a Deferred that fires
-        when the socket is closed."""
-
-
-class ILinkOwner(Interface):
-    """What a link reports to."""
-
-    def link_up(link):
-        """Both sides are on this link now; frames flow. Told again when the other side came back anew."""
-
-    def link_down(link, reason):
-        """Frames no longer reach the other side; ``reason`` is a word of whisperctl(1), LINKS."""
-
-    def frame_received(link, frame):
-        """One binary frame came in."""
-
-    def link_troubled(link, error):
-        """The link cannot be made for now, for the reason of ``error`` (a WhisperdError); it goes on trying."""
-
-    def link_failed(link, error):
-        """Whoever the link leads to does not let this side in; ``error`` is a WhisperdError.
-
-        The link goes on trying until it is stopped, and says so again: the owner decides what it is worth."""
 
 
 class IStore(Interface):

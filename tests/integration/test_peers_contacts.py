@@ -23,6 +23,7 @@ from whisperd.errors import (
 from whisperd.peer.contacts import rendezvous
 from whisperd.peer.contacts.secrets import call_keys, epoch_of
 from whisperd.peer.handshake.keys import Seal
+from whisperd.peer.links.link import NOT_THEIRS, Link, Verdict
 from whisperd.peer.links.routes import Host, Relays
 from whisperd.store.memory import MemoryStore
 from whisperd.wire.contacts import SaveContact, WithdrawContact, encode_contact_message
@@ -264,17 +265,17 @@ class Intruder:
             Host.of(RelayAddress("127.0.0.1", scene.relay.port)), room, "")
         self.link.start(self)
 
-    def link_up(self, link: object) -> None:
+    def link_up(self, link: Link) -> None:
         for frame in self.frames:
             self.link.send(frame)
 
-    def link_down(self, link: object, reason: str) -> None:
+    def link_down(self, link: Link, reason: str) -> None:
         """The other one went."""
 
-    def frame_received(self, link: object, frame: bytes) -> None:
-        """Nothing that could be read."""
+    def frame_received(self, link: Link, frame: bytes) -> Verdict:
+        return NOT_THEIRS
 
-    def link_troubled(self, link: object, error: WhisperdError) -> None:
+    def link_troubled(self, link: Link, error: WhisperdError) -> None:
         raise error
 
     link_failed = link_troubled

@@ -14,9 +14,18 @@ from tests.integration.contacts import parted, saved
 from tests.integration.peers import PATIENCE, Person, Relay, Scene
 from tests.integration.remains import descriptors, links, nothing_remains, until_empty
 from tests.store.kit import Place
-from whisperd.errors import ConversationEnded, DaemonUnreachable, DialRefused, RelayRefused, StoreFailed, StoreLocked
+from whisperd.errors import (
+    ConversationEnded,
+    DaemonUnreachable,
+    DialRefused,
+    RelayRefused,
+    StoreFailed,
+    StoreLocked,
+    WhisperdError,
+)
 from whisperd.peer.effects import Settled
 from whisperd.peer.handshake.keys import InviteKeys
+from whisperd.peer.links.link import NOT_THEIRS, Link, Verdict
 from whisperd.peer.links.routes import Host, Relays
 from whisperd.wire import invite
 from whisperd.wire.invite import RelayAddress
@@ -38,16 +47,16 @@ class Silent:
             Host.of(RelayAddress("127.0.0.1", scene.relay.port)), room, "")
         self.link.start(self)
 
-    def link_up(self, link: object) -> None:
+    def link_up(self, link: Link) -> None:
         """Somebody is here."""
 
-    def link_down(self, link: object, reason: str) -> None:
+    def link_down(self, link: Link, reason: str) -> None:
         """Nobody is."""
 
-    def frame_received(self, link: object, frame: bytes) -> None:
-        """Not answered."""
+    def frame_received(self, link: Link, frame: bytes) -> Verdict:
+        return NOT_THEIRS
 
-    def link_troubled(self, link: object, error: Exception) -> None:
+    def link_troubled(self, link: Link, error: WhisperdError) -> None:
         """There will be another attempt."""
 
     link_failed = link_troubled

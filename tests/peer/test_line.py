@@ -9,16 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from zope.interface.verify import verifyObject
 
 from tests.peer.support import only, real_plugins, seeded
-from whisperd.errors import DialFailed, RoomFull
-from whisperd.interfaces import ILink, ILinkOwner
+from whisperd.errors import DialFailed, RoomFull, WhisperdError
 from whisperd.peer.contacts.rendezvous import MAX_JITTER, RING_INTERVAL, TURN, Rendezvous
 from whisperd.peer.contacts.secrets import EPOCH, call_keys, epoch_of, next_secret
 from whisperd.peer.effects import Established, SendFrame
 from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake, Terms
 from whisperd.peer.handshake.keys import Seal
+from whisperd.peer.links.link import NOT_THEIRS, Link, LinkOwner, Verdict
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.wire.envelope import Abort, Ring, encode_message
 
@@ -44,9 +43,10 @@ class Seat:
     seated = True
 
     def __init__(self, relay: Relay, room: bytes) -> None:
-        self.relay, self.room, self.owner = relay, room, None
+        self.relay, self.room = relay, room
+        self.owner: LinkOwner
 
-    def start(self, owner: Any) -> None:
+    def start(self, owner: LinkOwner) -> None:
         self.owner = owner
         seats = self.relay.rooms.setdefault(self.room, [])
         seats.append(self)
@@ -58,7 +58,7 @@ class Seat:
         self.relay.seen.append(frame)
         for seat in self.relay.rooms.get(self.room, []):
             if seat is not self:
-                seat.owner.frame_received(seat, frame)
+                seat.owner.frame_received(seat, frame).proceed()
 
     def rejoin(self, delay: float) -> None:
         """Nobody asks for it here."""
@@ -66,7 +66,7 @@ class Seat:
     def woke(self) -> None:
         self.relay.seen.append(b"woke")
 
-    def stop(self) -> Deferred[None]:
+    def stop(self, leave: bool = True) -> Deferred[None]:
         seats = self.relay.rooms.get(self.room, [])
         if self in seats:
             seats.remove(self)
@@ -84,8 +84,8 @@ class Side:
                  slow: float = 0.0) -> None:
         self.told: list[Any] = []
         self.answers = answers
-        self.line = Rendezvous(secrets, first=first, make_link=relay.seat, reactor=clock, random=seeded(f"line {first}"),
-                         wall=lambda: clock.seconds() - slow, heard=self._heard,
+        self.line = Rendezvous(secrets, first=first, make_link=relay.seat, reactor=clock,
+                         random=seeded(f"line {first}"), wall=lambda: clock.seconds() - slow, heard=self._heard,
                          wrong=lambda: self.told.append("wrong"),
                          trouble=lambda error: self.told.append(error.code),
                          present=lambda here: self.told.append("here" if here else "gone"))
@@ -104,21 +104,22 @@ class Side:
 
     # -- as the conversation on the line --
 
-    def link_up(self, link: Any) -> None:
+    def link_up(self, link: Link) -> None:
         self.told.append("up")
         if isinstance(self.handshake, JoinerHandshake):
             self._do(self.handshake.begin())
 
-    def link_down(self, link: Any, reason: str) -> None:
+    def link_down(self, link: Link, reason: str) -> None:
         self.told.append(("down", reason))
 
-    def frame_received(self, link: Any, frame: bytes) -> None:
-        self._do(self.handshake.receive(frame))
+    def frame_received(self, link: Link, frame: bytes) -> Verdict:
+        effects = self.handshake.receive(frame)
+        return Verdict(theirs=True, proceed=lambda: self._do(effects))
 
-    def link_troubled(self, link: Any, error: Any) -> None:
+    def link_troubled(self, link: Link, error: WhisperdError) -> None:
         self.told.append(("troubled", error.code))
 
-    def link_failed(self, link: Any, error: Any) -> None:
+    def link_failed(self, link: Link, error: WhisperdError) -> None:
         self.told.append(("failed", error.code))
 
     def _do(self, effects: list[Any]) -> None:
@@ -139,11 +140,6 @@ def clock() -> Clock:
 
 def pair(clock: Clock, relay: Relay, **more: Any) -> tuple[Side, Side]:
     return Side(relay, clock, NOW, first=True, **more), Side(relay, clock, NOW, first=False, **more)
-
-
-def test_a_line_is_a_link_and_hears_of_links(clock):
-    line = pair(clock, Relay())[0].line
-    assert verifyObject(ILink, line) and verifyObject(ILinkOwner, line)
 
 
 @pytest.mark.parametrize("caller", [0, 1])
@@ -273,7 +269,7 @@ def test_whatever_a_relay_makes_up_starts_nothing(frame):
     clock.rightNow = NOON
     side = Side(relay, clock, NOW, first=True)
     side.line.begin()
-    relay.rooms[side.line.keys.room][0].owner.frame_received(None, frame)
+    relay.rooms[side.line.keys.room][0].owner.frame_received(None, frame).proceed()
     assert side.told == (["wrong"] if frame[:1] == b"\x01" else [])
 
 
@@ -401,7 +397,7 @@ def test_keys_that_are_gone_before_the_line_is_told_take_nobody_for_somebody_els
     joiner.line.begin()
     inviter.call()
     inviter.line.keys.wipe()
-    inviter.frame_received = lambda link, frame: None  # type: ignore[method-assign]
+    inviter.frame_received = lambda link, frame: NOT_THEIRS  # type: ignore[method-assign]
     room, sent = inviter.line.keys.room, len(relay.seen)
     joiner.line.send(Seal.for_role(joiner.line.keys, inviter=False).close(encode_message(Abort("chat-ended")),
                                                                           seeded("abort")))

@@ -16,6 +16,7 @@ from tests.peer.support import terms
 from whisperd.peer.conversation.conversation import Conversation
 from whisperd.peer.conversation.driver import Driver, DriverListener
 from whisperd.peer.links.direct_core import PATIENCE
+from whisperd.peer.links.link import LinkOwner, Verdict
 from whisperd.peer.links.multipath import Links
 from whisperd.peer.links.paths import ONION, RELAY
 
@@ -27,17 +28,18 @@ class End:
 
     def __init__(self, way: Way, side: int) -> None:
         self.name = RELAY
+        self.seated = True
         self.told: deque[tuple[str, Any]] = deque()
-        self.owner: Any = None
+        self.owner: LinkOwner | None = None
         self.way = way
         self.side = side
-        self.adopted = self.speaking = 0
+        self.adopted = 0
 
-    def start(self, owner: Any) -> None:
+    def start(self, owner: LinkOwner) -> None:
         self.owner = owner
         self.way.came(self)
 
-    def stop(self) -> Deferred[None]:
+    def stop(self, leave: bool = True) -> Deferred[None]:
         self.owner = None
         self.way.went(self)
         return succeed(None)
@@ -61,16 +63,22 @@ class End:
         elif kind == "down":
             self.owner.link_down(self, "link-lost")
         else:
-            self.speaking = what[0]
-            self.owner.frame_received(self, what[1])
+            connection, frame = what
+            verdict = self.owner.frame_received(self, frame)
+            self.act(self.owner, connection, verdict)
+            verdict.proceed()
+
+    def act(self, owner: LinkOwner, connection: int, verdict: Verdict) -> None:
+        """Act on what a frame of a connection showed."""
 
 
 class Door(End):
     """One that takes connections: it reports no beginning, and only the end of a connection that was proven."""
 
-    def adopt(self) -> bool:
-        before, self.adopted = self.adopted, self.speaking
-        return before != self.adopted
+    def act(self, owner: LinkOwner, connection: int, verdict: Verdict) -> None:
+        if verdict.theirs and connection != self.adopted:
+            self.adopted = connection
+            owner.link_up(self)
 
     def notice(self) -> None:
         if self.told[0][0] == "up" or (self.told[0][0] == "down" and self.told[0][1] != self.adopted):

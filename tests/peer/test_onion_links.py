@@ -9,14 +9,12 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.task import Clock
-from zope.interface.verify import verifyObject
 
 from tests.peer.support import seeded
-from tests.peer.test_relay_link import Notes, Owner
+from tests.peer.test_relay_link import GOOD, Notes, Owner
 from tests.tor.kit import CALLER
 from tests.waiting import eventually
 from whisperd.errors import DialFailed, DialRefused
-from whisperd.interfaces import ILink
 from whisperd.peer.links.onion import MAX_STRANGERS, OnionDoor, OnionLink
 from whisperd.peer.links.onion_stream import MAX_UNPROVEN, PROOF_TIMEOUT
 from whisperd.peer.links.redial import MAX_DELAY
@@ -24,7 +22,6 @@ from whisperd.peer.links.relay_socket import PING_INTERVAL, WAKE_PATIENCE
 from whisperd.wire.direct import PING, record
 
 in_the_reactor = pytest_twisted.ensureDeferred
-GOOD = b"\2 good"
 
 
 class Hands(Clock):
@@ -34,15 +31,6 @@ class Hands(Clock):
         return reactor.listenTCP(*arguments, **options)
 
 
-class Adopting(Owner):
-    """Takes frames that begin well for the other side's, as the ratchet would."""
-
-    def frame_received(self, link: Any, frame: bytes) -> None:
-        if frame.startswith(GOOD):
-            self._notes.add("anew", link.adopt())
-        super().frame_received(link, frame)
-
-
 class Bench:
     """A door, a link that goes there through a dialer which may fail, and one list of notes for each."""
 
@@ -50,7 +38,7 @@ class Bench:
         self.clock = Hands()
         self.inside, self.outside = Notes(), Notes()
         self.door = OnionDoor(reactor=self.clock)
-        self.door.start(Adopting(self.inside))
+        self.door.start(Owner(self.inside))
         self.link = OnionLink("x.onion", reactor=self.clock, dialer=self, random=seeded("link"))
         self.fault: Exception | None = None
         self.dialled = 0
@@ -72,7 +60,7 @@ class Bench:
 
     async def meet(self) -> None:
         """Have both sides prove themselves."""
-        self.link.start(Adopting(self.outside))
+        self.link.start(Owner(self.outside))
         await self.outside.until_there_is("up")
         self.link.send(GOOD)
         await self.inside.until_there_is("frame", GOOD)
@@ -95,10 +83,6 @@ async def bench():
         await one
 
 
-def test_the_interface_is_provided(bench):
-    assert verifyObject(ILink, bench.door) and verifyObject(ILink, bench.link)
-
-
 @in_the_reactor
 async def test_frames_flow_both_ways_once_both_are_proven(bench):
     await bench.meet()
@@ -107,7 +91,7 @@ async def test_frames_flow_both_ways_once_both_are_proven(bench):
         bench.door.send(b"%d" % number * 30_000)
         await bench.inside.until_there_is("frame", b"%d" % number * 30_000)
         await bench.outside.until_there_is("frame", b"%d" % number * 30_000)
-    assert ("anew", True) in bench.inside.all
+    assert bench.inside.all[:2] == [("up",), ("frame", GOOD)], "an answer goes over the stream that was just proven"
 
 
 @pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\n\r\n", b"\3\0\0", record(b"\2 bad") * (MAX_UNPROVEN + 1),
@@ -117,7 +101,7 @@ async def test_whoever_does_not_prove_themselves_gets_no_byte_and_is_cut_off(ben
     stranger = await bench.stranger()
     answer = stranger.ask(said)
     await stranger.lost
-    assert not answer.called and ("anew", True) not in bench.inside.all
+    assert not answer.called and ("up",) not in bench.inside.all
 
 
 @in_the_reactor
@@ -152,7 +136,7 @@ async def test_a_later_stream_that_is_proven_takes_the_place_of_the_one_before(b
     again.transport.write(record(GOOD + b" again"))
     await bench.inside.until_there_is("frame", GOOD + b" again")
     await bench.outside.until_there_is("down", "link-lost")
-    assert bench.inside.all.count(("anew", True)) == 2 and ("down", "link-lost") not in bench.inside.all
+    assert bench.inside.all.count(("up",)) == 2 and ("down", "link-lost") not in bench.inside.all
     bench.door.send(b"\2 to the new one")
     again.transport.abortConnection()
     await bench.inside.until_there_is("down", "link-lost")
@@ -193,7 +177,7 @@ async def test_after_sleep_a_stream_has_ten_seconds_to_show_that_it_lives(bench)
 @in_the_reactor
 async def test_an_onion_that_cannot_be_reached_is_tried_ever_more_rarely_without_a_word(bench):
     bench.fault = DialFailed()
-    bench.link.start(Adopting(bench.outside))
+    bench.link.start(Owner(bench.outside))
     for attempt in range(1, 10):
         await bench.outside.until(lambda attempt=attempt: bench.dialled == attempt)
         bench.clock.advance(MAX_DELAY)
@@ -206,7 +190,7 @@ async def test_every_link_goes_over_circuits_of_its_own_and_over_others_after_an
     random = seeded("links")
     links = [OnionLink("x.onion", reactor=bench.clock, dialer=bench, random=random) for _ in range(3)]
     for link in links:
-        link.start(Adopting(bench.outside))
+        link.start(Owner(bench.outside))
     for attempt in (2, 3):
         bench.clock.advance(MAX_DELAY)
         await bench.outside.until(lambda attempt=attempt: bench.dialled == 3 * attempt)
@@ -218,7 +202,7 @@ async def test_every_link_goes_over_circuits_of_its_own_and_over_others_after_an
 @in_the_reactor
 async def test_an_attempt_has_more_time_after_each_that_failed_and_circuits_that_worked_are_kept(bench):
     bench.fault = DialFailed()
-    bench.link.start(Adopting(bench.outside))
+    bench.link.start(Owner(bench.outside))
     for attempt in range(2, 5):
         bench.clock.advance(MAX_DELAY)
         await bench.outside.until(lambda attempt=attempt: bench.dialled == attempt)
@@ -237,7 +221,7 @@ async def test_an_attempt_has_more_time_after_each_that_failed_and_circuits_that
 @in_the_reactor
 async def test_an_address_that_may_not_be_dialled_is_given_up(bench):
     bench.fault = DialRefused()
-    bench.link.start(Adopting(bench.outside))
+    bench.link.start(Owner(bench.outside))
     await bench.outside.until_there_is("failed", "dial-refused")
     bench.clock.advance(MAX_DELAY)
     assert bench.dialled == 1

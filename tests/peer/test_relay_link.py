@@ -14,19 +14,18 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
-from zope.interface.verify import verifyObject
 
 from tests.peer.support import seeded
 from tests.waiting import eventually
-from whisperd.errors import DialFailed, DialRefused, TorUnavailable
-from whisperd.interfaces import ILink, ILinkOwner
-from whisperd.peer.conversation.conversation import Conversation
-from whisperd.peer.conversation.driver import Driver
+from whisperd.errors import DialFailed, DialRefused, TorUnavailable, WhisperdError
+from whisperd.peer.links.link import Link, Verdict
 from whisperd.peer.links.redial import FIRST_DELAY, MAX_DELAY
 from whisperd.peer.links.relay import NEEDED_FRAME, REFUSED_DELAY, RelayLink, RelayRoom
 from whisperd.peer.links.relay_socket import MAX_MESSAGE, PING_INTERVAL, SEAT_TIMEOUT, WAKE_PATIENCE
 from whisperd.peer.wakeup import INTERVAL, LATE, Awake
 
+#: How a frame begins that only the other side can have sent.
+GOOD = b"\2 good"
 LIMITS = {"frame": 65_536, "expiry": 600}
 in_the_reactor = pytest_twisted.ensureDeferred
 
@@ -56,25 +55,25 @@ class Notes:
 
 
 class Owner:
-    """An ILinkOwner that writes down what it is told."""
+    """A LinkOwner that writes down what it is told, and takes frames that begin well for the other side's."""
 
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
 
-    def link_up(self, link: Any) -> None:
+    def link_up(self, link: Link) -> None:
         self._notes.add("up")
 
-    def link_down(self, link: Any, reason: str) -> None:
+    def link_down(self, link: Link, reason: str) -> None:
         self._notes.add("down", reason)
 
-    def link_troubled(self, link: Any, error: Any) -> None:
+    def link_troubled(self, link: Link, error: WhisperdError) -> None:
         self._notes.add("troubled", error.code)
 
-    def link_failed(self, link: Any, error: Any) -> None:
+    def link_failed(self, link: Link, error: WhisperdError) -> None:
         self._notes.add("failed", error.code)
 
-    def frame_received(self, link: Any, frame: bytes) -> None:
-        self._notes.add("frame", frame)
+    def frame_received(self, link: Link, frame: bytes) -> Verdict:
+        return Verdict(theirs=frame.startswith(GOOD), proceed=lambda: self._notes.add("frame", frame))
 
 
 class ScriptedRelay(WebSocketServerProtocol):
@@ -162,11 +161,8 @@ async def bench():
     await made.stop()
 
 
-def test_the_interfaces_are_provided():
-    room = RelayRoom("::1", 80, bytes(32))
-    link = RelayLink(room, reactor=Clock(), dialer=None, random=seeded("link"))
-    assert verifyObject(ILink, link) and ILinkOwner.implementedBy(Driver) and Conversation
-    assert room.url == "ws://[::1]:80/"
+def test_the_url_of_a_room_has_an_ipv6_address_in_brackets():
+    assert RelayRoom("::1", 80, bytes(32)).url == "ws://[::1]:80/"
 
 
 @in_the_reactor
@@ -470,7 +466,8 @@ async def test_a_relay_that_says_ready_and_closes_is_dialled_less_and_less_often
         bench.clock.advance(pauses[-1])
     assert pauses[0] <= FIRST_DELAY and pauses[-1] >= MAX_DELAY / 2
     await bench.notes.until(lambda: bench.notes.all.count(("up",)) == 9)
-    assert bench.link.adopt() is False, "nothing is new about it, but the other side was heard"
+    bench.relay.open[-1].say(GOOD)
+    await bench.notes.until_there_is("frame", GOOD)
     bench.relay.open[-1].transport.abortConnection()
     await bench.notes.until(lambda: bench.notes.all.count(("down", "relay-lost")) == 9)
     await _pausing(bench)

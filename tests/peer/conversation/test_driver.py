@@ -16,6 +16,7 @@ from whisperd.errors import RoomFull, StoreFailed
 from whisperd.peer.conversation.conversation import Conversation
 from whisperd.peer.conversation.driver import Driver, DriverListener, Persistence
 from whisperd.peer.effects import ContactMessageAcknowledged, Settled
+from whisperd.peer.links.link import ConversationLinkOwner
 
 EXPIRES = 1000.0
 
@@ -24,11 +25,13 @@ class QuietLink:
     """A link that goes nowhere and remembers what it was asked for."""
 
     name = "relay"
+    seated = False
+    direct = "off"
 
     def __init__(self) -> None:
         self.asked: list[Any] = []
 
-    def start(self, owner: Any) -> None:
+    def start(self, owner: ConversationLinkOwner) -> None:
         self.asked.append("start")
 
     def send(self, frame: bytes) -> None:
@@ -37,12 +40,9 @@ class QuietLink:
     def rejoin(self, delay: float) -> None:
         self.asked.append(delay)
 
-    def stop(self) -> Deferred[None]:
+    def stop(self, leave: bool = True) -> Deferred[None]:
         self.asked.append("stop")
         return succeed(None)
-
-    def heard(self, greeting: bool) -> None:
-        self.asked.append(("heard", greeting))
 
     def told(self, payload: bytes) -> None:
         self.asked.append(("told", payload))
@@ -87,7 +87,7 @@ def test_an_invite_ends_by_itself_at_its_expiry_and_leaves_no_alarm(log):
 def test_failed_handshakes_are_logged_by_their_code_only(log):
     stage = Stage(inviter=True)
     stage.driver.link_up(stage.link)
-    stage.driver.frame_received(stage.link, b"\1" + bytes(300))
+    stage.driver.frame_received(stage.link, b"\1" + bytes(300)).proceed()
     assert "handshake-failed code=wrong-secret" in log.getvalue()
     assert stage.link.asked[-1] == 1.0
 
@@ -106,7 +106,7 @@ def test_a_bug_ends_the_conversation_and_is_logged_without_its_text(log, monkeyp
 
     monkeypatch.setattr(stage.driver.conversation, "frame_received", broken)
     stage.driver.link_up(stage.link)
-    stage.driver.frame_received(stage.link, b"x")
+    stage.driver.frame_received(stage.link, b"x").proceed()
     assert [fields["code"] for name, fields in stage.told if name == "chat-error"] == ["internal"]
     assert stage.driver.state == "ended"
     assert "unexpected type=RuntimeError" in log.getvalue() and "hunter2" not in log.getvalue()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
 from tests.peer.support import events, frames, only, seeded
@@ -31,6 +31,7 @@ from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake,
 from whisperd.peer.handshake.keys import InviteKeys, Seal
 from whisperd.peer.handshake.negotiation import check_floor
 from whisperd.peer.invites.spoken import CLAIM_SECONDS, MAX_BUNDLES, RUNS, TRIES, Claim, CodePlugins, claimed
+from whisperd.peer.links.link import Link, LinkOwner, Verdict
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.plugin.registry import Registry
 from whisperd.wire.envelope import Abort, HandshakeAnswer, HandshakeExchange, decode_message, encode_message
@@ -130,7 +131,8 @@ def test_offers_that_somebody_changed_on_the_way_stop_the_handshake():
     inviter, joiner = pair()
     answer = opened(frames(inviter.receive(frames(joiner.begin())[0]))[0], by_inviter=True)
     assert isinstance(answer, HandshakeAnswer)
-    worse = HandshakeAnswer(answer.kex, [], answer.floor, answer.nonce, answer.seen, answer.choice, answer.bundle, answer.offer)
+    worse = HandshakeAnswer(answer.kex, [], answer.floor, answer.nonce, answer.seen, answer.choice, answer.bundle,
+                            answer.offer)
     with pytest.raises((OffersStripped, FloorNotMet)):
         joiner.receive(sealed(worse, by_inviter=True))
 
@@ -226,15 +228,18 @@ def test_frames_of_another_nameplate_or_of_nobody_are_refused():
 # -- the room ---------------------------------------------------------------------------------------------------------
 
 
-class Link:
+class ClaimedLink:
     """A link that does what the test says, and writes down what it is asked."""
 
     name = "relay"
+    seated = False
 
     def __init__(self, claimed: Any) -> None:
-        self.claimed, self.owner, self.asked = claimed, None, []
+        self.claimed = claimed
+        self.owner: LinkOwner
+        self.asked: list[Any] = []
 
-    def start(self, owner: Any) -> None:
+    def start(self, owner: LinkOwner) -> None:
         self.owner = owner
 
     def send(self, frame: bytes) -> None:
@@ -243,17 +248,21 @@ class Link:
     def rejoin(self, delay: float) -> None:
         self.asked.append(("rejoin", delay))
 
-    def stop(self) -> None:
+    def woke(self) -> None:
+        self.asked.append(("woke",))
+
+    def stop(self, leave: bool = True) -> Deferred[None]:
         self.asked.append(("stop",))
+        return succeed(None)
 
 
-def claiming(clock: Clock) -> tuple[list[Link], list[SpokenCode], Deferred[Any]]:
-    links: list[Link] = []
+def claiming(clock: Clock) -> tuple[list[ClaimedLink], list[SpokenCode], Deferred[Any]]:
+    links: list[ClaimedLink] = []
     codes: list[SpokenCode] = []
 
-    def make(code: SpokenCode, done: Any) -> Link:
+    def make(code: SpokenCode, done: Any) -> ClaimedLink:
         codes.append(code)
-        links.append(Link(done))
+        links.append(ClaimedLink(done))
         return links[-1]
 
     return links, codes, Deferred.fromCoroutine(claimed(seeded("claims"), clock, make))
@@ -292,12 +301,15 @@ def test_what_happens_before_the_conversation_listens_is_not_lost():
     links, _, done = claiming(Clock())
     links[0].claimed()
     links[0].owner.link_up(links[0])
-    links[0].owner.frame_received(links[0], b"hello")
+    links[0].owner.frame_received(links[0], b"hello").proceed()
     _, claim = done.result
     heard = Hearing()
     claim.start(heard)
     links[0].owner.link_down(links[0], "peer-left")
     assert heard.told == ["link_up", ("frame_received", b"hello"), ("link_down", "peer-left")]
+    assert not claim.seated
+    links[0].seated = True
+    assert claim.seated
     claim.send(b"back")
     claim.rejoin(1.0)
     claim.stop()
@@ -305,16 +317,22 @@ def test_what_happens_before_the_conversation_listens_is_not_lost():
 
 
 class Hearing:
-    """An ILinkOwner that writes down."""
+    """A LinkOwner that writes down."""
 
     def __init__(self) -> None:
         self.told: list[Any] = []
 
-    def link_up(self, link: Any) -> None:
+    def link_up(self, link: Link) -> None:
         self.told.append("link_up")
 
-    def link_down(self, link: Any, reason: str) -> None:
+    def link_down(self, link: Link, reason: str) -> None:
         self.told.append(("link_down", reason))
 
-    def frame_received(self, link: Any, frame: bytes) -> None:
-        self.told.append(("frame_received", frame))
+    def link_troubled(self, link: Link, error: WhisperdError) -> None:
+        self.told.append(("link_troubled", error))
+
+    def link_failed(self, link: Link, error: WhisperdError) -> None:
+        self.told.append(("link_failed", error))
+
+    def frame_received(self, link: Link, frame: bytes) -> Verdict:
+        return Verdict(theirs=True, proceed=lambda: self.told.append(("frame_received", frame)))

@@ -141,7 +141,8 @@ def test_another_connection_of_the_link_in_use_takes_its_place():
     paths = connected(1)
     paths.add("in", ONION, 0, 0, passive=True)
     paths.heard("in", 1)
-    assert paths.heard("in", 2, greeting=True, anew=True) == [Use("in", heard=True)]
+    assert paths.opened("in", 2) == [], "the frame that proved it is reported next"
+    assert paths.heard("in", 2, greeting=True) == [Use("in", heard=True)]
     assert paths.heard("in", 3, greeting=True) == []
 
 

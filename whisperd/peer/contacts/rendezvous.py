@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
-from zope.interface import implementer
 
 from whisperd.errors import WhisperdError
-from whisperd.interfaces import ILink, ILinkOwner, Random
+from whisperd.interfaces import Random
 from whisperd.peer.contacts.book import Contact
 from whisperd.peer.contacts.secrets import EPOCH, call_keys, epoch_of, seat_token
 from whisperd.peer.handshake.keys import Seal
+from whisperd.peer.links.link import NOT_THEIRS, Link, LinkOwner, Verdict
 from whisperd.peer.records import RelayRecord, Route
 from whisperd.wire.envelope import HANDSHAKE_FRAME, HandshakeMessage, Hello, Ring, decode_message, encode_message
 
@@ -29,10 +29,9 @@ MAX_JITTER = 30.0
 _HANDSHAKE = bytes([HANDSHAKE_FRAME])
 
 
-@implementer(ILink, ILinkOwner)
 class Rendezvous:
-    """One contact's line. ``make_link(room, place)`` returns an ILink to a room of 32 bytes at one of ``places`` relays
-    that has ``seated`` too; ``first`` is the contact's field; ``wall()`` is the time that both sides have, in unix
+    """One contact's line. ``make_link(room, place)`` returns a Link to a room of 32 bytes at one of ``places``
+    relays; ``first`` is the contact's field; ``wall()`` is the time that both sides have, in unix
     seconds.
 
     ``taken(room)`` says that a conversation of this side holds the seat in a room, which is left to it then.
@@ -41,7 +40,7 @@ class Rendezvous:
     and ``present(here)`` whether somebody is there.
     """
 
-    def __init__(self, secrets: Sequence[bytes], *, first: bool, make_link: Callable[[bytes, int], Any], reactor: Any,
+    def __init__(self, secrets: Sequence[bytes], *, first: bool, make_link: Callable[[bytes, int], Link], reactor: Any,
                  random: Random, wall: Callable[[], float], heard: Callable[[], None], wrong: Callable[[], None],
                  trouble: Callable[[WhisperdError], None], present: Callable[[bool], None], places: int = 1,
                  taken: Callable[[bytes], bool] = lambda room: False) -> None:
@@ -63,8 +62,8 @@ class Rendezvous:
         #: The secret by which the contact is waited for at present, and the keys that it gives.
         self.secret = self._secrets[0]
         self.keys = call_keys(self.secret, 0)
-        self._owner: Any = None
-        self._link: Any = None
+        self._owner: LinkOwner | None = None
+        self._link: Link | None = None
         self._closing: list[Deferred[None]] = []
         self._up = False
         self._met = False
@@ -99,7 +98,7 @@ class Rendezvous:
         self._calling = True
         self._ring()
 
-    def again(self) -> Any:
+    def again(self) -> Link:
         """Return another link to the room in which the two have met."""
         return self._make_link(self.keys.room, self.place)
 
@@ -114,7 +113,7 @@ class Rendezvous:
         self._met = True
         self._cancel_alarms()
 
-    # -- ILink ----------------------------------------------------------------------------------------------------
+    # -- Link -----------------------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
@@ -128,9 +127,9 @@ class Rendezvous:
     @property
     def seated(self) -> bool:
         """Whether the relay has given this side a seat, on a connection that lives."""
-        return self._link is not None and bool(self._link.seated)
+        return self._link is not None and self._link.seated
 
-    def start(self, owner: Any) -> None:
+    def start(self, owner: LinkOwner) -> None:
         self._owner = owner
         if self._link is None:
             self.begin()
@@ -140,10 +139,6 @@ class Rendezvous:
     def send(self, frame: bytes) -> None:
         if self._link is not None:
             self._link.send(frame)
-
-    def adopt(self) -> bool:
-        """The other side was heard here."""
-        return self._link is not None and bool(self._link.adopt())
 
     def rejoin(self, delay: float) -> None:
         if self._link is not None:
@@ -162,9 +157,9 @@ class Rendezvous:
         DeferredList(list(self._closing), consumeErrors=True).addCallback(lambda _: done.callback(None))
         return done
 
-    # -- ILinkOwner -----------------------------------------------------------------------------------------------
+    # -- LinkOwner ------------------------------------------------------------------------------------------------
 
-    def link_up(self, link: Any) -> None:
+    def link_up(self, link: Link) -> None:
         self._up = True
         self._troubled = ""
         if self._owner is not None:
@@ -173,26 +168,25 @@ class Rendezvous:
             self._on_present(True)
         self._ring()
 
-    def link_down(self, link: Any, reason: str) -> None:
+    def link_down(self, link: Link, reason: str) -> None:
         self._up = False
         if self._owner is not None:
             self._owner.link_down(self, reason)
         else:
             self._on_present(False)
 
-    def frame_received(self, link: Any, frame: bytes) -> None:
+    def frame_received(self, link: Link, frame: bytes) -> Verdict:
         if not self._done and frame[:1] == _HANDSHAKE:
             message = self._opened(frame)
             if message is None or (isinstance(message, Ring) and self._owner is not None):
-                return
+                return NOT_THEIRS
             if self._owner is None and isinstance(message, Hello if self._first else Ring):
                 self._heard()
             if isinstance(message, Ring):
-                return
-        if self._owner is not None:
-            self._owner.frame_received(self, frame)
+                return NOT_THEIRS
+        return NOT_THEIRS if self._owner is None else self._owner.frame_received(self, frame)
 
-    def link_troubled(self, link: Any, error: WhisperdError) -> None:
+    def link_troubled(self, link: Link, error: WhisperdError) -> None:
         self._look_elsewhere()
         if self._owner is not None:
             self._owner.link_troubled(self, error)
@@ -200,7 +194,7 @@ class Rendezvous:
             self._troubled = error.code
             self._on_trouble(error)
 
-    def link_failed(self, link: Any, error: WhisperdError) -> None:
+    def link_failed(self, link: Link, error: WhisperdError) -> None:
         if self._owner is not None and self._places == 1:
             self._owner.link_failed(self, error)
         else:
@@ -224,7 +218,7 @@ class Rendezvous:
             return None
 
     def _ring(self) -> None:
-        if not (self._first and self._calling and self._up) or self._done:
+        if not (self._first and self._calling and self._up) or self._done or self._link is None:
             return
         self._link.send(Seal.for_role(self.keys, inviter=True).close(encode_message(Ring()), self._random))
         if self._ring_alarm is not None and self._ring_alarm.active():
@@ -266,7 +260,7 @@ class Rendezvous:
         link, self._link = self._link, None
         if link is not None:
             self._closing = [closing for closing in self._closing if not closing.called]
-            self._closing.append(link.stop() if leave else link.stop(leave=False))
+            self._closing.append(link.stop(leave))
 
     def _set_alarm(self, delay: float) -> None:
         if self._alarm is not None and self._alarm.active():

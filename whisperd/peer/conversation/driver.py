@@ -7,10 +7,8 @@ from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from zope.interface import implementer
 
 from whisperd.errors import ConversationEnded, WhisperdError
-from whisperd.interfaces import ILinkOwner
 from whisperd.peer.conversation.executor import DriverListener, Executor, Persistence, Steps
 from whisperd.peer.conversation.for_contacts import ForContacts
 from whisperd.peer.conversation.messages import Message
@@ -20,6 +18,7 @@ from whisperd.peer.effects import SendFrame
 from whisperd.peer.files.downloads import Downloads
 from whisperd.peer.files.edge import FilesEdge
 from whisperd.peer.files.offers import FileEffect
+from whisperd.peer.links.link import ConversationLink, Verdict
 from whisperd.peer.links.paths import RELAY
 from whisperd.wire.envelope import Stream
 
@@ -28,16 +27,16 @@ __all__ = ["Driver", "DriverListener", "Persistence", "Steps"]
 Row = dict[str, Any]
 
 
-@implementer(ILinkOwner)
 class Driver:
     """Runs ``conversation`` on ``link``, and tells ``listener`` what comes of it.
 
-    With ``persistence`` what the core wants is done once its state is on the disk. ``link`` has ``heard``,
-    ``confirmed``, ``woke`` and ``told`` of ``links.multipath`` beside ILink.
+    With ``persistence`` what the core wants is done once its state is on the disk. It is the ConversationLinkOwner of
+    ``link``.
     """
 
-    def __init__(self, conversation: ResumableConversation, link: Any, reactor: Any, listener: DriverListener,
-                 downloads: Downloads | None = None, persistence: Persistence | None = None) -> None:
+    def __init__(self, conversation: ResumableConversation, link: ConversationLink, reactor: Any,
+                 listener: DriverListener, downloads: Downloads | None = None,
+                 persistence: Persistence | None = None) -> None:
         self.name = conversation.name
         self.conversation = conversation
         self._link = link
@@ -91,6 +90,10 @@ class Driver:
         self._executor.disk.rest()
         self.conversation.sleep()
         self._executor.set_timer()
+
+    def woke(self) -> None:
+        """This machine has slept: find out what still lives."""
+        self._link.woke()
 
     # -- what the store asks --------------------------------------------------------------------------------------
 
@@ -193,28 +196,22 @@ class Driver:
         """Wait no longer until the other side knows of the end: what is secret is destroyed now."""
         self._executor.carry_out(self.conversation.give_up())
 
-    # -- ILinkOwner -----------------------------------------------------------------------------------------------
+    # -- ConversationLinkOwner ------------------------------------------------------------------------------------
 
-    def link_up(self, link: Any, heard: bool = False) -> None:
+    def link_up(self, link: ConversationLink, heard: bool = False) -> None:
         self._executor.tell(lambda now: self.conversation.link_up(now, heard=heard))
 
-    def link_down(self, link: Any, reason: str) -> None:
+    def link_down(self, link: ConversationLink, reason: str) -> None:
         self._executor.tell(lambda now: self.conversation.link_down(reason, now))
 
-    def link_troubled(self, link: Any, error: WhisperdError) -> None:
+    def link_troubled(self, link: ConversationLink, error: WhisperdError) -> None:
         self._executor.tell(lambda now: self.conversation.link_troubled(error))
 
-    def link_failed(self, link: Any, error: WhisperdError) -> None:
+    def link_failed(self, link: ConversationLink, error: WhisperdError) -> None:
         self._executor.tell(lambda now: self.conversation.link_failed(error))
 
-    def frame_received(self, link: Any, frame: bytes) -> None:
-        self._executor.tell(lambda now: self.conversation.frame_received(frame, now))
-
-    # -- what several links behind one ask besides ------------------------------------------------------------------
-
-    def woke(self) -> None:
-        """This machine has slept: find out what still lives."""
-        self._link.woke()
+    def frame_received(self, link: ConversationLink, frame: bytes) -> Verdict:
+        return self._executor.take(frame)
 
     def greeting(self) -> list[bytes]:
         """Return frames that greet the other side, on another link than the one in use."""

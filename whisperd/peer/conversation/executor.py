@@ -37,6 +37,7 @@ from whisperd.peer.effects import (
 )
 from whisperd.peer.files.disk import FilesOnDisk, Told
 from whisperd.peer.files.downloads import Downloads
+from whisperd.peer.links.link import ConversationLink, Verdict
 from whisperd.timers import OneShot
 
 #: What is to be done once something is on the disk.
@@ -91,8 +92,8 @@ class Persistence(Protocol):
 class Executor:
     """Carries out the effects of ``conversation``, in their order, and calls it when its time has come."""
 
-    def __init__(self, conversation: ResumableConversation, link: Any, reactor: Any, listener: DriverListener,
-                 downloads: Downloads, persistence: Persistence | None) -> None:
+    def __init__(self, conversation: ResumableConversation, link: ConversationLink, reactor: Any,
+                 listener: DriverListener, downloads: Downloads, persistence: Persistence | None) -> None:
         #: Fires when the conversation has ended and the link is closed.
         self.closed: Deferred[None] = Deferred()
         #: Whether it has ended and the link was left.
@@ -120,7 +121,6 @@ class Executor:
             Emit: self._event,
             Rejoin: lambda effect: link.rejoin(effect.delay),
             Ended: self._end,
-            Heard: self._heard,
             ToldOfLinks: lambda effect: link.told(effect.payload),
             **dict.fromkeys(self._decisions, self._decide_at_once),
             **dict.fromkeys((ReadFile, WriteFile, FinishFile, DropFile), self.disk.carry_out),
@@ -137,10 +137,32 @@ class Executor:
         except Exception as error:
             self._failed(error)
 
+    def take(self, frame: bytes) -> Verdict:
+        """Tell the core of a frame, and return what that shows; what follows is done when the link has acted on it."""
+        try:
+            effects = self._conversation.frame_received(frame, self.now())
+        except Exception as error:
+            unexpected(error)
+            effects = self._conversation.fail(WhisperdError())
+        heard = [effect for effect in effects if isinstance(effect, Heard)]
+        rest: list[Effect] = [effect for effect in effects if not isinstance(effect, Heard)]
+        return Verdict(bool(heard), any(effect.greeting for effect in heard), partial(self._proceed, bool(heard), rest))
+
+    def _proceed(self, theirs: bool, effects: list[Effect]) -> None:
+        """Do what follows from a frame; one that is theirs has moved the ratchet on."""
+        def follow(now: float) -> list[Effect]:
+            if theirs and self._conversation.state == CONNECTED:
+                self._link.confirmed()
+            return effects
+
+        self.tell(follow)
+        if theirs:
+            self.changed()
+
     def carry_out(self, effects: list[Effect]) -> None:
         """Do what the core wants, or hold it until its state is on the disk; and set the timer anew."""
         for effect in effects:
-            if self._persistence is None or type(effect) is Heard:  # which is about the frame that is being taken
+            if self._persistence is None:
                 self._actions[type(effect)](effect)
             else:
                 self._held.append(effect)
@@ -274,11 +296,6 @@ class Executor:
             if errors.catalogue().get(code, WhisperdError).exit_status in _HANDSHAKE_ERRORS:
                 note("handshake-failed", code=code)
         self._listener.emit(effect.name, **effect.fields)
-
-    def _heard(self, effect: Heard) -> None:
-        self._link.heard(effect.greeting)
-        if self._conversation.state == CONNECTED:
-            self._link.confirmed()
 
     def _tell_files(self, told: Told) -> None:
         self.tell(lambda now: self._hear(told, now))

@@ -8,11 +8,9 @@ runs are counted on both sides, and the code is dead when they are used up.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
-from zope.interface import implementer
 
 from whisperd.errors import (
     CodeSpent,
@@ -25,10 +23,11 @@ from whisperd.errors import (
     TimedOut,
     WhisperdError,
 )
-from whisperd.interfaces import ILink, ILinkOwner, Level, Random
+from whisperd.interfaces import Level, Random
 from whisperd.peer.handshake.handshake import Terms
 from whisperd.peer.handshake.keys import InviteKeys
 from whisperd.peer.handshake.negotiation import Plugins, check_floor
+from whisperd.peer.links.link import NOT_THEIRS, Link, LinkOwner, Verdict
 from whisperd.peer.links.routes import TOKEN_SIZE, Host, Relays
 from whisperd.wire.spoken import MAX_NAMEPLATE, WORDS_SIZE, SpokenCode
 
@@ -125,91 +124,87 @@ def made_codes(random: Random) -> Iterator[SpokenCode]:
         yield SpokenCode.make(1 + int.from_bytes(random(8)) % most, random(WORDS_SIZE))
 
 
-@dataclass(frozen=True)
-class _Report:
-    """Something that a link told before anybody wanted to know."""
-
-    method: str
-    arguments: tuple[Any, ...]
-
-
-@implementer(ILink, ILinkOwner)
 class Claim:
     """A link that has to take the first seat of its room before a conversation begins on it.
 
-    ``make_link(claimed)`` returns an ILink that calls ``claimed()`` when it has. What it reports in between is kept.
+    ``make_link(claimed)`` returns a Link that calls ``claimed()`` when it has. What it reports before anybody listens
+    is held, and reported to who starts this one.
     """
 
-    def __init__(self, make_link: Callable[[Callable[[], None]], Any]) -> None:
-        self._seated: Deferred[None] = Deferred()
-        self._owner: Any = None
-        self._kept: list[_Report] = []
+    def __init__(self, make_link: Callable[[Callable[[], None]], Link]) -> None:
+        self._claimed: Deferred[None] = Deferred()
+        self._owner: LinkOwner | None = None
+        self._reports: list[Callable[[LinkOwner], object]] = []
         self._trouble: WhisperdError | None = None
-        self._link = make_link(lambda: self._seated.callback(None))
+        self._link = make_link(lambda: self._claimed.callback(None))
         self._link.start(self)
 
-    async def seated(self, reactor: Any) -> None:
+    async def wait_for_seat(self, reactor: Any) -> None:
         """Wait for the seat; raises RoomFull when somebody is there, and what keeps the link from being made."""
         try:
-            await self._seated.addTimeout(CLAIM_SECONDS, reactor)
+            await self._claimed.addTimeout(CLAIM_SECONDS, reactor)
         except BaseException as error:
             self._link.stop()
             if isinstance(error, TimeoutError):
                 raise self._trouble or TimedOut("the relay did not answer in time") from None
             raise
 
-    # -- ILink ----------------------------------------------------------------------------------------------------
+    # -- Link -----------------------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
-        return str(self._link.name)
+        return self._link.name
 
-    def start(self, owner: Any) -> None:
+    @property
+    def seated(self) -> bool:
+        return self._link.seated
+
+    def start(self, owner: LinkOwner) -> None:
         self._owner = owner
-        kept, self._kept = self._kept, []
-        for report in kept:
-            getattr(owner, report.method)(self, *report.arguments)
+        reports, self._reports = self._reports, []
+        for report in reports:
+            report(owner)
 
     def send(self, frame: bytes) -> None:
         self._link.send(frame)
 
-    def adopt(self) -> bool:
-        return bool(self._link.adopt())
-
     def rejoin(self, delay: float) -> None:
         self._link.rejoin(delay)
 
-    def stop(self, leave: bool = True) -> Any:
-        return self._link.stop() if leave else self._link.stop(leave=False)
+    def stop(self, leave: bool = True) -> Deferred[None]:
+        return self._link.stop(leave)
 
     def woke(self) -> None:
         self._link.woke()
 
-    # -- ILinkOwner -----------------------------------------------------------------------------------------------
+    # -- LinkOwner ------------------------------------------------------------------------------------------------
 
-    def link_up(self, link: Any) -> None:
-        self._report("link_up")
+    def link_up(self, link: Link) -> None:
+        self._report(lambda owner: owner.link_up(self))
 
-    def link_down(self, link: Any, reason: str) -> None:
-        self._report("link_down", reason)
+    def link_down(self, link: Link, reason: str) -> None:
+        self._report(lambda owner: owner.link_down(self, reason))
 
-    def frame_received(self, link: Any, frame: bytes) -> None:
-        self._report("frame_received", frame)
+    def frame_received(self, link: Link, frame: bytes) -> Verdict:
+        if self._owner is not None:
+            return self._owner.frame_received(self, frame)
+        self._reports.append(lambda owner: owner.frame_received(self, frame).proceed())
+        return NOT_THEIRS
 
-    def link_troubled(self, link: Any, error: WhisperdError) -> None:
+    def link_troubled(self, link: Link, error: WhisperdError) -> None:
         self._trouble = error
-        self._report("link_troubled", error)
+        self._report(lambda owner: owner.link_troubled(self, error))
 
-    def link_failed(self, link: Any, error: WhisperdError) -> None:
-        if not self._seated.called:
-            self._seated.errback(error)
-        self._report("link_failed", error)
+    def link_failed(self, link: Link, error: WhisperdError) -> None:
+        if not self._claimed.called:
+            self._claimed.errback(error)
+        self._report(lambda owner: owner.link_failed(self, error))
 
-    def _report(self, method: str, *arguments: Any) -> None:
+    def _report(self, report: Callable[[LinkOwner], object]) -> None:
         if self._owner is None:
-            self._kept.append(_Report(method, arguments))
+            self._reports.append(report)
         else:
-            getattr(self._owner, method)(self, *arguments)
+            report(self._owner)
 
 
 class Codes:
@@ -237,7 +232,7 @@ class Codes:
         self._peers.check_room_for_one_more()
         tokens: dict[int, bytes] = {}
 
-        def make_link(code: SpokenCode, done: Callable[[], None]) -> Any:
+        def make_link(code: SpokenCode, done: Callable[[], None]) -> Link:
             token = tokens[code.nameplate] = self._random(TOKEN_SIZE)
             room = InviteKeys.of_nameplate(code.nameplate).room
             return self._relays.link(host, room, access, token=token, claimed=done)
@@ -272,7 +267,7 @@ class Codes:
                                  binding=lambda chat: self._peers.contacts.met_at(chat, [host.named], access))
         return {"chat": name, "state": self._peers.driver(name).state}
 
-    async def _claimed(self, make_link: Callable[[SpokenCode, Callable[[], None]], Any]) -> tuple[SpokenCode, Claim]:
+    async def _claimed(self, make_link: Callable[[SpokenCode, Callable[[], None]], Link]) -> tuple[SpokenCode, Claim]:
         """Return what ``claimed`` does, unless this is stopped meanwhile."""
         claiming = Deferred.fromCoroutine(claimed(self._random, self._reactor, make_link))
         self._claiming.append(claiming)
@@ -290,15 +285,16 @@ class Codes:
 
 
 async def claimed(random: Random, reactor: Any,
-                  make_link: Callable[[SpokenCode, Callable[[], None]], Any]) -> tuple[SpokenCode, Claim]:
-    """Return a new code and the link that holds the first seat of its room; NameplatesTaken, or what ``seated`` raises.
+                  make_link: Callable[[SpokenCode, Callable[[], None]], Link]) -> tuple[SpokenCode, Claim]:
+    """Return a new code and the link that holds the first seat of its room; NameplatesTaken, or what ``wait_for_seat``
+    raises.
 
     ``make_link(code, claimed)`` is as for ``Claim``.
     """
     for code in made_codes(random):
         claim = Claim(lambda done, code=code: make_link(code, done))  # type: ignore[misc]
         try:
-            await claim.seated(reactor)
+            await claim.wait_for_seat(reactor)
         except RoomFull:
             continue
         return code, claim

@@ -99,8 +99,8 @@ class DirectLinks:
     def _open_door(self) -> int:
         """Return the port of the door, which stands among the links from now on."""
         if self._door is None:
-            self._door = OnionDoor(reactor=self._reactor)
-            self._links.add(IN, ONION, 0 if self._inviter else 1, lambda: self._door, passive=True)
+            door = self._door = OnionDoor(reactor=self._reactor)
+            self._links.add(IN, ONION, 0 if self._inviter else 1, lambda: door, passive=True)
         return self._door.port
 
     async def _connect(self, effect: GoTo) -> None:

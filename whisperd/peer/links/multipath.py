@@ -7,33 +7,30 @@ frames go another way from then on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
-from zope.interface import implementer
 
 from whisperd.errors import WhisperdError
-from whisperd.interfaces import ILink, ILinkOwner
+from whisperd.peer.links.link import NOT_THEIRS, ConversationLinkOwner, Link, Verdict
 from whisperd.peer.links.paths import ONION, RELAY, Effects, KeepPath, LeavePath, Lost, Paths, ProbePath, Use
 
-Maker = Callable[[], Any]
+Maker = Callable[[], Link]
 
 
-@implementer(ILink, ILinkOwner)
 class Links:
-    """The links of one conversation. ``relays`` make the links to the relays, the best first; ``kinds`` as in Paths.
+    """The links of one conversation: a ConversationLink, and the LinkOwner of those below.
 
-    Beside ILinkOwner its owner has ``greeting()``, which returns frames, ``link_moved(name)``, ``hold(on)`` and
-    ``tell_of_links(payload)``. A link has ``woke()`` beside ILink, and ``adopt()`` where it is proven by a frame."""
+    ``relays`` make the links to the relays, the best first; ``kinds`` as in Paths."""
 
     def __init__(self, relays: Sequence[Maker], *, kinds: Sequence[str] = (RELAY,), reactor: Any) -> None:
         self._reactor = reactor
         self._paths = Paths(kinds)
         self._makers: dict[str, Maker] = {}
-        self._links: dict[str, Any] = {}
-        self._leaving: list[Deferred[Any]] = []
-        self._owner: Any = None
-        self._source: str | None = None
+        self._links: dict[str, Link] = {}
+        self._leaving: list[Deferred[None]] = []
+        self._owner: ConversationLinkOwner  # since ``start``
         self._later: list[Use] | None = None
         self._alarm: Any = None
         self._stopping = False
@@ -63,9 +60,9 @@ class Links:
         """The kind of the link that carries the frames."""
         return self._paths.kind(self._paths.live) if self._paths.live else RELAY
 
-    # -- ILink ----------------------------------------------------------------------------------------------------
+    # -- ConversationLink -----------------------------------------------------------------------------------------
 
-    def start(self, owner: Any) -> None:
+    def start(self, owner: ConversationLinkOwner) -> None:
         self._owner = owner
         for number, (key, maker) in enumerate(self._relays.items()):
             self.add(key, RELAY, number, maker)
@@ -110,13 +107,6 @@ class Links:
             self._leave(key)
             self._do(self._paths.remove(key, self._now()))
 
-    def heard(self, greeting: bool) -> None:
-        """The frame that was reported last is the other side's."""
-        if self._source is not None:
-            adopt = getattr(self._links[self._source], "adopt", None)
-            anew = adopt is not None and adopt()
-            self._do(self._paths.heard(self._source, self._now(), greeting=greeting, anew=anew))
-
     def confirmed(self) -> None:
         """There is a key, by which the other side can be greeted; to be told once or more often."""
         if self._confirmed:
@@ -141,22 +131,22 @@ class Links:
         for link in list(self._links.values()):
             link.woke()
 
-    # -- ILinkOwner -----------------------------------------------------------------------------------------------
+    # -- LinkOwner ------------------------------------------------------------------------------------------------
 
-    def link_up(self, link: Any) -> None:
+    def link_up(self, link: Link) -> None:
         self._tell(link, lambda key: self._paths.opened(key, self._now()))
 
-    def link_down(self, link: Any, reason: str) -> None:
+    def link_down(self, link: Link, reason: str) -> None:
         self._tell(link, lambda key: self._paths.closed(key, reason, self._now()))
 
-    def link_troubled(self, link: Any, error: WhisperdError) -> None:
+    def link_troubled(self, link: Link, error: WhisperdError) -> None:
         key = self._key(link)
         if key is not None:
             if self._paths.live is None:
                 self._owner.link_troubled(self, error)
             self._do(self._paths.troubled(key, self._now()))
 
-    def link_failed(self, link: Any, error: WhisperdError) -> None:
+    def link_failed(self, link: Link, error: WhisperdError) -> None:
         """A relay keeps this side out. The link stays, and asks again: the owner may have reason to wait."""
         key = self._key(link)
         if key is None:
@@ -170,28 +160,35 @@ class Links:
         else:
             self._owner.link_troubled(self, error)
 
-    def frame_received(self, link: Any, frame: bytes) -> None:
+    def frame_received(self, link: Link, frame: bytes) -> Verdict:
         key = self._key(link)
         if key is None:
-            return
-        self._source, self._later = key, []
-        try:
-            self._owner.frame_received(self, frame)
-        finally:
-            self._source, later, self._later = None, self._later, None
-        for use in later or ():
-            self._used(use)
+            return NOT_THEIRS
+        verdict = self._owner.frame_received(self, frame)
+        return Verdict(verdict.theirs, verdict.greeting, partial(self._proceed, key, verdict))
 
     # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _proceed(self, key: str, verdict: Verdict) -> None:
+        """Choose the path by what a frame showed, do what follows from it, and then use the path that was chosen."""
+        later = self._later = []
+        try:
+            if verdict.theirs:
+                self._do(self._paths.heard(key, self._now(), greeting=verdict.greeting))
+            verdict.proceed()
+        finally:
+            self._later = None
+        for use in later:
+            self._used(use)
 
     def _now(self) -> float:
         return self._reactor.seconds()
 
-    def _key(self, link: Any) -> str | None:
+    def _key(self, link: Link) -> str | None:
         """Return the name of a link, None for one that was left."""
         return next((key for key, known in self._links.items() if known is link), None)
 
-    def _tell(self, link: Any, report: Callable[[str], Effects]) -> None:
+    def _tell(self, link: Link, report: Callable[[str], Effects]) -> None:
         key = self._key(link)
         if key is not None:
             self._do(report(key))
@@ -209,16 +206,16 @@ class Links:
     def _leave(self, key: str, leave: bool = True) -> None:
         link = self._links.pop(key, None)
         if link is not None:
-            stopping = link.stop() if leave or key not in self._relays else link.stop(leave=False)
+            stopping = link.stop(leave)
             self._leaving.append(stopping)
             stopping.addBoth(self._left, stopping)
 
-    def _left(self, result: Any, stopping: Deferred[Any]) -> Any:
+    def _left(self, result: Any, stopping: Deferred[None]) -> Any:
         self._leaving.remove(stopping)
         return result
 
     def _use(self, use: Use) -> None:
-        """Tell the owner, after it has done with the frame that is the reason."""
+        """Tell the owner, once it has done what follows from the frame that is the reason."""
         if self._later is None:
             self._used(use)
         else:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from zope.interface import implementer
 
 from whisperd.errors import DialRefused, WhisperdError
-from whisperd.interfaces import ILink, Random
+from whisperd.interfaces import Random
 from whisperd.logs import note
+from whisperd.peer.links.link import LinkOwner
 from whisperd.peer.links.onion_stream import OnionStream, StreamFactory
 from whisperd.peer.links.reconnecting import Dialling
 
@@ -25,21 +25,22 @@ MAX_STRANGERS = 4
 LOST = "link-lost"
 
 
-@implementer(ILink)
 class OnionLink(Dialling):
     """Connects to ``address`` for ever, at jittered intervals, each time over circuits of this conversation."""
 
     name = "onion"
+    #: No relay is asked for a seat.
+    seated = False
 
     def __init__(self, address: str, *, reactor: Any, dialer: Any, random: Random) -> None:
         super().__init__(reactor, random)
         self._address = address
         self._dialer = dialer
-        self._owner: Any = None
+        self._owner: LinkOwner  # since ``start``
         self._stream: OnionStream | None = None
         self._gone: Deferred[None] | None = None
 
-    def start(self, owner: Any) -> None:
+    def start(self, owner: LinkOwner) -> None:
         self._owner = owner
         self._begin()
 
@@ -49,13 +50,6 @@ class OnionLink(Dialling):
 
     def rejoin(self, delay: float) -> None:
         """A direct link begins after the handshake: there is nothing to begin anew."""
-
-    def adopt(self) -> bool:
-        """The stream is the other side's."""
-        if self._stream is not None and not self._stream.proven:
-            self._redial.worked()
-            self._stream.prove()
-        return False
 
     def woke(self) -> None:
         """This machine has slept."""
@@ -97,8 +91,13 @@ class OnionLink(Dialling):
             self._owner.link_up(self)
 
     def stream_frame(self, stream: OnionStream, frame: bytes) -> None:
-        if not self._stopping:
-            self._owner.frame_received(self, frame)
+        if self._stopping:
+            return
+        verdict = self._owner.frame_received(self, frame)
+        if verdict.theirs and not stream.proven:
+            self._redial.worked()
+            stream.prove()
+        verdict.proceed()
 
     def stream_lost(self, stream: OnionStream) -> None:
         self._stream = None
@@ -110,19 +109,19 @@ class OnionLink(Dialling):
             gone.callback(None)
 
 
-@implementer(ILink)
 class OnionDoor:
     """Takes the other side's connection to this side's onion service: one at a time, the last one that is proven."""
 
     name = "onion"
+    #: No relay is asked for a seat.
+    seated = False
 
     def __init__(self, *, reactor: Any) -> None:
         self._reactor = reactor
-        self._owner: Any = None
+        self._owner: LinkOwner  # since ``start``
         self._port: Any = None
         self._stream: OnionStream | None = None
         self._strangers: list[OnionStream] = []
-        self._speaking: OnionStream | None = None
         self._stopping = False
 
     @property
@@ -130,7 +129,7 @@ class OnionDoor:
         """The port on 127.0.0.1 that it listens on."""
         return int(self._port.getHost().port)
 
-    def start(self, owner: Any) -> None:
+    def start(self, owner: LinkOwner) -> None:
         self._owner = owner
         self._port = self._reactor.listenTCP(0, StreamFactory(self, self._reactor), interface="127.0.0.1")
 
@@ -140,20 +139,6 @@ class OnionDoor:
 
     def rejoin(self, delay: float) -> None:
         """A direct link begins after the handshake: there is nothing to begin anew."""
-
-    def adopt(self) -> bool:
-        """Whoever spoke last is the other side; return whether that is another stream than before."""
-        speaking, before = self._speaking, self._stream
-        if speaking is None or speaking is before:
-            return False
-        self._strangers.remove(speaking)
-        self._stream = speaking
-        speaking.prove()
-        if before is not None:
-            before.close()
-        else:
-            note("link-state", link=self.name, state="up")
-        return True
 
     def woke(self) -> None:
         """This machine has slept."""
@@ -182,11 +167,21 @@ class OnionDoor:
     def stream_frame(self, stream: OnionStream, frame: bytes) -> None:
         if self._stopping or not (stream is self._stream or stream in self._strangers):
             return
-        self._speaking = stream
-        try:
-            self._owner.frame_received(self, frame)
-        finally:
-            self._speaking = None
+        verdict = self._owner.frame_received(self, frame)
+        if verdict.theirs and stream is not self._stream:
+            self._adopt(stream)
+        verdict.proceed()
+
+    def _adopt(self, stream: OnionStream) -> None:
+        """Whoever spoke on this stream is the other side: it takes the place of the one before."""
+        self._strangers.remove(stream)
+        before, self._stream = self._stream, stream
+        stream.prove()
+        if before is not None:
+            before.close()
+        else:
+            note("link-state", link=self.name, state="up")
+        self._owner.link_up(self)
 
     def stream_lost(self, stream: OnionStream) -> None:
         if stream in self._strangers:

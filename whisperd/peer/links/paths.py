@@ -166,10 +166,8 @@ class Paths:
         """Whether every relay has refused this side since it was open last, and nothing else is open."""
         return self._live is None and all(path.refused for path in self._relays())
 
-    def heard(self, key: str, now: float, *, greeting: bool = False, anew: bool = False) -> Effects:
-        """An authentic frame came over this path.
-
-        A ``greeting`` says that the other side began to use it; ``anew`` that its connection is another one."""
+    def heard(self, key: str, now: float, *, greeting: bool = False) -> Effects:
+        """An authentic frame came over this path. A ``greeting`` says that the other side began to use it."""
         path, live = self._paths[key], self._live
         was_proven = path.proven
         path.open = path.proven = True
@@ -177,7 +175,8 @@ class Paths:
         if path is live:
             if not was_proven:
                 self._doubt_at = None
-            effects: Effects = [Use(key, heard=True)] if anew else []
+            renewed = path.passive and not was_proven  # another connection has taken the place of the one before
+            effects: Effects = [Use(key, heard=True)] if renewed else []
         elif live is None or not live.proven or path.rank < live.rank:
             effects = self._use(path, now, heard=True)
         elif greeting:  # the other side does not reach us by the better one, or did not when it said so

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
-from zope.interface import implementer
 
 from whisperd.errors import DialRefused, RelayRefused, RoomFull, WhisperdError
-from whisperd.interfaces import ILink, Random
+from whisperd.interfaces import Random
 from whisperd.logs import note
+from whisperd.peer.links.link import LinkOwner
 from whisperd.peer.links.reconnecting import Dialling
 from whisperd.peer.links.redial import FIRST_DELAY
 from whisperd.peer.links.relay_socket import RelaySocket, RelaySocketFactory
@@ -59,7 +59,6 @@ class RelayRoom:
         return f"ws://{host}:{self.port}/"
 
 
-@implementer(ILink)
 class RelayLink(Dialling):
     """One conversation's seat in a room. ``dialer`` has the ``connect`` of ``whisperd.tor.dial.dialer``.
 
@@ -76,7 +75,7 @@ class RelayLink(Dialling):
         self._dialer = dialer
         self._join = frames.encode_client(Join(room=_b64(room.room), token=_b64(token or random(32)), code=room.access))
         self._factory = RelaySocketFactory(room.url, self, reactor=reactor, random=random)
-        self._owner: Any = None
+        self._owner: LinkOwner  # since ``start``
         self._socket: RelaySocket | None = None
         self._up = False
         self._was_seated = False
@@ -86,10 +85,10 @@ class RelayLink(Dialling):
         self._reason = "relay-lost"
         self._leaving = False
 
-    # -- ILink ----------------------------------------------------------------------------------------------------
+    # -- Link -----------------------------------------------------------------------------------------------------
 
-    def start(self, owner: Any) -> None:
-        """Begin to connect; ``owner`` is an ILinkOwner."""
+    def start(self, owner: LinkOwner) -> None:
+        """Begin to connect."""
         self._owner = owner
         self._begin()
 
@@ -97,11 +96,6 @@ class RelayLink(Dialling):
         """Hand over one frame; it is dropped while the other side is not there."""
         if self._up and self._socket is not None:
             self._socket.send(frame, binary=True)
-
-    def adopt(self) -> bool:
-        """The other side was heard here, so that the next attempt counts as the first; what the relay says does not."""
-        self._redial.worked()
-        return False
 
     def rejoin(self, delay: float) -> None:
         """Free the seat, and come back after ``delay`` seconds; nothing to do while there is no connection."""
@@ -167,9 +161,12 @@ class RelayLink(Dialling):
         socket.send(self._join, binary=False)
 
     def binary_received(self, socket: RelaySocket, payload: bytes) -> None:
-        """A frame of the other side."""
+        """A frame of the other side, if it is one: then the next attempt counts as the first."""
         if self._up:
-            self._owner.frame_received(self, payload)
+            verdict = self._owner.frame_received(self, payload)
+            if verdict.theirs:
+                self._redial.worked()
+            verdict.proceed()
 
     def text_received(self, socket: RelaySocket, payload: bytes) -> None:
         """A frame of the relay itself."""

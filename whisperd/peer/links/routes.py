@@ -9,6 +9,7 @@ from typing import Any
 from whisperd.errors import InviteMalformed, NoRelay, UsageError
 from whisperd.interfaces import Random
 from whisperd.peer.links.direct import DirectLinks
+from whisperd.peer.links.link import Link
 from whisperd.peer.links.multipath import Links, Maker
 from whisperd.peer.links.paths import ONION
 from whisperd.peer.links.relay import RelayLink, RelayRoom
@@ -83,7 +84,7 @@ class Relays:
                             *(RelayRecord(host.named.url, "", self._random(TOKEN_SIZE)) for host in others)])
 
     def links(self, hosts: Sequence[Host], route: Route, *, kinds: Sequence[str], inviter: bool,
-              begun: Any = None) -> Links:
+              begun: Link | None = None) -> Links:
         """Return the links of a conversation to all of its relays, each time over other circuits.
 
         ``hosts`` are those of ``route``; ``kinds`` as Paths has them. ``begun`` is a link to the first relay that has
@@ -94,7 +95,7 @@ class Relays:
             links[0] = _first(started, links[0])
         return self._made(links, kinds, inviter)
 
-    def begun(self, link: Any, again: Maker, *, kinds: Sequence[str], inviter: bool) -> Links:
+    def begun(self, link: Link, again: Maker, *, kinds: Sequence[str], inviter: bool) -> Links:
         """Return the links of a conversation that begins on ``link``; ``again`` makes another one to the same room."""
         return self._made([_first([link], again)], kinds, inviter)
 
@@ -109,7 +110,7 @@ class Relays:
         return lambda: self.link(host, room, seat.access, token=seat.token)
 
 
-def _first(begun: list[Any], maker: Maker) -> Maker:
+def _first(begun: list[Link], maker: Maker) -> Maker:
     """Return what gives what has begun already, and from then on what ``maker`` makes."""
     return lambda: begun.pop() if begun else maker()
 

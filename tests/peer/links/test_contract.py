@@ -1,0 +1,53 @@
+"""Every link, every owner of links, and every double of them in the tests has the whole contract."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.task import Clock
+
+from tests.integration.test_peers_contacts import Intruder
+from tests.integration.test_peers_leaving import Silent
+from tests.peer import test_line, test_links_model, test_relay_link
+from tests.peer.conversation import test_driver
+from tests.peer.invites import test_spoken
+from tests.peer.support import seeded
+from tests.protocols import differences
+from whisperd.peer.invites.spoken import Claim
+from whisperd.peer.links.link import ConversationLink, ConversationLinkOwner, Link, LinkOwner
+from whisperd.peer.links.multipath import Links
+from whisperd.peer.links.onion import OnionDoor, OnionLink
+from whisperd.peer.links.relay import RelayLink, RelayRoom
+
+CLOCK, RANDOM = Clock(), seeded("contract")
+LINE = test_line.Side(test_line.Relay(), CLOCK, bytes(32), first=True)
+DRIVEN = test_driver.Stage(inviter=True)
+
+LINKS = [RelayLink(RelayRoom("::1", 80, bytes(32)), reactor=CLOCK, dialer=None, random=RANDOM),
+         OnionLink("x.onion", reactor=CLOCK, dialer=None, random=RANDOM), OnionDoor(reactor=CLOCK), LINE.line,
+         Claim(test_spoken.ClaimedLink), test_spoken.ClaimedLink(None), test_line.Seat(test_line.Relay(), bytes(32)),
+         test_links_model.End(test_links_model.Way(), 0), test_links_model.Door(test_links_model.Way(), 0)]
+OWNERS = [Links([], reactor=CLOCK), LINE.line, Claim(test_spoken.ClaimedLink), LINE, test_spoken.Hearing(),
+          test_relay_link.Owner(test_relay_link.Notes()), Intruder.__new__(Intruder), Silent.__new__(Silent)]
+
+
+def named(value: object) -> str:
+    return type(value).__name__
+
+
+@pytest.mark.parametrize("link", LINKS, ids=named)
+def test_a_link_has_all_that_its_owner_uses(link):
+    assert differences(link, Link) == []
+
+
+@pytest.mark.parametrize("owner", OWNERS, ids=named)
+def test_an_owner_takes_all_that_a_link_reports(owner):
+    assert differences(owner, LinkOwner) == []
+
+
+@pytest.mark.parametrize("link", [Links([], reactor=CLOCK), test_driver.QuietLink()], ids=named)
+def test_the_link_of_a_conversation_has_all_that_its_driver_uses(link):
+    assert differences(link, ConversationLink) == []
+
+
+def test_a_driver_takes_all_that_the_link_of_a_conversation_reports():
+    assert differences(DRIVEN.driver, ConversationLinkOwner) == []
