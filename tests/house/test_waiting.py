@@ -11,13 +11,15 @@ import pytest
 from tests.house.pages import ROOT
 
 _WAITS = re.compile(r"\bsleep\(|\bawait\b|\bdeferLater\(|\bClient\(|\bnext_event\(")
-_ENDS = re.compile(r"deadline|told <|await reader\.read|time\.monotonic\(\) < |< seconds|\bend\b|PATIENCE|SECONDS|timeout|\bwithin\b|\brounds <|return_when|\blimit\b|\btries\b")
+_ENDS = re.compile(r"deadline|told <|await reader\.read|time\.monotonic\(\) < |< seconds|\bend\b|PATIENCE|SECONDS|"
+                   r"timeout|\bwithin\b|\brounds <|\btries\b")
 
 
 def loops(path: Path) -> list[str]:
     """Return the source of every ``while`` of a file that waits and does not say until when."""
     text = path.read_text()
-    found = [ast.get_source_segment(text, node) or "" for node in ast.walk(ast.parse(text)) if isinstance(node, ast.While)]
+    found = [ast.get_source_segment(text, node) or "" for node in ast.walk(ast.parse(text))
+             if isinstance(node, ast.While)]
     return [loop for loop in found if _WAITS.search(loop) and not _ENDS.search(loop)]
 
 

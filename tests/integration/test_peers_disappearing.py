@@ -6,7 +6,6 @@ import os
 
 import pytest
 import pytest_twisted
-from twisted.internet import reactor
 
 from tests.integration.keepers import say
 from whisperd.errors import ConversationUnknown, UsageError

@@ -1,7 +1,7 @@
 """Asks what the browser's libraries come to: npm's @noble and Node's WebCrypto, installed below build/.
 
-``python -m tests.plugins.noble`` writes tests/vectors/noble/answers.json anew, from what they answer. It needs node, npm and
-the network; so do the soak tests that ask them live. The tests of every run read the file.
+``python -m tests.plugins.noble`` writes tests/vectors/noble/answers.json anew, from what they answer. It needs node,
+npm and the network; so do the soak tests that ask them live. The tests of every run read the file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the browser's libraries come to when they are asked now; what they once said is in tests/vectors/noble/answers.json."""
+"""What the browser's libraries come to when they are asked now, not only once. [tests/vectors/noble/answers.json]"""
 
 from __future__ import annotations
 

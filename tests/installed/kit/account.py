@@ -174,7 +174,7 @@ class Account:
     def ask(self, *words: str) -> Any:
         """Return what ``whisperctl --json`` answers; it has to succeed."""
         done = self.whisperctl("--json", *words)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout) if done.stdout.strip() else None
 
     @contextmanager
