@@ -59,7 +59,7 @@ def test_every_socket_of_both_daemons_is_tor_s_or_their_own_and_no_name_is_looke
     assert strays(anna) + strays(ben) == []
     for daemon in (anna, ben):
         [looked] = re.findall(r"^LOOKED (\d+)$", daemon.printed.decode(), re.M)
-        assert int(looked) > 50
+        assert int(looked) >= 2  # once at the start and once at the end; what is dialled is seen when it is
 
 
 def test_the_watch_itself_sees_a_name_a_stranger_and_a_datagram() -> None:

@@ -127,6 +127,7 @@ def watch_sockets() -> None:
         await start(self)
 
     async def stopped(self: Daemon) -> None:
+        look()  # while everything is still connected
         await stop(self)
         if looking.running:
             looking.stop()
