@@ -86,8 +86,8 @@ def test_only_the_daemon_composes_roles():
 
 
 def test_nothing_outside_of_tor_opens_connections_of_its_own():
-    """tor/dial.py is the one door out; the control client opens a unix socket with the standard library. All TCP
-    endpoints are of tor/places.py, which has them send small writes at once."""
+    """tor/dial/dialer.py is the one door out; the control client opens a unix socket with the standard library. All
+    TCP endpoints are of tor/dial/endpoints.py, which has them send small writes at once."""
     doors = {"connectTCP", "connectSSL", "clientFromString", "HostnameEndpoint", "TCP4ClientEndpoint",
              "TCP6ClientEndpoint"}
     users = {named(path) for path in modules("whisperd") for node in ast.walk(ast.parse(path.read_text()))

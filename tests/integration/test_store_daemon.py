@@ -147,7 +147,7 @@ def test_a_daemon_without_a_store_says_so_and_writes_nothing(start, tmp_path, po
 
 
 def test_a_relay_alone_does_not_load_what_seals():
-    code = ("import sys\nfrom whisperd.cli import run\nfrom whisperd.daemon import Daemon\n"
+    code = ("import sys\nfrom whisperd.cli.daemon import run\nfrom whisperd.daemon import Daemon\n"
             "print([name for name in sys.modules if name in ('argon2', 'sqlite3', 'nacl')])")
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout == "[]\n"

@@ -69,7 +69,7 @@ async def test_a_control_connection_that_only_tor_takes_for_open(scene: Stage) -
 
 @pytest_twisted.ensureDeferred
 async def test_a_control_connection_that_tor_takes_for_open_whatever_it_says_there(scene: Stage) -> None:
-    with set_to((backoff, "LONGEST", 1.0)):
+    with set_to((backoff, "MAX", 1.0)):
         await check(scene, control_half_open(3))
 
 
@@ -86,7 +86,7 @@ async def test_a_tor_that_stops_for_a_minute_and_goes_on(scene: Stage) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_tor_that_hangs_is_noticed_and_taken_up_again_when_it_goes_on(scene: Stage) -> None:
-    with set_to((keepalive, "INTERVAL", 0.2), (keepalive, "TIMEOUT", 1.0), (backoff, "LONGEST", 1.0)):
+    with set_to((keepalive, "INTERVAL", 0.2), (keepalive, "TIMEOUT", 1.0), (backoff, "MAX", 1.0)):
         lost = scene.events.next("tor-state", timeout=60, state="lost")
         scene.proxy.cut()  # from now on it is asked every fifth of a second
         await lost
@@ -98,7 +98,7 @@ async def test_a_tor_that_hangs_is_noticed_and_taken_up_again_when_it_goes_on(sc
 
 @pytest_twisted.ensureDeferred
 async def test_a_tor_that_refuses_several_times(scene: Stage) -> None:
-    with set_to((backoff, "LONGEST", 1.0)):
+    with set_to((backoff, "MAX", 1.0)):
         await check(scene, faults.tor_refusing(5))
 
 
@@ -143,7 +143,7 @@ async def test_a_clock_that_is_set_right_leaves_what_is_published_and_directorie
 
 @pytest_twisted.ensureDeferred
 async def test_directories_that_refuse_the_descriptor_for_a_while(scene: Stage) -> None:
-    with set_to((backoff, "LONGEST", 1.0)):
+    with set_to((backoff, "MAX", 1.0)):
         await check(scene, faults.directories_refusing)
 
 
@@ -214,7 +214,7 @@ async def test_a_network_that_is_away(scene: Stage) -> None:
 
 
 #: Pauses and signs of life so short that many faults fit into one test.
-QUICK = ((backoff, "FIRST", 0.02), (backoff, "LONGEST", 0.1), (keepalive, "INTERVAL", 0.2))
+QUICK = ((backoff, "FIRST", 0.02), (backoff, "MAX", 0.1), (keepalive, "INTERVAL", 0.2))
 
 
 @pytest.fixture

@@ -121,9 +121,9 @@ def test_a_daemon_that_is_killed_while_it_removes_its_folder_leaves_one_that_can
     code = f"""
 import os, shutil, sys
 from pathlib import Path
-from whisperd.tor import sockets
+from whisperd.tor.process import socket_folder
 sys.addaudithook(lambda event, given: event == "os.remove" and str(given[0]).endswith("lock") and os._exit(9))
-sockets._remove(Path({str(left.path)!r}))
+socket_folder._remove(Path({str(left.path)!r}))
 """
     assert subprocess.run([sys.executable, "-c", code]).returncode == 9
     assert [path.name for path in left.path.iterdir()] == ["lock"]
@@ -132,9 +132,10 @@ sockets._remove(Path({str(left.path)!r}))
 
 
 def test_all_folders_of_this_process_are_removed_at_once_and_no_other(tmp_path: Path) -> None:
-    code = (f"from pathlib import Path; from whisperd.tor import sockets\nplace = Path({str(tmp_path)!r})\n"
-            "for _ in range(2): (sockets.SocketsFolder(place).path / 'key').write_text('secret')\n"
-            "sockets.remove_all(); sockets.remove_all()")
+    code = ("from pathlib import Path; from whisperd.tor.process import socket_folder\n"
+            f"place = Path({str(tmp_path)!r})\n"
+            "for _ in range(2): (socket_folder.SocketsFolder(place).path / 'key').write_text('secret')\n"
+            "socket_folder.remove_all(); socket_folder.remove_all()")
     other = SocketsFolder(tmp_path)
     subprocess.run([sys.executable, "-c", code], check=True)
     assert list(tmp_path.iterdir()) == [other.path]
