@@ -53,9 +53,9 @@ def look(config: Config) -> list[str]:
         onion = config.tor.mode != "off" and config.onion.enabled
         unseen += look_at_relay(config.relay, config.onion.listen if onion else None)
     if config.tor.mode != "off":
-        from whisperd.tor.preflight import look as look_at_tor
+        from whisperd.tor.preflight import check as check_tor
 
-        unseen += look_at_tor(config)
+        unseen += check_tor(config)
     if config.peer.enabled:
         from whisperd.plugin.registry import Registry
 
@@ -130,7 +130,7 @@ class Daemon:
                 circuits = self.config.tor.mode == "launch" and self.config.onion.circuits
                 self.tor.publish(self._onion_port, await self.relay.listen_for_onion(circuits=True) if circuits else 0)
         if self.tor is not None:
-            self.tor.startService()
+            self.tor.start()
         if self.peer is not None:
             self.peer.resume()
 
@@ -184,12 +184,9 @@ class Daemon:
         return relay
 
     def _make_tor(self) -> Any:
-        if self.config.tor.mode == "managed":
-            from whisperd.tor.managed import ManagedTor as TorService
-        else:
-            from whisperd.tor.service import TorService  # type: ignore[assignment]
+        from whisperd.tor import make_tor
 
-        return TorService(self.config, reactor=self._reactor, dialer=self._dialer, emit=self.bus.emit)
+        return make_tor(self.config, reactor=self._reactor, dialer=self._dialer, emit=self.bus.emit)
 
     def _make_registry(self) -> Any:
         from whisperd.plugin.registry import Registry

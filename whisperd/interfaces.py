@@ -1,8 +1,9 @@
-"""The public contract between whisperd and its parts: what a plug-in or a store has to provide.
+"""The public contract between whisperd and its parts: what a plug-in, a store or a tor has to provide.
 
-Every method is synchronous and pure unless it says otherwise: bytes in, bytes out, no clock, no socket, no file.
-Randomness comes in as ``random``, a callable that takes a number of bytes and returns that many; it is
-``os.urandom`` in the daemon and a seeded stream in tests. Sizes are in bytes. ``whisperd-plugins(7)`` is the manual.
+Every method of a plug-in and of a store is synchronous and pure unless it says otherwise: bytes in, bytes out, no
+clock, no socket, no file. Randomness comes in as ``random``, a callable that takes a number of bytes and returns that
+many; it is ``os.urandom`` in the daemon and a seeded stream in tests. Sizes are in bytes. ``whisperd-plugins(7)`` is
+the manual.
 """
 
 # mypy: disable-error-code="misc"
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
+from typing import Protocol, TypedDict
 
 from zope.interface import Attribute, Interface
 
@@ -183,3 +185,165 @@ class IStore(Interface):
 
     def make_room():
         """Give up what is held back for deletions where there is no room; return whether that was anything."""
+
+
+# -- tor, as the daemon, its control socket and its peers use it, whatever its mode ---------------------------------
+
+
+class ErrorRow(TypedDict):
+    """A WhisperdError: its code, what is wrong, and what mends it."""
+
+    code: str
+    message: str
+    remedy: str
+
+
+class RetiringRow(TypedDict):
+    """The onion address before the last rotation, which answers for ``seconds`` more."""
+
+    address: str | None
+    state: str
+    seconds: int
+
+
+class OnionRow(TypedDict):
+    """How the relay's onion service stands: ``state`` is absent, adding, publishing, up or lost; the ages are seconds
+    since it was published and since it was reached through Tor. None: not known, or not so yet."""
+
+    state: str
+    address: str | None
+    published_age: int | None
+    private: bool | None
+    pow: bool | None
+    circuits: bool
+    retiring: RetiringRow | None
+    reached_age: int | None
+
+
+class TorRow(TypedDict):
+    """How tor stands: ``state`` is off, starting, bootstrapping, up, lost or unknown."""
+
+    mode: str
+    state: str
+    percent: int
+    summary: str
+    version: str
+    error: ErrorRow | None
+    onion: OnionRow
+
+
+class RotatedRow(TypedDict):
+    """A rotation: the address in force, and the one before, which answers for ``seconds`` more."""
+
+    address: str
+    old: str
+    seconds: int
+
+
+class ClientRow(TypedDict):
+    """Somebody who may reach the private onion service: ``line`` is the credential, shown this once."""
+
+    name: str
+    address: str
+    line: str
+
+
+class IOnionClients(Protocol):
+    """Who may reach the private onion service. Each raises RoleDisabled where it is not private, and TorManaged where
+    torrc says who; OnionKeyUnusable when the list cannot be read or written."""
+
+    def add(self, name: str) -> ClientRow:
+        """Let one more in; raises UsageError."""
+
+    def names(self) -> list[str]:
+        """Return their names."""
+
+    def remove(self, name: str) -> None:
+        """Let one in no more; raises UsageError."""
+
+
+class IDirectOnion(Protocol):
+    """The onion service of one conversation."""
+
+    @property
+    def address(self) -> str:
+        """Its onion name."""
+
+    async def close(self) -> None:
+        """Withdraw it for good."""
+
+
+class IDirectOnions(Protocol):
+    """The onion services of single conversations, on whatever tor there is."""
+
+    def open(self, inside: int, client: bytes, told: Callable[[str], None]) -> IDirectOnion:
+        """Publish what listens on 127.0.0.1:``inside`` for the holder of the key that belongs to ``client`` (32).
+
+        ``told`` hears each change: publishing, up, lost (until there is a tor again) or refused by this tor."""
+
+    async def admit(self, address: str, secret: bytes) -> None:
+        """Let this daemon reach ``address`` by the x25519 key ``secret`` (32); raises DialRefused, TorCommandFailed."""
+
+    async def forget(self, address: str) -> None:
+        """Reach ``address`` no more; nothing happens when it was not admitted."""
+
+
+class ITor(Protocol):
+    """A tor that this daemon goes through: launched, attached to, or managed by the operator's torrc.
+
+    Where there is no control port, what needs one raises TorManaged, with what to do instead."""
+
+    @property
+    def direct(self) -> IDirectOnions | None:
+        """The onion services of single conversations; None: this tor has none."""
+
+    @property
+    def private(self) -> IOnionClients:
+        """Who may reach the private onion service."""
+
+    def start(self) -> None:
+        """Begin in the background; never raises."""
+
+    async def stop(self) -> None:
+        """Withdraw what is published, end what was launched, and wait for it; may be called twice."""
+
+    def publish(self, port: int, circuits: int = 0) -> None:
+        """Have what listens on 127.0.0.1:``port`` published as the onion service, on every tor from now on.
+
+        A tor that names circuits is led to ``circuits``, if that is not 0, in the PROXY protocol."""
+
+    async def address(self, timeout: float) -> str:
+        """Return the onion name once it is published, within ``timeout`` seconds.
+
+        Raises what stands in the way: an error of tor, of the onion service, or OnionNotPublished."""
+
+    async def republish(self, wait: float = 0) -> None:
+        """Have the onion service published anew, and wait at most ``wait`` seconds until it is.
+
+        Raises TorUnavailable, and as ``address``."""
+
+    async def rotate(self, overlap: float, wait: float = 0) -> RotatedRow:
+        """Put a new address into force; the one before answers for ``overlap`` more seconds. Wait at most ``wait``
+        seconds until the new one is published.
+
+        Raises RotationRefused, OnionKeyUnusable, and as ``address``."""
+
+    def retire(self) -> str:
+        """Let the address before the last rotation go; return it. Raises RotationRefused, OnionKeyUnusable."""
+
+    async def newnym(self) -> None:
+        """Have tor use new circuits for every connection from now on; raises TorUnavailable, TorCommandFailed."""
+
+    async def add_credential(self, line: str) -> str:
+        """Hold the credential in ``line``, for this tor and every later one; return the address that it opens.
+
+        Raises CredentialMalformed, TorCommandFailed."""
+
+    async def remove_credential(self, address: str) -> None:
+        """Forget the credential for ``address``; raises UsageError."""
+
+    def credentials(self) -> list[str]:
+        """Return the addresses that the credentials held here open."""
+
+    def status(self) -> TorRow:
+        """Return how tor and the onion service stand, ready for JSON."""

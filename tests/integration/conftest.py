@@ -46,7 +46,7 @@ async def onion(testnet):
     config = load(overrides={"tor.mode": "attach", "tor.control": testnet.clients[0].control})
     tor = TorService(config, reactor=reactor, dialer=Dialer(reactor), emit=lambda *_, **__: None)
     tor.publish(await relay.service.listen_for_onion())
-    tor.startService()
+    tor.start()
     yield f"http://{await tor.address(timeout=60)}"
     await tor.stop()
     await relay.stop()

@@ -26,7 +26,7 @@ class Attached:
         """Publish the relay, and return its address when it can be found."""
         assert relay.service is not None
         self.service.publish(await relay.service.listen_for_onion())
-        self.service.startService()
+        self.service.start()
         return f"http://{await self.service.address(timeout=60)}"
 
 
@@ -37,7 +37,7 @@ class DirectPerson(Person):
         self.tor = Attached(control)
         self.socks = socks
         super().__init__(loopback=False, socks=socks, onions=self.tor.service.direct, **settings)
-        self.tor.service.startService()
+        self.tor.service.start()
 
     async def until_link(self, chat: str, link: str) -> None:
         await self.until(lambda: self.links(chat)[-1:] == [link])

@@ -24,15 +24,17 @@ from tests.tor.kit import CALLER, Events, OwnTor, SetClock
 from tests.tor.proxy import PASS, ControlProxy
 from whisperd.config import load
 from whisperd.errors import DialFailed, TorControlUnreachable
+from whisperd.tor.clock_jumps import Clocks
 from whisperd.tor.control.attach import attach
 from whisperd.tor.dial.dialer import Dialer
-from whisperd.tor.onion.clock_jumps import Clocks
 from whisperd.tor.service import TorService
+from whisperd.tor.surroundings import TorSurroundings
 from whisperd.tor.testnet import Testnet, status
+from whisperd.tor.timing import TorTiming
 
 reactor: Any = _reactor
-#: Seconds between two looks.
-LOOK = 0.05
+#: Seconds between two checks.
+CHECK_SECONDS = 0.05
 #: Seconds after which waiting for anything has failed, whatever the machine is busy with.
 PATIENCE = 180.0
 
@@ -42,13 +44,16 @@ async def until(holds: Callable[[], bool], what: str, within: float = PATIENCE) 
     end = reactor.seconds() + within
     while not holds():
         assert reactor.seconds() < end, f"after {within:.0f} s: {what}"
-        await deferLater(reactor, LOOK)
+        await deferLater(reactor, CHECK_SECONDS)
 
 
 class Stage:
     """The tor of the relay (``tor``, attached to through ``proxy``), the relay, its TorService, and two people."""
 
-    def __init__(self, folder: Path, testnet: Testnet, clock: SetClock | None = None, launch: bool = False) -> None:
+    def __init__(self, folder: Path, testnet: Testnet, clock: SetClock | None = None, launch: bool = False,
+                 timing: TorTiming | None = None) -> None:
+        #: How long the TorService waits; it reads anew what a test has set here.
+        self.timing = timing or TorTiming()
         self.launch = launch
         self.folder = folder
         self.testnet = testnet
@@ -65,11 +70,11 @@ class Stage:
         values = {"tor.mode": "launch", "tor.network": str(testnet.network_file), "tor.data_dir": str(folder / "data"),
                   "control.socket": str(folder / "c")} if launch else {
                       "tor.mode": "attach", "tor.control": self.proxy.place}
-        clocks = Clocks(lambda: time.time() + clock.offset) if clock else None
+        clocks = Clocks(lambda: time.time() + clock.offset) if clock else Clocks()
         self.service = TorService(load(None, values | {"onion.probe_interval": 0}), reactor=reactor,
-                                  dialer=Dialer(reactor), emit=self.events.emit, clocks=clocks)
-        self._dialer = Dialer(reactor)
-        self._dialer.socks = testnet.clients[1].socks
+                                  dialer=Dialer(reactor), emit=self.events.emit,
+                                  around=TorSurroundings(clocks=clocks, timing=self.timing))
+        self._dialer = Dialer(reactor, socks=testnet.clients[1].socks)
         self._contacts: list[tuple[Person, str]] = []
         self._said: list[list[str]] = [[], []]
         self._sent: list[tuple[Person, str, int]] = []
@@ -83,7 +88,7 @@ class Stage:
         if not self.launch:
             await self.tor.start()
         self.service.publish(await self.relay.service.listen_for_onion())
-        self.service.startService()
+        self.service.start()
         self.address = await self.service.address(PATIENCE)
         await self.answers()
         self.published = reactor.seconds() - began
@@ -174,10 +179,10 @@ class Stage:
 
 @asynccontextmanager
 async def stage(folder: Path, testnet: Testnet, clock: SetClock | None = None,
-                launch: bool = False) -> AsyncIterator[Stage]:
+                launch: bool = False, timing: TorTiming | None = None) -> AsyncIterator[Stage]:
     """A stage on which everything has begun; ``clock`` is that of the relay's tor and of the daemon beside it, and with
     ``launch`` the daemon launches that tor."""
-    made = Stage(folder, testnet, clock, launch)
+    made = Stage(folder, testnet, clock, launch, timing)
     try:
         await made.begin()
         yield made
@@ -214,16 +219,14 @@ async def recover(scene: Stage, strike: Strike) -> Recovery:
 
 
 @contextmanager
-def set_to(*values: tuple[Any, str, Any]) -> Iterator[None]:
-    """Set attributes for as long as the block runs."""
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in values]
-    for owner, name, value in values:
-        setattr(owner, name, value)
+def in_haste(timing: TorTiming, **seconds: float) -> Iterator[None]:
+    """Have a TorService wait so many seconds only, for as long as the block runs."""
+    before = {name: getattr(timing, name) for name in seconds}
+    vars(timing).update(seconds)
     try:
         yield
     finally:
-        for owner, name, value in before:
-            setattr(owner, name, value)
+        vars(timing).update(before)
 
 
 # -- what can happen --------------------------------------------------------------------------------------------------
@@ -325,7 +328,7 @@ def clock_ahead(seconds: int) -> Strike:
         end = reactor.seconds() + PATIENCE
         while not await scene.introductions() - before:
             assert reactor.seconds() < end, "tor has no other circuit to an introduction point"
-            await deferLater(reactor, LOOK)
+            await deferLater(reactor, CHECK_SECONDS)
 
     return strike
 

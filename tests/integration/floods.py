@@ -71,8 +71,7 @@ class Flood:
 
     def __init__(self, testnet: Testnet, address: str) -> None:
         self.clients: list[RawClient] = []
-        self._dialer = _Remembering(reactor)
-        self._dialer.socks = testnet.clients[0].socks
+        self._dialer = _Remembering(reactor, socks=testnet.clients[0].socks)
         self._address = address
         self._factory: Any = Factory.forProtocol(RawClient)
         self._factory.noisy = False

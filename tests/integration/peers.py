@@ -61,8 +61,7 @@ class CountingDialer:
         self.calls = 0
         self.opened: list[Any] = []
         self._changed = changed
-        self._dialer = Dialer(reactor, loopback=loopback)
-        self._dialer.socks = socks
+        self._dialer = Dialer(reactor, loopback=loopback, socks=socks)
 
     async def connect(self, *arguments: Any, **options: Any) -> Any:
         self.calls += 1

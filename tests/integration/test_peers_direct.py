@@ -140,11 +140,10 @@ async def test_a_stranger_does_not_reach_it_and_with_the_credential_gets_nothing
     await pair.meet(pair.onion)
     await pair.until_link("onion")
     address = annas_onion(pair)
-    stranger = Dialer(reactor)
-    stranger.socks = testnet.clients[0].socks
+    stranger = Dialer(reactor, socks=testnet.clients[0].socks)
     with pytest.raises((CredentialRefused, DialFailed)):
         await stranger.connect(address, 80, CALLER)
-    stranger.socks = testnet.clients[2].socks  # Ben's tor holds the credential
+    stranger.use(testnet.clients[2].socks)  # Ben's tor holds the credential
     for said in (b"GET / HTTP/1.0\r\n\r\n", record(b"\2" + bytes(300)) * 20, b"\2\xff\xff" + bytes(65_535)):
         inside = await stranger.connect(address, 80, CALLER)
         answer = inside.ask(said)

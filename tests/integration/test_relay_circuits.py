@@ -10,7 +10,7 @@ from twisted.internet import reactor
 from tests.integration.circuits import dialled
 from tests.relay.kit import TCP, RelayWorld
 from whisperd.tor.control.attach import attach
-from whisperd.tor.control.connection import TorControlConnection
+from whisperd.tor.control.control_port import TorControlConnection
 from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.testnet import Testnet
 
@@ -28,8 +28,7 @@ async def test_each_circuit_has_limits_of_its_own_and_no_other_feels_them(testne
     world = await RelayWorld(reactor, f"haproxy:{TCP}", circuit_connections=1).up()
     control = await attach(testnet.clients[0].control, reactor=reactor)
     onion = await published(control, tmp_path / "service", int(world.place.rsplit(":", 1)[1]))
-    dialer = Dialer(reactor, loopback=False)
-    dialer.socks = testnet.clients[1].socks
+    dialer = Dialer(reactor, loopback=False, socks=testnet.clients[1].socks)
     first = await dialled(dialer, onion, "anna")
     await first.until(b"101 Switching", reactor)
     second = await dialled(dialer, onion, "anna")

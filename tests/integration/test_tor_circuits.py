@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pytest
 import pytest_twisted
 from twisted.internet import reactor as _reactor
 from twisted.internet.endpoints import UNIXClientEndpoint, UNIXServerEndpoint
@@ -28,6 +27,7 @@ from whisperd import config
 from whisperd.demo.processes import DaemonProcess
 from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.service import TorService
+from whisperd.tor.surroundings import TorSurroundings
 from whisperd.tor.testnet import Testnet
 
 reactor: Any = _reactor
@@ -82,7 +82,7 @@ async def test_where_circuits_are_not_told_apart_tor_closes_the_one_that_opens_t
                                             "onion.probe_interval": 0, "onion.max_streams": 8}),
                          reactor=reactor, dialer=Dialer(reactor), emit=Events(reactor).emit)
     service.publish(await relay.service.listen_for_onion(), await relay.service.listen_for_onion(circuits=True))
-    service.startService()
+    service.start()
     try:
         address = await service.address(60)
         assert not service.status()["onion"]["circuits"]
@@ -107,8 +107,7 @@ async def test_two_circuits_have_two_numbers_also_at_the_next_address_and_after_
         testnet: Testnet, relay: DaemonProcess) -> None:
     address = (await deferToThread(relay.call, "address", wait=60))["address"]
     assert (await deferToThread(relay.call, "status"))["tor"]["onion"]["circuits"]
-    dialer = Dialer(reactor)
-    dialer.socks = testnet.clients[1].socks
+    dialer = Dialer(reactor, socks=testnet.clients[1].socks)
 
     async def answered(name: str, isolation: str) -> Any:
         client = await dialled(dialer, name, isolation)
@@ -147,14 +146,14 @@ async def test_two_circuits_have_two_numbers_also_at_the_next_address_and_after_
 
 @pytest_twisted.ensureDeferred
 async def test_a_key_that_no_file_holds_is_not_written_to_a_disk_for_it(
-        testnet: Testnet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whisperd.tor.service.in_memory", lambda path: False)
+        testnet: Testnet, tmp_path: Path) -> None:
     service = TorService(config.load(None, {"control.socket": str(tmp_path / "ctl"), "onion.probe_interval": 0,
                                             "tor.data_dir": str(tmp_path / "data"),
                                             "tor.network": str(testnet.network_file)}),
-                         reactor=reactor, dialer=Dialer(reactor), emit=Events(reactor).emit)
+                         reactor=reactor, dialer=Dialer(reactor), emit=Events(reactor).emit,
+                         around=TorSurroundings(in_memory=lambda path: False))
     service.publish(9, 10)
-    service.startService()
+    service.start()
     try:
         await service.address(60)
         assert not service.status()["onion"]["circuits"]
@@ -206,7 +205,7 @@ async def test_an_older_tor_publishes_without_the_proof_of_work(testnet: Testnet
                                             "onion.probe_interval": 0}),
                          reactor=reactor, dialer=Dialer(reactor), emit=Events(reactor).emit)
     service.publish(9)
-    service.startService()
+    service.start()
     try:
         await service.address(60)
         assert OldTor.refused == ["ADD_ONION"]

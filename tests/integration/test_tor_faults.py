@@ -12,25 +12,26 @@ import pytest_twisted
 from twisted.internet.protocol import Factory
 
 from tests.integration import faults
-from tests.integration.faults import Stage, Strike, recover, set_to, until
+from tests.integration.faults import Stage, Strike, in_haste, recover, until
 from tests.integration.half_open import control_half_open
 from tests.tor.kit import Echo, Events, SetClock
 from tests.tor.proxy import CUT_AFTER, CUT_BEFORE
-from whisperd import backoff, logs
+from whisperd import logs
 from whisperd.config import load
-from whisperd.tor.control import keepalive
+from whisperd.tor.clock_jumps import Clocks
 from whisperd.tor.dial.dialer import Dialer
-from whisperd.tor.onion import reachability
 from whisperd.tor.onion.client_auth import new_credential
-from whisperd.tor.onion.clock_jumps import Clocks
 from whisperd.tor.onion.key import new_key
-from whisperd.tor.process import launch
 from whisperd.tor.service import TorService
+from whisperd.tor.surroundings import TorSurroundings
 from whisperd.tor.testnet import Testnet
+from whisperd.tor.timing import TorTiming
 
 #: Seconds after the end of a fault within which the onion answers and the conversation goes on: three pauses between
 #: attempts at their longest, on a machine that is busy with other tests.
 IN_TIME = 180.0
+#: A jump of the clock and an upload are followed by a probe at once.
+SOON = TorTiming(keepalive=0.2, settle=0.1)
 
 
 @pytest_twisted.async_yield_fixture(scope="module")
@@ -69,7 +70,7 @@ async def test_a_control_connection_that_only_tor_takes_for_open(scene: Stage) -
 
 @pytest_twisted.ensureDeferred
 async def test_a_control_connection_that_tor_takes_for_open_whatever_it_says_there(scene: Stage) -> None:
-    with set_to((backoff, "MAX", 1.0)):
+    with in_haste(scene.timing, max_pause=1.0):
         await check(scene, control_half_open(3))
 
 
@@ -86,7 +87,7 @@ async def test_a_tor_that_stops_for_a_minute_and_goes_on(scene: Stage) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_tor_that_hangs_is_noticed_and_taken_up_again_when_it_goes_on(scene: Stage) -> None:
-    with set_to((keepalive, "INTERVAL", 0.2), (keepalive, "TIMEOUT", 1.0), (backoff, "MAX", 1.0)):
+    with in_haste(scene.timing, keepalive=0.2, keepalive_answer=1.0, max_pause=1.0):
         lost = scene.events.next("tor-state", timeout=60, state="lost")
         scene.proxy.cut()  # from now on it is asked every fifth of a second
         await lost
@@ -98,16 +99,16 @@ async def test_a_tor_that_hangs_is_noticed_and_taken_up_again_when_it_goes_on(sc
 
 @pytest_twisted.ensureDeferred
 async def test_a_tor_that_refuses_several_times(scene: Stage) -> None:
-    with set_to((backoff, "MAX", 1.0)):
+    with in_haste(scene.timing, max_pause=1.0):
         await check(scene, faults.tor_refusing(5))
 
 
 @pytest_twisted.ensureDeferred
 async def test_a_launched_tor_that_is_killed_and_one_that_hangs(testnet: Testnet, tmp_path: Path) -> None:
-    with set_to((keepalive, "INTERVAL", 0.2), (keepalive, "TIMEOUT", 2.0), (launch, "STOP_TIMEOUT", 0.5)):
-        async with faults.stage(tmp_path, testnet, launch=True) as scene:
-            await check(scene, faults.launched_tor_gets(signal.SIGKILL))
-            await check(scene, faults.launched_tor_gets(signal.SIGSTOP))
+    timing = TorTiming(keepalive=0.2, keepalive_answer=2.0, stop=0.5)
+    async with faults.stage(tmp_path, testnet, launch=True, timing=timing) as scene:
+        await check(scene, faults.launched_tor_gets(signal.SIGKILL))
+        await check(scene, faults.launched_tor_gets(signal.SIGSTOP))
 
 
 @pytest_twisted.ensureDeferred
@@ -143,7 +144,7 @@ async def test_a_clock_that_is_set_right_leaves_what_is_published_and_directorie
 
 @pytest_twisted.ensureDeferred
 async def test_directories_that_refuse_the_descriptor_for_a_while(scene: Stage) -> None:
-    with set_to((backoff, "MAX", 1.0)):
+    with in_haste(scene.timing, max_pause=1.0):
         await check(scene, faults.directories_refusing)
 
 
@@ -152,20 +153,19 @@ async def test_after_the_clock_was_set_the_own_onion_is_dialled_soon(testnet: Te
     clock, events, dialer = [0.0], Events(faults.reactor), Dialer(faults.reactor)
     values = {"tor.mode": "attach", "tor.control": testnet.clients[0].control}
     service = TorService(load(None, values), reactor=faults.reactor, dialer=dialer, emit=events.emit,
-                         clocks=Clocks(lambda: clock[0], lambda: 0.0))
+                         around=TorSurroundings(clocks=Clocks(lambda: clock[0], lambda: 0.0), timing=SOON))
     port = faults.reactor.listenTCP(0, Factory.forProtocol(Echo), interface="127.0.0.1")
-    with set_to((keepalive, "INTERVAL", 0.2), (reachability, "SETTLE", 0.1)):
-        try:
-            reached = events.next("onion-probe", timeout=60, state="reached")
-            service.publish(port.getHost().port)
-            service.startService()
-            await reached
-            reached = events.next("onion-probe", timeout=60, state="reached")
-            clock[0] += 3600
-            await reached
-        finally:
-            await service.stop()
-            await port.stopListening()
+    try:
+        reached = events.next("onion-probe", timeout=60, state="reached")
+        service.publish(port.getHost().port)
+        service.start()
+        await reached
+        reached = events.next("onion-probe", timeout=60, state="reached")
+        clock[0] += 3600
+        await reached
+    finally:
+        await service.stop()
+        await port.stopListening()
 
 
 @pytest_twisted.ensureDeferred
@@ -174,33 +174,32 @@ async def test_after_the_clock_was_set_back_nothing_is_published_anew_until_it_h
     clock, steady, events, dialer = [0.0], [0.0], Events(faults.reactor), Dialer(faults.reactor)
     values = {"tor.mode": "attach", "tor.control": testnet.clients[0].control}
     service = TorService(load(None, values), reactor=faults.reactor, dialer=dialer, emit=events.emit,
-                         clocks=Clocks(lambda: clock[0], lambda: steady[0]))
+                         around=TorSurroundings(clocks=Clocks(lambda: clock[0], lambda: steady[0]), timing=SOON))
     port = faults.reactor.listenTCP(0, Factory.forProtocol(Echo), interface="127.0.0.1")
     number = port.getHost().port
-    with set_to((keepalive, "INTERVAL", 0.2), (reachability, "SETTLE", 0.1)):
-        try:
-            reached = events.next("onion-probe", timeout=60, state="reached")
-            service.publish(number)
-            service.startService()
-            await reached
-            await port.stopListening()
-            unreachable = events.next("onion-probe", timeout=120, state="unreachable")
-            clock[0] -= 3600
-            await unreachable
-            assert service.status()["error"]["code"] == "onion-unreachable"
-            assert "the clock was set back" in service.status()["error"]["message"]
-            port = faults.reactor.listenTCP(number, Factory.forProtocol(Echo), interface="127.0.0.1")
-            reached = events.next("onion-probe", timeout=60, state="reached")
-            clock[0] -= 3600
-            await reached
-            assert service.status()["error"] is None
-            assert events.states("onion-state") == ["adding", "publishing", "up"]
-            published = events.next("onion-state", timeout=60, state="up")
-            steady[0], clock[0] = 7201.0, clock[0] + 7201.0
-            await published
-        finally:
-            await service.stop()
-            await port.stopListening()
+    try:
+        reached = events.next("onion-probe", timeout=60, state="reached")
+        service.publish(number)
+        service.start()
+        await reached
+        await port.stopListening()
+        unreachable = events.next("onion-probe", timeout=120, state="unreachable")
+        clock[0] -= 3600
+        await unreachable
+        assert service.status()["error"]["code"] == "onion-unreachable"
+        assert "the clock was set back" in service.status()["error"]["message"]
+        port = faults.reactor.listenTCP(number, Factory.forProtocol(Echo), interface="127.0.0.1")
+        reached = events.next("onion-probe", timeout=60, state="reached")
+        clock[0] -= 3600
+        await reached
+        assert service.status()["error"] is None
+        assert events.states("onion-state") == ["adding", "publishing", "up"]
+        published = events.next("onion-state", timeout=60, state="up")
+        steady[0], clock[0] = 7201.0, clock[0] + 7201.0
+        await published
+    finally:
+        await service.stop()
+        await port.stopListening()
 
 
 @pytest_twisted.ensureDeferred
@@ -214,7 +213,7 @@ async def test_a_network_that_is_away(scene: Stage) -> None:
 
 
 #: Pauses and signs of life so short that many faults fit into one test.
-QUICK = ((backoff, "FIRST", 0.02), (backoff, "MAX", 0.1), (keepalive, "INTERVAL", 0.2))
+QUICK = {"max_pause": 0.1, "keepalive": 0.2}
 
 
 @pytest.fixture
@@ -232,7 +231,7 @@ async def test_a_control_connection_that_is_cut_at_every_command_in_turn(
     opened = new_key(os.urandom).address
     await scene.service.add_credential(new_credential(opened, os.urandom).line)
     cuts: list[str] = []
-    with set_to(*QUICK):
+    with in_haste(scene.timing, **QUICK):
         await check(scene, faults.cut_at_each_command(way, cuts))
     await scene.service.remove_credential(opened)
     print("cut at", [cut.partition(" ")[0] for cut in cuts])
@@ -260,7 +259,7 @@ ASKED: dict[str, Callable[[TorService], Awaitable[object]]] = {
 @pytest_twisted.ensureDeferred
 async def test_a_control_connection_that_is_cut_at_what_an_administrator_asks(
         scene: Stage, bugs: list[BaseException], way: str) -> None:
-    with set_to(*QUICK):
+    with in_haste(scene.timing, **QUICK):
         for verb, ask in ASKED.items():
             await check(scene, faults.cut_at_verb(way, verb, ask))
     assert bugs == [] and scene.service.credentials() == []

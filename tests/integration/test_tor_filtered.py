@@ -12,12 +12,11 @@ import pytest_twisted
 from twisted.internet.protocol import Factory
 
 from tests.house import pages
-from tests.integration.faults import reactor, set_to, until
+from tests.integration.faults import reactor, until
 from tests.tor.grater import PROFILE, Grater, Profile
 from tests.tor.kit import Echo, Events, OwnTor, reach
 from tests.tor.proxy import ControlProxy, plain
 from whisperd.config import load
-from whisperd.tor.control import keepalive
 from whisperd.tor.control.attach import attach
 from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.doctor import examine
@@ -25,7 +24,9 @@ from whisperd.tor.onion.client_auth import new_credential
 from whisperd.tor.onion.key import new_key
 from whisperd.tor.onion.key_store import keys_of
 from whisperd.tor.service import TorService
+from whisperd.tor.surroundings import TorSurroundings
 from whisperd.tor.testnet import Testnet
+from whisperd.tor.timing import TorTiming
 
 SECTION = "WHONIX AND TAILS"
 #: Sent before anything else, and answered by the filter itself; the second only where a cookie has to be proved.
@@ -65,12 +66,13 @@ async def echo() -> AsyncIterator[int]:
 class Running:
     """A TorService attached to ``place``, with its dialer and its events."""
 
-    def __init__(self, place: str, **settings: Any) -> None:
+    def __init__(self, place: str, timing: TorTiming, **settings: Any) -> None:
         values = {"tor.mode": "attach", "tor.control": place, "onion.probe_interval": 0}
         self.config = load(None, values | {name.replace("_", ".", 1): value for name, value in settings.items()})
         self.events, self.dialer = Events(reactor), Dialer(reactor)
-        self.service = TorService(self.config, reactor=reactor, dialer=self.dialer, emit=self.events.emit)
-        self.service.startService()
+        self.service = TorService(self.config, reactor=reactor, dialer=self.dialer, emit=self.events.emit,
+                                  around=TorSurroundings(timing=timing))
+        self.service.start()
 
 
 async def everything(running: Running, control: Path, inside: int) -> list[Any]:
@@ -103,12 +105,11 @@ async def everything(running: Running, control: Path, inside: int) -> list[Any]:
 @pytest_twisted.ensureDeferred
 async def test_what_the_profile_lets_pass_is_enough_for_everything(
         grater: Grater, tor: tuple[OwnTor, Path], tmp_path: Path, echo: int) -> None:
-    with set_to((keepalive, "INTERVAL", 0.2)):
-        running = Running(grater.place, onion_private=True, tor_socks=f"unix:{tor[1]}/socks", onion_key="persistent",
-                          onion_key_file=str(tmp_path / "key"))
-        found = await everything(running, tor[1] / "control", echo)
-        await until(lambda: "GETINFO onions/current" in grater.heard, "no sign of life was asked for", 60)
-        await running.service.stop()
+    running = Running(grater.place, TorTiming(keepalive=0.2), onion_private=True, tor_socks=f"unix:{tor[1]}/socks",
+                      onion_key="persistent", onion_key_file=str(tmp_path / "key"))
+    found = await everything(running, tor[1] / "control", echo)
+    await until(lambda: "GETINFO onions/current" in grater.heard, "no sign of life was asked for", 60)
+    await running.service.stop()
     assert grater.refused == []
     assert {finding.state for finding in found if finding.name in ("control", "socks", "bootstrap", "clock")} == {"ok"}
     used = {grater.profile.rule(line) for line in grater.heard}
@@ -122,12 +123,11 @@ async def test_the_page_lists_every_command_that_is_sent_and_no_other(
         tor: tuple[OwnTor, Path], tmp_path: Path, echo: int) -> None:
     proxy = ControlProxy(reactor, tmp_path / "proxy", tor[1] / "control")
     try:
-        with set_to((keepalive, "INTERVAL", 0.2)):
-            running = Running(proxy.place, onion_private=True, onion_key="persistent",
-                              onion_key_file=str(tmp_path / "key"))
-            await everything(running, tor[1] / "control", echo)
-            await until(lambda: "GETINFO onions/current" in proxy.heard, "no sign of life was asked for", 60)
-            await running.service.stop()
+        running = Running(proxy.place, TorTiming(keepalive=0.2), onion_private=True, onion_key="persistent",
+                          onion_key_file=str(tmp_path / "key"))
+        await everything(running, tor[1] / "control", echo)
+        await until(lambda: "GETINFO onions/current" in proxy.heard, "no sign of life was asked for", 60)
+        await running.service.stop()
     finally:
         await proxy.stop()
     sent = {plain(line) for line in proxy.heard}
@@ -140,23 +140,21 @@ async def test_the_page_lists_every_command_that_is_sent_and_no_other(
 @pytest_twisted.ensureDeferred
 async def test_a_tor_that_is_started_again_behind_the_filter_gets_the_onion_again(
         grater: Grater, tor: tuple[OwnTor, Path], echo: int, testnet: Testnet) -> None:
-    with set_to((keepalive, "INTERVAL", 0.5), (keepalive, "TIMEOUT", 5.0)):
-        running = Running(grater.place, tor_socks=f"unix:{tor[1]}/socks")
-        try:
-            running.service.publish(echo)
-            address = await running.service.address(60)
-            published = running.events.next("onion-state", timeout=120, state="up")
-            await tor[0].kill()
-            await tor[0].start()
-            await published
-            assert await running.service.address(1) == address and grater.refused == []
-            dialer = Dialer(reactor)
-            dialer.socks = testnet.clients[2].socks
-            caller = await reach(dialer, address, reactor)
-            assert await caller.ask(b"still there") == b"still there"
-            caller.transport.abortConnection()
-        finally:
-            await running.service.stop()
+    running = Running(grater.place, TorTiming(keepalive=0.5, keepalive_answer=5.0), tor_socks=f"unix:{tor[1]}/socks")
+    try:
+        running.service.publish(echo)
+        address = await running.service.address(60)
+        published = running.events.next("onion-state", timeout=120, state="up")
+        await tor[0].kill()
+        await tor[0].start()
+        await published
+        assert await running.service.address(1) == address and grater.refused == []
+        dialer = Dialer(reactor, socks=testnet.clients[2].socks)
+        caller = await reach(dialer, address, reactor)
+        assert await caller.ask(b"still there") == b"still there"
+        caller.transport.abortConnection()
+    finally:
+        await running.service.stop()
 
 
 @pytest.mark.parametrize("line", [

@@ -25,8 +25,10 @@ from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.doctor import NAMES
 from whisperd.tor.managed import ManagedTor
 from whisperd.tor.onion.key import new_key
+from whisperd.tor.surroundings import TorSurroundings
 from whisperd.tor.testnet import Testnet
 from whisperd.tor.testnet.ports import free_ports
+from whisperd.tor.timing import TorTiming
 
 reactor: Any = _reactor
 FLOOD = 200
@@ -69,13 +71,13 @@ class World:
         report = json.loads(done.stdout)
         return {"status": done.returncode, **{found["name"]: found for found in report["findings"]}}
 
-    def service(self, events: Events, **values: Any) -> ManagedTor:
+    def service(self, events: Events, timing: TorTiming | None = None, **values: Any) -> ManagedTor:
         settings = {"tor.mode": "managed", "tor.socks": self.socks, "onion.hostname_file": str(self.hostname)} | {
             name.replace("_", ".", 1): value for name, value in values.items()}
         self.managed.append(ManagedTor(config.load(None, settings), reactor=reactor, dialer=Dialer(reactor),
-                                       emit=events.emit))
+                                       emit=events.emit, around=TorSurroundings(timing=timing or TorTiming())))
         self.managed[-1].publish(0)
-        self.managed[-1].startService()
+        self.managed[-1].start()
         return self.managed[-1]
 
 
@@ -100,12 +102,10 @@ async def world(testnet: Testnet, tmp_path_factory: pytest.TempPathFactory) -> A
 
 @pytest_twisted.ensureDeferred
 async def test_the_name_comes_from_the_file_and_follows_it_and_tor_may_come_and_go(
-        world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whisperd.tor.managed.READ_INTERVAL", 0.1)
-    monkeypatch.setattr("whisperd.tor.managed.SOCKS_INTERVAL", 0.2)
+        world: Any) -> None:
     here = world()
     events = Events(reactor)
-    service = here.service(events, onion_probe_interval=0)
+    service = here.service(events, TorTiming(hostname=0.1, socks=0.2), onion_probe_interval=0)
     with pytest.raises(HostnameUnusable, match="there is no file"):
         await service.address(0.3)
     assert service.status()["error"]["code"] in ("hostname-unusable", "tor-unavailable")

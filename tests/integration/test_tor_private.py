@@ -18,22 +18,24 @@ from whisperd.errors import CredentialMalformed, CredentialRefused, DialFailed, 
 from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.onion.client_auth import new_credential
 from whisperd.tor.service import TorService
+from whisperd.tor.surroundings import TorSurroundings
 from whisperd.tor.testnet import Testnet
+from whisperd.tor.timing import TorTiming
 
 
 class Running:
     """A TorService with its dialer and its events."""
 
-    def __init__(self, reactor: Any, values: dict[str, Any]) -> None:
+    def __init__(self, reactor: Any, values: dict[str, Any], timing: TorTiming | None) -> None:
         self.reactor = reactor
         self.events = Events(reactor)
         self.dialer = Dialer(reactor, loopback=False)
         self.service = TorService(config.load(None, values), reactor=reactor, dialer=self.dialer,
-                                  emit=self.events.emit)
+                                  emit=self.events.emit, around=TorSurroundings(timing=timing or TorTiming()))
 
     async def up(self) -> Running:
         up = self.events.next("tor-state", timeout=60, state="up")
-        self.service.startService()
+        self.service.start()
         await up
         return self
 
@@ -56,13 +58,13 @@ async def start(reactor: Any, tmp_path: Path, testnet: Testnet) -> AsyncIterator
     """A function that starts a TorService that launches a tor, with these settings; stopped after the test."""
     started: list[Running] = []
 
-    async def start(**values: Any) -> Running:
+    async def start(timing: TorTiming | None = None, **values: Any) -> Running:
         place = tmp_path / str(len(started))
         place.mkdir()
         settings = {"control.socket": str(place / "ctl"), "tor.data_dir": str(place / "data"),
                     "onion.key_file": str(tmp_path / "onion.key"), "tor.network": str(testnet.network_file)}
         settings |= {name.replace("_", ".", 1): value for name, value in values.items()}
-        started.append(Running(reactor, settings))
+        started.append(Running(reactor, settings, timing))
         return await started[-1].up()
 
     yield start
@@ -80,9 +82,8 @@ async def echo(reactor: Any) -> AsyncIterator[int]:
 
 @pytest_twisted.ensureDeferred
 async def test_only_who_has_a_credential_gets_in_and_a_restart_of_tor_changes_nothing(
-        start: Any, echo: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whisperd.tor.onion.reachability.SETTLE", 0.1)
-    relay = await start(onion_private=True)
+        start: Any, echo: int) -> None:
+    relay = await start(TorTiming(settle=0.1), onion_private=True)
     reached = relay.events.next("onion-probe", timeout=60, state="reached")
     relay.service.publish(echo)
     line = relay.service.private.add("anna")["line"]

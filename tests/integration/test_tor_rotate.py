@@ -28,11 +28,10 @@ class Running:
 
     def __init__(self, port: int, socks: str, values: dict[str, Any]) -> None:
         self.events = Events(reactor)
-        self.dialer = Dialer(reactor)
-        self.dialer.socks = socks
+        self.dialer = Dialer(reactor, socks=socks)
         self.service = TorService(config.load(None, values), reactor=reactor, dialer=Dialer(reactor),
                                   emit=self.events.emit)
-        self.service.startService()
+        self.service.start()
         self.service.publish(port)
 
     @property

@@ -33,6 +33,7 @@ from whisperd.tor.dial.onion_names import onion_name
 from whisperd.tor.onion.key import new_key
 from whisperd.tor.onion.key_file import KeyFile
 from whisperd.tor.testnet import Testnet
+from whisperd.tor.timing import TorTiming
 
 
 @pytest.fixture
@@ -95,11 +96,10 @@ async def test_an_attached_tor_publishes_and_another_reaches_it(
 
 @pytest_twisted.ensureDeferred
 async def test_the_own_onion_is_dialled_and_published_again_when_nobody_gets_through(
-        reactor: Any, testnet: Testnet, start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whisperd.tor.onion.reachability.SETTLE", 0.1)
+        reactor: Any, testnet: Testnet, start: Any) -> None:
     port = reactor.listenTCP(0, Factory.forProtocol(Echo), interface="127.0.0.1")
     number = port.getHost().port
-    running = start(tor_mode="attach", tor_control=testnet.clients[0].control)
+    running = start(TorTiming(settle=0.1), tor_mode="attach", tor_control=testnet.clients[0].control)
     reached = running.events.next("onion-probe", timeout=60, state="reached")
     running.service.publish(number)
     await reached
@@ -191,8 +191,7 @@ async def test_conversations_do_not_share_a_circuit(
     here = start(tor_mode="attach", tor_control=testnet.clients[0].control)
     here.service.publish(echo)
     address = await here.service.address(60)
-    dialer = Dialer(reactor, loopback=False)
-    dialer.socks = testnet.clients[2].socks
+    dialer = Dialer(reactor, loopback=False, socks=testnet.clients[2].socks)
     callers = [await reach(dialer, address, reactor, isolation=name) for name in ("first", "second", "second")]
     control = await attach(testnet.clients[2].control, reactor=reactor)
     streams = [line.split() for line in (await control.request("GETINFO stream-status")).splitlines()]
@@ -268,11 +267,9 @@ async def test_a_killed_private_tor_is_launched_again_with_the_same_address(
 
 @pytest_twisted.ensureDeferred
 async def test_a_private_tor_that_hangs_while_nothing_is_asked_of_it_is_killed_and_launched_again(
-        testnet: Testnet, start: Any, echo: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whisperd.tor.control.keepalive.INTERVAL", 0.2)
-    monkeypatch.setattr("whisperd.tor.control.keepalive.TIMEOUT", 1.0)
-    monkeypatch.setattr("whisperd.tor.process.launch.STOP_TIMEOUT", 0.2)
-    running = start(tor_mode="launch", tor_network=str(testnet.network_file))
+        testnet: Testnet, start: Any, echo: int) -> None:
+    running = start(TorTiming(keepalive=0.2, keepalive_answer=1.0, stop=0.2), tor_mode="launch",
+                    tor_network=str(testnet.network_file))
     running.service.publish(echo)
     address = await running.service.address(60)
     lost = running.events.next("tor-state", state="lost")
@@ -287,15 +284,13 @@ async def test_a_private_tor_that_hangs_while_nothing_is_asked_of_it_is_killed_a
 
 @pytest_twisted.ensureDeferred
 async def test_a_system_tor_that_hangs_is_reported_and_the_address_is_back_when_it_goes_on(
-        reactor: Any, testnet: Testnet, start: Any, echo: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whisperd.tor.control.keepalive.INTERVAL", 0.2)
-    monkeypatch.setattr("whisperd.tor.control.keepalive.TIMEOUT", 1.0)
+        reactor: Any, testnet: Testnet, start: Any, echo: int, tmp_path: Path) -> None:
     control = f"unix:{tmp_path}/control"
     tor = await OwnTor(reactor, tmp_path / "own", [
         *testnet.network_file.read_text().splitlines(), f"ControlPort {control}", f"SocksPort unix:{tmp_path}/socks",
     ]).start()
     try:
-        running = start(tor_mode="attach", tor_control=control)
+        running = start(TorTiming(keepalive=0.2, keepalive_answer=1.0), tor_mode="attach", tor_control=control)
         running.service.publish(echo)
         address = await running.service.address(60)
         lost = running.events.next("tor-state", state="lost")
@@ -395,8 +390,7 @@ async def test_it_can_be_stopped_in_the_middle_of_its_start(testnet: Testnet, st
 
 @pytest_twisted.ensureDeferred
 async def test_what_is_not_an_onion_is_never_dialled_nor_looked_up(testnet: Testnet, reactor: Any) -> None:
-    dialer = Dialer(reactor, loopback=False)
-    dialer.socks = testnet.clients[0].socks
+    dialer = Dialer(reactor, loopback=False, socks=testnet.clients[0].socks)
     good = onion_name(bytes(32))
     for host in ("example.org", "onion.example.org", "93.184.216.34", "2001:db8::1", "localhost", "127.0.0.1",
                  "b" + good[1:], good + ".", "www." + good):
@@ -406,8 +400,7 @@ async def test_what_is_not_an_onion_is_never_dialled_nor_looked_up(testnet: Test
 
 @pytest_twisted.ensureDeferred
 async def test_an_onion_that_nobody_runs_is_named_as_such(testnet: Testnet, reactor: Any) -> None:
-    dialer = Dialer(reactor, loopback=False)
-    dialer.socks = testnet.clients[0].socks
+    dialer = Dialer(reactor, loopback=False, socks=testnet.clients[0].socks)
     with pytest.raises(DialFailed, match="descriptor was not found"):
         await dialer.connect(new_key(os.urandom).address, 80, CALLER, timeout=30)
 

@@ -20,6 +20,13 @@ from whisperd.errors import CredentialRefused, DialFailed
 from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.process.launch import TorProcess
 from whisperd.tor.service import TorService
+from whisperd.tor.surroundings import TorSurroundings
+from whisperd.tor.timing import TorTiming
+
+
+def members(kind: type) -> set[str]:
+    """Return the public names of a class: what an interface has, its double has to have as well."""
+    return {name for name in dir(kind) if not name.startswith("_")}
 
 
 class Echo(Protocol):
@@ -147,22 +154,23 @@ async def reach(dialer: Any, address: str, reactor: Any, *, isolation: str = "",
 class Running:
     """A TorService with its dialer and its events."""
 
-    def __init__(self, reactor: Any, values: dict[str, Any]) -> None:
+    def __init__(self, reactor: Any, values: dict[str, Any], timing: TorTiming | None = None) -> None:
         self.events, self.dialer = Events(reactor), Dialer(reactor)
-        self.service = TorService(load(None, values), reactor=reactor, dialer=self.dialer, emit=self.events.emit)
-        self.service.startService()
+        self.service = TorService(load(None, values), reactor=reactor, dialer=self.dialer, emit=self.events.emit,
+                                  around=TorSurroundings(timing=timing or TorTiming()))
+        self.service.start()
 
 
 @asynccontextmanager
 async def services(reactor: Any, folder: Path, **common: Any) -> AsyncIterator[Callable[..., Running]]:
     """A function that starts a TorService with these settings and its own, ``tor_mode`` for ``tor.mode``; all of them
-    keep what they write in ``folder``, and are stopped in the end."""
+    write below ``folder``, and are stopped in the end."""
     started: list[Running] = []
 
-    def start(**values: Any) -> Running:
+    def start(timing: TorTiming | None = None, **values: Any) -> Running:
         settings = {"control.socket": str(folder / "ctl"), "tor.data_dir": str(folder / "data")}
         settings |= {name.replace("_", ".", 1): value for name, value in (common | values).items()}
-        started.append(Running(reactor, settings))
+        started.append(Running(reactor, settings, timing))
         return started[-1]
 
     try:

@@ -12,9 +12,10 @@ from twisted.python.failure import Failure
 
 from whisperd import backoff
 from whisperd.config import load
+from whisperd.tor.clock_jumps import FORGOTTEN, HARMLESS, Clocks
 from whisperd.tor.dial.dialer import Dialer
-from whisperd.tor.onion.clock_jumps import FORGOTTEN, HARMLESS, Clocks
 from whisperd.tor.service import TorService
+from whisperd.tor.surroundings import TorSurroundings
 
 HOUR = 3600
 
@@ -27,9 +28,9 @@ class Alone:
         self.attempts: list[float] = []
         values = {"tor.mode": "attach", "tor.control": "unix:/nowhere"}
         self.service = TorService(load(None, values), reactor=self.reactor, dialer=Dialer(self.reactor),
-                                  emit=lambda *_, **__: None, random=random)
+                                  emit=lambda *_, **__: None, around=TorSurroundings(random=random))
         self.service.publish(1234)
-        self.service.startService()
+        self.service.start()
 
     def wait(self, seconds: int) -> None:
         """Let so many seconds pass, in which every attempt is refused at once."""

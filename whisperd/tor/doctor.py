@@ -26,11 +26,12 @@ from whisperd.errors import (
     TorUnavailable,
     WhisperdError,
 )
-from whisperd.tor.control.attach import attach, socks_place
+from whisperd.tor.control.attach import attach, socks_of
 from whisperd.tor.control.bootstrap import phase_of
-from whisperd.tor.control.connection import TorControlConnection
+from whisperd.tor.control.control_port import TorControl
 from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.dial.socks_probe import find_socks, knock
+from whisperd.tor.event_loop import TorReactor
 from whisperd.tor.onion.hostname_file import read_hostname
 from whisperd.tor.process.transports import bridge_lines
 
@@ -61,7 +62,7 @@ class Finding:
 NAMES = ("daemon", "program", "control", "socks", "bootstrap", "clock", "descriptor", "reachable")
 
 
-async def examine(config: Config, status: dict[str, Any] | None, *, reactor: Any) -> AsyncIterator[Finding]:
+async def examine(config: Config, status: dict[str, Any] | None, *, reactor: TorReactor) -> AsyncIterator[Finding]:
     """Yield a Finding for each of NAMES. ``status`` is what the running daemon says of itself, None without one."""
     yield _daemon(status)
     if config.tor.mode == "off":
@@ -148,7 +149,7 @@ def _launched(status: dict[str, Any] | None, installed: bool) -> list[Finding]:
             *_skip(("clock",), "tor is not up")]
 
 
-async def _attached(config: Config, reactor: Any) -> list[Finding]:
+async def _attached(config: Config, reactor: TorReactor) -> list[Finding]:
     try:
         control = await attach(config.tor.control, reactor=reactor, password=config.tor.password)
     except WhisperdError as error:
@@ -161,7 +162,7 @@ async def _attached(config: Config, reactor: Any) -> list[Finding]:
         control.abort()
 
 
-async def _managed(config: Config, reactor: Any) -> list[Finding]:
+async def _managed(config: Config, reactor: TorReactor) -> list[Finding]:
     """Examine what can be seen of a tor without its control port."""
     try:
         socks = Finding("socks", "ok", await find_socks(config.tor.socks, reactor=reactor))
@@ -171,7 +172,7 @@ async def _managed(config: Config, reactor: Any) -> list[Finding]:
             *_skip(("bootstrap", "clock"), "only a control port tells; tor's log says it too")]
 
 
-def _control(control: TorControlConnection) -> Finding:
+def _control(control: TorControl) -> Finding:
     version = (control.version or "").split(" ")[0]
     numbers = _VERSION.match(version)
     if numbers and tuple(map(int, numbers.groups())) < OLDEST:
@@ -179,14 +180,14 @@ def _control(control: TorControlConnection) -> Finding:
     return Finding("control", "ok", f"authenticated with tor {version}")
 
 
-async def _socks(config: Config, control: TorControlConnection) -> Finding:
+async def _socks(config: Config, control: TorControl) -> Finding:
     try:
-        return Finding("socks", "ok", config.tor.socks or await socks_place(control))
+        return Finding("socks", "ok", config.tor.socks or await socks_of(control))
     except TorUnavailable as error:
         return Finding.failed("socks", error)
 
 
-async def _bootstrap(control: TorControlConnection) -> Finding:
+async def _bootstrap(control: TorControl) -> Finding:
     phase = phase_of(await control.request("GETINFO status/bootstrap-phase"))
     if phase is None or not phase.done:
         words = f"{phase.percent} %: {phase.warning or phase.summary}" if phase else "an unknown place"
@@ -194,7 +195,7 @@ async def _bootstrap(control: TorControlConnection) -> Finding:
     return Finding("bootstrap", "ok", "tor has circuits")
 
 
-async def _clock(control: TorControlConnection) -> Finding:
+async def _clock(control: TorControl) -> Finding:
     """Compare this machine's clock with the time from which the network's consensus is valid."""
     answer = await control.request("GETINFO consensus/valid-after")
     try:
@@ -241,15 +242,14 @@ def _circuits(onion: dict[str, Any]) -> str:
 
 
 async def _reachable(config: Config, status: dict[str, Any] | None, findings: list[Finding], published: bool,
-                     reactor: Any) -> Finding:
+                     reactor: TorReactor) -> Finding:
     """Dial the onion through the tor that is attached to, on a circuit of its own."""
     socks = next((finding.detail for finding in findings if finding.name == "socks" and finding.state == "ok"), "")
     if status is None or not published:
         return Finding("reachable", "skipped", "there is no published onion service to dial")
     if config.tor.mode == "launch" or config.onion.private:
         return _probed(config, status)
-    dialer = Dialer(reactor)
-    dialer.socks = socks or None
+    dialer = Dialer(reactor, socks=socks or None)
     began = reactor.seconds()
     try:
         await knock(dialer, status["tor"]["onion"]["address"], config.onion.port, reactor=reactor, isolation="doctor",

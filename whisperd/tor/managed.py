@@ -6,57 +6,54 @@ name, tor's SOCKS port, and whether a dial through Tor reaches the relay. [whisp
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from twisted.application.service import Service
 from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.error import ConnectingCancelledError
-from twisted.internet.task import deferLater
 
 from whisperd import logs
 from whisperd.backoff import pause
 from whisperd.config import Config
 from whisperd.errors import OnionNotPublished, TorManaged, WhisperdError
+from whisperd.interfaces import TorRow
 from whisperd.stopping import every
+from whisperd.timers import Clock, OneShot
 from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.dial.socks_probe import find_socks, knock
+from whisperd.tor.event_loop import TorReactor, Waiters, at_most, sleep
 from whisperd.tor.onion.hostname_file import read_hostname
-from whisperd.tor.onion.reachability import ReachabilityProbe
-
-#: Seconds between two looks at the hostname file, and between two at the SOCKS port that answered.
-READ_INTERVAL = 5.0
-SOCKS_INTERVAL = 30.0
+from whisperd.tor.onion.reachability import Probed, ReachabilityProbe
+from whisperd.tor.rows import error_row
+from whisperd.tor.surroundings import TorSurroundings
 
 
-class TorrcsOnion:
+class TorrcOnion:
     """The onion service of torrc: its ``address`` as the hostname file has it, ``state`` ``absent``, ``up`` (the name
-    is known) or ``lost`` (it was known)."""
+    is known) or ``lost`` (it was known). ``on_name`` is called whenever it has another name."""
 
-    def __init__(self, path: Path, *, reactor: Any, emit: Callable[..., object]) -> None:
+    def __init__(self, path: Path, *, reactor: Clock, emit: Callable[..., object], on_name: Callable[[], object],
+                 around: TorSurroundings) -> None:
         self.address: str | None = None
         self.state = "absent"
         self.error: WhisperdError | None = None
-        self.on_change: Callable[[], object] = lambda: None
         self._path = path
-        self._reactor = reactor
         self._emit = emit
-        self._timer: Any = None
-        self._waiting: list[Deferred[str]] = []
+        self._on_name = on_name
+        self._around = around
+        self._timer = OneShot(reactor, self._read)
+        self._waiting: Waiters[str] = Waiters()
 
     def start(self) -> None:
         """Read the file in this turn of the reactor's loop or the next, and again and again from then on."""
-        self._timer = self._reactor.callLater(0, self._look)
+        self._timer.start(0)
 
     def stop(self) -> None:
         """Read it no more."""
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
+        self._timer.cancel()
         self._enter("absent", None, None)
 
     def again(self) -> None:
@@ -64,15 +61,10 @@ class TorrcsOnion:
 
     def when_up(self) -> Deferred[str]:
         """Return a Deferred that fires with the address once it is known."""
-        waiter: Deferred[str] = Deferred()
-        if self.address:
-            waiter.callback(self.address)
-        else:
-            self._waiting.append(waiter)
-        return waiter
+        return defer.succeed(self.address) if self.address else self._waiting.wait()
 
-    def _look(self) -> None:
-        self._timer = self._reactor.callLater(READ_INTERVAL, self._look)
+    def _read(self) -> None:
+        self._timer.start(self._around.timing.hostname)
         try:
             address = read_hostname(self._path)
         except WhisperdError as reason:
@@ -89,14 +81,11 @@ class TorrcsOnion:
         if changed:
             self._emit("onion-state", state=state, address=address)
         if changed and address is not None:
-            self.on_change()
-            waiting, self._waiting = self._waiting, []
-            for waiter in waiting:
-                if not waiter.called:
-                    waiter.callback(address)
+            self._on_name()
+            self._waiting.tell(address)
 
 
-class TorrcsClients:
+class TorrcClients:
     """Who may reach the service: torrc's folder ``authorized_clients`` says so."""
 
     def add(self, name: str) -> NoReturn:
@@ -113,56 +102,49 @@ class TorrcsClients:
                          remedy="Put a file NAME.auth into its folder authorized_clients, and reload tor; see tor(1).")
 
 
-class ManagedTor(Service):
-    """In place of TorService: opens ``dialer`` while tor's SOCKS port answers, and tells what can be told of the onion
-    service. What needs a control port is refused as TorManaged."""
+class ManagedTor:
+    """The ITor of the mode 'managed': opens ``dialer`` while tor's SOCKS port answers, and tells what can be told of
+    the onion service. What needs a control port is refused as TorManaged."""
 
-    #: No onion services of single conversations: there is no control port to ask for them.
+    #: No onion services of single conversations, which stay with their relays: no control port to ask for them.
     direct = None
 
-    def __init__(self, config: Config, *, reactor: Any, dialer: Dialer, emit: Callable[..., object],
-                 random: Callable[[int], bytes] = os.urandom) -> None:
-        self.private = TorrcsClients()
-        #: Conversations get no onion services of their own here, and stay with their relays.
-        self.direct = None
+    def __init__(self, config: Config, *, reactor: TorReactor, dialer: Dialer, emit: Callable[..., object],
+                 around: TorSurroundings | None = None) -> None:
+        self.private = TorrcClients()
+        self._around = around = around or TorSurroundings()
         self._config = config
         self._reactor = reactor
         self._dialer = dialer
         self._emit = emit
-        self._random = random
-        self._onion = TorrcsOnion(Path(config.onion.hostname_file), reactor=reactor, emit=emit)
-        self._probe = ReachabilityProbe(self._onion, dialer, port=config.onion.port, reactor=reactor, random=random, emit=emit,
-                            interval=60.0 * config.onion.probe_interval, dial=self._knock)
-        self._onion.on_change = self._named
+        self._onion = TorrcOnion(Path(config.onion.hostname_file), reactor=reactor, emit=emit, on_name=self._named,
+                                 around=around)
+        self._probe = ReachabilityProbe(Probed(self._onion, lambda: dialer.socks is not None, self._knock),
+                                        interval=60.0 * config.onion.probe_interval, reactor=reactor, emit=emit,
+                                        around=around)
         self._state = "off"
         self._error: WhisperdError | None = None
         self._published = False
         self._circuits = any(description.startswith("haproxy:") for description in config.relay.listen)
         self._life: Deferred[None] | None = None
 
-    def startService(self) -> None:
+    def start(self) -> None:
         """Begin in the background; never raises."""
-        super().startService()
         if self._life is None:
             self._life = ensureDeferred(self._live())
             if self._published:
                 self._onion.start()
 
-    def stopService(self) -> Deferred[None]:
-        """Stop, as ``stop`` does."""
-        super().stopService()
-        return ensureDeferred(self.stop())
-
     def publish(self, port: int, circuits: int = 0) -> None:
         """The relay is there; where it listens stands in torrc as in ``relay.listen``."""
         self._published = True
-        if self.running:
+        if self._life is not None:
             self._onion.start()
 
     async def address(self, timeout: float) -> str:
         """Return the onion name once its file can be read, within ``timeout`` seconds; raises HostnameUnusable."""
         try:
-            return await self._onion.when_up().addTimeout(max(timeout, 0.0), self._reactor)
+            return await at_most(max(timeout, 0.0), self._onion.when_up(), self._reactor)
         except defer.TimeoutError:
             raise self._onion.error or OnionNotPublished() from None
 
@@ -202,13 +184,13 @@ class ManagedTor(Service):
         raise TorManaged("without a control port tor takes no credential", remedy="Put it into a file of the folder "
                          "that ClientOnionAuthDir in torrc names, and reload tor; see tor(1).")
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> TorRow:
         """Return what can be seen, in the shape of ``TorService.status``; what cannot be known is None."""
         error = self._error or self._onion.error or self._probe.error
         return {
             "mode": "managed", "state": self._state, "percent": 100 if self._state == "up" else 0,
             "summary": _SUMMARIES.get(self._state, ""), "version": "",
-            "error": error and {"code": error.code, "message": error.message, "remedy": error.remedy},
+            "error": error_row(error),
             "onion": {"state": self._onion.state, "address": self._onion.address, "published_age": None,
                       "private": None, "pow": None, "circuits": self._circuits, "retiring": None,
                       "reached_age": self._probe.reached_age},
@@ -220,7 +202,7 @@ class ManagedTor(Service):
         self._enter("off")
 
     async def _end_life(self) -> None:
-        self._dialer.socks = None
+        self._dialer.use(None)
         life, self._life = self._life, None
         if life is not None:
             life.cancel()
@@ -230,21 +212,25 @@ class ManagedTor(Service):
         attempts = 0
         with suppress(CancelledError, ConnectingCancelledError):
             while True:
-                found = await self._look_for_socks()
+                found = await self._found_socks()
                 attempts = 0 if found else attempts + 1
-                await deferLater(self._reactor, SOCKS_INTERVAL if found else pause(attempts, self._random))
+                timing = self._around.timing
+                wait = timing.socks if found else pause(attempts, self._around.random, timing.max_pause)
+                await sleep(wait, self._reactor)
 
-    async def _look_for_socks(self) -> bool:
+    async def _found_socks(self) -> bool:
         if not self._wants_socks():
             self._enter("unknown")
             return True
         try:
-            place = await find_socks(self._config.tor.socks, reactor=self._reactor)
+            socks = await find_socks(self._config.tor.socks, reactor=self._reactor)
         except WhisperdError as reason:
-            self._dialer.socks, self._error = None, reason
+            self._dialer.use(None)
+            self._error = reason
             self._enter("lost" if self._state in ("up", "lost") else "starting")
             return False
-        self._dialer.socks, self._error = place, None
+        self._dialer.use(socks)
+        self._error = None
         if self._state != "up" and self._onion.state == "up":
             self._named()
         self._enter("up")

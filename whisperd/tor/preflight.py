@@ -1,4 +1,4 @@
-"""What the parts of a configuration that are about tor ask of this machine, looked at with nothing started or made.
+"""What the parts of a configuration that are about tor ask of this machine, checked with nothing started or made.
 
 Whether tor can be had, and the onion service be reached, is what ``tor.doctor`` examines.
 """
@@ -16,7 +16,7 @@ from whisperd.tor.onion.key_store import PersistentKeys
 from whisperd.tor.process import torrc
 
 
-def look(config: Config) -> Iterator[str]:
+def check(config: Config) -> Iterator[str]:
     """Raise ConfigError, OnionKeyUnusable or HostnameUnusable for files that cannot be used; yield what cannot be seen
     before the start."""
     onion, tor = config.onion, config.tor
@@ -31,6 +31,6 @@ def look(config: Config) -> Iterator[str]:
             yield f"onion.hostname_file: {onion.hostname_file} is not there yet; tor writes it"
     elif tor.mode != "off" and onion.key == "persistent":
         try:
-            PersistentKeys(Path(onion.key_file), os.urandom).look()
+            PersistentKeys(Path(onion.key_file), os.urandom).check()
         except OnionKeyUnusable as error:
             raise OnionKeyUnusable(f"onion.key_file: {error.message}", remedy=error.remedy) from None

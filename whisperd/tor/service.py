@@ -1,4 +1,4 @@
-"""Tor for the whole daemon: launched or attached to, held on to for ever, with the relay's onion service on it.
+"""Tor for the whole daemon: launched or attached to, for as long as it runs, with the relay's onion service on it.
 
 Whatever happens to tor, the service waits, tries again and says in ``status`` what is wrong; it never gives up and
 never raises out of the reactor.
@@ -6,66 +6,67 @@ never raises out of the reactor.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from twisted.application.service import Service
 from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.error import ConnectingCancelledError
-from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 
 from whisperd import logs
 from whisperd.backoff import pause
 from whisperd.config import Config
 from whisperd.errors import OnionNotPublished, TorControlUnreachable, TorNotBootstrapped, TorUnavailable, WhisperdError
+from whisperd.interfaces import RotatedRow, TorRow
 from whisperd.stopping import every
-from whisperd.tor.control.attach import attach, socks_place
+from whisperd.timers import OneShot
+from whisperd.tor.control.attach import attach, socks_of
 from whisperd.tor.control.bootstrap import Phase, phase_of
-from whisperd.tor.control.connection import TorControlConnection
+from whisperd.tor.control.control_port import TorControl
 from whisperd.tor.control.keepalive import until_gone
 from whisperd.tor.dial.dialer import Dialer
+from whisperd.tor.dial.socks_probe import touch
+from whisperd.tor.event_loop import TorReactor, at_most, sleep
 from whisperd.tor.onion import client_auth
 from whisperd.tor.onion.add_onion import AddOnion
-from whisperd.tor.onion.client_admin import Private
-from whisperd.tor.onion.clock_jumps import Clocks
-from whisperd.tor.onion.held_credentials import Keyring
+from whisperd.tor.onion.client_admin import OnionClients
+from whisperd.tor.onion.held_credentials import HeldCredentials
 from whisperd.tor.onion.per_conversation import DirectOnions
-from whisperd.tor.onion.publication import Way
-from whisperd.tor.onion.publish import Ports
-from whisperd.tor.onion.reachability import ReachabilityProbe
+from whisperd.tor.onion.publication import Ports, Way
+from whisperd.tor.onion.reachability import Probed, ReachabilityProbe
 from whisperd.tor.onion.rotation import Addresses
-from whisperd.tor.onion.service_dirs import ServiceFolders, in_memory
+from whisperd.tor.onion.service_dirs import ServiceFolders
 from whisperd.tor.process.launch import LaunchedTor, launch
 from whisperd.tor.process.transports import patience
+from whisperd.tor.rows import error_row
+from whisperd.tor.surroundings import TorSurroundings
 
 
-class TorService(Service):
-    """Launches or attaches as ``config`` says, opens ``dialer`` when tor can be used, and publishes the onion.
+class TorService:
+    """The ITor of the modes 'launch' and 'attach': opens ``dialer`` when tor can be used, and publishes the onion.
 
     ``emit(name, **fields)`` hears ``tor-state`` (state, percent, summary) and ``onion-state`` (state, address).
     """
 
-    def __init__(self, config: Config, *, reactor: Any, dialer: Dialer, emit: Callable[..., object],
-                 random: Callable[[int], bytes] = os.urandom, clocks: Clocks | None = None) -> None:
-        self._clocks = clocks or Clocks()
+    def __init__(self, config: Config, *, reactor: TorReactor, dialer: Dialer, emit: Callable[..., object],
+                 around: TorSurroundings | None = None) -> None:
+        self._around = around = around or TorSurroundings()
         self._config = config
         self._reactor = reactor
         self._dialer = dialer
         self._emit = emit
-        self._random = random
-        self._addresses = Addresses(config.onion, reactor=reactor, random=random, emit=emit)
-        self._probe = ReachabilityProbe(self._addresses, dialer, port=config.onion.port, reactor=reactor, random=random, emit=emit,
-                            interval=60.0 * config.onion.probe_interval, spare=self._clocks.behind)
-        self._addresses.on_upload = self._uploaded
-        self._keyring = Keyring()
+        self._addresses = Addresses(config.onion, reactor=reactor, emit=emit, on_upload=self._uploaded, around=around)
+        probed = Probed(self._addresses, lambda: dialer.socks is not None, self._dial, around.clocks.behind)
+        self._probe = ReachabilityProbe(probed, interval=60.0 * config.onion.probe_interval, reactor=reactor,
+                                        emit=emit, around=around)
+        self._credentials = HeldCredentials()
         #: Onion services of single conversations.
-        self.direct = DirectOnions(reactor, random)
-        self.private = Private(config.onion, self._addresses, random)
-        self._control: TorControlConnection | None = None
+        self.direct = DirectOnions(reactor, around)
+        #: Who may reach the private onion service.
+        self.private = OnionClients(config.onion, self._addresses, around.random)
+        self._control: TorControl | None = None
         self._way: Way = AddOnion()
         self._state = "off"
         self._phase = Phase(0, "", "")
@@ -75,16 +76,10 @@ class TorService(Service):
         self._stopping = False
         self._life: Deferred[None] | None = None
 
-    def startService(self) -> None:
+    def start(self) -> None:
         """Begin in the background; never raises."""
-        super().startService()
         if self._config.tor.mode != "off" and self._life is None:
             self._life = ensureDeferred(self._live())
-
-    def stopService(self) -> Deferred[None]:
-        """Stop, as ``stop`` does."""
-        super().stopService()
-        return ensureDeferred(self.stop())
 
     def publish(self, port: int, circuits: int = 0) -> None:
         """Have what listens on 127.0.0.1:``port`` published as the onion service, on every tor from now on.
@@ -100,7 +95,7 @@ class TorService(Service):
         if self._config.tor.mode == "off":
             raise TorUnavailable
         try:
-            return await self._addresses.when_up().addTimeout(max(timeout, 0.0), self._reactor)
+            return await at_most(max(timeout, 0.0), self._addresses.when_up(), self._reactor)
         except defer.TimeoutError:
             raise self._error or self._addresses.error or OnionNotPublished() from None
 
@@ -114,12 +109,8 @@ class TorService(Service):
         if wait > 0:
             await self.address(wait)
 
-    async def rotate(self, overlap: float, wait: float = 0) -> dict[str, Any]:
-        """Put a new address into force, keep the one before for ``overlap`` more seconds, and wait at most ``wait``
-        seconds until the new one is published.
-
-        Returns both and the overlap. Raises RotationRefused, OnionKeyUnusable, and as ``address`` does.
-        """
+    async def rotate(self, overlap: float, wait: float = 0) -> RotatedRow:
+        """As ``ITor.rotate``."""
         rotated = self._addresses.rotate(overlap)
         if wait > 0:
             await self.address(wait)
@@ -139,34 +130,36 @@ class TorService(Service):
         Raises CredentialMalformed, TorCommandFailed.
         """
         held = client_auth.parse(line)
-        await self._keyring.add(held, self._control)
+        await self._credentials.add(held, self._control)
         return held.address
 
     async def remove_credential(self, address: str) -> None:
         """Forget the credential for ``address``; raises UsageError."""
-        await self._keyring.remove(address, self._control)
+        await self._credentials.remove(address, self._control)
 
     def credentials(self) -> list[str]:
         """Return the addresses that the credentials held here open."""
-        return self._keyring.addresses
+        return self._credentials.addresses
 
-    def _reachable_tor(self) -> TorControlConnection:
+    def _reachable_tor(self) -> TorControl:
         if self._control is None:
             raise self._error or TorUnavailable("there is no tor to ask at the moment",
                                                 remedy="Wait until 'whisperctl status' shows tor as up.")
         return self._control
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> TorRow:
         """Return how tor and the onion service stand, ready for JSON."""
         error = self._error or self._addresses.error or self._probe.error
+        onion = self._addresses.status()
+        onion["reached_age"] = self._probe.reached_age
         return {
             "mode": self._config.tor.mode,
             "state": self._state,
             "percent": self._phase.percent,
             "summary": self._phase.summary,
             "version": self._version,
-            "error": error and {"code": error.code, "message": error.message, "remedy": error.remedy},
-            "onion": {**self._addresses.status(), "reached_age": self._probe.reached_age},
+            "error": error_row(error),
+            "onion": onion,
         }
 
     async def stop(self) -> None:
@@ -187,7 +180,7 @@ class TorService(Service):
             while not self._stopping:
                 await self._one_tor()
                 self._attempts += 1
-                await deferLater(self._reactor, pause(self._attempts, self._random))
+                await sleep(pause(self._attempts, self._around.random, self._around.timing.max_pause), self._reactor)
         except (CancelledError, ConnectingCancelledError):
             return
 
@@ -208,18 +201,20 @@ class TorService(Service):
             self._note_error(WhisperdError())
 
     async def _hold_launched(self) -> None:
-        tor = await launch(self._config.tor, reactor=self._reactor, runtime=Path(self._config.control.socket).parent)
+        tor = await launch(self._config.tor, reactor=self._reactor, runtime=Path(self._config.control.socket).parent,
+                           timing=self._around.timing)
         try:
             await self._hold(tor.control, tor.socks, tor)
         except TorControlUnreachable as reason:
-            raise await tor.why_gone(self._reactor) or reason from None
+            raise await tor.why_gone() or reason from None
         finally:
-            await tor.stop(self._reactor)
+            await tor.stop()
 
-    async def _hold(self, place: str, socks: str, owned: LaunchedTor | None = None) -> None:
-        control = await attach(place, reactor=self._reactor, password=self._config.tor.password)
-        overdue = self._reactor.callLater(patience(self._config.tor.bootstrap_timeout, self._config.tor.bridges),
-                                          self._bootstrap_overdue, owned)
+    async def _hold(self, control_port: str, socks: str, owned: LaunchedTor | None = None) -> None:
+        control = await attach(control_port, reactor=self._reactor, password=self._config.tor.password,
+                               timeout=self._around.timing.attach)
+        overdue = OneShot(self._reactor, lambda: self._bootstrap_overdue(owned))
+        overdue.start(patience(self._config.tor.bootstrap_timeout, self._config.tor.bridges))
         try:
             if owned:
                 # Tor ends at once when this connection does, even if this process is killed.
@@ -227,15 +222,14 @@ class TorService(Service):
             self._control = control
             self._way = self._way_of(owned)
             self._version = (control.version or "").split(" ")[0]
-            socks = socks or await socks_place(control)
-            await self._keyring.give(control)
+            socks = socks or await socks_of(control)
+            await self._credentials.give(control)
             await self._watch(control, socks)
-            await until_gone(control, reactor=self._reactor, alive=self._look_around)
+            await until_gone(control, reactor=self._reactor, timing=self._around.timing, alive=self._alive)
             raise TorControlUnreachable("tor closed the control connection",
                                         remedy="Start tor again; whisperd comes back by itself.")
         finally:
-            if overdue.active():
-                overdue.cancel()
+            overdue.cancel()
             self._control = None
             control.abort()
             self._lose()
@@ -243,11 +237,12 @@ class TorService(Service):
     def _way_of(self, owned: LaunchedTor | None) -> Way:
         """Return how this tor is asked to publish: a key that no file holds is not given to a disk for it."""
         onion = self._config.onion
-        if owned is None or not onion.circuits or not (onion.key == "persistent" or in_memory(owned.folder)):
+        if owned is None or not onion.circuits:
             return AddOnion()
-        return ServiceFolders(owned.folder)
+        may_be_written = onion.key == "persistent" or self._around.in_memory(owned.folder)
+        return ServiceFolders(owned.folder) if may_be_written else AddOnion()
 
-    async def _watch(self, control: TorControlConnection, socks: str) -> None:
+    async def _watch(self, control: TorControl, socks: str) -> None:
         def hear(text: str) -> None:
             phase = phase_of(text)
             if phase and not control.gone:
@@ -256,46 +251,48 @@ class TorService(Service):
         await control.hear_of("STATUS_CLIENT", hear)
         hear(await control.request("GETINFO status/bootstrap-phase"))
 
-    def _progress(self, phase: Phase, control: TorControlConnection, socks: str) -> None:
+    def _progress(self, phase: Phase, control: TorControl, socks: str) -> None:
         if not phase.done:
             return self._enter("bootstrapping", phase)
         self._error = None
         self._attempts = 0
-        self._dialer.socks = socks
+        self._dialer.use(socks)
         self._enter("up", phase)
         self._addresses.tor_up(control, self._way)
         self.direct.tor_up(control)
 
-    def _look_around(self, held: set[str] | None) -> None:
+    def _alive(self, held: set[str] | None) -> None:
         """See whether tor still has what it was given, and whether the clock was set."""
-        if held is not None and isinstance(self._way, AddOnion) and not self._addresses.published() <= held:
+        if held is not None and self._way.lost(self._addresses.published(), held):
             raise TorControlUnreachable("tor has lost the onion service",
                                         remedy="Nothing to do: whisperd gives it to tor again.")
-        if self._clocks.jumped() and self._config.onion.probe_interval:
+        if self._around.clocks.jumped() and self._config.onion.probe_interval:
             self._probe.published()
-        if self._clocks.caught_up():
+        if self._around.clocks.caught_up():
             self._addresses.again()
 
     def _uploaded(self) -> None:
         if self._config.onion.probe_interval:
-            ensureDeferred(self._prepare_probe()).addErrback(lambda failure: failure.trap(WhisperdError) and None)
+            ensureDeferred(self._prepare_probe()).addErrback(_pass_over)
 
     async def _prepare_probe(self) -> None:
         """Have the probe find a private service too, in a tor that nobody else uses."""
         if self._config.onion.private:
             if self._config.tor.mode != "launch":
                 return
-            self._keyring.own = self._addresses.credential()
-            await self._reachable_tor().request(self._keyring.own.command)
+            await self._credentials.add_own(self._addresses.credential(), self._reachable_tor())
         self._probe.published()
+
+    async def _dial(self, address: str, isolation: str, timeout: float) -> None:
+        await touch(self._dialer, address, self._config.onion.port, isolation=isolation, timeout=timeout)
 
     async def _take_back_credentials(self) -> None:
         if self._control is not None and self._config.tor.mode == "attach":
             with suppress(WhisperdError):  # a tor that is gone holds none
-                await self._keyring.take_back(self._control)
+                await self._credentials.take_back(self._control)
 
     def _lose(self) -> None:
-        self._dialer.socks = None
+        self._dialer.use(None)
         self._addresses.tor_lost()
         self.direct.tor_lost()
         self._enter("lost", Phase(0, "", ""))
@@ -318,3 +315,8 @@ class TorService(Service):
             logs.note("tor-state", state=state, percent=phase.percent)
         self._state, self._phase = state, phase
         self._emit("tor-state", state=state, percent=phase.percent, summary=phase.summary)
+
+
+def _pass_over(failure: Failure) -> None:
+    """The next upload or probe tells it."""
+    failure.trap(WhisperdError)  # type: ignore[no-untyped-call]

@@ -25,8 +25,7 @@ from whisperd.errors import (
     TorControlUnreachable,
     TorUnavailable,
 )
-from whisperd.tor.control import attach as connect
-from whisperd.tor.control.attach import attach, socks_place
+from whisperd.tor.control.attach import attach, socks_of
 from whisperd.tor.testnet.ports import free_ports
 
 PASSWORD = "a pässword with spaces"
@@ -96,7 +95,7 @@ async def test_tors_refusal_of_a_command_is_passed_on_and_the_connection_lives(
     with pytest.raises(TorCommandFailed, match="ADD_ONION: 51"):
         await control.request("ADD_ONION nonsense Port=80")
     with pytest.raises(TorUnavailable, match="no SOCKS port"):
-        await socks_place(control)
+        await socks_of(control)
     control.abort()
 
 
@@ -150,17 +149,16 @@ async def test_a_place_that_would_need_a_resolver_is_refused(reactor: Any) -> No
 
 @pytest_twisted.ensureDeferred
 async def test_the_usual_places_are_tried_and_the_most_telling_error_wins(
-        reactor: Any, offline: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        reactor: Any, offline: Any, tmp_path: Path) -> None:
     nothing = f"unix:{tmp_path}/nothing"
-    monkeypatch.setattr(connect, "USUAL_PLACES", (nothing, nothing))
     with pytest.raises(TorControlUnreachable, match="usual control ports"):
-        await attach("", reactor=reactor)
+        await attach("", reactor=reactor, usual=(nothing, nothing))
     [port] = free_ports(1)
     await offline(f"ControlPort {port}", f"HashedControlPassword {hashed(PASSWORD)}")
-    monkeypatch.setattr(connect, "USUAL_PLACES", (nothing, f"tcp:127.0.0.1:{port}"))
+    usual = (nothing, f"tcp:127.0.0.1:{port}")
     with pytest.raises(TorAuthRefused):
-        await attach("", reactor=reactor)
-    (await attach("", reactor=reactor, password=PASSWORD)).abort()
+        await attach("", reactor=reactor, usual=usual)
+    (await attach("", reactor=reactor, usual=usual, password=PASSWORD)).abort()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

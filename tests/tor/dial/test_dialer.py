@@ -91,8 +91,7 @@ def serve():
 
 
 def dialer(socks_port: int | None = None, *, loopback: bool = False) -> Dialer:
-    made = Dialer(reactor, loopback=loopback)
-    made.socks = f"tcp:127.0.0.1:{socks_port}" if socks_port else None
+    made = Dialer(reactor, loopback=loopback, socks=f"tcp:127.0.0.1:{socks_port}" if socks_port else None)
     return made
 
 
@@ -186,7 +185,7 @@ async def test_a_tor_that_does_not_answer_runs_into_the_deadline(serve):
 async def test_a_socks_port_where_nothing_listens_is_said_in_words(serve):
     port, _ = await serve([])
     made = dialer(port)
-    made.socks = "unix:/nowhere/at/all"
+    made.use("unix:/nowhere/at/all")
     with pytest.raises(DialFailed):
         await made.connect(ONION, 80, factory)
 

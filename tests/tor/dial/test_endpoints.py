@@ -1,4 +1,4 @@
-"""Places of tor's sockets never need a resolver."""
+"""Addresses of tor's sockets never need a resolver."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whisperd.errors import ConfigError
-from whisperd.tor.dial.endpoints import Place, parse
+from whisperd.tor.dial.endpoints import LocalAddress, parse
 
 
 @pytest.mark.parametrize("text", ["unix:/run/tor/control", "unix:/a b", "tcp:127.0.0.1:9051", "tcp:10.152.152.10:9050"])
@@ -16,7 +16,7 @@ def test_a_place_reads_back_as_it_was_written(text: str) -> None:
 
 
 def test_localhost_is_an_address_here() -> None:
-    assert parse("tcp:localhost:9050") == Place(host="127.0.0.1", port=9050)
+    assert parse("tcp:localhost:9050") == LocalAddress(host="127.0.0.1", port=9050)
 
 
 @pytest.mark.parametrize("text", ["tcp:tor.example.org:9051", "tcp:127.0.0.1", "tcp:127.0.0.1:0", "unix:relative",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from whisperd.errors import CredentialMalformed, OnionKeyUnusable, UsageError
 from whisperd.tor.dial.onion_names import onion_name
 from whisperd.tor.onion.add_onion import add_onion
-from whisperd.tor.onion.authorized_clients import MAX, ClientList
+from whisperd.tor.onion.authorized_clients import MAX_CLIENTS, ClientList
 from whisperd.tor.onion.client_auth import base32, new_credential, parse
 from whisperd.tor.onion.key import new_key
 from whisperd.tor.onion.publication import Publication
@@ -73,7 +73,7 @@ def test_names_are_checked() -> None:
 
 def test_there_is_a_most() -> None:
     clients = ClientList(None)
-    for number in range(MAX):
+    for number in range(MAX_CLIENTS):
         clients.add(f"n{number}", base32(bytes(32)))
     with pytest.raises(UsageError, match="no more fit"):
         clients.add("one-more", base32(bytes(32)))

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperd.tor.onion.machine import STATES, TABLE, Onion, new_onion
-
-EVENTS = ("begin", "added", "refused", "uploaded", "overdue", "again", "tor_lost", "withdraw")
+from tests.tor.kit import members
+from whisperd.tor.onion.machine import EVENTS, STATES, TABLE, Hands, OnionLife, steps_of
+from whisperd.tor.onion.publish import Publisher
 
 
 class Recorder:
@@ -21,16 +21,37 @@ class Recorder:
     def entered(self, state: str) -> None:
         self.states.append(state)
 
-    def __getattr__(self, name: str):
-        return lambda: self.did.append(name)
+    def add(self) -> None:
+        self.did.append("add")
+
+    def renew(self) -> None:
+        self.did.append("renew")
+
+    def start_deadline(self) -> None:
+        self.did.append("start_deadline")
+
+    def complain(self) -> None:
+        self.did.append("complain")
+
+    def rejoice(self) -> None:
+        self.did.append("rejoice")
+
+    def try_later(self) -> None:
+        self.did.append("try_later")
+
+    def forget_timers(self) -> None:
+        self.did.append("forget_timers")
+
+    def remove(self) -> None:
+        self.did.append("remove")
 
 
 def after(*events: str) -> Recorder:
     """Return what was done once these events have happened, in order."""
     recorder = Recorder()
-    onion = new_onion(recorder)
+    life = OnionLife(recorder)
     for event in events:
-        getattr(onion, event)()
+        life.happen(event)
     return recorder
 
 
@@ -78,6 +99,14 @@ def test_any_order_of_events_is_survived_and_can_be_begun_again(events: list[str
     assert seen.states[-1] == "adding" and set(seen.states) <= set(STATES)
 
 
-def test_every_row_of_the_table_names_an_event_of_the_interface() -> None:
-    assert {event.__name__ for _, event, _, _ in TABLE} == set(EVENTS)
-    assert all(hasattr(Onion, event) for event in EVENTS)
+def test_the_table_has_known_states_and_events_and_every_event_matters() -> None:
+    assert {event for _, event in TABLE} == set(EVENTS)
+    assert {state for state, _ in TABLE} | set(TABLE.values()) == set(STATES)
+
+
+def test_what_is_done_belongs_to_a_change_of_the_table() -> None:
+    assert set(steps_of(Recorder())) <= set(TABLE)
+
+
+def test_the_recorder_has_the_hands_that_a_publisher_has() -> None:
+    assert members(Recorder) >= members(Hands) and members(Publisher) >= members(Hands)

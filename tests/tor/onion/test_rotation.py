@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,9 @@ from twisted.internet.task import Clock
 
 from whisperd import config
 from whisperd.errors import OnionKeyUnusable, RotationRefused
-from whisperd.tor.onion.publish import Ports
+from whisperd.tor.onion.publication import Ports
 from whisperd.tor.onion.rotation import Addresses
+from whisperd.tor.surroundings import TorSurroundings
 
 HOUR = 3600.0
 
@@ -24,7 +24,8 @@ class World:
         self.folder, self.key, self.clock = folder, key, clock or Clock()
         self.told: list[tuple[str, dict[str, Any]]] = []
         settings = config.load(None, {"onion.key": key, "onion.key_file": str(folder / "onion.key")}).onion
-        self.addresses = Addresses(settings, reactor=self.clock, random=os.urandom, now=lambda: self.clock.seconds(),
+        self.addresses = Addresses(settings, reactor=self.clock, on_upload=lambda: None,
+                                   around=TorSurroundings(now=self.clock.seconds),
                                    emit=lambda name, **fields: self.told.append((name, fields)))
         self.addresses.want(Ports(1))
 

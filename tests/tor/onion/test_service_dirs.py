@@ -14,11 +14,12 @@ from twisted.internet import reactor as _reactor
 from tests.tor.kit import OwnTor
 from whisperd.errors import OnionKeyUnusable, TorCommandFailed
 from whisperd.tor.control.attach import attach
-from whisperd.tor.control.connection import TorControlConnection
+from whisperd.tor.control.control_port import TorControlConnection
 from whisperd.tor.onion.client_auth import new_credential
 from whisperd.tor.onion.key import new_key
 from whisperd.tor.onion.publication import Publication
-from whisperd.tor.onion.service_dirs import ServiceFolders, in_memory, key_file
+from whisperd.tor.onion.service_dirs import ServiceFolders, key_file
+from whisperd.tor.process.socket_folder import in_memory
 
 reactor: Any = _reactor
 

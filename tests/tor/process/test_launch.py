@@ -18,6 +18,7 @@ from whisperd import config
 from whisperd.errors import ConfigError, TorControlUnreachable, TorNotInstalled
 from whisperd.tor.process.launch import launch
 from whisperd.tor.process.socket_folder import SocketsFolder
+from whisperd.tor.timing import TorTiming
 
 
 @pytest.fixture
@@ -43,17 +44,15 @@ async def test_its_sockets_are_for_this_user_only_and_gone_when_it_has_stopped(r
         assert control.is_socket() and control.parent.stat().st_mode & 0o777 == 0o700
         assert control.parent.parent == tmp_path
     finally:
-        await tor.stop(reactor)
+        await tor.stop()
     assert not control.parent.exists() and not os.path.exists(f"/proc/{tor.pid}")
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_tor_that_ignores_the_request_to_end_is_killed(
-        reactor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whisperd.tor.process.launch.STOP_TIMEOUT", 0.2)
-    tor = await launch(settings(tmp_path), reactor=reactor)
+async def test_a_tor_that_ignores_the_request_to_end_is_killed(reactor: Any, tmp_path: Path) -> None:
+    tor = await launch(settings(tmp_path), reactor=reactor, timing=TorTiming(stop=0.2))
     os.kill(tor.pid, signal.SIGSTOP)
-    await tor.stop(reactor)
+    await tor.stop()
     assert not os.path.exists(f"/proc/{tor.pid}")
 
 
@@ -88,10 +87,10 @@ async def test_a_signal_is_named_and_what_tor_says_at_every_start_is_not(
     tor = await launch(settings(tmp_path), reactor=reactor, runtime=tmp_path)
     try:
         os.kill(tor.pid, number)
-        reason = await tor.why_gone(reactor)
+        reason = await tor.why_gone()
         assert reason and reason.message == f"the tor that was launched was ended by {name}"
     finally:
-        await tor.stop(reactor)
+        await tor.stop()
 
 
 @pytest_twisted.ensureDeferred
@@ -106,7 +105,7 @@ async def test_the_sockets_of_a_daemon_that_was_killed_are_removed_and_those_of_
     foreign.mkdir()
     assert left.is_dir() and left.parent == tmp_path
     tor = await launch(settings(tmp_path), reactor=reactor, runtime=tmp_path)
-    await tor.stop(reactor)
+    await tor.stop()
     assert not left.exists() and running.path.is_dir() and foreign.is_dir()
     running.remove()
 
@@ -155,7 +154,7 @@ def emit(name, **fields):
 values = {{"tor.mode": "launch", "tor.network": {str(tmp_path / 'network')!r}, "tor.data_dir": {str(tmp_path / 'd')!r},
           "control.socket": {str(tmp_path / 'c')!r}}}
 service = TorService(config.load(None, values), reactor=reactor, dialer=Dialer(reactor, loopback=False), emit=emit)
-service.startService()
+service.start()
 reactor.run()
 """
     daemon = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

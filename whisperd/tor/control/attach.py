@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import errno
-from typing import Any
+from collections.abc import Sequence
 
 from twisted.internet import defer, error
-from twisted.internet.protocol import Factory
 from txtorcon.torcontrolprotocol import TorDisconnectError, TorProtocolError
 
 from whisperd.errors import (
@@ -17,12 +16,13 @@ from whisperd.errors import (
     TorUnavailable,
     WhisperdError,
 )
-from whisperd.tor.control.connection import TorControlConnection
+from whisperd.tor.control.control_port import TorControl, TorControlConnection
 from whisperd.tor.dial import endpoints
+from whisperd.tor.event_loop import Network, at_most, quiet
 
 #: Where a system's tor and Tor Browser have their control ports.
-USUAL_PLACES = ("unix:/run/tor/control", "unix:/var/run/tor/control", "tcp:127.0.0.1:9051", "tcp:127.0.0.1:9151")
-#: Seconds for connecting and authenticating, for each place.
+USUAL_CONTROL_PORTS = ("unix:/run/tor/control", "unix:/var/run/tor/control", "tcp:127.0.0.1:9051", "tcp:127.0.0.1:9151")
+#: Seconds for connecting and authenticating, for each of them.
 TIMEOUT = 15.0
 
 #: Errors that tell more about what to mend come first.
@@ -31,47 +31,48 @@ _WRONG_PASSWORD = 515
 _NO_PROXY = b"Tor is not an HTTP Proxy"
 
 
-async def attach(place: str, *, reactor: Any, password: str = "", timeout: float = TIMEOUT) -> TorControlConnection:
-    """Return an authenticated control connection to ``place`` (empty: the first usual place that works).
+async def attach(address: str, *, reactor: Network, password: str = "", timeout: float = TIMEOUT,
+                 usual: Sequence[str] = USUAL_CONTROL_PORTS) -> TorControlConnection:
+    """Return an authenticated control connection to ``address`` (empty: the first of ``usual`` that works).
 
     Safe cookie, cookie, password and no authentication are tried as tor offers them. Raises TorControlUnreachable,
     TorControlForbidden, TorAuthRefused, TorCommandFailed, ConfigError.
     """
     failures: list[WhisperdError] = []
-    for one in (place,) if place else USUAL_PLACES:
+    for one in (address,) if address else usual:
         try:
             return await _attach_to(endpoints.parse(one), reactor, password, timeout)
         except _TELLING as reason:
             failures.append(reason)
-    if not place and all(isinstance(reason, TorControlUnreachable) for reason in failures):
+    if not address and all(isinstance(reason, TorControlUnreachable) for reason in failures):
         raise TorControlUnreachable("no tor answers on any of the usual control ports")
     raise min(failures, key=lambda reason: _TELLING.index(type(reason)))
 
 
-async def _attach_to(place: endpoints.Place, reactor: Any, password: str, timeout: float) -> TorControlConnection:
-    factory = Factory.forProtocol(lambda: TorControlConnection(reactor, password))
-    factory.noisy = False
+async def _attach_to(address: endpoints.LocalAddress, reactor: Network, password: str,
+                     timeout: float) -> TorControlConnection:
+    factory = quiet(lambda: TorControlConnection(reactor, password))
     try:
-        control = await place.endpoint(reactor, timeout).connect(factory)
+        control = await address.connect(factory, reactor, timeout)
     except (error.ConnectError, error.TimeoutError) as reason:
-        raise _not_connected(place, reason) from None
+        raise _not_connected(address, reason) from None
     try:
-        await control.post_bootstrap.addTimeout(timeout, reactor)
+        await at_most(timeout, control.authenticated(), reactor)
     except (TorProtocolError, TorDisconnectError, RuntimeError, defer.TimeoutError) as reason:
         control.abort()
-        raise _not_authenticated(place, control, reason) from None
+        raise _not_authenticated(address, control, reason) from None
     except BaseException:
         control.abort()
         raise
     return control
 
 
-async def socks_place(control: TorControlConnection) -> str:
+async def socks_of(control: TorControl) -> str:
     """Return where this tor takes SOCKS connections; raises TorUnavailable when it does not."""
     answer = await control.request("GETINFO net/listeners/socks")
     for listener in answer.partition("=")[2].split():
-        if place := _listener(listener.strip('"')):
-            return place
+        if address := _listener(listener.strip('"')):
+            return address
     raise TorUnavailable("the tor that whisperd is attached to has no SOCKS port",
                          remedy="Set SocksPort in torrc, or tor.socks to another tor's port.")
 
@@ -84,28 +85,29 @@ def _listener(text: str) -> str:
     return f"tcp:{wildcards.get(host, host)}:{port}" if host and port.isdigit() else ""
 
 
-def _not_connected(place: endpoints.Place, reason: Any) -> WhisperdError:
+def _not_connected(address: endpoints.LocalAddress, reason: Exception) -> WhisperdError:
     if getattr(reason, "osError", None) in (errno.EACCES, errno.EPERM):
-        return TorControlForbidden(f"this user may not open {place}")
+        return TorControlForbidden(f"this user may not open {address}")
     if isinstance(reason, error.ConnectionRefusedError) or getattr(reason, "osError", None) == errno.ENOENT:
-        return TorControlUnreachable(f"nothing answers on {place}")
-    return TorControlUnreachable(f"{place} cannot be reached")
+        return TorControlUnreachable(f"nothing answers on {address}")
+    return TorControlUnreachable(f"{address} cannot be reached")
 
 
-def _not_authenticated(place: endpoints.Place, control: TorControlConnection, reason: BaseException) -> WhisperdError:
+def _not_authenticated(address: endpoints.LocalAddress, control: TorControlConnection,
+                       reason: BaseException) -> WhisperdError:
     if _NO_PROXY in control.stranger:
-        return TorControlUnreachable(f"{place} is tor's SOCKS port, not its control port",
+        return TorControlUnreachable(f"{address} is tor's SOCKS port, not its control port",
                                      remedy="Set tor.control to the ControlPort or ControlSocket of torrc, and "
                                             "tor.socks to this one.")
     if control.stranger:
-        return TorControlUnreachable(f"what listens on {place} is not tor's control port",
+        return TorControlUnreachable(f"what listens on {address} is not tor's control port",
                                      remedy="Set tor.control to the ControlPort or ControlSocket of torrc.")
     if isinstance(reason, TorProtocolError):
         return _refused(reason)
     if isinstance(reason, defer.TimeoutError):
-        return TorControlUnreachable(f"tor does not answer on {place}")
+        return TorControlUnreachable(f"tor does not answer on {address}")
     if isinstance(reason, TorDisconnectError):
-        return TorControlUnreachable(f"{place} closed the connection without a word",
+        return TorControlUnreachable(f"{address} closed the connection without a word",
                                      remedy="Check that tor.control names tor's control port and not another one.")
     return _authentication_impossible(str(reason))
 

@@ -6,19 +6,36 @@ allowed. Everything else is refused: no name is ever looked up, no clearnet addr
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Generic, Protocol, TypeVar, cast
 
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.internet.error import TimeoutError as ConnectTimeout
-from twisted.internet.interfaces import IProtocolFactory
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Protocol as NetworkProtocol
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from whisperd.errors import DialFailed, DialRefused, TorUnavailable, WhisperdError
 from whisperd.tor.dial import endpoints
 from whisperd.tor.dial.onion_names import check_onion, is_onion, loopback_literal
 from whisperd.tor.dial.socks import SocksClient
+from whisperd.tor.event_loop import Network, ProtocolFactory, StreamTransport, at_most, failure, quiet
+
+P = TypeVar("P")
+
+
+class Dials(Protocol):
+    """What opens connections, as those see it who want some."""
+
+    async def connect(self, host: str, port: int, factory: ProtocolFactory[P], *, isolation: str = "",
+                      direct: bool = False, timeout: float = 60.0) -> P:
+        """Return the protocol that ``factory`` built, connected to ``host``:``port`` within ``timeout`` seconds.
+
+        Requests with different words of ``isolation`` never share a circuit; ``direct`` allows an address of this
+        machine. Raises DialRefused for an address that may not be dialled, TorUnavailable without a tor, and
+        DialFailed with the reason.
+        """
+        raise NotImplementedError
 
 
 class Dialer:
@@ -28,18 +45,23 @@ class Dialer:
     ``loopback`` allows addresses of this machine; ``direct`` allows one call to reach the daemon's own relay.
     """
 
-    def __init__(self, reactor: Any, *, loopback: bool = False) -> None:
-        self.socks: str | None = None
+    def __init__(self, reactor: Network, *, loopback: bool = False, socks: str | None = None) -> None:
+        self._socks = socks
         self._reactor = reactor
         self._loopback = loopback
 
-    async def connect(self, host: str, port: int, factory: IProtocolFactory, *, isolation: str = "",
-                      direct: bool = False, timeout: float = 60.0) -> Any:
-        """Return the protocol that ``factory`` built, connected to ``host``:``port`` within ``timeout`` seconds.
+    @property
+    def socks(self) -> str | None:
+        """Where tor's SOCKS port is, None while there is no tor."""
+        return self._socks
 
-        Raises DialRefused for an address that may not be dialled, TorUnavailable without a tor, and DialFailed with
-        the reason.
-        """
+    def use(self, socks: str | None) -> None:
+        """Go through this SOCKS port from now on; None: there is no tor."""
+        self._socks = socks
+
+    async def connect(self, host: str, port: int, factory: ProtocolFactory[P], *, isolation: str = "",
+                      direct: bool = False, timeout: float = 60.0) -> P:
+        """As ``Dials.connect``."""
         if not 0 < port < 65_536:
             raise DialRefused(f"{port} is not a port", remedy="Copy the whole address again.")
         if is_onion(host):
@@ -47,22 +69,23 @@ class Dialer:
         address = loopback_literal(host)
         if address is None or not (self._loopback or direct):
             raise DialRefused
-        place = endpoints.Place(host=address, port=port)
-        return await self._within(timeout, place.endpoint(self._reactor, timeout).connect(factory),
+        there = endpoints.LocalAddress(host=address, port=port)
+        return await self._within(timeout, there.connect(factory, self._reactor, timeout),
                                   "nothing listens at this address on this machine")
 
-    async def _through_tor(self, host: str, port: int, factory: Any, isolation: str, timeout: float) -> Any:
-        if self.socks is None:
+    async def _through_tor(self, host: str, port: int, factory: ProtocolFactory[P], isolation: str,
+                           timeout: float) -> P:
+        if self._socks is None:
             raise TorUnavailable("there is no tor to reach an onion address through",
                                  remedy="Wait until 'whisperctl status' shows tor as up, or set tor.mode.")
-        wrapper = _SocksFactory(SocksClient(host, port, isolation), factory)
+        wrapper = quiet(lambda: _SocksProtocol(SocksClient(host, port, isolation), factory))
         deadline = self._reactor.seconds() + timeout
-        endpoint = endpoints.parse(self.socks).endpoint(self._reactor, timeout)
-        proxy = await self._within(timeout, endpoint.connect(wrapper), "tor's SOCKS port does not answer")
+        connecting = endpoints.parse(self._socks).connect(wrapper, self._reactor, timeout)
+        proxy = await self._within(timeout, connecting, "tor's SOCKS port does not answer")
         return await self._within(deadline - self._reactor.seconds(), proxy.reached, "tor took too long")
 
-    async def _within(self, seconds: float, connecting: Deferred[Any], complaint: str) -> Any:
-        connecting.addTimeout(max(seconds, 0.0), self._reactor)
+    async def _within(self, seconds: float, connecting: Deferred[P], complaint: str) -> P:
+        at_most(max(seconds, 0.0), connecting, self._reactor)
         try:
             return await connecting
         except WhisperdError:
@@ -72,15 +95,15 @@ class Dialer:
             raise DialFailed(f"the relay could not be reached: {reason}") from None
 
 
-class _SocksProtocol(Protocol):
+class _SocksProtocol(NetworkProtocol, Generic[P]):
     """Speaks SOCKS, then steps aside: the transport belongs to the wrapped protocol from then on."""
 
-    transport: Any
+    transport: StreamTransport | None  # type: ignore[assignment]
 
-    def __init__(self, client: SocksClient, factory: Any) -> None:
+    def __init__(self, client: SocksClient, factory: ProtocolFactory[P]) -> None:
         self._client = client
         self._wrapped = factory
-        self.reached: Deferred[Any] = Deferred(lambda _: self._abort())
+        self.reached: Deferred[P] = Deferred(lambda _: self._abort())
 
     def connectionMade(self) -> None:
         self._write(self._client.begin())
@@ -90,47 +113,36 @@ class _SocksProtocol(Protocol):
             answer = self._client.receive(data)
         except DialFailed as error:
             self._abort()
-            self._finish(Failure(error))
+            self._finish(failure(error))
             return
         self._write(answer)
-        if self._client.done:
-            self._step_aside()
+        if self._client.done and self.transport is not None:
+            self._step_aside(self.transport)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._finish(Failure(DialFailed("tor closed the connection while it was being opened")))
+        self._finish(failure(DialFailed("tor closed the connection while it was being opened")))
 
     def _write(self, data: bytes) -> None:
-        if data:
+        if data and self.transport is not None:
             self.transport.write(data)
 
-    def _step_aside(self) -> None:
-        transport = self.transport
-        protocol = self._wrapped.buildProtocol(transport.getPeer())
-        if protocol is None:
+    def _step_aside(self, transport: StreamTransport) -> None:
+        built = self._wrapped.buildProtocol(transport.getPeer())
+        if built is None:
             self._abort()
-            self._finish(Failure(DialFailed("the connection was not wanted any more when tor had opened it")))
+            self._finish(failure(DialFailed("the connection was not wanted any more when tor had opened it")))
             return
+        protocol = cast(NetworkProtocol, built)
         transport.protocol = protocol
-        protocol.makeConnection(transport)
+        protocol.makeConnection(transport)  # type: ignore[no-untyped-call]
         if self._client.leftover:
             protocol.dataReceived(self._client.leftover)
-        self._finish(protocol)
+        self._finish(built)
 
-    def _finish(self, result: Any) -> None:
+    def _finish(self, result: P | Failure) -> None:
         if not self.reached.called:
             self.reached.callback(result)
 
     def _abort(self) -> None:
         if self.transport is not None:
             self.transport.abortConnection()
-
-
-class _SocksFactory(Factory):
-    noisy = False
-
-    def __init__(self, client: SocksClient, factory: Any) -> None:
-        self._client = client
-        self._wrapped = factory
-
-    def buildProtocol(self, addr: Any) -> _SocksProtocol:
-        return _SocksProtocol(self._client, self._wrapped)

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any
+from typing import Protocol, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, UNIXClientEndpoint
-from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
-from zope.interface import implementer
+from twisted.internet.interfaces import IProtocol, IProtocolFactory
+from twisted.internet.protocol import Protocol as NetworkProtocol
 
 from whisperd.errors import ConfigError
+from whisperd.tor.event_loop import Network, ProtocolFactory, StreamTransport
+
+P = TypeVar("P")
+
+
+class Endpoint(Protocol):
+    """Twisted's client endpoints. [twisted.internet.interfaces.IStreamClientEndpoint]"""
+
+    def connect(self, factory: IProtocolFactory, /) -> Deferred[IProtocol]:
+        """Return what ``factory`` built, once it is connected."""
 
 
 @dataclass(frozen=True)
-class Place:
+class LocalAddress:
     """A unix socket (``path``), or an address of digits and a port."""
 
     path: str = ""
@@ -25,42 +36,39 @@ class Place:
     def __str__(self) -> str:
         return f"unix:{self.path}" if self.path else f"tcp:{self.host}:{self.port}"
 
-    def endpoint(self, reactor: Any, timeout: float) -> Any:
-        """Return the Twisted client endpoint; ``timeout`` is for the connection alone, in seconds."""
+    def connect(self, factory: ProtocolFactory[P], reactor: Network, timeout: float) -> Deferred[P]:
+        """Return what ``factory`` built, once it is connected; ``timeout`` is for the connection alone, in seconds."""
+        endpoint, connected = self._endpoint(reactor, timeout)
+        connecting = endpoint.connect(cast(IProtocolFactory, factory))
+        connecting.addCallback(connected)
+        return cast("Deferred[P]", connecting)
+
+    def _endpoint(self, reactor: Network, timeout: float) -> tuple[Endpoint, Callable[[IProtocol], IProtocol]]:
         if self.path:
-            return UNIXClientEndpoint(reactor, self.path, timeout)
+            unix: Endpoint = UNIXClientEndpoint(reactor, self.path, timeout)  # type: ignore[no-untyped-call]
+            return unix, lambda protocol: protocol
         kind = TCP6ClientEndpoint if ":" in self.host else TCP4ClientEndpoint
-        return _AtOnce(kind(reactor, self.host, self.port, timeout))
+        return kind(reactor, self.host, self.port, timeout), _send_at_once
 
 
-@implementer(IStreamClientEndpoint)
-class _AtOnce:
-    """A TCP endpoint whose connections send small writes at once: with Nagle's algorithm each would wait until the one
-    before is acknowledged, some 40 ms. autobahn sets the option from an attribute that its clients have not got yet,
-    and passes over the error."""
-
-    def __init__(self, endpoint: TCP4ClientEndpoint | TCP6ClientEndpoint) -> None:
-        self._endpoint = endpoint
-
-    def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
-        """Return what ``factory`` built, once it is connected; nothing that it wrote has been sent before."""
-        return self._endpoint.connect(factory).addCallback(_send_at_once)
-
-
-def _send_at_once(protocol: Any) -> Any:
-    protocol.transport.setTcpNoDelay(True)
+def _send_at_once(protocol: IProtocol) -> IProtocol:
+    """Have small writes sent at once: with Nagle's algorithm each would wait until the one before is acknowledged,
+    some 40 ms. autobahn sets the option from an attribute that its clients have not got yet, and passes over the
+    error."""
+    cast(StreamTransport, cast(NetworkProtocol, protocol).transport).setTcpNoDelay(True)
     return protocol
 
 
-def parse(text: str) -> Place:
-    """Return the place that ``text`` describes; raises ConfigError."""
+def parse(text: str) -> LocalAddress:
+    """Return the address that ``text`` describes; raises ConfigError."""
     kind, _, rest = text.partition(":")
     if kind == "unix" and rest.startswith("/"):
-        return Place(path=rest)
+        return LocalAddress(path=rest)
     host, _, port = rest.rpartition(":")
     if kind != "tcp" or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
-        raise ConfigError(f"'{text}' is not a place", remedy="Write 'unix:/path' or 'tcp:127.0.0.1:PORT'.")
-    return Place(host=_digits(host, text), port=int(port))
+        raise ConfigError(f"'{text}' is not the address of a socket",
+                          remedy="Write 'unix:/path' or 'tcp:127.0.0.1:PORT'.")
+    return LocalAddress(host=_digits(host, text), port=int(port))
 
 
 def _digits(host: str, text: str) -> str:

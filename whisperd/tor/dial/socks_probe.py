@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet import defer, error
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from whisperd.errors import DialFailed, TorUnavailable
+from whisperd.timers import Clock
 from whisperd.tor.dial import endpoints
-from whisperd.tor.dial.dialer import Dialer
+from whisperd.tor.dial.dialer import Dials
+from whisperd.tor.event_loop import Network, ProtocolFactory, StreamTransport, at_most, quiet
 
 #: Where a system's tor and Tor Browser have their SOCKS ports.
-USUAL_PLACES = ("unix:/run/tor/socks", "tcp:127.0.0.1:9050", "tcp:127.0.0.1:9150")
+USUAL_SOCKS_PORTS = ("unix:/run/tor/socks", "tcp:127.0.0.1:9050", "tcp:127.0.0.1:9150")
 #: Seconds that a SOCKS port has to answer; one of a tor that hangs takes connections all the same.
 SOCKS_TIMEOUT = 10.0
 
@@ -28,14 +28,15 @@ _SERVES = (b"HTTP/1.1 200 ", b"HTTP/1.1 503 ")
 class _Knocking(Protocol):
     """Says one thing, and waits for so many bytes or the end."""
 
-    transport: Any
+    transport: StreamTransport  # type: ignore[assignment]
 
     def __init__(self, words: bytes, size: int) -> None:
         self.answer: Deferred[bytes] = Deferred()
         self._words, self._size, self._heard = words, size, b""
 
     def connectionMade(self) -> None:
-        self.transport.write(self._words)
+        if self._words:
+            self.transport.write(self._words)
 
     def dataReceived(self, data: bytes) -> None:
         self._heard += data
@@ -51,37 +52,36 @@ class _Knocking(Protocol):
         self.transport.abortConnection()
 
 
-def _factory(words: bytes, size: int) -> Any:
-    factory = Factory.forProtocol(lambda: _Knocking(words, size))
-    factory.noisy = False
-    return factory
+def _factory(words: bytes, size: int) -> ProtocolFactory[_Knocking]:
+    return quiet(lambda: _Knocking(words, size))
 
 
-async def find_socks(place: str, *, reactor: Any) -> str:
-    """Return ``place`` (empty: the first usual one) if a SOCKS port answers there; raises TorUnavailable, ConfigError.
-    """
-    for one in (place,) if place else USUAL_PLACES:
+async def find_socks(address: str, *, reactor: Network) -> str:
+    """Return ``address`` (empty: the first usual one) if a SOCKS port answers there.
+
+    Raises TorUnavailable, ConfigError."""
+    for one in (address,) if address else USUAL_SOCKS_PORTS:
         if await _is_socks(endpoints.parse(one), reactor):
             return one
-    where = f"on {place}" if place else "on any of the usual places"
+    where = f"on {address}" if address else "on any of the usual places"
     raise TorUnavailable(f"no SOCKS port of tor answers {where}",
                          remedy="Set SocksPort in torrc, name it in tor.socks, and see that this user may open it.")
 
 
-async def _is_socks(place: endpoints.Place, reactor: Any) -> bool:
+async def _is_socks(address: endpoints.LocalAddress, reactor: Network) -> bool:
     try:
-        knocking = await place.endpoint(reactor, SOCKS_TIMEOUT).connect(_factory(_GREETING, 2))
+        knocking = await address.connect(_factory(_GREETING, 2), reactor, SOCKS_TIMEOUT)
     except (error.ConnectError, error.TimeoutError):
         return False
     try:
-        return await knocking.answer.addTimeout(SOCKS_TIMEOUT, reactor) in _TAKEN
+        return await at_most(SOCKS_TIMEOUT, knocking.answer, reactor) in _TAKEN
     except defer.TimeoutError:
         return False
     finally:
         knocking.transport.abortConnection()
 
 
-async def knock(dialer: Dialer, address: str, port: int, *, reactor: Any, isolation: str, timeout: float) -> None:
+async def knock(dialer: Dials, address: str, port: int, *, reactor: Clock, isolation: str, timeout: float) -> None:
     """Ask the relay behind an onion address for its health.
 
     Raises DialFailed when it is not reached, or what is reached is no relay; and as ``Dialer.connect`` does.
@@ -90,13 +90,19 @@ async def knock(dialer: Dialer, address: str, port: int, *, reactor: Any, isolat
     knocking = await dialer.connect(address, port, _factory(_REQUEST, len(_SERVES[0])), isolation=isolation,
                                     timeout=timeout)
     try:
-        answer = await knocking.answer.addTimeout(max(end - reactor.seconds(), 0.0), reactor)
+        answer = await at_most(max(end - reactor.seconds(), 0.0), knocking.answer, reactor)
     except defer.TimeoutError:
         answer = b""
     finally:
         knocking.transport.abortConnection()
     if answer not in _SERVES:
         raise DialFailed("the onion service was reached, and no relay answers behind it", remedy=_REMEDY)
+
+
+async def touch(dialer: Dials, address: str, port: int, *, isolation: str, timeout: float) -> None:
+    """Connect to an onion service and say nothing; raises as ``Dialer.connect`` does."""
+    reached = await dialer.connect(address, port, _factory(b"", 1), isolation=isolation, timeout=timeout)
+    reached.transport.abortConnection()
 
 
 _REMEDY = ("Have HiddenServicePort in torrc lead to a listener of relay.listen, and that listener begin with "

@@ -10,7 +10,7 @@ that publishes hears of descriptors, so one is fetched.
 from __future__ import annotations
 
 from whisperd.errors import OnionTaken, TorCommandFailed
-from whisperd.tor.control.connection import TorControlConnection
+from whisperd.tor.control.control_port import TorControl
 from whisperd.tor.onion.publication import Publication
 
 
@@ -19,7 +19,11 @@ class AddOnion:
 
     tells_circuits = False
 
-    async def publish(self, control: TorControlConnection, offer: Publication) -> None:
+    def lost(self, published: set[str], held: set[str]) -> bool:
+        """As ``Way.lost``: what is added belongs to the connection."""
+        return not published <= held
+
+    async def publish(self, control: TorControl, offer: Publication) -> None:
         """As ``Way.publish``; raises OnionTaken too: the next attempt may work at once."""
         command, label = add_onion(offer), offer.key.address.removesuffix(".onion")
         try:
@@ -30,11 +34,11 @@ class AddOnion:
                 raise
             await control.request(command)  # it was detached from every connection
 
-    async def remove(self, control: TorControlConnection, address: str, timeout: float) -> None:
+    async def remove(self, control: TorControl, address: str, timeout: float) -> None:
         await control.request(f"DEL_ONION {address.removesuffix('.onion')}", timeout)
 
 
-async def _accepted(control: TorControlConnection, command: str) -> bool:
+async def _accepted(control: TorControl, command: str) -> bool:
     try:
         await control.request(command)
     except TorCommandFailed:

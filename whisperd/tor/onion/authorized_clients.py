@@ -9,13 +9,13 @@ from whisperd.errors import CredentialMalformed, OnionKeyUnusable, UsageError
 from whisperd.tor.onion.client_auth import unbase32
 from whisperd.tor.onion.key_file import read_private, write_private
 
-#: Most clients: a descriptor has room for some more.
-MAX = 256
+#: Maximum number of clients: a descriptor has room for some more.
+MAX_CLIENTS = 256
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,32}\Z")
 
 
 class ClientList:
-    """The clients by name; kept in ``path``, one line each (name, public key), or in memory only where it is None."""
+    """The clients by name; recorded in ``path``, one line each (name, public key), or in memory where that is None."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -39,16 +39,17 @@ class ClientList:
         if name in known:
             raise UsageError(f"there is a client {name} already",
                              remedy=f"Take another name, or 'whisperctl onion client remove {name}' first.")
-        if len(known) >= MAX:
-            raise UsageError(f"there are {MAX} clients, and no more fit", remedy="Remove some that are not needed.")
-        self._keep({**known, name: public})
+        if len(known) >= MAX_CLIENTS:
+            raise UsageError(f"there are {MAX_CLIENTS} clients, and no more fit",
+                             remedy="Remove some that are not needed.")
+        self._record({**known, name: public})
 
     def remove(self, name: str) -> None:
         """Let the client ``name`` in no more; raises UsageError, OnionKeyUnusable."""
         known = self._loaded()
         if name not in known:
             raise UsageError("there is no client of this name", remedy="'whisperctl onion client list' shows them.")
-        self._keep({one: key for one, key in known.items() if one != name})
+        self._record({one: key for one, key in known.items() if one != name})
 
     def _loaded(self) -> dict[str, str]:
         if self._keys is None:
@@ -57,7 +58,7 @@ class ClientList:
             self._keys = _parsed(text.decode("ascii", "replace"), self._path)
         return self._keys
 
-    def _keep(self, keys: dict[str, str]) -> None:
+    def _record(self, keys: dict[str, str]) -> None:
         if self._path is not None:
             write_private(self._path, "".join(f"{name} {key}\n" for name, key in keys.items()))
         self._keys = keys

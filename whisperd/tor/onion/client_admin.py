@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from whisperd.config import OnionSection
 from whisperd.errors import RoleDisabled
+from whisperd.interfaces import ClientRow
 from whisperd.tor.onion.client_auth import new_credential
 from whisperd.tor.onion.rotation import Addresses
 
 
-class Private:
+class OnionClients:
     """The clients of what ``addresses`` publishes. Each change publishes it anew, which breaks what is connected."""
 
-    def __init__(self, settings: Any, addresses: Addresses, random: Callable[[int], bytes]) -> None:
+    def __init__(self, settings: OnionSection, addresses: Addresses, random: Callable[[int], bytes]) -> None:
         self._settings = settings
         self._addresses = addresses
         self._random = random
 
-    def add(self, name: str) -> dict[str, str]:
-        """Let one more in; returns name, address and the line that they need, which is kept nowhere.
+    def add(self, name: str) -> ClientRow:
+        """Let one more in; returns name, address and the line that they need, which is recorded nowhere.
 
         Raises RoleDisabled, UsageError, OnionKeyUnusable.
         """

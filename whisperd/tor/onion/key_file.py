@@ -1,14 +1,12 @@
-"""The kept key of an onion service: one line in one file that only its owner can read."""
+"""The persistent key of an onion service: one line in one file that only its owner can read."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import os
-import stat
-from contextlib import suppress
 from pathlib import Path
 
+from whisperd import private_files
 from whisperd.errors import OnionKeyUnusable
 
 _TYPE = "ED25519-V3"
@@ -40,34 +38,20 @@ class KeyFile:
 def read_private(path: Path) -> bytes | None:
     """Return what a file of mode 0600 holds, its first 64 KiB, or None when there is none; raises OnionKeyUnusable."""
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            content = file.read(65_536)
-    except FileNotFoundError:
-        return None
+        return private_files.read(path)
+    except private_files.OthersMayRead:
+        raise OnionKeyUnusable(f"others than its owner may read {path}",
+                               remedy=f"Whoever read it can take the address over; if nobody did: chmod 600 {path}") \
+            from None
     except OSError as error:
         raise OnionKeyUnusable(f"{path} cannot be read: {error.strerror}") from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise OnionKeyUnusable(f"others than its owner may read {path}",
-                               remedy=f"Whoever read it can take the address over; if nobody did: chmod 600 {path}")
-    return content
 
 
 def write_private(path: Path, text: str) -> None:
     """Write a file of mode 0600 in one step, and its folder where it lacks; raises OnionKeyUnusable."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(path)
-        _sync_folder(path.parent)
+        private_files.write(path, text.encode())
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
         raise OnionKeyUnusable(f"the onion's key cannot be kept in {path}: {error.strerror}",
                                remedy="Give onion.key_file a place that the daemon may write, or set "
                                       "onion.key = 'ephemeral'.") from None
@@ -76,9 +60,7 @@ def write_private(path: Path, text: str) -> None:
 def remove_private(path: Path) -> None:
     """Remove a file for good, if it is there; raises OnionKeyUnusable."""
     try:
-        path.unlink(missing_ok=True)
-        if path.parent.is_dir():
-            _sync_folder(path.parent)
+        private_files.remove(path)
     except OSError as error:
         raise OnionKeyUnusable(f"{path} cannot be removed: {error.strerror}", remedy="Remove it by hand.") from None
 
@@ -93,11 +75,3 @@ def checked_key(key: str, path: Path) -> str:
     if not valid:
         raise OnionKeyUnusable(f"{path} holds no {_TYPE} key")
     return key
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,7 +1,7 @@
 """The keys of the relay's onion service: the one in force and, after a rotation, the one on its way out.
 
-A kept key stands in ``onion.key_file``; the one before stands beside it, in a file of the same name with ``.retiring``
-behind it, which says until when it is good: ``until <unix seconds>`` in its second line.
+A persistent key stands in ``onion.key_file``; the one before stands beside it, in a file of the same name with
+``.retiring`` behind it, which says until when it is good: ``until <unix seconds>`` in its second line.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from whisperd.config import OnionSection
 from whisperd.errors import OnionKeyUnusable
 from whisperd.tor.onion.key import OnionKey, new_key
 from whisperd.tor.onion.key_file import KeyFile, checked_key, read_private, remove_private, write_private
@@ -36,7 +37,7 @@ class OnionKeys(Protocol):
         """Return the key before that, where an earlier process left one; raises OnionKeyUnusable."""
 
     def rotate(self, until: float | None) -> None:
-        """Put a new key into force, and keep the one before until ``until`` (None: not at all).
+        """Put a new key into force, and hold the one before until ``until`` (None: not at all).
 
         Raises OnionKeyUnusable, and then the one before is still in force."""
 
@@ -44,7 +45,7 @@ class OnionKeys(Protocol):
         """Forget the key before; raises OnionKeyUnusable."""
 
 
-def keys_of(settings: Any, random: Random) -> OnionKeys:
+def keys_of(settings: OnionSection, random: Random) -> OnionKeys:
     """Return where ``settings`` (the section ``onion``) wants the keys."""
     return PersistentKeys(Path(settings.key_file), random) if settings.key == "persistent" else MemoryKeys(random)
 
@@ -67,7 +68,7 @@ class MemoryKeys:
         self._key = new_key(self._random)
 
     def retire(self) -> None:
-        """Nothing is kept."""
+        """Nothing is recorded."""
 
 
 class PersistentKeys:
@@ -79,13 +80,13 @@ class PersistentKeys:
         self._random = random
 
     def current(self) -> OnionKey:
-        if kept := self._file.load():
-            return OnionKey(kept)
+        if found := self._file.load():
+            return OnionKey(found)
         key = new_key(self._random)
         self._file.save(key.text)
         return key
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Read what is there, and change nothing; raises OnionKeyUnusable."""
         self._file.load()
         self._read_retiring()

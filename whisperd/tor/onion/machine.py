@@ -6,38 +6,47 @@ What is not in the table changes nothing: an event that comes late, from a tor t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
-from automat import TypeMachineBuilder
+ABSENT, ADDING, PUBLISHING, UP, LOST = STATES = ("absent", "adding", "publishing", "up", "lost")
 
+#: There is a tor that reaches its network, and something to publish.
+BEGIN = "begin"
+#: Tor took the onion service, or did not take it, or the key cannot be used.
+ADDED, REFUSED = "added", "refused"
+#: Tor uploaded the descriptor to a directory: clients find the service from now on.
+UPLOADED = "uploaded"
+#: The time that publishing may take is over.
+OVERDUE = "overdue"
+#: It is to be published anew: nobody gets through, or what tor was told of it has changed.
+AGAIN = "again"
+#: The connection to tor is gone, and with it the onion service.
+TOR_LOST = "tor_lost"
+#: The service is not wanted any more.
+WITHDRAW = "withdraw"
+EVENTS = (BEGIN, ADDED, REFUSED, UPLOADED, OVERDUE, AGAIN, TOR_LOST, WITHDRAW)
 
-class Onion(Protocol):
-    """What can happen to an onion service."""
-
-    def begin(self) -> None:
-        """There is a tor that reaches its network, and something to publish."""
-
-    def added(self) -> None:
-        """Tor took the onion service."""
-
-    def refused(self) -> None:
-        """Tor did not take it, or the key cannot be used."""
-
-    def uploaded(self) -> None:
-        """Tor uploaded the descriptor to a directory: clients find the service from now on."""
-
-    def overdue(self) -> None:
-        """The time that publishing may take is over."""
-
-    def again(self) -> None:
-        """It is to be published anew: nobody gets through, or what tor was told of it has changed."""
-
-    def tor_lost(self) -> None:
-        """The connection to tor is gone, and with it the onion service."""
-
-    def withdraw(self) -> None:
-        """The service is not wanted any more."""
+#: State and event, and the state that follows. Waiting longer than planned is no reason to begin anew: tor goes on
+#: trying to upload by itself, and a new start would throw away the introduction points it has. Only when every upload
+#: failed does it not, and AGAIN comes after a pause.
+TABLE: dict[tuple[str, str], str] = {
+    (ABSENT, BEGIN): ADDING,
+    (ADDING, ADDED): PUBLISHING,
+    (ADDING, REFUSED): LOST,
+    (ADDING, TOR_LOST): LOST,
+    (ADDING, WITHDRAW): ABSENT,
+    (PUBLISHING, UPLOADED): UP,
+    (PUBLISHING, OVERDUE): PUBLISHING,
+    (PUBLISHING, AGAIN): ADDING,
+    (PUBLISHING, TOR_LOST): LOST,
+    (PUBLISHING, WITHDRAW): ABSENT,
+    (UP, AGAIN): ADDING,
+    (UP, TOR_LOST): LOST,
+    (UP, WITHDRAW): ABSENT,
+    (LOST, BEGIN): ADDING,
+    (LOST, TOR_LOST): LOST,
+    (LOST, WITHDRAW): ABSENT,
+}
 
 
 class Hands(Protocol):
@@ -47,13 +56,13 @@ class Hands(Protocol):
         """Tell whoever wants to know that the onion service is in ``state`` now."""
 
     def add(self) -> None:
-        """Ask tor to add the onion service; ``added`` or ``refused`` follows."""
+        """Ask tor to add the onion service; ADDED or REFUSED follows."""
 
     def renew(self) -> None:
-        """Ask tor to remove the onion service and to add it again; ``added`` or ``refused`` follows."""
+        """Ask tor to remove the onion service and to add it again; ADDED or REFUSED follows."""
 
     def start_deadline(self) -> None:
-        """Have ``overdue`` follow unless the descriptor is uploaded in time."""
+        """Have OVERDUE follow unless the descriptor is uploaded in time."""
 
     def complain(self) -> None:
         """Report that publishing takes too long."""
@@ -62,77 +71,48 @@ class Hands(Protocol):
         """Note the time, forget the errors, answer whoever waits for the address."""
 
     def try_later(self) -> None:
-        """Have ``begin`` follow after a pause."""
+        """Have BEGIN follow after a pause."""
 
     def forget_timers(self) -> None:
         """Call off the deadline and the pause."""
 
     def remove(self) -> None:
-        """Ask tor to remove the onion service, if it is there."""
+        """Forget what is published; who withdraws it asks tor to remove it."""
 
 
-ABSENT, ADDING, PUBLISHING, UP, LOST = STATES = ("absent", "adding", "publishing", "up", "lost")
-
-#: From, what happened, to, what is done then. Waiting longer than planned is no reason to begin anew: tor goes on
-#: trying to upload by itself, and a new start would throw away the introduction points it has. Only when every upload
-#: failed does it not, and ``again`` comes after a pause.
-TABLE: tuple[tuple[str, Callable[..., None], str, tuple[Callable[..., None], ...]], ...] = (
-    (ABSENT, Onion.begin, ADDING, (Hands.add,)),
-    (ADDING, Onion.added, PUBLISHING, (Hands.start_deadline,)),
-    (ADDING, Onion.refused, LOST, (Hands.try_later,)),
-    (ADDING, Onion.tor_lost, LOST, ()),
-    (PUBLISHING, Onion.uploaded, UP, (Hands.forget_timers, Hands.rejoice)),
-    (PUBLISHING, Onion.overdue, PUBLISHING, (Hands.complain,)),
-    (PUBLISHING, Onion.again, ADDING, (Hands.forget_timers, Hands.renew)),
-    (PUBLISHING, Onion.tor_lost, LOST, (Hands.forget_timers,)),
-    (UP, Onion.again, ADDING, (Hands.forget_timers, Hands.renew)),
-    (UP, Onion.tor_lost, LOST, ()),
-    (LOST, Onion.begin, ADDING, (Hands.forget_timers, Hands.add)),
-    (LOST, Onion.tor_lost, LOST, (Hands.forget_timers,)),
-    *((state, Onion.withdraw, ABSENT, (Hands.forget_timers, Hands.remove)) for state in (ADDING, PUBLISHING, UP, LOST)),
-)
-
-_INPUTS = (Onion.begin, Onion.added, Onion.refused, Onion.uploaded, Onion.overdue, Onion.again,
-           Onion.tor_lost, Onion.withdraw)
+def steps_of(hands: Hands) -> dict[tuple[str, str], tuple[Callable[[], None], ...]]:
+    """Return what is done, in order, at each change of the TABLE that has something done."""
+    withdrawn = (hands.forget_timers, hands.remove)
+    return {
+        (ABSENT, BEGIN): (hands.add,),
+        (ADDING, ADDED): (hands.start_deadline,),
+        (ADDING, REFUSED): (hands.try_later,),
+        (PUBLISHING, UPLOADED): (hands.forget_timers, hands.rejoice),
+        (PUBLISHING, OVERDUE): (hands.complain,),
+        (PUBLISHING, AGAIN): (hands.forget_timers, hands.renew),
+        (PUBLISHING, TOR_LOST): (hands.forget_timers,),
+        (UP, AGAIN): (hands.forget_timers, hands.renew),
+        (LOST, BEGIN): (hands.forget_timers, hands.add),
+        (LOST, TOR_LOST): (hands.forget_timers,),
+        **{(state, WITHDRAW): withdrawn for state in (ADDING, PUBLISHING, UP, LOST)},
+    }
 
 
-@dataclass
-class _Life:
-    hands: Hands
-    state: str = ABSENT
+class OnionLife:
+    """One onion service, in the state ``absent`` at first; every change of its ``state`` is one of the TABLE."""
 
-    def enter(self, state: str, steps: tuple[Callable[..., None], ...]) -> None:
-        changed, self.state = state != self.state, state
-        if changed:
-            self.hands.entered(state)
-        for step in steps:
-            getattr(self.hands, step.__name__)()
+    def __init__(self, hands: Hands) -> None:
+        self.state = ABSENT
+        self._hands = hands
+        self._steps = steps_of(hands)
 
-
-def _build() -> Callable[[_Life], Onion]:
-    builder = TypeMachineBuilder(Onion, _Life)
-    states = {name: builder.state(name) for name in STATES}
-    rows = {(source, event): (target, steps) for source, event, target, steps in TABLE}
-    for source in STATES:
-        for event in _INPUTS:
-            if (source, event) in rows:
-                target, steps = rows[source, event]
-                states[source].upon(event).to(states[target])(_step(target, steps))
-            else:
-                states[source].upon(event).loop().returns(None)
-    return builder.build()
-
-
-def _step(target: str, steps: tuple[Callable[..., None], ...]) -> Callable[[Onion, _Life], None]:
-    def step(onion: Onion, life: _Life) -> None:
-        life.enter(target, steps)
-
-    return step
-
-
-_new_machine = _build()
-
-
-def new_onion(hands: Hands) -> Onion:
-    """Return the machine of one onion service, in the state ``absent``."""
-    return _new_machine(_Life(hands))
+    def happen(self, event: str) -> None:
+        """Go on as the TABLE says, and have done what belongs to it."""
+        change = (self.state, event)
+        if change not in TABLE:
+            return
+        before, self.state = self.state, TABLE[change]
+        if self.state != before:
+            self._hands.entered(self.state)
+        for step in self._steps.get(change, ()):
+            step()

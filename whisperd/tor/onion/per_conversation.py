@@ -1,31 +1,32 @@
 """Onion services for single conversations, and the credentials for those of the other sides.
 
 Each has a key of its own and lets one client in [rend-spec-v3, CLIENT-AUTH]. All of them are published on whatever tor
-there is, again after it was lost, at the same addresses; nothing of them is kept or logged.
+there is, again after it was lost, at the same addresses; nothing of them is recorded or logged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from twisted.internet.defer import ensureDeferred
 
 from whisperd.backoff import pause
 from whisperd.errors import OnionTaken, WhisperdError
 from whisperd.stopping import every
-from whisperd.tor.control.connection import TorControlConnection
+from whisperd.timers import Clock, OneShot
+from whisperd.tor.control.control_port import TorControl
 from whisperd.tor.onion.add_onion import AddOnion
 from whisperd.tor.onion.client_auth import Credential, base32
-from whisperd.tor.onion.held_credentials import Keyring
-from whisperd.tor.onion.key import new_key
+from whisperd.tor.onion.descriptor_uploads import DescriptorUploads
+from whisperd.tor.onion.held_credentials import HeldCredentials
+from whisperd.tor.onion.key import OnionKey, new_key
 from whisperd.tor.onion.publication import Publication
-from whisperd.tor.onion.uploads import Uploads
+from whisperd.tor.surroundings import TorSurroundings
 
 #: Port of the address.
 PORT = 80
-#: Most connections at a time of one circuit; its only client needs one.
+#: Maximum number of connections at a time of one circuit; its only client needs one.
 MAX_STREAMS = 4
 #: Seconds after the first upload that worked in which the others are waited for.
 OTHER_UPLOADS = 3.0
@@ -38,37 +39,37 @@ PUBLISHING, UP, LOST, REFUSED = "publishing", "up", "lost", "refused"
 class DirectOnions:
     """All of them, on the tor that ``tor_up`` names."""
 
-    def __init__(self, reactor: Any, random: Callable[[int], bytes]) -> None:
-        self.control: TorControlConnection | None = None
+    def __init__(self, reactor: Clock, around: TorSurroundings) -> None:
+        self.control: TorControl | None = None
         self.reactor = reactor
-        self.random = random
+        self.around = around
         self._open: list[DirectOnion] = []
-        self._keyring = Keyring()
-        self._hears: TorControlConnection | None = None
+        self._credentials = HeldCredentials()
+        self._hears: TorControl | None = None
 
     def open(self, inside: int, client: bytes, told: Callable[[str], None]) -> DirectOnion:
         """Publish what listens on 127.0.0.1:``inside`` for the holder of the key that belongs to ``client`` (32).
 
         ``told`` hears each change: publishing, up, lost (until there is a tor again) or refused by this tor."""
-        made = DirectOnion(self, new_key(self.random), inside, client, told)
+        made = DirectOnion(self, new_key(self.around.random), inside, client, told)
         self._open.append(made)
         made.publish()
         return made
 
     async def admit(self, address: str, secret: bytes) -> None:
         """Let this daemon reach ``address`` by the x25519 key ``secret`` (32); raises DialRefused, TorCommandFailed."""
-        await self._keyring.add(Credential(address, secret), self.control)
+        await self._credentials.add(Credential(address, secret), self.control)
 
     async def forget(self, address: str) -> None:
         """Reach ``address`` no more; nothing happens when it was not admitted."""
         with suppress(WhisperdError):
-            await self._keyring.remove(address, self.control)
+            await self._credentials.remove(address, self.control)
 
     def closed(self, one: DirectOnion) -> None:
         """It is withdrawn."""
         self._open.remove(one)
 
-    def tor_up(self, control: TorControlConnection) -> None:
+    def tor_up(self, control: TorControl) -> None:
         """Go on with this tor."""
         if control is not self.control:
             self.control = control
@@ -87,22 +88,22 @@ class DirectOnions:
     async def _take_back(self) -> None:
         if self.control is not None:
             with suppress(WhisperdError):
-                await self._keyring.take_back(self.control)
+                await self._credentials.take_back(self.control)
 
-    async def hear_of_uploads(self, control: TorControlConnection) -> None:
+    async def hear_of_uploads(self, control: TorControl) -> None:
         """Have every one hear what tor says of its descriptors."""
         if self._hears is not control:
             await control.hear_of("HS_DESC", lambda text: self._heard(control, text))
             self._hears = control
 
-    def _heard(self, control: TorControlConnection, text: str) -> None:
+    def _heard(self, control: TorControl, text: str) -> None:
         if control is self.control:
             for one in list(self._open):
                 one.heard(text)
 
-    async def _bring(self, control: TorControlConnection) -> None:
+    async def _bring(self, control: TorControl) -> None:
         with suppress(WhisperdError):
-            await self._keyring.give(control)
+            await self._credentials.give(control)
         for one in list(self._open):
             one.publish()
 
@@ -110,14 +111,16 @@ class DirectOnions:
 class DirectOnion:
     """The onion service of one conversation; ``address`` is its name."""
 
-    def __init__(self, onions: DirectOnions, key: Any, inside: int, client: bytes, told: Callable[[str], None]) -> None:
+    def __init__(self, onions: DirectOnions, key: OnionKey, inside: int, client: bytes,
+                 told: Callable[[str], None]) -> None:
         self.address: str = key.address
         self.state = LOST
         self._onions = onions
         self._offer = Publication(key, PORT, inside, [base32(client)], MAX_STREAMS)
         self._told = told
-        self._uploads = Uploads(self.address)
-        self._timer: Any = None
+        self._uploads = DescriptorUploads(self.address)
+        self._settled = OneShot(onions.reactor, self._uploaded)
+        self._retry = OneShot(onions.reactor, self.publish)
         self._attempts = 0
         self._closed = False
 
@@ -130,7 +133,7 @@ class DirectOnion:
 
     def lost(self) -> None:
         """The tor is gone."""
-        self._stop_timer()
+        self._stop_timers()
         self._turn(LOST)
 
     def heard(self, text: str) -> None:
@@ -142,46 +145,44 @@ class DirectOnion:
         if self._uploads.complete:
             self._uploaded()
         elif self._uploads.done > before == 0:
-            self._wait(OTHER_UPLOADS, self._uploaded)
+            self._stop_timers()
+            self._settled.start(OTHER_UPLOADS)
 
     async def close(self) -> None:
         """Withdraw it for good."""
         if self._closed:
             return
         self._closed = True
-        self._stop_timer()
+        self._stop_timers()
         self._onions.closed(self)
         control = self._onions.control
         if control is not None and self.state in (PUBLISHING, UP):
             with suppress(WhisperdError):  # tor has lost it already
                 await AddOnion().remove(control, self.address, _REMOVE_TIMEOUT)
 
-    async def _publish(self, control: TorControlConnection) -> None:
-        self._uploads = Uploads(self.address)
+    async def _publish(self, control: TorControl) -> None:
+        self._uploads = DescriptorUploads(self.address)
         try:
             await self._onions.hear_of_uploads(control)
             await AddOnion().publish(control, self._offer)
         except OnionTaken:
             if control is self._onions.control and not self._closed:
                 self._attempts += 1
-                self._wait(pause(self._attempts, self._onions.random), self.publish)
+                around = self._onions.around
+                self._stop_timers()
+                self._retry.start(pause(self._attempts, around.random, around.timing.max_pause))
         except WhisperdError:
             if control is self._onions.control and not self._closed:
                 self._turn(REFUSED)
 
     def _uploaded(self) -> None:
-        self._stop_timer()
+        self._stop_timers()
         self._attempts = 0
         self._turn(UP)
 
-    def _wait(self, seconds: float, what: Callable[[], None]) -> None:
-        self._stop_timer()
-        self._timer = self._onions.reactor.callLater(seconds, what)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
+    def _stop_timers(self) -> None:
+        self._settled.cancel()
+        self._retry.cancel()
 
     def _turn(self, state: str) -> None:
         if state != self.state and not self._closed:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from whisperd.tor.control.connection import TorControlConnection
+from whisperd.tor.control.control_port import TorControl
 from whisperd.tor.onion.key import OnionKey
 
 
@@ -28,14 +28,28 @@ class Publication:
     circuits: bool = False
 
 
+@dataclass(frozen=True)
+class Ports:
+    """Where the relay listens on 127.0.0.1: ``plain``, and ``circuits`` for connections that name their circuit in the
+    PROXY protocol (0: nowhere)."""
+
+    plain: int
+    circuits: int = 0
+
+
 class Way(Protocol):
     """One way of having a tor publish onion services."""
 
-    #: Whether tor names circuits when it is asked in this way.
-    tells_circuits: bool
+    @property
+    def tells_circuits(self) -> bool:
+        """Whether tor names circuits when it is asked in this way."""
 
-    async def publish(self, control: TorControlConnection, offer: Publication) -> None:
+    def lost(self, published: set[str], held: set[str]) -> bool:
+        """Return whether tor has lost some of the addresses that it ``published``: it says that it holds ``held``
+        for the control connection."""
+
+    async def publish(self, control: TorControl, offer: Publication) -> None:
         """Have it published; raises TorCommandFailed, OnionTaken, TorControlUnreachable."""
 
-    async def remove(self, control: TorControlConnection, address: str, timeout: float) -> None:
+    async def remove(self, control: TorControl, address: str, timeout: float) -> None:
         """Have it published no more; raises as ``publish``."""

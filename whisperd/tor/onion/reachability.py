@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 from twisted.internet.defer import ensureDeferred
-from twisted.internet.protocol import Factory
-from twisted.internet.protocol import Protocol as NetworkProtocol
 from twisted.python.failure import Failure
 
 from whisperd import logs
 from whisperd.errors import OnionUnreachable, WhisperdError
-from whisperd.tor.dial.dialer import Dialer
+from whisperd.timers import Clock, OneShot
+from whisperd.tor.surroundings import TorSurroundings
 
-#: Seconds from an upload to the first probe.
-SETTLE = 30.0
 #: How often it is dialled, each time over another circuit, before it counts as unreachable.
 TRIES = 2
 #: Seconds for each of these.
@@ -28,8 +26,8 @@ _SPARED_REMEDY = ("Wait: tor goes back to the introduction points of the one tha
                   "address: 'whisperctl onion rotate'.")
 
 
-class Target(Protocol):
-    """What is dialled."""
+class OwnOnion(Protocol):
+    """The own onion service."""
 
     @property
     def state(self) -> str:
@@ -43,29 +41,36 @@ class Target(Protocol):
         """Publish it anew, if that can be done."""
 
 
+@dataclass(frozen=True)
+class Probed:
+    """The own onion service as it is probed."""
+
+    onion: OwnOnion
+    #: Whether there is a tor to dial through.
+    dials: Callable[[], bool]
+    #: Dials an address with words of isolation and a time limit in seconds; raises when it is not reached.
+    dial: Callable[[str, str, float], Awaitable[None]]
+    #: Whether it is not to be published anew, because the descriptor that is out is the only one that directories take.
+    spare: Callable[[], bool] = lambda: False
+
+
 class ReachabilityProbe:
-    """Dials ``target`` at ``port`` every ``interval`` seconds, and has it published anew when it does not answer.
+    """Dials ``target`` every ``interval`` seconds, and has it published anew when it does not answer.
 
-    ``dial(address, isolation, timeout)`` raises when it is not reached; without one a connection is enough. ``error``
-    is set from a probe that failed until one that did not; ``emit`` hears ``onion-probe`` (state, address). While
-    ``spare()``, it is not published anew, because the descriptor that is out is the only one that directories take."""
+    ``error`` is set from a probe that failed until one that did not; ``emit`` hears ``onion-probe`` (state, address).
+    """
 
-    def __init__(self, target: Target, dialer: Dialer, *, port: int, interval: float, reactor: Any,
-                 random: Callable[[int], bytes], emit: Callable[..., object],
-                 dial: Callable[[str, str, float], Awaitable[None]] | None = None,
-                 spare: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, target: Probed, *, interval: float, reactor: Clock, emit: Callable[..., object],
+                 around: TorSurroundings) -> None:
         self.error: WhisperdError | None = None
         self._target = target
-        self._dial = dial or self._connect
-        self._spare = spare
-        self._dialer = dialer
-        self._port = port
+        self._onion = target.onion
         self._interval = interval
         self._reactor = reactor
-        self._random = random
         self._emit = emit
+        self._around = around
         self._reached: float | None = None
-        self._timer: Any = None
+        self._timer = OneShot(reactor, self._begin)
         self._stopped = False
 
     @property
@@ -75,19 +80,16 @@ class ReachabilityProbe:
 
     def published(self) -> None:
         """A descriptor was uploaded: probe soon, and from then on at intervals."""
-        self._in(SETTLE)
+        self._in(self._around.timing.settle)
 
     def stop(self) -> None:
         """Probe no more."""
         self._stopped = True
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        self._timer.cancel()
 
     def _in(self, seconds: float) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
         if not self._stopped:
-            self._timer = self._reactor.callLater(seconds, self._begin)
+            self._timer.start(seconds)
 
     def _begin(self) -> None:
         ensureDeferred(self._probe()).addErrback(self._failed)
@@ -101,20 +103,20 @@ class ReachabilityProbe:
     async def _probe(self) -> None:
         if await self._reaches():
             self._in(self._interval)
-        elif self._target.state == "up" and not self._stopped:
+        elif self._onion.state == "up" and not self._stopped:
             self._tell("unreachable", OnionUnreachable.code)
-            if self._spare():
+            if self._target.spare():
                 self.error = OnionUnreachable(_SPARED, remedy=_SPARED_REMEDY)
             else:
-                self._target.again()
+                self._onion.again()
             self._in(self._interval)  # unless an upload comes first
 
     async def _reaches(self) -> bool:
         for _ in range(TRIES):
-            if self._target.state != "up" or self._dialer.socks is None:
+            if self._onion.state != "up" or not self._target.dials():
                 return False
             try:
-                await self._dial(self._target.address or "", self._random(16).hex(), TIMEOUT)
+                await self._target.dial(self._onion.address or "", self._around.random(16).hex(), TIMEOUT)
             except WhisperdError as reason:
                 self.error = OnionUnreachable(f"the onion service was not reached through Tor: {reason.message}")
             else:
@@ -125,10 +127,4 @@ class ReachabilityProbe:
 
     def _tell(self, state: str, code: str) -> None:
         logs.note("onion-probe", reached=state == "reached", code=code)
-        self._emit("onion-probe", state=state, address=self._target.address)
-
-    async def _connect(self, address: str, isolation: str, timeout: float) -> None:
-        factory: Any = Factory.forProtocol(NetworkProtocol)
-        factory.noisy = False
-        reached = await self._dialer.connect(address, self._port, factory, isolation=isolation, timeout=timeout)
-        reached.transport.abortConnection()
+        self._emit("onion-probe", state=state, address=self._onion.address)

@@ -12,12 +12,12 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
 
 from twisted.internet.defer import DeferredLock
 
 from whisperd.errors import HostnameUnusable, OnionKeyUnusable, TorCommandFailed
-from whisperd.tor.control.connection import COMMAND_TIMEOUT, TorControlConnection
+from whisperd.tor.control.control_port import COMMAND_TIMEOUT, TorControl
 from whisperd.tor.onion.hostname_file import read_hostname
 from whisperd.tor.onion.key import OnionKey
 from whisperd.tor.onion.publication import Publication
@@ -25,19 +25,6 @@ from whisperd.tor.process import torrc
 
 #: What tor writes before the 64 bytes of an expanded key, 32 bytes in all.
 _HEAD = b"== ed25519v1-secret: type0 ==\0\0\0"
-_IN_MEMORY = ("tmpfs", "ramfs")
-
-
-def in_memory(path: Path) -> bool:
-    """Return whether what is written to ``path`` reaches no disk, but for swap."""
-    try:
-        device = os.stat(path).st_dev
-        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return False
-    number = f"{os.major(device)}:{os.minor(device)}"
-    kinds = {line.partition(" - ")[2].split(" ")[0] for line in mounts if line.split(" ")[2:3] == [number]}
-    return bool(kinds) and kinds <= set(_IN_MEMORY)
 
 
 class ServiceFolders:
@@ -50,7 +37,11 @@ class ServiceFolders:
         self._offers: dict[str, Publication] = {}
         self._turn = DeferredLock()
 
-    async def publish(self, control: TorControlConnection, offer: Publication) -> None:
+    def lost(self, published: set[str], held: set[str]) -> bool:
+        """As ``Way.lost``: what is configured belongs to no connection, and goes with the process only."""
+        return False
+
+    async def publish(self, control: TorControl, offer: Publication) -> None:
         """As ``Way.publish``; raises OnionKeyUnusable too, when the key cannot be written, or tor took another."""
         address = offer.key.address
         async with _Turn(self._turn):
@@ -64,7 +55,7 @@ class ServiceFolders:
                 self._offers = before
                 raise
 
-    async def remove(self, control: TorControlConnection, address: str, timeout: float) -> None:
+    async def remove(self, control: TorControl, address: str, timeout: float) -> None:
         async with _Turn(self._turn):
             self._offers.pop(address, None)
             try:
@@ -72,7 +63,7 @@ class ServiceFolders:
             finally:
                 shutil.rmtree(self._folder(address), ignore_errors=True)
 
-    async def _configure(self, control: TorControlConnection, timeout: float) -> None:
+    async def _configure(self, control: TorControl, timeout: float) -> None:
         words = ["SETCONF"] if self._offers else ["SETCONF HiddenServiceDir"]
         for address, offer in self._offers.items():
             words += _words(self._written(address, offer), offer)
@@ -108,7 +99,8 @@ class _Turn:
     async def __aenter__(self) -> None:
         await self.lock.acquire()
 
-    async def __aexit__(self, *_: Any) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, raised: BaseException | None,
+                        traceback: TracebackType | None) -> None:
         self.lock.release()
 
 

@@ -11,22 +11,21 @@ import re
 import shutil
 import signal
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from twisted.internet import defer, error
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-from whisperd.config import tor_options
+from whisperd.config import TorSection, tor_options
 from whisperd.errors import ConfigError, TorControlUnreachable, TorNotInstalled
+from whisperd.timers import Clock
+from whisperd.tor.event_loop import ProcessTransport, TorReactor, Waiters, at_most, failure
 from whisperd.tor.process import torrc
 from whisperd.tor.process.socket_folder import SocketsFolder
 from whisperd.tor.process.transports import bridge_lines
-
-#: Seconds until tor's control socket has to be there, and that it has to end by itself.
-START_TIMEOUT = 30.0
-STOP_TIMEOUT = 10.0
+from whisperd.tor.timing import TorTiming
 
 _OPENED = "Opened Control listener"
 _COMPLAINT = re.compile(r"\[(?:warn|err)\] (.*)")
@@ -38,40 +37,42 @@ _NOT_INHERITED = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS"
 class LaunchedTor:
     """A running tor: ``control`` and ``socks`` are its sockets (``unix:/path``)."""
 
-    def __init__(self, folder: SocketsFolder, process: TorProcess) -> None:
+    def __init__(self, folder: SocketsFolder, process: TorProcess, reactor: Clock, timing: TorTiming) -> None:
         self.control = f"unix:{folder.path / 'control'}"
         self.socks = f"unix:{folder.path / 'socks'}"
-        self.pid: int = process.transport.pid
+        self.pid = process.pid
         #: Where only this user, and nobody after this tor, finds anything.
         self.folder = folder.path
         self._folder = folder
         self._process = process
+        self._reactor = reactor
+        self._timing = timing
 
     @property
     def complaint(self) -> str:
         """What it warned of last, or nothing."""
         return self._process.complaint
 
-    async def why_gone(self, reactor: Any) -> TorControlUnreachable | None:
+    async def why_gone(self) -> TorControlUnreachable | None:
         """Return why the process has ended, in tor's own words, or None when it runs on for another second."""
         try:
-            await self._process.when_ended().addTimeout(1.0, reactor)
+            await at_most(1.0, self._process.when_ended(), self._reactor)
         except defer.TimeoutError:
             return None
         return self._process.end
 
-    async def stop(self, reactor: Any) -> None:
+    async def stop(self) -> None:
         """End the process, wait for it, and remove its sockets, whatever became of it."""
         try:
-            await self._end(reactor)
+            await self._end()
         finally:
             self._folder.remove()
 
-    async def _end(self, reactor: Any) -> None:
-        for way in ("TERM", "KILL"):
+    async def _end(self) -> None:
+        for name in ("TERM", "KILL"):
             try:
-                self._process.transport.signalProcess(way)
-                await self._process.when_ended().addTimeout(STOP_TIMEOUT, reactor)
+                self._process.signal(name)
+                await at_most(self._timing.stop, self._process.when_ended(), self._reactor)
             except error.ProcessExitedAlready:
                 break
             except defer.TimeoutError:
@@ -79,12 +80,14 @@ class LaunchedTor:
             break
 
 
-async def launch(settings: Any, *, reactor: Any, runtime: Path | None = None) -> LaunchedTor:
+async def launch(settings: TorSection, *, reactor: TorReactor, runtime: Path | None = None,
+                 timing: TorTiming | None = None) -> LaunchedTor:
     """Start the tor that ``settings`` (the section ``tor``) describes, and return it when its control socket is open.
 
     ``runtime`` is the folder below which its sockets are put, None or one that cannot be used: the temporary folder.
     Raises TorNotInstalled, TransportNotInstalled, ConfigError, TorControlUnreachable with tor's own complaint.
     """
+    timing = timing or TorTiming()
     program = shutil.which(settings.binary)
     if not program:
         raise TorNotInstalled(f"there is no program '{settings.binary}' in PATH")
@@ -96,20 +99,16 @@ async def launch(settings: Any, *, reactor: Any, runtime: Path | None = None) ->
     try:
         environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         reactor.spawnProcess(process, program, [program, "-f", "-", "--defaults-torrc", "/dev/null"], environment)
-        await process.opened.addTimeout(START_TIMEOUT, reactor)
+        await at_most(timing.start, process.opened, reactor)
     except BaseException as reason:
-        await _clear_up(process, folder, reactor)
+        if process.started:
+            await LaunchedTor(folder, process, reactor, timing).stop()
+        else:
+            folder.remove()
         if isinstance(reason, defer.TimeoutError):
             raise TorControlUnreachable("the tor that was launched opens no control socket") from None
         raise
-    return LaunchedTor(folder, process)
-
-
-async def _clear_up(process: TorProcess, folder: SocketsFolder, reactor: Any) -> None:
-    if process.transport is None:
-        folder.remove()
-    else:
-        await LaunchedTor(folder, process).stop(reactor)
+    return LaunchedTor(folder, process, reactor, timing)
 
 
 def _torrc(folder: Path, data: Path) -> list[str]:
@@ -143,7 +142,7 @@ class TorProcess(ProcessProtocol):
     ``opened`` fires when the control port is open, and fails with tor's complaint when tor ends before that.
     """
 
-    transport: Any = None
+    transport: ProcessTransport | None = None  # type: ignore[assignment]
 
     def __init__(self, configuration: str) -> None:
         self.opened: Deferred[None] = Deferred()
@@ -151,7 +150,7 @@ class TorProcess(ProcessProtocol):
         self._line = ""
         self._complaints: list[str] = []
         self.end: TorControlUnreachable | None = None
-        self._waiting: list[Deferred[None]] = []
+        self._waiting: Waiters[None] = Waiters()
 
     @property
     def complaint(self) -> str:
@@ -160,14 +159,29 @@ class TorProcess(ProcessProtocol):
 
     def when_ended(self) -> Deferred[None]:
         """Return a Deferred that fires when the process is gone."""
-        if self.end:
-            return defer.succeed(None)
-        self._waiting.append(Deferred())
-        return self._waiting[-1]
+        return defer.succeed(None) if self.end else self._waiting.wait()
+
+    @property
+    def started(self) -> bool:
+        """Whether there is, or was, a process."""
+        return self.transport is not None
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._running.pid
+
+    def signal(self, name: str) -> None:
+        """Send the process ``TERM`` or another signal; raises ProcessExitedAlready."""
+        self._running.signalProcess(name)
+
+    @property
+    def _running(self) -> ProcessTransport:
+        return cast(ProcessTransport, self.transport)
 
     def connectionMade(self) -> None:
-        self.transport.write(self._configuration.encode())
-        self.transport.closeStdin()
+        self._running.write(self._configuration.encode())
+        self._running.closeStdin()
 
     def outReceived(self, data: bytes) -> None:
         *lines, self._line = (self._line + data.decode(errors="replace")).split("\n")
@@ -183,10 +197,8 @@ class TorProcess(ProcessProtocol):
     def processEnded(self, reason: Failure) -> None:
         self.end = _ended(getattr(reason.value, "signal", None), self._complaints[-2:])
         if not self.opened.called:
-            self.opened.errback(Failure(self.end))
-        waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
-            waiter.callback(None)
+            self.opened.errback(failure(self.end))
+        self._waiting.tell(None)
 
 
 def _signal(number: int) -> str:

@@ -16,6 +16,7 @@ _LOCK = "lock"
 _PREFIX = "tor-"
 #: Bytes of a unix socket's path.
 _MAX = 107
+_IN_MEMORY = ("tmpfs", "ramfs")
 #: Those of this process that are still there.
 _held: set[SocketsFolder] = set()
 
@@ -64,6 +65,18 @@ def _temporary() -> Path | None:
         return Path(tempfile.gettempdir())
     except OSError:
         return None
+
+
+def in_memory(path: Path) -> bool:
+    """Return whether what is written to ``path`` reaches no disk, but for swap."""
+    try:
+        device = os.stat(path).st_dev
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    number = f"{os.major(device)}:{os.minor(device)}"
+    kinds = {line.partition(" - ")[2].split(" ")[0] for line in mounts if line.split(" ")[2:3] == [number]}
+    return bool(kinds) and kinds <= set(_IN_MEMORY)
 
 
 def remove_all() -> None:

@@ -10,21 +10,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL, Popen
-from typing import Any
 
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from whisperd.errors import TestnetFailed
+from whisperd.timers import Clock
 from whisperd.tor.control.bootstrap import phase_in_log
+from whisperd.tor.event_loop import sleep
 from whisperd.tor.testnet import keys, layout, state
 from whisperd.tor.testnet.layout import Node, Plan
 from whisperd.tor.testnet.ports import free_ports
 from whisperd.tor.testnet.processes import Recorded
 from whisperd.tor.testnet.processes import start as start_process
 
-#: Seconds between two looks at processes and log files.
-_LOOK = 0.05
+#: Seconds between two readings of log files.
+_POLL_SECONDS = 0.05
 #: How often a start is tried again with other ports when somebody else took one.
 _ATTEMPTS = 3
 #: A unix socket's path has at most this many bytes.
@@ -54,7 +54,7 @@ class Testnet:
 
     __test__ = False
 
-    def __init__(self, directory: Path, record: state.State, reactor: Any, progress: Progress) -> None:
+    def __init__(self, directory: Path, record: state.State, reactor: Clock, progress: Progress) -> None:
         self.directory = directory
         self.network_file = directory / state.NETWORK_FILE
         self._record = record
@@ -63,7 +63,7 @@ class Testnet:
         self._running: dict[str, Popen[bytes]] = {}
 
     @classmethod
-    async def up(cls, directory: Path | str | None = None, *, reactor: Any, clients: int = 3,
+    async def up(cls, directory: Path | str | None = None, *, reactor: Clock, clients: int = 3,
                  progress: Progress | None = None, detached: bool = False, timeout: float = 120) -> Testnet:
         """Start a network in ``directory`` (None: a temporary folder) and return it when every client has
         bootstrapped; ``progress(percent, summary)`` is told on the way.
@@ -183,7 +183,7 @@ class Testnet:
             self._check_alive()
             if self._reactor.seconds() > end:
                 raise TestnetFailed(f"the private Tor network did not come up in time: {otherwise}")
-            await deferLater(self._reactor, _LOOK)
+            await sleep(_POLL_SECONDS, self._reactor)
 
     def _check_alive(self) -> None:
         for name, process in self._running.items():

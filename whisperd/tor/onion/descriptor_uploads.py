@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 
-class Uploads:
+class DescriptorUploads:
     """Counts the uploads of one onion service (``address``, with ``.onion``).
 
     One that worked would do, but a client that asks before the others have worked too may ask the wrong directories

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol, TypeVar, cast
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
@@ -18,6 +18,10 @@ from twisted.python.failure import Failure
 from txtorcon.torcontrolprotocol import TorControlProtocol, TorDisconnectError, TorProtocolError
 
 from whisperd.errors import OnionTaken, TorCommandFailed, TorControlUnreachable, WhisperdError
+from whisperd.timers import Clock
+from whisperd.tor.event_loop import StreamTransport, Waiters, at_most
+
+T = TypeVar("T")
 
 #: Seconds that tor has for a command; it answers within milliseconds unless it hangs.
 COMMAND_TIMEOUT = 30.0
@@ -27,52 +31,81 @@ _COLLISION = 550
 _REPLY = re.compile(rb"[0-9]{3}[ +-]")
 
 
-class TorControlConnection(TorControlProtocol):
+class TorControl(Protocol):
+    """An authenticated control connection, as those see it who ask something of tor."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether it has ended."""
+
+    @property
+    def version(self) -> str | None:
+        """Which tor it is, in tor's own words; None until it has said so."""
+
+    async def request(self, text: str, timeout: float = COMMAND_TIMEOUT) -> str:
+        """Send one command line and return tor's answer, within ``timeout`` seconds.
+
+        Raises TorCommandFailed, TorControlUnreachable, and OnionTaken for ADD_ONION."""
+        raise NotImplementedError
+
+    async def hear_of(self, event: str, heard: Callable[[str], object]) -> None:
+        """Have ``heard`` called with the text of each asynchronous ``event``; raises as ``request`` does."""
+
+    def when_lost(self) -> Deferred[None]:
+        """Return a Deferred that fires when the connection has ended, in whatever way."""
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+
+
+class TorControlConnection(TorControlProtocol):  # type: ignore[misc]
     """An authenticated connection once ``attach`` has returned it.
 
     ``stranger`` is the first line of a peer that does not speak tor's control protocol at all.
     """
 
-    transport: Any
+    transport: StreamTransport | None
+    version: str | None
 
-    def __init__(self, reactor: Any, password: str = "") -> None:
+    def __init__(self, reactor: Clock, password: str = "") -> None:
         super().__init__((lambda: password) if password else None)
         self.on_disconnect = None  # txtorcon looks into its callbacks, which Twisted deprecates
         self.stranger = b""
         self.gone = False
         self._reactor = reactor
         self._heard = False
-        self._waiting: list[Deferred[None]] = []
+        self._waiting: Waiters[None] = Waiters()
 
     async def request(self, text: str, timeout: float = COMMAND_TIMEOUT) -> str:
-        """Send one command line and return tor's answer.
-
-        Raises TorCommandFailed, TorControlUnreachable, and OnionTaken for ADD_ONION."""
-        return await self._answer(lambda: self.queue_command(text), text.partition(" ")[0], timeout)
+        """As ``TorControl.request``."""
+        return await self._answer(lambda: cast("Deferred[str]", self.queue_command(text)), text.partition(" ")[0],
+                                  timeout)
 
     async def hear_of(self, event: str, heard: Callable[[str], object]) -> None:
-        """Have ``heard`` called with the text of each asynchronous ``event``; raises as ``request`` does."""
+        """As ``TorControl.hear_of``."""
         if event not in self.valid_events:
             raise TorCommandFailed(f"this tor does not report {event}")
-        await self._answer(lambda: self.add_event_listener(event, heard), "SETEVENTS", COMMAND_TIMEOUT)
+        await self._answer(lambda: cast("Deferred[object]", self.add_event_listener(event, heard)), "SETEVENTS",
+                           COMMAND_TIMEOUT)
+
+    def authenticated(self) -> Deferred[object]:
+        """Return a Deferred that fires when tor has let this connection in, and fails with what stands in the way."""
+        return cast("Deferred[object]", self.post_bootstrap)
 
     def when_lost(self) -> Deferred[None]:
-        """Return a Deferred that fires when the connection has ended, in whatever way."""
-        if self.gone:
-            return defer.succeed(None)
-        self._waiting.append(Deferred(self._waiting.remove))
-        return self._waiting[-1]
+        """As ``TorControl.when_lost``."""
+        return defer.succeed(None) if self.gone else self._waiting.wait()
 
     def abort(self) -> None:
         """Drop the connection at once."""
         if self.transport is not None:
             self.transport.abortConnection()
 
-    async def _answer(self, ask: Callable[[], Deferred[Any]], verb: str, timeout: float) -> Any:
+    async def _answer(self, ask: Callable[[], Deferred[T]], verb: str, timeout: float) -> T:
         if self.gone:
             raise TorControlUnreachable("the control connection to tor is closed")
         try:
-            return await ask().addTimeout(timeout, self._reactor)
+            return await at_most(timeout, ask(), self._reactor)
         except TorProtocolError as refused:
             raise _refused(verb, refused) from None
         except defer.TimeoutError:
@@ -100,9 +133,7 @@ class TorControlConnection(TorControlProtocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.gone = True
         super().connectionLost(reason)
-        waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
-            waiter.callback(None)
+        self._waiting.tell(None)
 
 
 def _refused(verb: str, refused: TorProtocolError) -> WhisperdError:

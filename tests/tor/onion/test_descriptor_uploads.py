@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperd.tor.onion.uploads import Uploads
+from whisperd.tor.onion.descriptor_uploads import DescriptorUploads
 
 LABEL = "a" * 56
 UPLOAD, UPLOADED, FAILED = (f"{action} {LABEL} UNKNOWN $AA~relay1" for action in ("UPLOAD", "UPLOADED", "FAILED"))
 
 
-def after(*events: str) -> Uploads:
-    uploads = Uploads(f"{LABEL}.onion")
+def after(*events: str) -> DescriptorUploads:
+    uploads = DescriptorUploads(f"{LABEL}.onion")
     for event in events:
         uploads.hear(event)
     return uploads

@@ -24,7 +24,7 @@ class Clocks:
     """Compares the clock that can be set with one that cannot, and that stands still while the machine sleeps."""
 
     def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic) -> None:
-        self._apart = lambda: wall() - steady()
+        self._wall = wall
         self._steady = steady
         self._before = self._apart()
         self._caught_up = steady()
@@ -40,6 +40,9 @@ class Clocks:
         self._late = self._caught_up > self._steady() + _LATE
         self._before = now
         return True
+
+    def _apart(self) -> float:
+        return self._wall() - self._steady()
 
     def behind(self) -> bool:
         """Tell whether a descriptor from before the last look may count as newer than one that is made now."""
