@@ -42,7 +42,6 @@ LARGE = {
     "whisperd.relay.factory.RelayFactory",
     "whisperd.relay.websocket.RelayProtocol",
     "whisperd.store.vault.Vault",
-    "whisperd.tor.onion.reachability.ReachabilityProbe",
 }
 
 

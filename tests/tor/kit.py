@@ -24,11 +24,6 @@ from whisperd.tor.surroundings import TorSurroundings
 from whisperd.tor.timing import TorTiming
 
 
-def members(kind: type) -> set[str]:
-    """Return the public names of a class: what an interface has, its double has to have as well."""
-    return {name for name in dir(kind) if not name.startswith("_")}
-
-
 class Echo(Protocol):
     """Says everything again."""
 
