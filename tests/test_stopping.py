@@ -11,9 +11,8 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, fail, succeed
 
-from whisperd import daemon as daemons
 from whisperd.config import load
-from whisperd.daemon import Daemon
+from whisperd.daemon import Daemon, StopTiming
 from whisperd.errors import StoreFailed
 from whisperd.stopping import every, within
 
@@ -57,10 +56,9 @@ async def _raises() -> None:
 @pytest_twisted.ensureDeferred
 async def test_a_part_that_fails_or_hangs_does_not_keep_the_others_from_stopping(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch, production, stop: Callable[[], Awaitable[None]]) -> None:
-    monkeypatch.setattr(daemons, "PART_SECONDS", 0.1)
     config = load(overrides={"tor.mode": "off", "relay.listen": ["tcp:0:interface=127.0.0.1", f"unix:{tmp_path}/r"],
                              "control.socket": str(tmp_path / "run" / "c")})
-    daemon = Daemon(config, reactor=reactor)
+    daemon = Daemon(config, reactor=reactor, timing=StopTiming(part=0.1))
     await daemon.start()
     assert os.listdir(tmp_path / "run") and (tmp_path / "r").exists()
     peer = daemon.peer

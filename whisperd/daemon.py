@@ -9,28 +9,53 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 
 from whisperd import __version__, logs
-from whisperd.config import Config
+from whisperd.config import Config, PeerSection
 from whisperd.confine import Confinement
 from whisperd.confine import look as look_at_confinement
-from whisperd.control.api import Api, onion_url
+from whisperd.control.api import Api
 from whisperd.control.audit import Audit
 from whisperd.control.events import EventBus
+from whisperd.control.onion_methods import onion_url
+from whisperd.control.roles import Roles
 from whisperd.control.server import ControlServer
+from whisperd.control.settings import Settings
 from whisperd.control.socket_path import SocketPlace, group_id
 from whisperd.errors import TimedOut
 from whisperd.stopping import every, within
 from whisperd.tor.process.socket_folder import clear_all
 
-#: Seconds that a part has to stop before the next one does, and those of tor, which has two chances to end.
-PART_SECONDS, TOR_SECONDS = 20.0, 25.0
+if TYPE_CHECKING:
+    from whisperd.interfaces import ITor
+    from whisperd.peer.persistence.ids import Given
+    from whisperd.peer.service import PeerService
+    from whisperd.plugin.registry import Registry
+    from whisperd.relay.service import RelayService
+    from whisperd.store.sealed import SealedStore
+    from whisperd.store.vault import Vault
+    from whisperd.tor.dial.dialer import Dialer
+
+
+@dataclass(frozen=True)
+class StopTiming:
+    """Seconds that a part has to stop before the next one does; tor has two chances to end."""
+
+    part: float = 20.0
+    tor: float = 25.0
+
+
+class _Part(Protocol):
+    """What a daemon stops."""
+
+    async def stop(self) -> None: ...
 
 
 def look(config: Config) -> list[str]:
@@ -70,25 +95,28 @@ class Daemon:
     """
 
     def __init__(self, config: Config, *, reactor: Any, confinement: Confinement | None = None,
-                 store: Any = None) -> None:
+                 store: SealedStore | None = None, timing: StopTiming | None = None) -> None:
         self.config = config
         self.bus = EventBus()
         self._reactor = reactor
+        self._timing = timing or StopTiming()
         self._stopping = self._stopped = False
         self._waiting: list[Deferred[None]] = []
+        self._onion_port: int | None = None
+        self._dialer: Dialer | None = None
+        self._given: Given | None = None  # the ids that were given in this process, whatever becomes of the store
         self.relay = self._make_relay() if config.relay.enabled else None
         self.tor = self._make_tor() if config.tor.mode != "off" else None
-        self.registry: Any = self._make_registry() if config.peer.enabled else None
+        self.registry = self._make_registry() if config.peer.enabled else None
         self.vault = self._make_vault(store) if config.peer.enabled and config.store.kind == "sealed" else None
         is_open = self.vault is None or self.vault.is_open
-        self.peer = self._make_peer(config.peer) if config.peer.enabled and is_open else None
-        self._onion_port: int | None = None
+        self.peer = self._make_peer(config.peer) if self.registry is not None and is_open else None
         audit = Audit(config.control.audit)
-        self.api = Api(config, relay=self.relay, tor=self.tor, peer=self.peer, registry=self.registry,
-                       stop=self._stop_soon, confinement=confinement or Confinement(), reopen=audit.reopen,
-                       vault=self.vault)
-        self.control = ControlServer(self.api, config.control.socket, config.control.group, self.bus, reactor,
-                                     admin_group=config.control.admin_group, audit=audit)
+        self._roles = Roles(config, relay=self.relay, tor=self.tor, peer=self.peer, registry=self.registry,
+                            vault=self.vault)
+        self._settings = Settings(config, self._roles, reopen=audit.reopen)
+        self.api = Api(self._roles, self._settings, confinement=confinement or Confinement(), stop=self._stop_soon)
+        self.control = ControlServer(self.api, config.control, self.bus, reactor, audit=audit)
 
     async def start(self) -> None:
         """Serve. Raises a WhisperdError, and leaves nothing behind, when something in the configuration stops it."""
@@ -109,15 +137,18 @@ class Daemon:
                 await self._waiting[-1]
             return
         self._stopping = True
-        parts = [part for part in (self.peer, self.vault, self.relay, self.tor, self.control) if part is not None]
-        await every(lambda: self.bus.emit("daemon-stopping"), *(partial(self._stop_part, part) for part in parts))
+        parts: list[tuple[_Part | None, float]] = [
+            (self.peer, self._timing.part), (self.vault, self._timing.part), (self.relay, self._timing.part),
+            (self.tor, self._timing.tor), (self.control, self._timing.part)]
+        await every(lambda: self.bus.emit("daemon-stopping"),
+                    *(partial(self._stop_part, part, seconds) for part, seconds in parts if part is not None))
         self._stopped = True
         for waiting in self._waiting:
             waiting.callback(None)
 
-    async def _stop_part(self, part: Any) -> None:
+    async def _stop_part(self, part: _Part, seconds: float) -> None:
         """Stop one part; the next one does not wait for ever for a part that hangs."""
-        if not await within(TOR_SECONDS if part is self.tor else PART_SECONDS, part.stop(), self._reactor):
+        if not await within(seconds, part.stop(), self._reactor):
             raise TimedOut
 
     async def _start_roles(self) -> None:
@@ -128,7 +159,8 @@ class Daemon:
                 if self.peer is not None or not managed:  # own peers come in there, also where tor does not
                     self._onion_port = await self.relay.listen_for_onion(self.config.onion.listen)
                 circuits = self.config.tor.mode == "launch" and self.config.onion.circuits
-                self.tor.publish(self._onion_port, await self.relay.listen_for_onion(circuits=True) if circuits else 0)
+                circuits_port = await self.relay.listen_for_onion(circuits=True) if circuits else 0
+                self.tor.publish(self._onion_port or 0, circuits_port)
         if self.tor is not None:
             self.tor.start()
         if self.peer is not None:
@@ -136,14 +168,14 @@ class Daemon:
 
     def _store_opened(self) -> None:
         """Serve the peer role from now on."""
-        self.peer = self._make_peer(self.api.config.peer)
-        self.api.attach_peer(self.peer)
+        self.peer = self._make_peer(self._settings.config.peer)
+        self._roles.attach_peer(self.peer)
         self.peer.resume()
 
     async def _store_closing(self) -> None:
         """Serve it no more."""
         peer, self.peer = self.peer, None
-        self.api.attach_peer(None)
+        self._roles.attach_peer(None)
         if peer is not None:
             await peer.stop()
 
@@ -176,55 +208,54 @@ class Daemon:
 
     # Imports stand inside: a relay without tor neither loads txtorcon nor any cryptography, and starts fast.
 
-    def _make_relay(self) -> Any:
+    def _make_relay(self) -> RelayService:
         from whisperd.relay.service import RelayService
 
         relay = RelayService(self.config.relay, reactor=self._reactor)
         relay.onion_url = self._own_onion
         return relay
 
-    def _make_tor(self) -> Any:
+    def _make_tor(self) -> ITor:
         from whisperd.tor import make_tor
 
-        return make_tor(self.config, reactor=self._reactor, dialer=self._dialer, emit=self.bus.emit)
+        return make_tor(self.config, reactor=self._reactor, dialer=self._the_dialer(), emit=self.bus.emit)
 
-    def _make_registry(self) -> Any:
+    def _make_registry(self) -> Registry:
         from whisperd.plugin.registry import Registry
 
         peer = self.config.peer
         return Registry.load(peer.kex, peer.ratchet, allowed=peer.plugins, random=os.urandom)
 
-    def _make_vault(self, store: Any) -> Any:
+    def _make_vault(self, store: SealedStore | None) -> Vault:
         from whisperd.peer.persistence.ids import NUMBERS, taken_in
         from whisperd.peer.persistence.write_ahead import MOVED, MOVING
-        from whisperd.store.opening import make_store
-        from whisperd.store.vault import Vault
+        from whisperd.store.vault import Vault, make_store
 
-        settings = self.config.store
+        settings, given = self.config.store, self._the_given()
         return Vault(store or make_store(settings), settings, reactor=self._reactor, emit=self.bus.emit,
                      opened=self._store_opened, closing=self._store_closing, moving=MOVING, moved=MOVED,
-                     beside=(NUMBERS,), taken_in=lambda records: taken_in(records, MOVED, self._given))
+                     beside=(NUMBERS,), taken_in=lambda records: taken_in(records, MOVED, given))
 
-    def _make_peer(self, settings: Any) -> Any:
+    def _make_peer(self, settings: PeerSection) -> PeerService:
         from whisperd.peer.service import PeerService
         from whisperd.plugin.identity import MemoryIdentity
         from whisperd.store.memory import MemoryStore
 
-        return PeerService(settings, registry=self.registry, reactor=self._reactor, dialer=self._dialer,
+        assert self.registry is not None
+        return PeerService(settings, registry=self.registry, reactor=self._reactor, dialer=self._the_dialer(),
                            own_relay=self._own_relay, emit=self.bus.emit, new_identity=MemoryIdentity,
                            store=self.vault.store if self.vault is not None else MemoryStore(),
                            onions=self.tor.direct if self.tor is not None else None, wall=time.time,
-                           keep=self.config.store, given=self._given)
+                           keep=self.config.store, given=self._the_given())
 
-    @cached_property
-    def _given(self) -> Any:
-        """The ids that were given in this process, whatever becomes of the store."""
+    def _the_given(self) -> Given:
         from whisperd.peer.persistence.ids import Given
 
-        return Given()
+        self._given = self._given or Given()
+        return self._given
 
-    @cached_property
-    def _dialer(self) -> Any:
+    def _the_dialer(self) -> Dialer:
         from whisperd.tor.dial.dialer import Dialer
 
-        return Dialer(self._reactor, loopback=self.config.peer.loopback)
+        self._dialer = self._dialer or Dialer(self._reactor, loopback=self.config.peer.loopback)
+        return self._dialer

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from whisperd.wire.results import DaemonStatus
 
 Labels = tuple[tuple[str, str], ...]
 Samples = list[tuple[Labels, float]]
@@ -31,14 +32,13 @@ METRICS: dict[str, Metric] = {
 }
 
 
-def text(status: Mapping[str, Any]) -> str:
+def text(status: DaemonStatus) -> str:
     """Return the daemon's own metrics, of what ``status`` answers."""
-    onion = status["tor"]["onion"]
-    age = onion["reached_age"]
+    age = status.tor.onion.reached_age
     return exposition(METRICS, {
-        "whisperd_uptime_seconds": [((), status["uptime"])],
-        "whisperd_tor_up": [((), int(status["tor"]["state"] == "up"))],
-        "whisperd_onion_up": [((), int(onion["state"] == "up"))],
+        "whisperd_uptime_seconds": [((), status.uptime)],
+        "whisperd_tor_up": [((), int(status.tor.state == "up"))],
+        "whisperd_onion_up": [((), int(status.tor.onion.state == "up"))],
         "whisperd_onion_reached_age_seconds": [] if age is None else [((), age)],
     })
 

@@ -35,6 +35,13 @@ class Clock(Protocol):
         """Call after ``delay`` seconds."""
 
 
+class Reactor(Clock, Protocol):
+    """The time, and the way back from other threads. [twisted.internet.interfaces.IReactorFromThreads]"""
+
+    def callFromThread(self, callable: Callable[..., object], /, *args: object) -> None:
+        """Call in the thread of the reactor, soon."""
+
+
 class OneShot:
     """Calls ``call`` once, some seconds after ``start``; setting it again or ``cancel`` undoes what was set before."""
 

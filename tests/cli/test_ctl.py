@@ -349,7 +349,7 @@ async def test_list_history_and_end(serving: Serving, ctl: Ctl) -> None:
     assert listed.stdout.splitlines()[1].split()[:5] == ["c1", "-", "connected", "relay", "enhanced"]
     assert history.stdout == "c1 < #1 evil ]0;titletext\nc1 > #2 good (delivered)\n"
     assert json.loads(later.stdout) == {"event": "chat-message", "chat": chat, "id": 2, "direction": "out",
-                                        "text": "good", "state": "delivered", "unread": False}
+                                        "text": "good", "state": "delivered", "timer": 0, "unread": False}
     assert (await ctl("chat", "end")).stdout == "c1 is ended\n"
 
 

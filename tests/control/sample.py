@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from whisperd.config import ControlSection
+from whisperd.control.commands import METHODS
 from whisperd.control.events import EVENTS, EventBus
 from whisperd.control.server import ControlServer
 from whisperd.errors import (
@@ -56,6 +58,10 @@ class SampleApi:
         self.reactor: Any = None
         self.after_invite: Callable[[], None] | None = None
 
+    def method(self, name: str) -> Callable[..., Awaitable[Any]]:
+        function: Callable[..., Awaitable[Any]] = getattr(self, METHODS[name].attribute)
+        return function
+
     async def status(self) -> dict[str, Any]:
         states = [chat["state"] for chat in self.chats.values()]
         return {
@@ -65,11 +71,11 @@ class SampleApi:
                       "max_connections": 1000, "max_rooms": 500, "access": "open", "limits_hit": [
                           {"limit": "rooms", "scope": "total", "refused": 1, "slowed": 0}]},
             "tor": {"mode": "launch", "state": "up", "percent": 100, "summary": "Done", "version": "0.4.9.11",
-                    "error": None, "onion": {"state": "up", "address": ADDRESS, "published_age": 61.0,
+                    "error": None, "onion": {"state": "up", "address": ADDRESS, "published_age": 61,
                                               "reached_age": 5, "private": True, "pow": False,
                                               "wanted": True, "probe_interval": 1800, "circuits": False,
                                               "retiring": None}},
-            "peer": {"chats": len(states), "connected": states.count("connected")},
+            "peer": {"chats": len(states), "connected": states.count("connected"), "listens": 0},
             "confinement": {"sandbox": "prefer", "landlock": 7, "seccomp": ["tracing"], "why": "", "remedy": "",
                             "writable": ["/run/whisperd"],
                             "programs": ["/usr/bin/tor"], "no_new_privileges": True, "no_core_dump": True,
@@ -215,7 +221,7 @@ class SampleApi:
         row["verified"] = row["verified"] or confirm
         words = ["abandon", "ability", "able", "about", "above", "absent"]
         return {"chat": chat, "words": words, "number": "12345 " * 11 + "12345", "verified": row["verified"],
-                "level": "enhanced"}
+                "level": "enhanced", "contact": row["contact"], "require_verify": require}
 
     async def chat_end(self, chat: str) -> dict[str, Any]:
         self.move(chat, "ended", "ended-here")
@@ -297,7 +303,7 @@ class SampleApi:
     async def store_status(self) -> dict[str, Any]:
         return {"kind": "sealed", "state": self.store, "file": "/var/lib/whisperd/store/store.db", "size": 40_960,
                 "records": 12 if self.store == "open" else 0, "unlock": "passphrase", "history": True,
-                "history_days": 30, "argon2": {"memory": 256, "passes": 3, "lanes": 4}}
+                "history_days": 30, "trouble": None, "argon2": {"memory": 256, "passes": 3, "lanes": 4}}
 
     async def store_unlock(self, passphrase: str) -> dict[str, Any]:
         self.calls.append(("store.unlock", {"passphrase": passphrase}))
@@ -341,9 +347,11 @@ class SampleApi:
 
     def add(self, role: str, state: str) -> str:
         chat = f"c{len(self.chats) + 1}"
-        self.chats[chat] = {"chat": chat, "role": role, "state": state, "link": "relay", "level": "enhanced",
+        self.chats[chat] = {"chat": chat, "role": role, "state": state, "reason": "", "link": "relay", "direct": "off",
+                            "level": "enhanced",
                             "suite": {"kex": "pqxdh-25519-mlkem1024", "ratchet": "double-he"}, "verified": False,
-                            "queued": 0, "sent": 0, "delivered": 0, "received": 0, "created_age": 5.0,
+                            "queued": 0, "sent": 0, "delivered": 0, "received": 0, "created_age": 5,
+                            "contact": None, "require_verify": False, "trouble": None,
                             "timer": {"seconds": 0, "proposed": None, "by": None}}
         self.said[chat] = []
         return chat
@@ -355,7 +363,7 @@ class SampleApi:
 
     def say(self, chat: str, direction: str, text: str, state: str) -> int:
         number = len(self.said[chat]) + 1
-        self.said[chat].append({"id": number, "direction": direction, "text": text, "state": state})
+        self.said[chat].append({"id": number, "direction": direction, "text": text, "state": state, "timer": 0})
         if direction == "in":
             self.unread.add((chat, number))
         self.bus.emit("chat-message", chat=chat, id=number, direction=direction, text=text, timer=0)
@@ -422,10 +430,11 @@ class SampleApi:
 class Serving:
     """A SampleApi behind a real ControlServer."""
 
-    def __init__(self, path: str, reactor: Any, group: str = "", **rules: Any) -> None:
+    def __init__(self, path: str, reactor: Any, group: str = "", admin_group: str = "", **rules: Any) -> None:
         self.path = path
         self.bus = EventBus()
         self.api = SampleApi(self.bus)
-        self.server = ControlServer(self.api, path, group, self.bus, reactor, **rules)
+        settings = ControlSection(socket=path, group=group, admin_group=admin_group, audit="")
+        self.server = ControlServer(self.api, settings, self.bus, reactor, **rules)
         self.api.server = self.server
         self.api.reactor = reactor

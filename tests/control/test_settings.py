@@ -10,9 +10,11 @@ import pytest
 from whisperd import logs
 from whisperd.config import AT_START, KEYS, Config, load
 from whisperd.control.api import opt_ins
+from whisperd.control.roles import Roles
 from whisperd.control.settings import Settings
 from whisperd.errors import ConfigError
 from whisperd.relay.bounds import Bounds
+from whisperd.wire import results
 
 
 class Role:
@@ -34,13 +36,14 @@ class Written:
     def __init__(self, folder: Path, text: str, **roles: Any) -> None:
         self.path = folder / "whisperd.toml"
         self.write(text)
-        self.settings = Settings(load(self.path), **{"relay": Role(), "peer": Role(), **roles})
+        config = load(self.path)
+        self.settings = Settings(config, Roles(config, **{"relay": Role(), "peer": Role(), **roles}))
 
     def write(self, text: str) -> None:
         self.path.write_text(text)
 
     def shown(self) -> dict[str, tuple[object, str]]:
-        return {row["key"]: (row["value"], row["origin"]) for row in self.settings.show()["keys"]}
+        return {row.key: (row.value, row.origin) for row in self.settings.show().keys}
 
 
 def test_every_key_is_shown_with_its_origin_and_no_secret(tmp_path, monkeypatch):
@@ -54,15 +57,16 @@ def test_every_key_is_shown_with_its_origin_and_no_secret(tmp_path, monkeypatch)
 
 
 def test_a_caller_s_value_is_shown_as_such():
-    shown = Settings(load(None, {"tor.mode": "off"}), relay=None, peer=None).show()
-    assert {"key": "tor.mode", "value": "off", "origin": "caller"} in shown["keys"]
+    config = load(None, {"tor.mode": "off"})
+    shown = Settings(config, Roles(config)).show()
+    assert results.KeyShown(key="tor.mode", value="off", origin="caller") in shown.keys
 
 
 def test_a_difference_says_whether_a_reload_is_enough(tmp_path):
     written = Written(tmp_path, "")
-    assert written.settings.diff()["changes"] == []
+    assert written.settings.diff().changes == []
     written.write('[relay]\nmax_rooms = 5\nlisten = ["tcp:1"]\n[log]\nlevel = "error"\n[tor]\nmode = "off"\n')
-    changes = {row["key"]: (row["running"], row["file"], row["needs"]) for row in written.settings.diff()["changes"]}
+    changes = {row.key: (row.running, row.file, row.needs) for row in written.settings.diff().changes}
     assert changes == {
         "log.level": ("info", "error", "reload"), "relay.max_rooms": (0, 5, "reload"),
         "relay.listen": (("tcp:8787:interface=127.0.0.1",), ("tcp:1",), "restart"),
@@ -72,8 +76,8 @@ def test_a_difference_says_whether_a_reload_is_enough(tmp_path):
 def test_another_secret_is_told_apart_without_being_shown(tmp_path):
     written = Written(tmp_path, '[tor]\npassword = "swordfish"\n')
     written.write('[tor]\npassword = "hunter2"\n')
-    change, = written.settings.diff()["changes"]
-    assert (change["running"], change["file"]) == ("(set)", "(set, another)")
+    change, = written.settings.diff().changes
+    assert (change.running, change.file) == ("(set)", "(set, another)")
 
 
 def test_a_secret_of_the_wrong_type_is_not_repeated(tmp_path):
@@ -88,7 +92,7 @@ def test_a_secret_of_the_wrong_type_is_not_repeated(tmp_path):
 def test_a_role_that_is_off_needs_a_restart(tmp_path, off):
     written = Written(tmp_path, "", **{off: None})
     written.write("[relay]\nmax_rooms = 5\n[peer]\nmax_chats = 5\n")
-    needs = {row["key"].partition(".")[0]: row["needs"] for row in written.settings.diff()["changes"]}
+    needs = {row.key.partition(".")[0]: row.needs for row in written.settings.diff().changes}
     assert needs.pop(off) == "restart" and set(needs.values()) == {"reload"}
 
 
@@ -96,20 +100,21 @@ def test_a_reload_puts_into_force_what_it_may_and_names_the_rest(tmp_path):
     relay, peer = Role(), Role()
     written = Written(tmp_path, "", relay=relay, peer=peer)
     written.write('[relay]\naccess = "code"\nlisten = ["tcp:1"]\n[peer]\nmax_chats = 5\n')
-    assert written.settings.reload() == {"changed": ["relay.access", "peer.max_chats"], "restart": ["relay.listen"]}
+    assert written.settings.reload() == results.Reloaded(changed=["relay.access", "peer.max_chats"],
+                                                         restart=["relay.listen"])
     assert relay.given.access == "code" and relay.given.listen == ("tcp:8787:interface=127.0.0.1",)
     assert peer.given.max_chats == 5
     shown = written.shown()
     assert shown["relay.access"] == ("code", "file") and shown["relay.listen"][1] == "default"
     assert "relay.access" in opt_ins(written.settings.config)
-    assert [row["key"] for row in written.settings.diff()["changes"]] == ["relay.listen"]
+    assert [row.key for row in written.settings.diff().changes] == ["relay.listen"]
 
 
 def test_the_least_severity_that_is_logged_changes_at_once(tmp_path, capsys):
     written = Written(tmp_path, "")
     written.write('[log]\nlevel = "error"\n')
     try:
-        assert written.settings.reload()["changed"] == ["log.level"]
+        assert written.settings.reload().changed == ["log.level"]
         logs.note("relay-listening", listeners=1)
         assert capsys.readouterr().err == ""
     finally:

@@ -17,7 +17,6 @@ from twisted.internet.defer import gatherResults
 
 from tests.control.hands import call, in_thread
 from tests.control.sample import Serving
-from whisperd.control import connection as limits
 from whisperd.control.client import Client
 from whisperd.control.socket_path import SocketPlace
 from whisperd.errors import (
@@ -51,8 +50,9 @@ async def test_a_stopped_server_leaves_nothing_and_can_start_again(serving: Serv
 
 
 @pytest_twisted.ensureDeferred
-async def test_stopping_closes_clients_that_wait_and_clients_that_do_not_read(serving: Serving, monkeypatch) -> None:
-    monkeypatch.setattr(limits, "CLOSE_SECONDS", 0.1)
+async def test_stopping_closes_clients_that_wait_and_clients_that_do_not_read(socket_path: str) -> None:
+    serving = Serving(socket_path, reactor, close_seconds=0.1)
+    await serving.server.start()
     deaf, client = await in_thread(lambda: (Client(serving.path), Client(serving.path)))
     await in_thread(deaf.events, "c1")
     for number in range(100):

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import msgspec
 
-from whisperd.control import results
+from whisperd.control import answers
 from whisperd.control.commands import SUBSCRIBE
 from whisperd.errors import DaemonUnreachable, MessageTooLarge, NotText, PermissionRefused, TimedOut
 from whisperd.wire import control
@@ -66,7 +66,7 @@ class Client:
             elif heard.error is not None:
                 raise heard.error
             elif heard.id == self._calls:
-                if self._compare and not results.is_result(method, heard.result):
+                if self._compare and not answers.is_result(method, heard.result):
                     raise self._strange()
                 return heard.result
 
@@ -128,7 +128,7 @@ class Client:
                 lines = list(self._lines.feed(self._read(deadline)))
                 self._heard.extend(control.decode_incoming(line) for line in lines)
                 if self._compare and not all(
-                        isinstance(heard, Response) or results.is_event(heard) for heard in self._heard):
+                        isinstance(heard, Response) or answers.is_event(heard) for heard in self._heard):
                     raise self._strange()
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, control.LineTooLong):
                 raise DaemonUnreachable(f"what answers on {self.path} is no whisperd") from None

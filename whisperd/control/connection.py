@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
+from typing import Protocol as Contract
 
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred
@@ -15,16 +16,17 @@ from zope.interface import implementer
 
 from whisperd import logs
 from whisperd.control.access import Peer
-from whisperd.control.audit import DONE
+from whisperd.control.answers import Answer, Method
+from whisperd.control.audit import DONE, Audit
 from whisperd.control.commands import ADMIN, FOLLOW, METHODS, SUBSCRIBE, Command
+from whisperd.control.events import EventBus
 from whisperd.control.log_follower import Following
 from whisperd.errors import PermissionRefused, UsageError, WhisperdError
 from whisperd.errors.system import as_whisperd_error
+from whisperd.timers import OneShot, Reactor
 from whisperd.wire import control
 from whisperd.wire.control import Fault, Lines, LineTooLong, Request
-
-if TYPE_CHECKING:
-    from whisperd.control.server import ControlServer
+from whisperd.wire.results import FollowingLog, Subscribed
 
 #: Most requests of one client that are being worked on.
 MAX_OUTSTANDING = 32
@@ -32,8 +34,39 @@ MAX_OUTSTANDING = 32
 MAX_UNSENT = 4 << 20
 #: Most descriptors of one client that wait for their requests.
 MAX_DESCRIPTORS = 4
-#: Seconds that a client has to read its last answer before it is cut off.
-CLOSE_SECONDS = 5
+
+
+class ControlApi(Contract):
+    """What a daemon answers to its control socket."""
+
+    def method(self, name: str) -> Method:
+        """Return the coroutine function of a method; raises KeyError.
+
+        It takes the checked parameters by name, and raises WhisperdError for what the user should hear."""
+
+    def conversation(self, word: str) -> str:
+        """Return the id of the conversation that a word means; raises WhisperdError."""
+
+
+class ControlHost(Contract):
+    """The server that a connection belongs to."""
+
+    @property
+    def api(self) -> ControlApi: ...
+    @property
+    def bus(self) -> EventBus: ...
+    @property
+    def audit(self) -> Audit: ...
+    @property
+    def reactor(self) -> Reactor: ...
+    @property
+    def close_seconds(self) -> float: ...
+
+    def admit(self, connection: ControlConnection) -> WhisperdError | None:
+        """Take a new client in, or return why not."""
+
+    def forget(self, connection: ControlConnection) -> None:
+        """A client is gone."""
 
 
 @implementer(IPushProducer, IFileDescriptorReceiver)
@@ -42,7 +75,7 @@ class ControlConnection(Protocol):
 
     transport: Any
 
-    def __init__(self, server: ControlServer) -> None:
+    def __init__(self, server: ControlHost) -> None:
         self.server = server
         self.peer = Peer(0, -1, -1)
         self.rights: frozenset[str] = frozenset()
@@ -55,7 +88,8 @@ class ControlConnection(Protocol):
         self._following: Following | None = None
         self._slow = False
         self._unsent = 0
-        self._closing: Any = None
+        self._closing = False
+        self._cut_off = OneShot(server.reactor, self._abort)
 
     # -- the connection ------------------------------------------------------------------------------------------
 
@@ -68,8 +102,7 @@ class ControlConnection(Protocol):
             self.finish()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._closing is not None and self._closing.active():
-            self._closing.cancel()
+        self._cut_off.cancel()
         self._stop_watching()
         self._close_descriptors()
         for running, command in list(self._running.values()):
@@ -79,17 +112,21 @@ class ControlConnection(Protocol):
         self.closed.callback(None)
 
     def finish(self) -> None:
-        """Close after what is written has been read, or after CLOSE_SECONDS."""
-        if self._closing is None:
+        """Close after what is written has been read, or after some seconds."""
+        if not self._closing:
+            self._closing = True
             self._stop_watching()
-            self._closing = self.server.reactor.callLater(CLOSE_SECONDS, self.transport.abortConnection)
+            self._cut_off.start(self.server.close_seconds)
             self.transport.unregisterProducer()
             self.transport.loseConnection()
+
+    def _abort(self) -> None:
+        self.transport.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
         try:
             for line in self._lines.feed(data):
-                if self._closing is not None:
+                if self._closing:
                     return
                 self._take(line)
         except LineTooLong as fault:
@@ -156,12 +193,13 @@ class ControlConnection(Protocol):
         try:
             for name in command.conversations:
                 params[name] = self.server.api.conversation(params[name]) if params[name] else ""
+            result: Answer
             if command.method == SUBSCRIBE:
                 result = self._watch(**params)
             elif command.method == FOLLOW:
                 result = self._follow(**params)
             else:
-                result = await getattr(self.server.api, command.attribute)(**params)
+                result = await self.server.api.method(command.method)(**params)
             line = _result_line(identity, result, pages=command.pages)
         except CancelledError:
             return
@@ -184,20 +222,29 @@ class ControlConnection(Protocol):
 
     # -- events --------------------------------------------------------------------------------------------------
 
-    def _watch(self, chat: str) -> dict[str, bool]:
+    def _watch(self, chat: str) -> Subscribed:
         self._stop_watching()
         try:
             self._unsubscribe = self.server.bus.subscribe(self.tell, chat)
         except OverflowError:
             raise UsageError("too many clients watch already", remedy="Close some of them.") from None
-        return {"subscribed": True}
+        return Subscribed(subscribed=True)
 
-    def _follow(self, level: str, lines: int) -> dict[str, bool]:
+    def _follow(self, level: str, lines: int) -> FollowingLog:
         if self._following is not None:
             self._following.stop()
         self._following = Following(self, level, lines)
         self.server.reactor.callLater(0, self._following.start)  # behind the answer
-        return {"following": True}
+        return FollowingLog(following=True)
+
+    @property
+    def uid(self) -> int:
+        """The number of the client's user."""
+        return self.peer.uid
+
+    def in_reactor(self, call: Callable[[], None]) -> None:
+        """Call in the thread of the reactor, soon."""
+        self.server.reactor.callFromThread(call)
 
     @property
     def slow(self) -> bool:
@@ -240,18 +287,12 @@ class ControlConnection(Protocol):
         self._slow = True
 
 
-def refusal(peer: Peer) -> PermissionRefused:
-    """Return the error for a peer without the right, and write down that it came."""
-    logs.note("control-refused", uid=peer.uid)
-    return PermissionRefused()
-
-
-def _result_line(identity: control.Id, result: Any, *, pages: bool) -> bytes:
+def _result_line(identity: control.Id, result: Answer, *, pages: bool) -> bytes:
     """Return the answer's line; a list of a command that pages is cut to what one line holds."""
     while True:
         try:
             return control.encode_result(identity, result)
         except LineTooLong:
-            if not pages or len(result) < 2:
+            if not pages or not isinstance(result, Sequence) or len(result) < 2:
                 raise
             result = result[: len(result) // 2]

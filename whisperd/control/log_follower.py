@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from twisted.python.threadable import isInIOThread
+from twisted.python import threadable
 
 from whisperd import logs
 from whisperd.logs import LEVELS, LogLine
 from whisperd.wire.control import Event
 
-if TYPE_CHECKING:
-    from whisperd.control.connection import ControlConnection
-
 #: Lines that a client may be behind, once its socket is full, before it is cut off.
 MAX_BEHIND = 256
+
+
+class LogReader(Protocol):
+    """The client that follows the log."""
+
+    @property
+    def uid(self) -> int:
+        """The number of its user."""
+
+    @property
+    def slow(self) -> bool:
+        """Whether what was written waits for the client."""
+
+    def tell(self, event: Event) -> None:
+        """Write one notification."""
+
+    def finish(self) -> None:
+        """Close, after what is written has been read."""
+
+    def in_reactor(self, call: Callable[[], None]) -> None:
+        """Call in the thread of the reactor, soon."""
 
 
 class Following:
     """Tells ``client`` the last ``lines`` lines of at least ``level``, then each as it is written, until ``stop``."""
 
-    def __init__(self, client: ControlConnection, level: str, lines: int) -> None:
+    def __init__(self, client: LogReader, level: str, lines: int) -> None:
         self._client = client
         self._level = LEVELS.index(level)
         self._first = logs.recent(level, lines)
@@ -43,10 +61,10 @@ class Following:
             self._end = None
 
     def _hear(self, line: LogLine) -> None:
-        if isInIOThread():
+        if threadable.isInIOThread():  # type: ignore[no-untyped-call]
             self._tell(line)
         else:
-            self._client.server.reactor.callFromThread(self._tell, line)
+            self._client.in_reactor(lambda: self._tell(line))
 
     def _tell(self, line: LogLine) -> None:
         if self._end is None or LEVELS.index(line.level) < self._level:
@@ -70,7 +88,7 @@ class Following:
         self.stop()
         self._client.tell({"event": "log-dropped", "lines": len(self._behind) + 1})
         self._client.finish()
-        logs.note("control-dropped", uid=self._client.peer.uid)
+        logs.note("control-dropped", uid=self._client.uid)
 
     def caught_up(self) -> None:
         """The client reads again."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from twisted.internet import tcp, unix
 from twisted.internet.defer import gatherResults, maybeDeferred
@@ -14,33 +13,37 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
+from whisperd import logs
+from whisperd.config import ControlSection
 from whisperd.control.access import AccessRule
 from whisperd.control.audit import Audit
-from whisperd.control.connection import ControlConnection, refusal
+from whisperd.control.connection import ControlApi, ControlConnection
 from whisperd.control.events import EventBus
 from whisperd.control.socket_path import SocketPlace, group_id, private_umask
-from whisperd.errors import ConfigError, UsageError, WhisperdError
+from whisperd.errors import ConfigError, PermissionRefused, UsageError, WhisperdError
 from whisperd.stopping import every
+from whisperd.timers import Reactor
 
+#: Seconds that a client has to read its last answer before it is cut off.
+CLOSE_SECONDS = 5.0
 #: Most connections of one user at a time.
 MAX_CLIENTS = 64
 
 
 class ControlServer:
-    """Serves the methods of ``api`` on a unix socket to those who may.
+    """Serves the methods of ``api`` and the events of ``bus`` on the unix socket of ``settings`` to those who may.
 
-    ``api`` has one async method for each row of ``commands.METHODS`` but events.subscribe, named as the row's
-    ``attribute``; it is called with the checked parameters by name, returns what JSON can hold, and raises
-    WhisperdError for what the user should hear.
+    A client that does not read its last answer is cut off after ``close_seconds``.
     """
 
-    def __init__(self, api: Any, path: str, group: str, bus: EventBus, reactor: Any, *, admin_group: str = "",
-                 audit: Audit | None = None) -> None:
+    def __init__(self, api: ControlApi, settings: ControlSection, bus: EventBus, reactor: Reactor, *,
+                 audit: Audit | None = None, close_seconds: float = CLOSE_SECONDS) -> None:
         self.api = api
         self.bus = bus
         self.reactor = reactor
-        self._place = SocketPlace(path, group)
-        self._access = AccessRule(os.geteuid(), self._place.group, group_id(admin_group, "admin_group"))
+        self.close_seconds = close_seconds
+        self._place = SocketPlace(settings.socket, settings.group)
+        self._access = AccessRule(os.geteuid(), self._place.group, group_id(settings.admin_group, "admin_group"))
         self.audit = audit or Audit()
         self._port: _UnixPort | None = None
         self._connections: set[ControlConnection] = set()
@@ -56,7 +59,7 @@ class ControlServer:
         port = _UnixPort(self._place.path, _ControlFactory(self), self.reactor)
         try:
             with private_umask():
-                port.startListening()
+                port.startListening()  # type: ignore[no-untyped-call]
             self._port = port
             self._place.hand_over()
         except CannotListenError as error:
@@ -84,7 +87,8 @@ class ControlServer:
         self._connections.add(connection)
         connection.rights = self._access.rights(connection.peer)
         if not connection.rights:
-            return refusal(connection.peer)
+            logs.note("control-refused", uid=connection.peer.uid)
+            return PermissionRefused()
         if Counter(other.peer.uid for other in self._connections)[connection.peer.uid] > MAX_CLIENTS:
             return UsageError(f"more than {MAX_CLIENTS} connections of one user", remedy="Close some of them.")
         return None
@@ -97,15 +101,16 @@ class ControlServer:
 class _UnixPort(unix.Port):
     """A listening unix socket whose file may have been removed by somebody else when it is closed."""
 
-    def __init__(self, path: Path, factory: Any, reactor: Any) -> None:
-        super().__init__(os.fsencode(path), factory, mode=0o600, reactor=reactor)
+    def __init__(self, path: Path, factory: Factory, reactor: Reactor) -> None:
+        # mypy does not know which classes implement an interface of zope
+        super().__init__(os.fsencode(path), factory, mode=0o600, reactor=reactor)  # type: ignore[arg-type]
         self._file = path
 
     def connectionLost(self, reason: Failure) -> None:
         if self._file.exists():
-            super().connectionLost(reason)
+            super().connectionLost(reason)  # type: ignore[no-untyped-call]
         else:  # Twisted's would fail to remove the file and never close
-            tcp.Port.connectionLost(self, reason)
+            tcp.Port.connectionLost(self, reason)  # type: ignore[no-untyped-call]
 
 
 class _ControlFactory(Factory):

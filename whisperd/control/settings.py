@@ -4,57 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from whisperd import logs
 from whisperd.config import BUILT_IN, KEYS, Config, Key, Value, default_path, load
-
-Row = dict[str, Any]
+from whisperd.control.roles import Roles
+from whisperd.wire import results
 
 
 class Settings:
-    """``config`` is in force. ``relay`` and ``peer`` are the roles that take new settings, None where one is off;
-    ``reopen`` opens files anew that somebody may have moved away."""
+    """``config`` is in force; the roles take new values of their sections. ``reopen()`` opens files anew that somebody
+    may have moved away."""
 
-    def __init__(self, config: Config, *, relay: Any, peer: Any, reopen: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, config: Config, roles: Roles, reopen: Callable[[], None] = lambda: None) -> None:
         self.config = config
+        self._roles = roles
         self._reopen = reopen
-        self._roles = {"relay": relay, "peer": peer}
 
-    def attach_peer(self, peer: Any) -> None:
-        """Have this peer read the configuration again, too; None while there is none."""
-        self._roles["peer"] = peer
-
-    def show(self) -> Row:
+    def show(self) -> results.ConfigShown:
         """Return the source's name, and every key with its value and its origin; no secret."""
         origins = self.config.origins
-        return {"source": self.config.source,
-                "keys": [{"key": name, "value": value, "origin": origins.get(name, "default")}
-                         for name, value in self.config.flat().items()]}
+        return results.ConfigShown(source=self.config.source, keys=[
+            results.KeyShown(key=name, value=value, origin=origins.get(name, "default"))
+            for name, value in self.config.flat().items()])
 
-    def diff(self) -> Row:
+    def diff(self) -> results.ConfigDiff:
         """Return each key that differs with both values and what puts the file's into force; raises ConfigError."""
         new = self._read()
         shown, other = self.config.flat(), new.flat()
-        return {"source": new.source, "changes": [
-            {"key": key.name, "running": shown[key.name], "file": _differing(key, shown[key.name], other[key.name]),
-             "needs": "reload" if self._live(key) else "restart"} for key in self._changed(new)]}
+        return results.ConfigDiff(source=new.source, changes=[
+            results.KeyDiffers(key=key.name, running=shown[key.name],
+                               file=_differing(key, shown[key.name], other[key.name]),
+                               needs="reload" if self._live(key) else "restart") for key in self._changed(new)])
 
-    def reload(self) -> Row:
+    def reload(self) -> results.Reloaded:
         """Put into force what needs no restart; raises ConfigError, and then nothing has changed."""
         new = self._read()
         changed = self._changed(new)
         live = [key.name for key in changed if self._live(key)]
         values = new.flat(secrets=True)
         merged = self.config.with_values({name: values[name] for name in live}, _origins(self.config, new, live))
-        for name, role in self._roles.items():
-            if role is not None:
-                role.reload(getattr(merged, name))
+        if self._roles.relay is not None:
+            self._roles.relay.reload(merged.relay)
+        if self._roles.peer is not None:
+            self._roles.peer.reload(merged.peer)
         if "log.level" in live:
             logs.set_level(merged.log.level)
         self._reopen()
         self.config = merged
-        return {"changed": live, "restart": [key.name for key in changed if key.name not in live]}
+        return results.Reloaded(changed=live, restart=[key.name for key in changed if key.name not in live])
 
     def _read(self) -> Config:
         source = self.config.source
@@ -66,7 +63,8 @@ class Settings:
 
     def _live(self, key: Key) -> bool:
         """Return whether a change of the key takes effect now: a role that is off reads nothing until a start."""
-        return key.live and self._roles.get(key.section, self) is not None
+        there = {"relay": self._roles.relay is not None, "peer": self._roles.peer is not None}
+        return key.live and there.get(key.section, True)
 
 
 def _differing(key: Key, running: Value, new: Value) -> Value:

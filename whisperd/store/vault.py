@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.threads import deferToThreadPool
 
+from whisperd.config import StoreSection
 from whisperd.errors import StoreDamaged, StoreFailed, StoreLocked, StoreNotEmpty, UsageError
 from whisperd.interfaces import Random
 from whisperd.logs import note
 from whisperd.store import export
 from whisperd.store.passphrases import checked, from_keyring
 from whisperd.store.sealed import SealedStore
+from whisperd.store.sealing import Cost
 
 Row = dict[str, Any]
 
@@ -221,3 +225,11 @@ def _read(file: int) -> bytes:
     except OSError as error:
         raise StoreDamaged(f"the export cannot be read: {error.strerror}") from None
     return bytes(found)
+
+
+def make_store(settings: StoreSection) -> SealedStore:
+    """Return the sealed store, locked, and make its folder if it is not there. Raises the errors of ``SealedStore``."""
+    path = Path(settings.file).absolute()
+    with suppress(OSError):  # the store itself complains
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return SealedStore(path, cost=Cost(settings.argon2_memory, settings.argon2_passes))

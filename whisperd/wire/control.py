@@ -180,7 +180,7 @@ def _line_of_any(message: dict[str, Any]) -> bytes:
     try:
         return _line(message)
     except UnicodeEncodeError:
-        return _line(_shown(message))
+        return _line(_shown(msgspec.to_builtins(message)))
 
 
 def _shown(value: Any) -> Any:

@@ -30,7 +30,7 @@ def store_at_start(config: Config, descriptor: int | None) -> SealedStore | None
     """
     if config.store.kind != "sealed" or not config.peer.enabled:
         return None
-    from whisperd.store.opening import make_store  # a relay alone does not load cryptography
+    from whisperd.store.vault import make_store  # a relay alone does not load cryptography
 
     store = make_store(config.store)
     try:

@@ -112,7 +112,7 @@ class Welcome:
         if self._daemon.peer is None:
             return
         try:
-            invite = await self._daemon.api.chat_invite()
+            invite = await self._daemon.api.chats.invite()
         except WhisperdError as error:
             self._console.print(f"no invite yet: {error.message}. {error.remedy}")
             return
@@ -122,9 +122,9 @@ class Welcome:
         from whisperd.cli.render import qr_text
 
         self._console.print("\nGive this link to one person; it works once, for one hour:\n")
-        self._console.print(invite["link"], soft_wrap=True, markup=False)
-        self._console.print(f"\n{qr_text(invite['link'], encoding=sys.stdout.encoding)}", markup=False)
-        self._console.print(f"Then talk: whisperctl chat open {invite['chat']}")
+        self._console.print(invite.link, soft_wrap=True, markup=False)
+        self._console.print(f"\n{qr_text(invite.link, encoding=sys.stdout.encoding)}", markup=False)
+        self._console.print(f"Then talk: whisperctl chat open {invite.chat}")
 
 
 def _report(failure: Failure) -> None:

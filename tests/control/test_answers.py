@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from whisperd.control.answers import RESULTS, is_event, is_result
 from whisperd.control.commands import METHODS
 from whisperd.control.events import EVENTS
-from whisperd.control.results import RESULTS, is_event, is_result
 
 NOTHING = [None, True, 7, 1.5, "x", [7], ["x"], [None], [{}], {}, {"other": 1}, [{"other": 1}]]
 

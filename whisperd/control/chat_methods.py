@@ -1,0 +1,109 @@
+"""The control methods of conversations and contacts, on the peer role."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from whisperd.control.answers import Methods, made, made_all
+from whisperd.control.roles import Roles
+from whisperd.wire import chat_results
+
+
+class ChatMethods:
+    """The methods ``chat.*``."""
+
+    def __init__(self, roles: Roles) -> None:
+        self._roles = roles
+
+    @property
+    def methods(self) -> Methods:
+        """The methods by their names."""
+        return {"chat.invite": self.invite, "chat.join": self.join, "chat.list": self.list, "chat.find": self.find,
+                "chat.send": self.send, "chat.history": self.history, "chat.read": self.read,
+                "chat.send-file": self.send_file, "chat.accept": self.accept, "chat.refuse": self.refuse,
+                "chat.cancel": self.cancel, "chat.files": self.files, "chat.verify": self.verify,
+                "chat.timer": self.timer, "chat.end": self.end, "chat.call": self.call}
+
+    async def invite(self, relay: str | Sequence[str] = "", expiry: int = 0, floor: str = "", access: str = "",
+                     code: bool = False) -> chat_results.Invited:
+        return made(chat_results.Invited, await self._roles.need_peer().invite(relay, expiry, floor, access, code))
+
+    async def join(self, link: str = "", access: str = "", code: str = "", relay: str = "") -> chat_results.ChatState:
+        return made(chat_results.ChatState, await self._roles.need_peer().join(link, access, code, relay))
+
+    async def list(self) -> list[chat_results.ChatRow]:
+        return made_all(chat_results.ChatRow, await self._roles.need_peer().list())
+
+    async def find(self, chat: str = "", text: str = "", word: str = "") -> chat_results.ChatFound:
+        return made(chat_results.ChatFound, await self._roles.need_peer().find(chat, text, word))
+
+    async def send(self, chat: str, text: str) -> chat_results.MessageAccepted:
+        return made(chat_results.MessageAccepted, await self._roles.need_peer().send(chat, text))
+
+    async def history(self, chat: str, after: int = 0) -> Sequence[chat_results.MessageRow]:
+        return made_all(chat_results.MessageRow, await self._roles.need_peer().history(chat, after))
+
+    async def read(self, chat: str, id: int, after: int = 0) -> chat_results.Read:
+        return made(chat_results.Read, await self._roles.need_peer().read(chat, id, after))
+
+    async def send_file(self, chat: str, name: str, file: int) -> chat_results.FileRow:
+        return made(chat_results.FileRow, await self._roles.need_peer().send_file(chat, name, file))
+
+    async def accept(self, chat: str, file: str) -> chat_results.FileRow:
+        return made(chat_results.FileRow, await self._roles.need_peer().accept(chat, file))
+
+    async def refuse(self, chat: str, file: str) -> chat_results.FileRow:
+        return made(chat_results.FileRow, await self._roles.need_peer().refuse(chat, file))
+
+    async def cancel(self, chat: str, id: str) -> chat_results.Cancelled:
+        return made(chat_results.Cancelled, await self._roles.need_peer().cancel(chat, id))
+
+    async def files(self, chat: str = "") -> Sequence[chat_results.FileRow]:
+        return made_all(chat_results.FileRow, await self._roles.need_peer().files(chat))
+
+    async def verify(self, chat: str, confirm: bool = False, require: bool = False) -> chat_results.Verification:
+        return made(chat_results.Verification, await self._roles.need_peer().verify(chat, confirm, require))
+
+    async def timer(self, chat: str, time: str = "") -> chat_results.ChatTimer:
+        return made(chat_results.ChatTimer, await self._roles.need_peer().timer(chat, time))
+
+    async def end(self, chat: str) -> chat_results.ChatState:
+        return made(chat_results.ChatState, await self._roles.need_peer().end(chat))
+
+    async def call(self, name: str) -> chat_results.ChatState:
+        return made(chat_results.ChatState, await self._roles.need_peer().contacts.call(name))
+
+
+class ContactMethods:
+    """The methods ``contact.*``."""
+
+    def __init__(self, roles: Roles) -> None:
+        self._roles = roles
+
+    @property
+    def methods(self) -> Methods:
+        """The methods by their names."""
+        return {"contact.save": self.save, "contact.list": self.list, "contact.remove": self.remove,
+                "contact.rename": self.rename, "contact.listen": self.listen, "contact.block": self.block,
+                "contact.unblock": self.unblock}
+
+    async def save(self, chat: str, name: str) -> chat_results.ContactSaved:
+        return made(chat_results.ContactSaved, await self._roles.need_peer().contacts.save(chat, name))
+
+    async def list(self) -> list[chat_results.ContactRow]:
+        return made_all(chat_results.ContactRow, await self._roles.need_peer().contacts.list())
+
+    async def remove(self, name: str) -> chat_results.ContactRemoved:
+        return made(chat_results.ContactRemoved, await self._roles.need_peer().contacts.remove(name))
+
+    async def rename(self, name: str, new: str) -> chat_results.ContactRenamed:
+        return made(chat_results.ContactRenamed, await self._roles.need_peer().contacts.rename(name, new))
+
+    async def listen(self, name: str, off: bool = False) -> chat_results.ContactListens:
+        return made(chat_results.ContactListens, await self._roles.need_peer().contacts.listen(name, off))
+
+    async def block(self, name: str) -> chat_results.ContactBlocking:
+        return made(chat_results.ContactBlocking, await self._roles.need_peer().contacts.block(name))
+
+    async def unblock(self, name: str) -> chat_results.ContactBlocking:
+        return made(chat_results.ContactBlocking, await self._roles.need_peer().contacts.unblock(name))
