@@ -62,8 +62,8 @@ setup(
     extras_require=EXTRAS,
     entry_points={
         "console_scripts": [
-            "whisperd = whisperd.cli.guard:whisperd",
-            "whisperctl = whisperd.cli.guard:whisperctl",
+            "whisperd = whisperd.cli.programs:whisperd",
+            "whisperctl = whisperd.cli.programs:whisperctl",
         ],
     },
     data_files=[

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib.metadata import version
 
-from whisperd.cli.completion import SCRIPTS, script
+from whisperd.cli.shells import SCRIPTS, script
 
 _NOTE = "# Made by click {} and 'make generated'; do not edit.\n"
 

@@ -22,7 +22,7 @@ from twisted.internet.threads import deferToThread
 
 from tests.cli.conftest import ROOT, environment
 from tests.control.sample import Serving
-from whisperd.cli import completion, ctl
+from whisperd.cli import ctl, shells
 from whisperd.cli.caller import Caller
 from whisperd.cli.daemon.main import cli
 from whisperd.control.commands import COMMANDS, Command
@@ -34,7 +34,7 @@ OF_CHAT = {command.verb.removeprefix("chat ") for command in COMMANDS if command
 
 Complete = Callable[[str, dict[str, str]], list[str]]
 
-PROGRAMS = {program: [sys.executable, "-c", f"import sys; from whisperd.cli.guard import {program}; "
+PROGRAMS = {program: [sys.executable, "-c", f"import sys; from whisperd.cli.programs import {program}; "
                       f"sys.exit({program}())"] for program in ("whisperctl", "whisperd")}
 
 
@@ -129,17 +129,17 @@ def test_a_daemon_that_does_not_answer_is_not_waited_for(tmp_path: Path, accepts
 def test_what_nobody_asked_for_is_refused_in_silence(program: str) -> None:
     for instruction in ("nushell_complete", "bash_delete", "bash"):
         done = subprocess.run(PROGRAMS[program], capture_output=True, text=True, timeout=60,
-                              env=environment("/nonexistent", **{completion.variable(program): instruction}))
+                              env=environment("/nonexistent", **{shells.variable(program): instruction}))
         assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
 def test_no_completion_loads_twisted() -> None:
     script = """if True:
         import os, sys
-        from whisperd.cli import guard
+        from whisperd.cli import programs
         for program in ("whisperctl", "whisperd"):
             os.environ |= {f"_{program.upper()}_COMPLETE": "fish_complete", "COMP_WORDS": program, "COMP_CWORD": ""}
-            assert getattr(guard, program)() == 0
+            assert getattr(programs, program)() == 0
         heavy = {"twisted", "rich", "prompt_toolkit", "cryptography"} & set(sys.modules)
         assert not heavy, heavy
     """
@@ -152,7 +152,7 @@ def test_no_completion_loads_twisted() -> None:
 def ask(line: str, path: str, program: str = "whisperctl") -> list[str]:
     """Return what a process of the program offers, as fish asks it; it says nothing besides."""
     last = line.rpartition(" ")[2]
-    where = environment(path, COMP_WORDS=line, COMP_CWORD=last, **{completion.variable(program): "fish_complete"})
+    where = environment(path, COMP_WORDS=line, COMP_CWORD=last, **{shells.variable(program): "fish_complete"})
     done = subprocess.run(PROGRAMS[program], capture_output=True, text=True, env=where, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     return [row.partition(",")[2].partition("\t")[0] for row in done.stdout.splitlines() if row]

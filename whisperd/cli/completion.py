@@ -1,21 +1,18 @@
-"""What the shells complete on the command lines of both programs, by click's own machinery. [whisperctl(1), FILES]
+"""What completes each parameter of whisperctl: names that the daemon is asked for, and paths.
 
-A shell runs the program with ``_WHISPERCTL_COMPLETE=bash_complete`` (or ``zsh_``, ``fish_``) in its environment, and
-takes what is printed. Whatever goes wrong meanwhile is nobody's business: nothing is offered, and nothing is said.
+A daemon that cannot be asked, or not quickly, knows no names: nothing is offered then, and nothing is said.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import CompletionItem
 
 from whisperd.cli.caller import Caller
 from whisperd.control.commands import Command, Param
@@ -24,58 +21,10 @@ Items = list["CompletionItem[str]"]
 #: What click calls to complete a parameter.
 Completer = Callable[[click.Context, click.Parameter, str], Items]
 
-#: The file of each program's completion for each shell, by the shell's name, as that shell looks for it.
-SCRIPTS = {"bash": "{}.bash", "zsh": "_{}", "fish": "{}.fish"}
 #: Seconds that the daemon may take to be asked for names.
 PATIENCE = 0.8
 #: Names that a shell leaves as they are.
 _PLAIN = re.compile(r"[\w.-]+", re.ASCII)
-
-
-# -- the programs -----------------------------------------------------------------------------------------------------
-
-
-def variable(program: str) -> str:
-    """Return the environment variable with which a shell asks ``program`` for completions."""
-    return f"_{program.upper()}_COMPLETE"
-
-
-def script(program: str, shell: str) -> str:
-    """Return the text of the file that teaches ``shell`` to ask ``program``."""
-    kind = get_completion_class(shell)
-    assert kind is not None, shell
-    return kind(click.Command(program), {}, program, variable(program)).source()
-
-
-def whisperctl(words: list[str]) -> int:
-    """Print what completes a command line of whisperctl; return 0, or 1 for nothing."""
-    from whisperd.cli import ctl
-
-    return _answer(ctl.build(), "whisperctl")
-
-
-def whisperd(words: list[str]) -> int:
-    """Print what completes a command line of whisperd; return 0, or 1 for nothing."""
-    from whisperd.cli.daemon import main
-
-    return _answer(main.cli, "whisperd")
-
-
-def _answer(program: click.Command, name: str) -> int:
-    asked, _, instruction = os.environ[variable(name)].partition("_")
-    kind = get_completion_class(asked)
-    if kind is None or instruction not in ("source", "complete"):
-        return 1
-    try:
-        shell = kind(program, {"obj": Caller()}, name, variable(name))
-        said = shell.source() if instruction == "source" else shell.complete() + "\n"
-    except Exception:  # in the middle of what somebody types there is no place to say it
-        return 1
-    sys.stdout.write(said)
-    return 0
-
-
-# -- the parameters ---------------------------------------------------------------------------------------------------
 
 
 def completer(command: Command, param: Param) -> Completer | None:

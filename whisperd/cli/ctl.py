@@ -65,12 +65,12 @@ def _subgroup(parent: click.Group, word: str, path: str) -> click.Group:
 
 
 def _verb(command: Command, name: str) -> click.Command:
-    look: dict[str, Any] = {"params": [*_parameters(command), *_common()], "help": _help(command),
+    shape: dict[str, Any] = {"params": [*_parameters(command), *_common()], "help": _help(command),
                             "short_help": command.help, "context_settings": _HELP_NAMES}
     if any(other.verb.startswith(f"{command.verb} ") for other in COMMANDS):
-        return click.Group(name, invoke_without_command=True, callback=partial(_run_alone, command), **look)
+        return click.Group(name, invoke_without_command=True, callback=partial(_run_alone, command), **shape)
     kind = MessageCommand if any(param.many for param in command.params) else click.Command
-    return kind(name, callback=partial(_run, command), **look)
+    return kind(name, callback=partial(_run, command), **shape)
 
 
 def _run_alone(command: Command, **given: Any) -> None:
@@ -107,11 +107,11 @@ def _parameters(command: Command) -> list[click.Parameter]:
 def _option(command: Command, param: Param) -> click.Option:
     if param.type == "boolean":
         return click.Option([param.name, param.option], is_flag=True, default=None, help=param.help)
-    look: dict[str, Any] = {"help": param.help, "metavar": param.metavar,
+    shape: dict[str, Any] = {"help": param.help, "metavar": param.metavar,
                             "shell_complete": completion.completer(command, param)}
     if param.type == "list":
-        return Valued([param.name, param.option], multiple=True, **look)
-    return Valued([param.name, param.option], type=_type(param), **look)
+        return Valued([param.name, param.option], multiple=True, **shape)
+    return Valued([param.name, param.option], type=_type(param), **shape)
 
 
 def _positional(command: Command, param: Param, loose: bool) -> click.Argument:
@@ -141,15 +141,15 @@ def _whole(bound: float | None) -> int | None:
 def _common() -> list[click.Parameter]:
     """Return the options that stand before or behind the verb."""
 
-    def keep(context: click.Context, option: click.Parameter, value: Any) -> None:
+    def note(context: click.Context, option: click.Parameter, value: Any) -> None:
         if value:
             setattr(context.find_root().obj, str(option.name), typed(value) if option.name == "socket" else value)
 
     return [
-        Valued(["--socket"], metavar="PATH", expose_value=False, callback=keep, is_eager=True,
+        Valued(["--socket"], metavar="PATH", expose_value=False, callback=note, is_eager=True,
                shell_complete=completion.paths,
                help="Control socket of the daemon, instead of WHISPERD_SOCKET or the usual place."),
-        click.Option(["--json"], is_flag=True, expose_value=False, callback=keep, is_eager=True,
+        click.Option(["--json"], is_flag=True, expose_value=False, callback=note, is_eager=True,
                      help="Print JSON, one object a line; errors too."),
     ]
 

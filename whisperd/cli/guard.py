@@ -24,41 +24,10 @@ Work = Callable[[list[str]], int]
 READER_GONE = 141
 #: Set to anything, it shows tracebacks.
 VARIABLE = "WHISPERD_TRACEBACK"
+#: What runs below everything: where nothing else of ours does, the place of a bug is somewhere else.
+_OUTERMOST = ("cli/guard.py", "cli/programs.py")
 #: What ``errors.Interrupted`` says, for the time before it can be imported.
 INTERRUPTED = ("interrupted", 9, "it was interrupted", "Run it again when it suits.")
-
-
-def whisperctl() -> int:
-    """Entry point of the command ``whisperctl``."""
-
-    def load() -> Work:
-        if os.environ.get("_WHISPERCTL_COMPLETE"):
-            from whisperd.cli import completion
-
-            return completion.whisperctl
-        from whisperd.cli import ctl
-
-        return ctl.run
-
-    return run("whisperctl", load)
-
-
-def whisperd() -> int:
-    """Entry point of the command ``whisperd``."""
-    from whisperd.cli import signals
-
-    signals.hold()
-
-    def load() -> Work:
-        if os.environ.get("_WHISPERD_COMPLETE"):
-            from whisperd.cli import completion
-
-            return completion.whisperd
-        from whisperd.cli.daemon import main
-
-        return main.run_words
-
-    return run("whisperd", load)
 
 
 def run(program: str, load: Callable[[], Work], words: list[str] | None = None) -> int:
@@ -246,6 +215,6 @@ def _place(error: BaseException) -> str:
     while trace is not None:
         places.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
         trace = trace.tb_next
-    own = [place for place in places if "/whisperd/" in place[0] and not place[0].endswith("cli/guard.py")]
+    own = [place for place in places if "/whisperd/" in place[0] and not place[0].endswith(_OUTERMOST)]
     file, line = (own or places or [("an unknown file", 0)])[-1]
     return f"{file.rpartition('/whisperd/')[2]}, line {line}"

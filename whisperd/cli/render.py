@@ -125,8 +125,8 @@ def _store(row: Row, paint: Paint) -> list[tuple[str, str]]:
     if row.get("trouble"):
         return [("store", paint(f"sealed, and cannot be written: {clean(row['trouble']['message'])}", "bad")),
                 ("", clean(row["trouble"]["remedy"]))]
-    kept = f"what was said is kept for {count(row['history_days'], 'day')}" if row["history"] else "no history"
-    return [("store", f"sealed, {paint.state('open')}: {clean(row['file'])}, {size(row['size'])}, {kept}"),
+    said = f"what was said is kept for {count(row['history_days'], 'day')}" if row["history"] else "no history"
+    return [("store", f"sealed, {paint.state('open')}: {clean(row['file'])}, {size(row['size'])}, {said}"),
             ("", "whoever has the disk sees its size and when it was written")]
 
 
@@ -300,10 +300,10 @@ def progress(row: Row, width: int = 20) -> str:
 
 def file_line(row: Row, paint: Paint) -> str:
     """Return one line that says where a file stands."""
-    way = "from them" if row["direction"] == "in" else "to them"
+    who = "from them" if row["direction"] == "in" else "to them"
     reason = f" ({clean(row['reason'])})" if row["reason"] and row["reason"] != row["state"] else ""
     head = f"{clean(row['chat'])} {paint(clean(row['file']), 'strong')} '{clean(row['filename'])}', {size(row['size'])}"
-    return f"{head}, {way}, is {paint.state(row['state'])}{reason}"
+    return f"{head}, {who}, is {paint.state(row['state'])}{reason}"
 
 
 def plugins(rows: Iterable[Row], paint: Paint) -> list[str]:

@@ -10,8 +10,8 @@ from typing import Any
 from whisperd.cli import render, timers
 from whisperd.cli.caller import history
 from whisperd.cli.chat_view.read_subscription import TheirText
+from whisperd.cli.offering import offer
 from whisperd.cli.render import Paint
-from whisperd.cli.verbs.files import offer
 from whisperd.control.client import Client
 from whisperd.errors import DaemonUnreachable, UsageError, WhisperdError, catalogue
 
@@ -97,8 +97,8 @@ class ConversationView:
         self._row = next((row for row in rows if row["chat"] == self.chat), self._row)
         self.finished = self.finished or self._row.get("state") == "ended"
 
-    def look_again(self) -> list[str]:
-        """Refresh after something changed (blocking)."""
+    def refreshed(self) -> list[str]:
+        """Refresh after something changed, and return what there is to say of it (blocking)."""
         try:
             self.refresh()
         except WhisperdError as error:

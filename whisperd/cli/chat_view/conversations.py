@@ -49,9 +49,9 @@ class ConversationViews:
         """Return what was said before (blocking)."""
         return self._current.begin()
 
-    def look_again(self) -> list[str]:
+    def refreshed(self) -> list[str]:
         """Refresh after something changed (blocking)."""
-        return self._current.look_again()
+        return self._current.refreshed()
 
     def lost(self, error: WhisperdError) -> list[str]:
         """The daemon is gone: nothing more can happen."""

@@ -114,7 +114,7 @@ class _Terminal:
         if self._lines and self._painting is None:
             self._painting = asyncio.get_running_loop().create_task(self._paint())
         elif self._painting is None:
-            self._look()
+            self._redraw()
 
     async def _painted(self) -> None:
         """Wait until all lines are on the screen."""
@@ -137,7 +137,7 @@ class _Terminal:
             self._view.lost(OutputFailed("the terminal cannot be written any more"))
         finally:
             self._painting = None
-        self._look()
+        self._redraw()
 
     def _write(self, lines: list[str]) -> None:
         screen = self._prompt.output
@@ -145,7 +145,7 @@ class _Terminal:
         screen.write_raw(output.encodable("\n".join(lines) + "\n", screen.encoding()))
         screen.flush()
 
-    def _look(self) -> None:
+    def _redraw(self) -> None:
         """Draw what stands below anew, and leave when nothing more can happen."""
         app = self._prompt.app
         app.invalidate()
@@ -182,7 +182,7 @@ class _Terminal:
 
     def _refresh(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._view.finished:
-            task = loop.create_task(self._work(self._view.look_again))
+            task = loop.create_task(self._work(self._view.refreshed))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 

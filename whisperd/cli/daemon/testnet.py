@@ -7,13 +7,18 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from whisperd.cli.options import Valued
 from whisperd.config.paths import typed_path
 from whisperd.errors import Interrupted, WhisperdError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+    from twisted.internet.defer import Deferred
+    from twisted.python.failure import Failure
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -39,7 +44,7 @@ def up(directory: Path, clients: int, foreground: bool, as_json: bool) -> None:
 
     place = typed_path(directory)
 
-    async def start_and_show(reactor: Any, stop: Any) -> None:
+    async def start_and_show(reactor: Any, stop: Deferred[None]) -> None:
         with _Progress() as show:
             network = await Testnet.up(place, reactor=reactor, clients=clients, progress=show, detached=not foreground)
         _show(place, as_json)
@@ -88,7 +93,7 @@ def _show(directory: Path, as_json: bool) -> None:
         print(f"{node.name:<12} {alive:<18} {node.control}  {node.socks}".rstrip(), flush=True)
 
 
-async def _stay(stop: Any) -> None:
+async def _stay(stop: Deferred[None]) -> None:
     """Wait for the signal that ends a network in the foreground."""
     from twisted.internet.defer import CancelledError
 
@@ -98,7 +103,7 @@ async def _stay(stop: Any) -> None:
         return
 
 
-def _run(work: Callable[[Any, Any], Coroutine[Any, Any, None]]) -> None:
+def _run(work: Callable[[Any, Deferred[None]], Coroutine[Any, Any, None]]) -> None:
     """Run ``work(reactor, stop)`` under the reactor; a signal cancels what it waits for.
 
     Raises what ``work`` raises, and Interrupted when a signal ended it.
@@ -125,7 +130,7 @@ def _run(work: Callable[[Any, Any], Coroutine[Any, Any, None]]) -> None:
         _raise(results[0])
 
 
-def _raise(failure: Any) -> None:
+def _raise(failure: Failure) -> None:
     if isinstance(failure.value, WhisperdError):
         raise failure.value
     failure.raiseException()
@@ -135,8 +140,7 @@ class _Progress:
     """Shows how far the network is on stderr: a bar on a terminal, plain lines otherwise."""
 
     def __init__(self) -> None:
-        self._bar: Any = None
-        self._task: Any = None
+        self._bar: Progress | None = None
         self._last = ""
 
     def __enter__(self) -> _Progress:
@@ -146,7 +150,7 @@ class _Progress:
 
             self._bar = Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
                                  console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task("Starting", total=100)
+            self._bar.add_task("Starting", total=100)
             self._bar.start()
         return self
 
@@ -156,7 +160,7 @@ class _Progress:
 
     def __call__(self, percent: int, summary: str) -> None:
         if self._bar is not None:
-            self._bar.update(self._task, completed=percent, description=summary)
+            self._bar.update(self._bar.task_ids[0], completed=percent, description=summary)
         elif summary != self._last:
             self._last = summary
             print(f"{percent:3}% {summary}", file=sys.stderr, flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -11,7 +12,9 @@ from twisted.internet.defer import ensureDeferred
 from twisted.python.failure import Failure
 
 from whisperd import logs
+from whisperd.daemon import Daemon
 from whisperd.errors import WhisperdError
+from whisperd.timers import Clock, OneShot
 
 #: Seconds without progress after which the reader is told that the network seems out of reach.
 PATIENCE = 45.0
@@ -20,14 +23,13 @@ PATIENCE = 45.0
 class Welcome:
     """Follows the daemon's events on the terminal until the first invite is shown."""
 
-    def __init__(self, daemon: Any, reactor: Any) -> None:
+    def __init__(self, daemon: Daemon, reactor: Clock) -> None:
         self._daemon = daemon
-        self._reactor = reactor
         self._console = Console(stderr=False, highlight=False)
         self._progress: Progress | None = None
         self._percent = -1
-        self._impatience: Any = None
-        self._unsubscribe: Any = None
+        self._impatience = OneShot(reactor, self._lose_patience)
+        self._unsubscribe: Callable[[], None] | None = None
         self._invited = False
 
     def start(self) -> None:
@@ -46,8 +48,7 @@ class Welcome:
     def stop(self) -> None:
         """Leave the terminal as it was."""
         self._end_bar()
-        if self._impatience is not None and self._impatience.active():
-            self._impatience.cancel()
+        self._impatience.cancel()
         if self._unsubscribe is not None:
             self._unsubscribe()
 
@@ -84,10 +85,8 @@ class Welcome:
             self._progress = None
 
     def _reset_patience(self) -> None:
-        if self._impatience is not None and self._impatience.active():
-            self._impatience.cancel()
         if not self._invited:
-            self._impatience = self._reactor.callLater(PATIENCE, self._lose_patience)
+            self._impatience.start(PATIENCE)
 
     def _lose_patience(self) -> None:
         self._end_bar()
@@ -97,15 +96,14 @@ class Welcome:
         self._console.print("and it keeps trying. The whole job without internet: make demo  (or: whisperd demo)")
 
     def _cause(self) -> str:
-        error = self._daemon.tor.status()["error"]
+        error = self._daemon.tor.status()["error"] if self._daemon.tor is not None else None
         if error:
             return f"{error['message']}. {error['remedy']}"
         return f"tor stands at {max(self._percent, 0)} %: it cannot reach the Tor network from here."
 
     def _invite_soon(self) -> None:
         self._invited = True
-        if self._impatience is not None and self._impatience.active():
-            self._impatience.cancel()
+        self._impatience.cancel()
         ensureDeferred(self._show_invite()).addErrback(_report)
 
     async def _show_invite(self) -> None:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from whisperd.cli import render
 from whisperd.cli.caller import Caller
-from whisperd.cli.words import as_text
-from whisperd.config.paths import typed
+from whisperd.cli.offering import offer
 from whisperd.control.client import Client
-from whisperd.errors import FileFailed, NotText, TimedOut, WhisperdError, catalogue
-from whisperd.errors.system import is_escaped
+from whisperd.errors import FileFailed, TimedOut, WhisperdError, catalogue
 
-#: Seconds that the daemon may take to read a whole file before it is offered.
-READ_SECONDS = 3_600.0
 #: States in which nothing more happens by itself.
 _SETTLED = ("done", "refused", "cancelled", "failed")
 
@@ -59,33 +53,6 @@ VERBS: dict[str, Callable[..., None]] = {
     "chat send-file": chat_send_file, "chat accept": chat_accept, "chat refuse": chat_refuse,
     "chat cancel": chat_cancel, "chat files": chat_files,
 }
-
-
-def offer(client: Client, chat: str, path: str, name: str = "") -> dict[str, Any]:
-    """Open the file as this user and let the daemon offer it; raises FileFailed, UsageError and the daemon's errors."""
-    path = typed(path)
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe without a writer must not hold us
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        why = getattr(error, "strerror", None) or "no file can have this name"
-        raise FileFailed(f"{path} cannot be read: {why}", remedy="Name a file that is there.") from None
-    try:
-        row: dict[str, Any] = client.call("chat.send-file", {"chat": chat, "name": name or _name_of(path)},
-                                          timeout=READ_SECONDS, file=file)
-        return row
-    finally:
-        os.close(file)
-
-
-def _name_of(path: str) -> str:
-    """Return the last part of a path, as UTF-8: each byte that is not has '_' in its place."""
-    return "".join("_" if is_escaped(character) else character for character in _utf8(os.path.basename(path)))
-
-
-def _utf8(name: str) -> str:
-    with suppress(NotText):  # where the locale knows ASCII only, it may be UTF-8 all the same
-        return as_text(name)
-    return name
 
 
 def _follow(caller: Caller, client: Client, row: dict[str, Any], wait: float) -> None:

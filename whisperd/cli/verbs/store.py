@@ -112,7 +112,7 @@ def lines(row: Row, paint: Paint) -> list[str]:
     """Return what 'store status' says, as lines."""
     if row["kind"] == "memory":
         return ["memory: nothing outlives the daemon"]
-    kept = f"kept for {render.count(row['history_days'], 'day')}" if row["history"] else "not kept"
+    history = f"kept for {render.count(row['history_days'], 'day')}" if row["history"] else "not kept"
     cost = row["argon2"]
     found = [f"sealed, {paint.state(row['state'])}" + _REMEDIES.get(str(row["state"]), ""),
              f"{render.clean(row['file'])}, {render.size(row['size'])}"]
@@ -121,7 +121,7 @@ def lines(row: Row, paint: Paint) -> list[str]:
     if row.get("trouble"):
         found.append(paint(f"it cannot be written: {render.clean(row['trouble']['message'])}", "bad"))
         found.append(render.clean(row["trouble"]["remedy"]))
-    return [*found, f"what was said is {kept}; what is kept shows sizes and times to whoever has the disk",
+    return [*found, f"what was said is {history}; what is kept shows sizes and times to whoever has the disk",
             f"a guess at the passphrase costs {cost['memory']} MiB, {cost['passes']} passes"]
 
 
