@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from contrib.generated import completions
+from contrib.generated import completions, contributing
 from contrib.pages.__main__ import renewed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,4 +16,5 @@ def files() -> dict[str, str]:
     return {
         **{f"man/{page.name}": renewed(page.read_text()) for page in pages},
         **{f"contrib/completions/{name}": text for name, text in completions.scripts().items()},
+        "CONTRIBUTING.md": contributing.renewed((ROOT / "CONTRIBUTING.md").read_text()),
     }
