@@ -13,7 +13,7 @@ SCRIPTS := contrib/setup/system-packages contrib/setup/python contrib/setup/virt
 	contrib/debian/build contrib/bots/answer.sh .ci/run
 PAGES = $(wildcard man/*.[1-8])
 
-.PHONY: help run demo fresh test options-of-test test-setup lint generated pages bench soak deb install clean
+.PHONY: help run demo fresh test options-of-test test-setup lint generated pictures wheel site pages bench soak deb install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -49,8 +49,20 @@ lint: $(VENV)/.stamp-test ## check style, types, shell scripts and man pages
 		said=$$(groff -mandoc -t -Tutf8 -ww -rLL=80n $$page 2>&1 >/dev/null); \
 		[ -z "$$said" ] || { echo "$$page: $$said" >&2; exit 1; }; done
 
-generated: $(VENV)/.stamp ## write what is made from the code: page tables, completions, CONTRIBUTING.md
+generated: $(VENV)/.stamp ## write what is made from the code: page tables, completions, the rooms, CONTRIBUTING.md
 	@$(BIN)/python -m contrib.generated
+
+pictures: install ## hold a conversation between two daemons and draw it for the README
+	@$(NEEDS) tmux
+	@$(BIN)/python -m contrib.pictures
+
+wheel: $(VENV)/.stamp ## build a wheel into dist, with man pages and completions
+	@$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	@ls dist/whisperd-*.whl
+
+site: $(VENV)/.stamp ## make a static site of README, guide and pages in build/site
+	@$(NEEDS) mandoc
+	@$(BIN)/python -m contrib.site
 
 pages: $(VENV)/.stamp ## write the tables of the code into the man pages only
 	@$(BIN)/python -m contrib.pages

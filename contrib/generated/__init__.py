@@ -1,4 +1,4 @@
-"""Everything in the tree that a program writes: tables of the man pages, completions, and parts of CONTRIBUTING.md.
+"""What a program writes into the tree: page tables, completions, the picture of the rooms, and diagrams.
 
 ``files()`` returns it all; ``python -m contrib.generated`` writes what has changed, and a test compares.
 """

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from contrib.generated import completions, contributing
 from contrib.pages.__main__ import renewed
+from contrib.pictures import house
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,5 +17,6 @@ def files() -> dict[str, str]:
     return {
         **{f"man/{page.name}": renewed(page.read_text()) for page in pages},
         **{f"contrib/completions/{name}": text for name, text in completions.scripts().items()},
+        "contrib/pictures/house.svg": house.picture(),
         "CONTRIBUTING.md": contributing.renewed((ROOT / "CONTRIBUTING.md").read_text()),
     }
