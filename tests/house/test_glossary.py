@@ -16,6 +16,7 @@ from whisperd.control.events import EVENTS
 #: Names in which a word of the glossary is another thing.
 ALLOWED: dict[str, set[str]] = {
     "least": {"at_least"},
+    "most": {"at_most"},
     "levels": {"LEVELS"},  # of security, and of the log
     "way": {"_MAX_UNDER_WAY", "_UnderWay", "_most_under_way", "_under_way", "_make_way", "one_way", "way_back"},
 }
