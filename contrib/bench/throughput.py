@@ -20,7 +20,7 @@ from pathlib import Path
 from contrib.bench.daemons import BIN, free_port, running
 from contrib.bench.harness import Row, interleave
 from whisperd.control.client import Client
-from whisperd.demo.processes import DaemonProcess
+from whisperd.demo.daemon_process import DaemonProcess
 from whisperd.tor.testnet import state
 
 SIZE = 30_000_000

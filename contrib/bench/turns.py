@@ -17,7 +17,7 @@ from contrib.bench.daemons import Started, whisperd_relay
 from contrib.bench.dialects import Meeting, Whisperd
 from contrib.bench.harness import Round, Row, interleave
 from whisperd.control.client import Client
-from whisperd.demo.processes import DaemonProcess
+from whisperd.demo.daemon_process import DaemonProcess
 
 TURNS, ROUNDS = 40, 9
 PATIENCE = 60.0

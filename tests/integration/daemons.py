@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whisperd.demo.processes import DaemonProcess
+from whisperd.demo.daemon_process import DaemonProcess
 from whisperd.tor.testnet.ports import free_ports
 
 

@@ -16,7 +16,7 @@ from twisted.internet.threads import deferToThread
 
 from tests.tor.kit import OwnTor
 from whisperd import config
-from whisperd.demo.processes import DaemonProcess
+from whisperd.demo.daemon_process import DaemonProcess
 from whisperd.tor.doctor import NAMES, Finding, examine
 from whisperd.tor.testnet import Testnet
 from whisperd.tor.testnet.ports import free_ports

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from whisperd.demo.processes import DaemonProcess
+from whisperd.demo.daemon_process import DaemonProcess
 from whisperd.tor.testnet.ports import free_ports
 
 CTL = [sys.executable, "-c", "from whisperd.cli.ctl import main; raise SystemExit(main())"]

@@ -12,7 +12,7 @@ import pytest
 
 from tests.house.pages import ROOT
 from whisperd.control.client import Client
-from whisperd.demo.processes import DaemonProcess
+from whisperd.demo.daemon_process import DaemonProcess
 from whisperd.errors import DaemonUnreachable
 from whisperd.peer.files.downloads import Downloads
 from whisperd.tor.testnet.ports import free_ports

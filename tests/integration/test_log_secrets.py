@@ -14,7 +14,7 @@ import pytest
 from tests.control.hands import line
 from whisperd import logs
 from whisperd.control.client import Client
-from whisperd.demo.processes import DaemonProcess
+from whisperd.demo.daemon_process import DaemonProcess
 from whisperd.errors import WhisperdError
 from whisperd.peer.handshake.keys import InviteKeys
 from whisperd.wire import invite

@@ -12,7 +12,7 @@ import pytest
 
 from tests.house.pages import ROOT
 from tests.waiting import until
-from whisperd.demo.processes import DaemonProcess
+from whisperd.demo.daemon_process import DaemonProcess
 from whisperd.tor.testnet import Testnet
 from whisperd.tor.testnet.ports import free_ports
 

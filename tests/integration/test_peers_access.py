@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from whisperd.demo.processes import DaemonProcess
+from whisperd.demo.daemon_process import DaemonProcess
 from whisperd.errors import UsageError
 from whisperd.tor.testnet.ports import free_ports
 

@@ -14,7 +14,7 @@ from twisted.internet.threads import deferToThread
 from tests.tor.bridge import Obfs4Bridge
 from tests.tor.kit import Running, reach, services
 from tests.waiting import eventually
-from whisperd.demo.processes import DaemonProcess
+from whisperd.demo.daemon_process import DaemonProcess
 from whisperd.tor.testnet import Testnet
 
 

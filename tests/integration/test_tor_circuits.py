@@ -24,7 +24,7 @@ from tests.integration.floods import Flood, conversation
 from tests.integration.peers import Relay
 from tests.tor.kit import Events
 from whisperd import config
-from whisperd.demo.processes import DaemonProcess
+from whisperd.demo.daemon_process import DaemonProcess
 from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.service import TorService
 from whisperd.tor.surroundings import TorSurroundings

@@ -19,7 +19,7 @@ from tests.integration.circuits import until
 from tests.integration.floods import Flood, conversation
 from tests.tor.kit import Events, OwnTor
 from whisperd import config
-from whisperd.demo.processes import DaemonProcess
+from whisperd.demo.daemon_process import DaemonProcess
 from whisperd.errors import HostnameUnusable, TorManaged
 from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.doctor import NAMES

@@ -7,7 +7,7 @@ import pytest_twisted
 from twisted.internet.threads import deferToThread
 
 from tests.integration.peers import Person
-from whisperd.demo.processes import DaemonProcess
+from whisperd.demo.daemon_process import DaemonProcess
 from whisperd.tor.testnet import Testnet
 
 

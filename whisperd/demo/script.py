@@ -14,18 +14,31 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from rich.console import Console
 
-from whisperd.demo.processes import DaemonProcess, Event
-from whisperd.demo.report import DemoReport
+from whisperd.demo.daemon_process import DaemonProcess, Event
+from whisperd.demo.figures import DemoReport
 from whisperd.demo.watch import Watch
 from whisperd.errors import Interrupted, TestnetFailed, WhisperdError
 
 ROUND_TRIPS = 20
 HUNDRED_BYTES = "A message of one hundred bytes, which nobody but the two of them is ever able to read: " + "x" * 13
-TORRC_OPTIONS = '[tor]\nmode = "attach"\ncontrol = "{control}"\nsocks = "{socks}"\n'
+TOR_SECTION = '[tor]\nmode = "attach"\ncontrol = "{control}"\nsocks = "{socks}"\n'
+
+
+class ClientSockets(TypedDict):
+    """Where a tor client of the network listens, as ``whisperd testnet up --json`` says."""
+
+    control: str
+    socks: str
+
+
+class Network(TypedDict):
+    """What of ``whisperd testnet up --json`` is used here."""
+
+    clients: list[ClientSockets]
 
 
 class Demo:
@@ -35,7 +48,7 @@ class Demo:
         self.report = DemoReport()
         self._folder = folder
         self._console = console
-        self._network: dict[str, Any] = {}
+        self._clients: list[ClientSockets] = []
         self._daemons: list[DaemonProcess] = []
         self._sent: dict[str, list[str]] = {"alice": [], "bob": []}
 
@@ -69,16 +82,17 @@ class Demo:
 
     def _bring_up_network(self) -> None:
         began = time.monotonic()
-        self._network = self._testnet("up")
+        network: Network = json.loads(self._testnet("up"))
+        self._clients = network["clients"]
         self.report.figure("Tor network bootstrapped", time.monotonic() - began, "s")
 
-    def _testnet(self, verb: str) -> dict[str, Any]:
+    def _testnet(self, verb: str) -> bytes:
         done = subprocess.run(
             [sys.executable, "-m", "whisperd", "testnet", verb, "--dir", str(self._folder / "net"), "--json"],
             capture_output=True, timeout=120, check=False)
         if done.returncode != 0:
             raise TestnetFailed(done.stderr.decode(errors="replace").strip()[-300:] or None)
-        return json.loads(done.stdout)
+        return done.stdout
 
     def _publish_relay(self) -> None:
         began = time.monotonic()
@@ -96,9 +110,11 @@ class Demo:
         for person in (self._alice, self._bob):
             person.start()
 
-    def _daemon(self, name: str, client: int, config: str, **options: Any) -> DaemonProcess:
-        tor = TORRC_OPTIONS.format_map(self._network["clients"][client])
-        process = DaemonProcess(name, self._folder, tor + config, **options)
+    def _daemon(self, name: str, client: int, config: str, *, module: str = "whisperd",
+                may_write: bool = False) -> DaemonProcess:
+        sockets = self._clients[client]
+        tor = TOR_SECTION.format(control=sockets["control"], socks=sockets["socks"])
+        process = DaemonProcess(name, self._folder, tor + config, module=module, may_write=may_write)
         self._daemons.append(process)
         return process
 
@@ -132,15 +148,17 @@ class Demo:
 
     def _round_trip(self, speaker: DaemonProcess, text: str) -> float:
         began = time.monotonic()
-        return self._wait_delivered(speaker, self._say(speaker, text), 30)["at"] - began
+        delivered: float = self._wait_delivered(speaker, self._say(speaker, text), 30)["at"]
+        return delivered - began
 
     def _say(self, speaker: DaemonProcess, text: str) -> int:
         self._sent[speaker.name].append(text)
-        return speaker.call("chat.send", chat=self._chats[speaker.name], text=text)["id"]
+        sent: int = speaker.call("chat.send", chat=self._chats[speaker.name], text=text)["id"]
+        return sent
 
     def _wait_delivered(self, speaker: DaemonProcess, message: int, timeout: float) -> Event:
         def delivered(event: Event) -> bool:
-            return event["event"] == "message-state" and event["id"] == message and event["state"] == "delivered"
+            return bool(event["event"] == "message-state" and event["id"] == message and event["state"] == "delivered")
 
         return speaker.wait(delivered, timeout, f"message {message} to be delivered")
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-#: Seconds by which the clock may drift, or be corrected, between two looks.
+#: Seconds by which the clock may drift, or be corrected, between two calls of ``jumped``.
 HARMLESS = 300.0
 #: Seconds after an upload within which a directory has forgotten a descriptor: it lives for three hours, and what has
-#: ended is looked for every half an hour.
+#: ended is removed every half an hour.
 FORGOTTEN = 3.5 * 3600
 #: Seconds by which tor's next upload may be late: it comes one or two hours after the one before, by that clock.
 _LATE = 3600.0
@@ -31,7 +31,7 @@ class Clocks:
         self._late = False
 
     def jumped(self) -> bool:
-        """Tell whether they have come apart by more than HARMLESS since the last look that found so, or the start."""
+        """Tell whether they have come apart by more than HARMLESS since the last call that found so, or the start."""
         now = self._apart()
         if abs(now - self._before) <= HARMLESS:
             return False
@@ -45,7 +45,7 @@ class Clocks:
         return self._wall() - self._steady()
 
     def behind(self) -> bool:
-        """Tell whether a descriptor from before the last look may count as newer than one that is made now."""
+        """Tell whether a descriptor from before the last jump may count as newer than one that is made now."""
         return self._steady() < self._caught_up
 
     def caught_up(self) -> bool:

@@ -26,7 +26,7 @@ from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.dial.socks_probe import find_socks, knock
 from whisperd.tor.event_loop import TorReactor, Waiters, at_most, sleep
 from whisperd.tor.onion.hostname_file import read_hostname
-from whisperd.tor.onion.reachability import Probed, ReachabilityProbe
+from whisperd.tor.onion.reachability import ProbeTarget, ReachabilityProbe
 from whisperd.tor.rows import error_row
 from whisperd.tor.surroundings import TorSurroundings
 
@@ -119,7 +119,7 @@ class ManagedTor:
         self._emit = emit
         self._onion = TorrcOnion(Path(config.onion.hostname_file), reactor=reactor, emit=emit, on_name=self._named,
                                  around=around)
-        self._probe = ReachabilityProbe(Probed(self._onion, lambda: dialer.socks is not None, self._knock),
+        self._probe = ReachabilityProbe(ProbeTarget(self._onion, lambda: dialer.socks is not None, self._knock),
                                         interval=60.0 * config.onion.probe_interval, reactor=reactor, emit=emit,
                                         around=around)
         self._state = "off"

@@ -35,7 +35,7 @@ from whisperd.tor.onion.client_admin import OnionClients
 from whisperd.tor.onion.held_credentials import HeldCredentials
 from whisperd.tor.onion.per_conversation import DirectOnions
 from whisperd.tor.onion.publication import Ports, Way
-from whisperd.tor.onion.reachability import Probed, ReachabilityProbe
+from whisperd.tor.onion.reachability import ProbeTarget, ReachabilityProbe
 from whisperd.tor.onion.rotation import Addresses
 from whisperd.tor.onion.service_dirs import ServiceFolders
 from whisperd.tor.process.launch import LaunchedTor, launch
@@ -58,7 +58,7 @@ class TorService:
         self._dialer = dialer
         self._emit = emit
         self._addresses = Addresses(config.onion, reactor=reactor, emit=emit, on_upload=self._uploaded, around=around)
-        probed = Probed(self._addresses, lambda: dialer.socks is not None, self._dial, around.clocks.behind)
+        probed = ProbeTarget(self._addresses, lambda: dialer.socks is not None, self._dial, around.clocks.behind)
         self._probe = ReachabilityProbe(probed, interval=60.0 * config.onion.probe_interval, reactor=reactor,
                                         emit=emit, around=around)
         self._credentials = HeldCredentials()

@@ -42,7 +42,7 @@ class OwnOnion(Protocol):
 
 
 @dataclass(frozen=True)
-class Probed:
+class ProbeTarget:
     """The own onion service as it is probed."""
 
     onion: OwnOnion
@@ -60,7 +60,7 @@ class ReachabilityProbe:
     ``error`` is set from a probe that failed until one that did not; ``emit`` hears ``onion-probe`` (state, address).
     """
 
-    def __init__(self, target: Probed, *, interval: float, reactor: Clock, emit: Callable[..., object],
+    def __init__(self, target: ProbeTarget, *, interval: float, reactor: Clock, emit: Callable[..., object],
                  around: TorSurroundings) -> None:
         self.error: WhisperdError | None = None
         self._target = target

@@ -63,7 +63,7 @@ class Addresses:
         self._current = self._publisher(self._keys.current)
         self._old: _Retiring | None = None
         self._timer = OneShot(reactor, self._check)
-        self._looked = False
+        self._brought_back = False
         self._complaint: WhisperdError | None = None
         self._tor: tuple[TorControl, Way] | None = None
         self._ports: Ports | None = None
@@ -192,9 +192,9 @@ class Addresses:
 
     def _bring_back(self) -> None:
         """Go on with a rotation that an earlier process of this daemon began."""
-        if self._looked:
+        if self._brought_back:
             return
-        self._looked = True
+        self._brought_back = True
         try:
             found = self._keys.retiring()
             if found is not None and self._around.now() < found.until:

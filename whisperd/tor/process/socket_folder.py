@@ -24,15 +24,15 @@ _held: set[SocketsFolder] = set()
 class SocketsFolder:
     """A new folder, mode 0700, below ``runtime`` (None or one that cannot be used: the temporary folder).
 
-    Those of daemons that run no more are removed first. Raises ConfigError when there is no place for one.
+    Those of daemons that run no more are removed first. Raises ConfigError when one can be made nowhere.
     """
 
     def __init__(self, runtime: Path | None) -> None:
-        for place in (runtime, _temporary()):
-            if place is not None:
+        for parent in (runtime, _temporary()):
+            if parent is not None:
                 with suppress(OSError):
-                    clear(place)
-                    if self._made(place):
+                    clear(parent)
+                    if self._made(parent):
                         return
         raise ConfigError("there is no folder for tor's sockets",
                           remedy="Set TMPDIR to a folder with a short path that this user may write to.")
@@ -46,8 +46,8 @@ class SocketsFolder:
             with suppress(OSError):
                 os.close(self._lock)
 
-    def _made(self, place: Path) -> bool:
-        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+    def _made(self, parent: Path) -> bool:
+        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
         if len(os.fsencode(self.path / "control")) > _MAX:
             self.path.rmdir()
             return False
@@ -85,10 +85,10 @@ def remove_all() -> None:
         folder.remove()
 
 
-def clear(place: Path) -> None:
-    """Remove the folders below ``place`` that daemons of this user made and that no running daemon holds."""
+def clear(parent: Path) -> None:
+    """Remove the folders below ``parent`` that daemons of this user made and that no running daemon holds."""
     with suppress(OSError):
-        for folder in place.glob(f"{_PREFIX}*"):
+        for folder in parent.glob(f"{_PREFIX}*"):
             with suppress(OSError):
                 if not folder.is_symlink() and folder.stat().st_uid == os.geteuid() and _abandoned(folder / _LOCK):
                     _remove(folder)

@@ -17,11 +17,11 @@ from whisperd.errors import TestnetFailed
 from whisperd.timers import Clock
 from whisperd.tor.control.bootstrap import phase_in_log
 from whisperd.tor.event_loop import sleep
-from whisperd.tor.testnet import keys, layout, state
+from whisperd.tor.testnet import authority_keys, layout, state
+from whisperd.tor.testnet.detached_processes import Recorded
+from whisperd.tor.testnet.detached_processes import start as start_process
 from whisperd.tor.testnet.layout import Node, Plan
 from whisperd.tor.testnet.ports import free_ports
-from whisperd.tor.testnet.processes import Recorded
-from whisperd.tor.testnet.processes import start as start_process
 
 #: Seconds between two readings of log files.
 _POLL_SECONDS = 0.05
@@ -70,11 +70,11 @@ class Testnet:
 
         Whatever goes wrong, cancellation included, nothing is left behind. Raises TestnetFailed, TorNotInstalled.
         """
-        tor = keys.program("tor")
-        place = Path(directory).absolute() if directory else Path(tempfile.mkdtemp(prefix="whisperd-testnet-"))
-        record = state.claim(place)
+        tor = authority_keys.program("tor")
+        folder = Path(directory).absolute() if directory else Path(tempfile.mkdtemp(prefix="whisperd-testnet-"))
+        record = state.claim(folder)
         record.made_folder = record.made_folder or directory is None
-        network = cls(place, record, reactor, progress or _silence)
+        network = cls(folder, record, reactor, progress or _silence)
         try:
             await network._try_to_start(tor, clients, detached, timeout)
         except BaseException:
@@ -135,18 +135,18 @@ class Testnet:
 
     async def _make_keys(self, tor: str, plan: Plan, end: float) -> list[layout.Authority]:
         jobs = []
-        for process, recorded in keys.start_jobs(tor, plan):
+        for process, recorded in authority_keys.start_jobs(tor, plan):
             jobs.append(process)
             self._record.helpers.append(recorded)
         state.save(self.directory, self._record)
         await self._until(lambda: all(job.poll() is not None for job in jobs), end, "no keys were made")
         self._record.helpers = []
-        return [keys.authority(node) for node in plan.authorities]
+        return [authority_keys.authority(node) for node in plan.authorities]
 
     def _write(self, plan: Plan, authorities: list[layout.Authority], upload_time: int) -> None:
         vote = layout.Vote(time.time(), upload_time)
         _write_lines(plan.resolver, ["nameserver 127.0.0.1"])
-        _write_lines(plan.bandwidths, layout.bandwidth_lines(map(keys.fingerprint, plan.servers), vote.start))
+        _write_lines(plan.bandwidths, layout.bandwidth_lines(map(authority_keys.fingerprint, plan.servers), vote.start))
         _write_lines(self.network_file, layout.network_lines(authorities))
         for node in plan.nodes:
             _write_lines(node.torrc, layout.node_lines(plan, node, authorities, vote))

@@ -11,12 +11,12 @@ import msgspec
 
 from whisperd.errors import TestnetFailed
 from whisperd.tor.control.bootstrap import Phase, phase_in_log
-from whisperd.tor.testnet import processes
+from whisperd.tor.testnet import detached_processes
 from whisperd.tor.testnet.layout import Plan
 
 STATE_FILE = "testnet.json"
 NETWORK_FILE = "network.torrc"
-#: The folder below the given one that holds everything else; making it claims the place.
+#: The folder below the given one that holds everything else; making it claims the folder.
 NODES = "nodes"
 
 
@@ -28,7 +28,7 @@ class NodeState(msgspec.Struct):
     folder: str
     control: str
     socks: str
-    process: processes.Recorded | None = None
+    process: detached_processes.Recorded | None = None
 
 
 class State(msgspec.Struct):
@@ -37,7 +37,7 @@ class State(msgspec.Struct):
     format: int
     made_folder: bool
     nodes: list[NodeState]
-    helpers: list[processes.Recorded] = []
+    helpers: list[detached_processes.Recorded] = []
 
 
 class NodeStatus(msgspec.Struct):
@@ -65,7 +65,7 @@ class Status(msgspec.Struct):
 def claim(directory: Path) -> State:
     """Take ``directory`` for a new network (mode 0700) and return its state, written down.
 
-    Raises TestnetFailed when there is one already, or the place cannot be had.
+    Raises TestnetFailed when there is one already, or the folder cannot be had.
     """
     try:
         made = _make(directory)
@@ -92,7 +92,7 @@ def _make(directory: Path) -> bool:
 
 def describe(plan: Plan) -> list[NodeState]:
     """Return the plan's nodes as they are written down before their processes exist."""
-    return [NodeState(node.name, node.role, str(node.folder), _place(node.control), _place(node.socks))
+    return [NodeState(node.name, node.role, str(node.folder), _address(node.control), _address(node.socks))
             for node in plan.nodes]
 
 
@@ -125,7 +125,7 @@ def down(directory: Path) -> None:
 
 
 def clear(directory: Path) -> None:
-    """End the processes and empty the nodes' folder for another start in the same place."""
+    """End the processes and empty the nodes' folder for another start in the same folder."""
     state = load(directory)
     _stop(state)
     shutil.rmtree(directory / NODES)
@@ -133,7 +133,7 @@ def clear(directory: Path) -> None:
 
 
 def _stop(state: State) -> None:
-    processes.stop([*state.helpers, *(node.process for node in state.nodes if node.process)])
+    detached_processes.stop([*state.helpers, *(node.process for node in state.nodes if node.process)])
 
 
 def remove(directory: Path, state: State) -> None:
@@ -154,7 +154,7 @@ def status(directory: Path) -> Status:
 
 def _node_status(node: NodeState) -> NodeStatus:
     phase = phase_in_log(Path(node.folder) / "log") or Phase(0, "starting", "Starting")
-    running = node.process is not None and processes.alive(node.process)
+    running = node.process is not None and detached_processes.alive(node.process)
     return NodeStatus(node.name, node.role, node.process.pid if node.process else None, running, phase.percent,
                       phase.summary, node.control, node.socks)
 
@@ -166,7 +166,7 @@ def _overall(nodes: list[NodeStatus]) -> str:
     return "up" if nodes and all(node.alive and node.percent == 100 for node in clients) else "starting"
 
 
-def _place(socket: Path | None) -> str:
+def _address(socket: Path | None) -> str:
     return f"unix:{socket}" if socket else ""
 
 

@@ -7,7 +7,7 @@ import json
 
 from rich.console import Console
 
-from whisperd.demo.report import DemoReport
+from whisperd.demo.figures import DemoReport
 
 
 def test_a_report_without_checks_does_not_hold():

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from whisperd.errors import TestnetFailed, TorNotInstalled
-from whisperd.tor.testnet import processes
+from whisperd.tor.testnet import detached_processes
 from whisperd.tor.testnet.layout import Authority, Node, Plan, key_lines
 
 _IDENTITY = re.compile(r"^fingerprint ([0-9A-F]{40})$", re.MULTILINE)
 
-Job = tuple["subprocess.Popen[bytes]", processes.Recorded]
+Job = tuple["subprocess.Popen[bytes]", detached_processes.Recorded]
 
 
 def program(name: str) -> str:
@@ -46,7 +46,7 @@ def _gencert(program: str, node: Node) -> list[str]:
 
 def _start(arguments: list[str], log: Path) -> Job:
     with log.open("wb") as output:
-        process, recorded = processes.start(arguments, stdin=subprocess.PIPE, stdout=output, stderr=output)
+        process, recorded = detached_processes.start(arguments, stdin=subprocess.PIPE, stdout=output, stderr=output)
     assert process.stdin
     # The passphrase protects keys that live for minutes beside it: it only has to be there.
     process.stdin.write(b"private network\n")

@@ -98,9 +98,10 @@ class DaemonProcess:
                 for path in sorted(self.home.rglob("*")) if path.is_file() and not path.is_symlink()}
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH", "VIRTUAL_ENV") if name in os.environ}
-        places = ("HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
-        return kept | dict.fromkeys(places, str(self.home)) | {"PYTHONDONTWRITEBYTECODE": "1"}
+        wanted = ("PATH", "LANG", "PYTHONPATH", "VIRTUAL_ENV")
+        inherited = {name: os.environ[name] for name in wanted if name in os.environ}
+        folders = ("HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
+        return inherited | dict.fromkeys(folders, str(self.home)) | {"PYTHONDONTWRITEBYTECODE": "1"}
 
     def _wait_for_socket(self, deadline: float) -> None:
         assert self._process is not None

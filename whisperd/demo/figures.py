@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+Figure = float | str
 
 
 @dataclass
 class DemoReport:
     """Figures by name (value and unit) and checks by name (held or not, with what was seen)."""
 
-    figures: dict[str, tuple[Any, str]] = field(default_factory=dict)
+    figures: dict[str, tuple[Figure, str]] = field(default_factory=dict)
     checks: dict[str, tuple[bool, str]] = field(default_factory=dict)
 
-    def figure(self, name: str, value: Any, unit: str = "") -> None:
+    def figure(self, name: str, value: Figure, unit: str = "") -> None:
         self.figures[name] = (round(value, 3) if isinstance(value, float) else value, unit)
 
     def check(self, name: str, held: bool, seen: str = "") -> None:
@@ -29,7 +30,7 @@ class DemoReport:
         """Whether every check held, and there was at least one."""
         return bool(self.checks) and all(held for held, _ in self.checks.values())
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         return {
             "held": self.held,
             "figures": {name: {"value": value, "unit": unit} for name, (value, unit) in self.figures.items()},
