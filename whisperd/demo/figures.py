@@ -20,9 +20,11 @@ class DemoReport:
     checks: dict[str, tuple[bool, str]] = field(default_factory=dict)
 
     def figure(self, name: str, value: Figure, unit: str = "") -> None:
+        """Note a figure; a float is rounded to three places."""
         self.figures[name] = (round(value, 3) if isinstance(value, float) else value, unit)
 
     def check(self, name: str, held: bool, seen: str = "") -> None:
+        """Note whether something held, with what was seen."""
         self.checks[name] = (held, seen)
 
     @property
@@ -31,6 +33,7 @@ class DemoReport:
         return bool(self.checks) and all(held for held, _ in self.checks.values())
 
     def as_json(self) -> dict[str, object]:
+        """Return everything as JSON has it."""
         return {
             "held": self.held,
             "figures": {name: {"value": value, "unit": unit} for name, (value, unit) in self.figures.items()},
@@ -38,9 +41,11 @@ class DemoReport:
         }
 
     def write(self, path: Path) -> None:
+        """Write everything as JSON; raises OSError."""
         path.write_text(json.dumps(self.as_json(), indent=2) + "\n")
 
     def show(self, console: Console) -> None:
+        """Print the table."""
         table = Table("", "", "", box=None, show_header=False, pad_edge=False)
         for name, (value, unit) in self.figures.items():
             table.add_row("", name, f"{value} {unit}".rstrip())

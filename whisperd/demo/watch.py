@@ -30,6 +30,7 @@ class Watch:
 
     @property
     def rooms(self) -> int:
+        """How many rooms the frames were in."""
         return len({seen.room for seen in self.frames})
 
     @property

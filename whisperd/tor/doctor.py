@@ -55,6 +55,7 @@ class Finding:
 
     @classmethod
     def failed(cls, name: str, error: WhisperdError) -> Finding:
+        """Return what an examination found that ended with ``error``."""
         return cls(name, "failed", error.message, error.code, error.remedy)
 
 

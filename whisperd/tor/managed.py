@@ -89,12 +89,15 @@ class TorrcClients:
     """Who may reach the service: torrc's folder ``authorized_clients`` says so."""
 
     def add(self, name: str) -> NoReturn:
+        """Refuse; raises TorManaged."""
         self._refuse()
 
     def names(self) -> NoReturn:
+        """Refuse; raises TorManaged."""
         self._refuse()
 
     def remove(self, name: str) -> NoReturn:
+        """Refuse; raises TorManaged."""
         self._refuse()
 
     def _refuse(self) -> NoReturn:

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.protocols import differences
-from whisperd.tor.onion.machine import EVENTS, STATES, TABLE, Hands, OnionLife, steps_of
+from whisperd.tor.onion.machine import EVENTS, STATES, TABLE, OnionLife, PublishingSteps, steps_of
 
 
 class Recorder:
-    """Hands that write down what they are asked to do."""
+    """Steps that write down what they are asked to do."""
 
     def __init__(self) -> None:
         self.did: list[str] = []
@@ -29,20 +29,20 @@ class Recorder:
     def start_deadline(self) -> None:
         self.did.append("start_deadline")
 
-    def complain(self) -> None:
-        self.did.append("complain")
+    def report_overdue(self) -> None:
+        self.did.append("report_overdue")
 
-    def rejoice(self) -> None:
-        self.did.append("rejoice")
+    def note_upload(self) -> None:
+        self.did.append("note_upload")
 
-    def try_later(self) -> None:
-        self.did.append("try_later")
+    def retry_later(self) -> None:
+        self.did.append("retry_later")
 
-    def forget_timers(self) -> None:
-        self.did.append("forget_timers")
+    def cancel_timers(self) -> None:
+        self.did.append("cancel_timers")
 
-    def remove(self) -> None:
-        self.did.append("remove")
+    def forget(self) -> None:
+        self.did.append("forget")
 
 
 def after(*events: str) -> Recorder:
@@ -57,7 +57,7 @@ def after(*events: str) -> Recorder:
 def test_a_life_without_trouble() -> None:
     seen = after("begin", "added", "uploaded")
     assert seen.states == ["adding", "publishing", "up"]
-    assert seen.did == ["add", "start_deadline", "forget_timers", "rejoice"]
+    assert seen.did == ["add", "start_deadline", "cancel_timers", "note_upload"]
 
 
 @pytest.mark.parametrize("lived", [("begin",), ("begin", "added"), ("begin", "added", "uploaded")])
@@ -68,13 +68,13 @@ def test_a_lost_tor_is_followed_by_adding_again(lived: tuple[str, ...]) -> None:
 
 def test_a_refusal_is_tried_again_later_and_a_late_retry_does_no_harm() -> None:
     seen = after("begin", "refused", "begin", "added", "begin")
-    assert seen.did == ["add", "try_later", "forget_timers", "add", "start_deadline"]
+    assert seen.did == ["add", "retry_later", "cancel_timers", "add", "start_deadline"]
     assert seen.states[-1] == "publishing"
 
 
 def test_an_upload_after_the_deadline_still_counts() -> None:
     seen = after("begin", "added", "overdue", "uploaded")
-    assert seen.states[-1] == "up" and seen.did[-3:] == ["complain", "forget_timers", "rejoice"]
+    assert seen.states[-1] == "up" and seen.did[-3:] == ["report_overdue", "cancel_timers", "note_upload"]
 
 
 @pytest.mark.parametrize("lived", [("begin", "added"), ("begin", "added", "uploaded")])
@@ -88,8 +88,8 @@ def test_what_is_not_there_yet_is_not_renewed() -> None:
 
 
 def test_a_lost_tor_leaves_no_timer_behind() -> None:
-    assert after("begin", "added", "tor_lost").did[-1] == "forget_timers"
-    assert after("begin", "refused", "tor_lost").did[-1] == "forget_timers"
+    assert after("begin", "added", "tor_lost").did[-1] == "cancel_timers"
+    assert after("begin", "refused", "tor_lost").did[-1] == "cancel_timers"
 
 
 @given(st.lists(st.sampled_from(EVENTS), max_size=40))
@@ -108,4 +108,4 @@ def test_what_is_done_belongs_to_a_change_of_the_table() -> None:
 
 
 def test_the_recorder_has_the_hands_that_a_publisher_has() -> None:
-    assert differences(Recorder(), Hands) == []
+    assert differences(Recorder(), PublishingSteps) == []

@@ -21,6 +21,7 @@ class Phase:
 
     @property
     def done(self) -> bool:
+        """Whether tor reaches its network."""
         return self.percent == 100
 
 

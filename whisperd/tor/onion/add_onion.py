@@ -35,6 +35,7 @@ class AddOnion:
             await control.request(command)  # it was detached from every connection
 
     async def remove(self, control: TorControl, address: str, timeout: float) -> None:
+        """As ``Way.remove``."""
         await control.request(f"DEL_ONION {address.removesuffix('.onion')}", timeout)
 
 

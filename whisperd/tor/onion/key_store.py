@@ -58,13 +58,16 @@ class MemoryKeys:
         self._key: OnionKey | None = None
 
     def current(self) -> OnionKey:
+        """As ``OnionKeys.current``."""
         self._key = self._key or new_key(self._random)
         return self._key
 
     def retiring(self) -> Retiring | None:
+        """As ``OnionKeys.retiring``."""
         return None
 
     def rotate(self, until: float | None) -> None:
+        """As ``OnionKeys.rotate``."""
         self._key = new_key(self._random)
 
     def retire(self) -> None:
@@ -80,6 +83,7 @@ class PersistentKeys:
         self._random = random
 
     def current(self) -> OnionKey:
+        """As ``OnionKeys.current``."""
         if found := self._file.load():
             return OnionKey(found)
         key = new_key(self._random)
@@ -92,6 +96,7 @@ class PersistentKeys:
         self._read_retiring()
 
     def retiring(self) -> Retiring | None:
+        """As ``OnionKeys.retiring``."""
         found = self._read_retiring()
         if found is not None and found.key.text == self._file.load():  # cut off before the new key was written
             self.retire()
@@ -109,6 +114,7 @@ class PersistentKeys:
         return Retiring(OnionKey(checked_key(text, self._old)), float(until))
 
     def rotate(self, until: float | None) -> None:
+        """As ``OnionKeys.rotate``."""
         before = self.current()
         if until is None:
             self.retire()
@@ -122,6 +128,7 @@ class PersistentKeys:
             raise
 
     def retire(self) -> None:
+        """As ``OnionKeys.retire``."""
         remove_private(self._old)
 
 

@@ -1,4 +1,4 @@
-"""The life of an onion service as one table of states. Nothing here talks to tor: ``Hands`` does.
+"""The life of an onion service as one table of states. Nothing here talks to tor: ``PublishingSteps`` does.
 
 What is not in the table changes nothing: an event that comes late, from a tor that is gone already, is no error.
 """
@@ -49,7 +49,7 @@ TABLE: dict[tuple[str, str], str] = {
 }
 
 
-class Hands(Protocol):
+class PublishingSteps(Protocol):
     """What the machine has done; each returns at once."""
 
     def entered(self, state: str) -> None:
@@ -64,36 +64,36 @@ class Hands(Protocol):
     def start_deadline(self) -> None:
         """Have OVERDUE follow unless the descriptor is uploaded in time."""
 
-    def complain(self) -> None:
+    def report_overdue(self) -> None:
         """Report that publishing takes too long."""
 
-    def rejoice(self) -> None:
+    def note_upload(self) -> None:
         """Note the time, forget the errors, answer whoever waits for the address."""
 
-    def try_later(self) -> None:
+    def retry_later(self) -> None:
         """Have BEGIN follow after a pause."""
 
-    def forget_timers(self) -> None:
+    def cancel_timers(self) -> None:
         """Call off the deadline and the pause."""
 
-    def remove(self) -> None:
+    def forget(self) -> None:
         """Forget what is published; who withdraws it asks tor to remove it."""
 
 
-def steps_of(hands: Hands) -> dict[tuple[str, str], tuple[Callable[[], None], ...]]:
+def steps_of(steps: PublishingSteps) -> dict[tuple[str, str], tuple[Callable[[], None], ...]]:
     """Return what is done, in order, at each change of the TABLE that has something done."""
-    withdrawn = (hands.forget_timers, hands.remove)
+    withdrawn = (steps.cancel_timers, steps.forget)
     return {
-        (ABSENT, BEGIN): (hands.add,),
-        (ADDING, ADDED): (hands.start_deadline,),
-        (ADDING, REFUSED): (hands.try_later,),
-        (PUBLISHING, UPLOADED): (hands.forget_timers, hands.rejoice),
-        (PUBLISHING, OVERDUE): (hands.complain,),
-        (PUBLISHING, AGAIN): (hands.forget_timers, hands.renew),
-        (PUBLISHING, TOR_LOST): (hands.forget_timers,),
-        (UP, AGAIN): (hands.forget_timers, hands.renew),
-        (LOST, BEGIN): (hands.forget_timers, hands.add),
-        (LOST, TOR_LOST): (hands.forget_timers,),
+        (ABSENT, BEGIN): (steps.add,),
+        (ADDING, ADDED): (steps.start_deadline,),
+        (ADDING, REFUSED): (steps.retry_later,),
+        (PUBLISHING, UPLOADED): (steps.cancel_timers, steps.note_upload),
+        (PUBLISHING, OVERDUE): (steps.report_overdue,),
+        (PUBLISHING, AGAIN): (steps.cancel_timers, steps.renew),
+        (PUBLISHING, TOR_LOST): (steps.cancel_timers,),
+        (UP, AGAIN): (steps.cancel_timers, steps.renew),
+        (LOST, BEGIN): (steps.cancel_timers, steps.add),
+        (LOST, TOR_LOST): (steps.cancel_timers,),
         **{(state, WITHDRAW): withdrawn for state in (ADDING, PUBLISHING, UP, LOST)},
     }
 
@@ -101,10 +101,10 @@ def steps_of(hands: Hands) -> dict[tuple[str, str], tuple[Callable[[], None], ..
 class OnionLife:
     """One onion service, in the state ``absent`` at first; every change of its ``state`` is one of the TABLE."""
 
-    def __init__(self, hands: Hands) -> None:
+    def __init__(self, steps: PublishingSteps) -> None:
         self.state = ABSENT
-        self._hands = hands
-        self._steps = steps_of(hands)
+        self._entered = steps.entered
+        self._steps = steps_of(steps)
 
     def happen(self, event: str) -> None:
         """Go on as the TABLE says, and have done what belongs to it."""
@@ -113,6 +113,6 @@ class OnionLife:
             return
         before, self.state = self.state, TABLE[change]
         if self.state != before:
-            self._hands.entered(self.state)
+            self._entered(self.state)
         for step in self._steps.get(change, ()):
             step()

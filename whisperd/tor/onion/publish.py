@@ -1,4 +1,4 @@
-"""Publishing one onion service over tor's control port: the hands of the machine in ``onion.machine``."""
+"""Publishing one onion service over tor's control port: the steps of the machine in ``onion.machine``."""
 
 from __future__ import annotations
 
@@ -154,31 +154,31 @@ class Publisher:
     def start_deadline(self) -> None:
         self._deadline.start(self.offer.publish_timeout)
 
-    def complain(self) -> None:
+    def report_overdue(self) -> None:
         self._complain_of(OnionNotPublished())
 
     def _complain_of(self, error: WhisperdError) -> None:
         self.error = error
         self._owner.complained(self)
 
-    def rejoice(self) -> None:
+    def note_upload(self) -> None:
         self.error = None
         self._attempts = 0
         self._published = self._reactor.seconds()
         self._owner.uploaded(self)
 
-    def try_later(self) -> None:
+    def retry_later(self) -> None:
         self._retry_after_pause(self._around.timing.max_pause)
 
     def _retry_after_pause(self, bound: float) -> None:
         self._attempts += 1
         self._retry.start(pause(self._attempts, self._around.random, bound))
 
-    def forget_timers(self) -> None:
+    def cancel_timers(self) -> None:
         for timer in (self._deadline, self._settled, self._retry):
             timer.cancel()
 
-    def remove(self) -> None:
+    def forget(self) -> None:
         self._published = None
 
     # -- talking to tor -----------------------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ class Publisher:
         elif uploads.failed and self.state == machine.PUBLISHING and not self._attempt.retrying:
             # Tor would upload it again in an hour or two only.
             self._attempt.retrying = True
-            self.forget_timers()
+            self.cancel_timers()
             self._complain_of(_outdated() if uploads.outdated else OnionNotPublished())
             self._retry_after_pause(_OUTDATED_PAUSE if uploads.outdated else self._around.timing.max_pause)
 

@@ -56,6 +56,7 @@ class ServiceFolders:
                 raise
 
     async def remove(self, control: TorControl, address: str, timeout: float) -> None:
+        """As ``Way.remove``; the key's folder goes whatever tor says."""
         async with _Turn(self._turn):
             self._offers.pop(address, None)
             try:

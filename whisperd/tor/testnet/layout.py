@@ -59,14 +59,17 @@ class Node:
 
     @property
     def torrc(self) -> Path:
+        """Its configuration."""
         return self.folder / "torrc"
 
     @property
     def log(self) -> Path:
+        """What tor logs."""
         return self.folder / "log"
 
     @property
     def keys(self) -> Path:
+        """The folder of its keys."""
         return self.folder / "keys"
 
     @property
@@ -113,6 +116,7 @@ class Vote:
 
     @property
     def offset(self) -> int:
+        """Seconds that consensuses are shifted by, for the first one to become valid in time."""
         return (int(self.start) + self.seconds) % FIRST_VOTE
 
 
@@ -128,18 +132,22 @@ class Plan:
 
     @property
     def nodes(self) -> tuple[Node, ...]:
+        """All of them."""
         return self.authorities + self.relays + self.clients
 
     @property
     def servers(self) -> tuple[Node, ...]:
+        """Authorities and relays."""
         return self.authorities + self.relays
 
     @property
     def bandwidths(self) -> Path:
+        """The measurements that authorities vote with."""
         return self.root / "bandwidths"
 
     @property
     def resolver(self) -> Path:
+        """The resolver's configuration of exits, which names loopback alone."""
         return self.root / "resolv.conf"
 
 
