@@ -299,7 +299,7 @@ class ITor(Protocol):
 
     @property
     def private(self) -> IOnionClients:
-        """Who may reach the private onion service."""
+        "Clients of the private onion service."
 
     def start(self) -> None:
         """Begin in the background; never raises."""

@@ -64,32 +64,38 @@ class LogLine:
 
 
 EVENTS: dict[str, LogEvent] = {
-    "daemon-started": LogEvent("info", "The daemon serves its control socket.", ("version", "relay", "peer")),
+    "daemon-started": LogEvent("info", "The daemon has started and answers on its control "
+                               "socket.", ("version", "relay", "peer")),
     "daemon-stopping": LogEvent("info", "The daemon was asked to stop.", ("signal",)),
-    "daemon-failed": LogEvent("error", "The daemon could not start or go on.", ("code",)),
-    "daemon-reloaded": LogEvent("info", "SIGHUP had the configuration read again; 'none', or why that changed nothing.",
+    "daemon-failed": LogEvent("error", "The daemon could not start, or had to stop.", ("code",)),
+    "daemon-reloaded": LogEvent("info", "The configuration was read again after SIGHUP. 'code' is 'none', or the "
+                                "reason why nothing changed.",
                                 ("code",)),
-    "control-refused": LogEvent("warning", "A local user without the right used the control socket.", ("uid",)),
-    "control-audit": LogEvent("info", "A local user asked for something administrative; only where control.audit says "
-                                      "so.", ("method", "uid", "outcome")),
+    "control-refused": LogEvent("warning", "A local user without the necessary right used the control "
+                                "socket.", ("uid",)),
+    "control-audit": LogEvent("info", "A local user gave an administrative command. Only if control.audit "
+                                      "is 'log'.", ("method", "uid", "outcome")),
     "control-audit-failed": LogEvent("error", "The file of control.audit could not be written."),
-    "control-dropped": LogEvent("warning", "A local user followed the log, did not read it, and was cut off.",
+    "control-dropped": LogEvent("warning", "A local user who followed the log did not read it fast enough, and was "
+                                "disconnected.",
                                 ("uid",)),
     "relay-listening": LogEvent("info", "The relay accepts connections.", ("listeners",)),
     "relay-refused": LogEvent("debug", "The relay refused a connection or a frame.", ("code",)),
-    "relay-room-expired": LogEvent("debug", "A room that was not paired expired."),
+    "relay-room-expired": LogEvent("debug", "A room with fewer than two clients expired."),
     "relay-access-not-kept": LogEvent("error", "The file of access codes could not be written."),
-    "tor-state": LogEvent("info", "Where the connection to tor stands.", ("state", "percent", "code")),
-    "onion-state": LogEvent("info", "Where the onion service stands.", ("state", "code")),
-    "onion-probe": LogEvent("info", "Whether the onion service was reached through Tor.", ("reached", "code")),
-    "link-state": LogEvent("debug", "A link of some conversation went up or down.", ("link", "state", "reason")),
-    "handshake-failed": LogEvent("warning", "A handshake with a peer stopped.", ("code",)),
-    "chat-state": LogEvent("debug", "Some conversation changed its state.", ("state",)),
-    "store-state": LogEvent("info", "The sealed store is new, locked, open, or failing to be written, and why.",
+    "tor-state": LogEvent("info", "The state of the connection to tor changed.", ("state", "percent", "code")),
+    "onion-state": LogEvent("info", "The state of the onion service changed.", ("state", "code")),
+    "onion-probe": LogEvent("info", "The result of a probe of the onion service through Tor.", ("reached", "code")),
+    "link-state": LogEvent("debug", "A link of a conversation went up or down.", ("link", "state", "reason")),
+    "handshake-failed": LogEvent("warning", "A handshake with a peer failed.", ("code",)),
+    "chat-state": LogEvent("debug", "The state of a conversation changed.", ("state",)),
+    "store-state": LogEvent("info", "The sealed store is new, locked, open, or cannot be written. 'code' is the "
+                            "reason.",
                             ("state", "code")),
-    "log-lines-lost": LogEvent("warning", "Lines are missing here: standard error was full, or could not be written.",
+    "log-lines-lost": LogEvent("warning", "Lines are missing here, because standard error was full or could not be "
+                               "written.",
                                ("lines",)),
-    "unexpected": LogEvent("error", "A bug: an exception that nobody expected.", ("type", "place")),
+    "unexpected": LogEvent("error", "A bug in whisperd: an unexpected exception.", ("type", "place")),
 }
 
 _threshold = LEVELS.index("info")
@@ -167,7 +173,7 @@ def _line(event: str, fields: Mapping[str, object]) -> tuple[LogLine | None, Exc
     for name, value in fields.items():
         if name not in unknown:
             word = _word(value)
-            mistake = mistake or (ValueError(f"the log field {name} is a number, a boolean or one plain word")
+            mistake = mistake or (ValueError(f"the log field {name} must be a number, a boolean or one plain word")
                                   if word is None else None)
             shown.append((name, word or WITHHELD))
     return LogLine(time.time(), kind.level, event, tuple(shown)), mistake

@@ -29,7 +29,7 @@ def read(path: Path, limit: int = MAX_SIZE) -> bytes | None:
     except FileNotFoundError:
         return None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise OthersMayRead(f"others than its owner may read {path}")
+        raise OthersMayRead(f"other users than its owner may read {path}")
     return content
 
 

@@ -60,24 +60,25 @@ def test_a_listener_that_is_none_is_named_with_its_line(place, listener):
 @pytest.mark.parametrize(("text", "error", "said", "line"), [
     (f"[control]\ngroup = '{ABSENT}'\n", ConfigError, f"control.group names the group {ABSENT}", 3),
     (f"[control]\ngroup = '0'\nadmin_group = '{ABSENT}'\n", ConfigError, "control.admin_group names", 4),
-    ("[control]\nsocket = '@/nonsense'\n", ConfigError, "is there and is no socket", None),
-    ("[control]\nsocket = '@/open/c'\n", ConfigError, "open to all for writing", None),
+    ("[control]\nsocket = '@/nonsense'\n", ConfigError, "exists and is not a socket", None),
+    ("[control]\nsocket = '@/open/c'\n", ConfigError, "everybody may write", None),
     ("[control]\naudit = '@/open'\n", ConfigError, "/open cannot be written: Is a directory", 3),
     ("[control]\naudit = '@/nonsense/audit'\n", ConfigError, "control.audit", 3),
     ("[onion]\nlisten = 'unix:@/onion'\n", ConfigError, "onion.listen", 3),
     ("[relay]\ntls_listen = ['tcp:1']\ntls_certificate = '@/absent'\ntls_key = '@/absent'\n", ConfigError,
      "/absent cannot be read: No such file or directory", 4),
     ("[relay]\ntls_certificate = '@/a'\ntls_key = '@/b'\ntls_listen = ['ssl:1']\n", ConfigError, "relay.tls_listen", 5),
-    ("[relay]\naccess_keep = '@/shared'\n", ConfigError, "others than its owner may read it", 3),
+    ("[relay]\naccess_keep = '@/shared'\n", ConfigError, "other users than its owner may read it", 3),
     ("[relay]\naccess_keep = '@/nonsense'\n", ConfigError, "its content is not what this program writes", 3),
     ("[relay]\naccess_keep = '@/open'\n", ConfigError, "/open cannot be used: Is a directory", 3),
-    ("[onion]\nkey = 'persistent'\nkey_file = '@/shared'\n", OnionKeyUnusable, "others than its owner may read", 4),
+    ("[onion]\nkey = 'persistent'\nkey_file = '@/shared'\n", OnionKeyUnusable, "other users than its owner may read",
+     4),
     ("[onion]\nkey = 'persistent'\nkey_file = '@/nonsense'\n", OnionKeyUnusable, "holds no ED25519-V3 key", 4),
     ("[onion]\nkey = 'persistent'\nkey_file = '@/nonsense/key'\n", ConfigError, "nonsense is not a folder", 4),
     ("[tor]\nnetwork = '@/absent'\n", ConfigError, "/absent: No such file", 3),
-    ("[tor]\nmode = 'managed'\n[onion]\nhostname_file = '@/nonsense'\n", WhisperdError, "onion name of version 3",
+    ("[tor]\nmode = 'managed'\n[onion]\nhostname_file = '@/nonsense'\n", WhisperdError, "version 3 onion address",
      None),
-    ("[store]\nkind = 'sealed'\nfile = '@/shared'\n", StoreUnusable, "can be read or written by others", None),
+    ("[store]\nkind = 'sealed'\nfile = '@/shared'\n", StoreUnusable, "other users can read or write", None),
     ("[peer]\nkex = ['rot13']\n", PluginUnknown, "there is no kex plug-in rot13", None),
     ("[peer]\nratchet = ['rot13']\n", PluginUnknown, "there is no ratchet plug-in rot13", None),
 ])
@@ -139,7 +140,7 @@ def test_both_programs_say_it_with_the_remedy(place, name):
     words = ["config", "check", str(path)] if name == "whisperctl" else ["--config", str(path), "config", "check"]
     done = subprocess.run([Path(sys.executable).with_name(name), *words], capture_output=True, text=True)
     assert done.returncode == ConfigError.exit_status and "Traceback" not in done.stderr
-    assert f"({path}, line 2)" in done.stderr and "Make it ('addgroup --system NAME')" in done.stderr
+    assert f"({path}, line 2)" in done.stderr and "Create it ('addgroup --system NAME')" in done.stderr
 
 
 def test_the_start_says_it_in_the_same_words(place):

@@ -84,7 +84,7 @@ async def test_status_is_one_screen_or_one_object(serving: Serving, ctl: Ctl) ->
     assert (screen.returncode, screen.stderr, line.returncode) == (0, "", 0)
     for part in ("whisperd 0.1.0, process 4242, up 1 h 2 min", "relay, peer", ADDRESS, "published 1 min 1 s ago",
                  "2 rooms (1 paired, 1 waiting), 3 connections", "tcp:127.0.0.1:8787", "2 room-full", "opt-in",
-                 "rooms (total): 1 refused", "private, circuits not told apart"):
+                 "rooms (total): 1 refused", "private, circuits not distinguished"):
         assert part in screen.stdout
     assert max(map(len, screen.stdout.splitlines())) <= 120 and len(screen.stdout.splitlines()) < 24
     assert json.loads(line.stdout) == await serving.api.status()
@@ -114,7 +114,7 @@ async def test_status_shows_tor_s_error_with_its_remedy_and_a_daemon_without_rol
     assert "rooms" not in screen.stdout and "conversations" not in screen.stdout
     assert "told apart" not in screen.stdout
     row["tor"]["onion"] |= {"state": "up", "circuits": True}
-    assert "circuits told apart" in (await ctl("status")).stdout
+    assert "circuits distinguished" in (await ctl("status")).stdout
 
 
 @pytest_twisted.ensureDeferred
@@ -152,7 +152,7 @@ async def test_stop_does_not_say_stopped_while_the_process_lives_on_without_its_
         serving: Serving, ctl: Ctl) -> None:
     done = await ctl("stop", "--wait", "1")
     assert (done.returncode, done.stdout) == (TimedOut.exit_status, "")
-    assert "has not yet" in done.stderr
+    assert "has not stopped yet" in done.stderr
     assert list(Path(serving.path).parent.iterdir()) == []
     assert (await ctl("status")).returncode == 3
 
@@ -164,7 +164,7 @@ async def test_stop_says_when_it_takes_too_long(serving: Serving, ctl: Ctl) -> N
 
     serving.api.stop = stop
     done = await ctl("stop", "--wait", "0.05")
-    assert done.returncode == 5 and "has not yet" in done.stderr
+    assert done.returncode == 5 and "has not stopped yet" in done.stderr
 
 
 # -- errors ----------------------------------------------------------------------------------------------------------
@@ -258,16 +258,16 @@ async def test_a_spoken_code_is_printed_alone_and_joined_from_a_word_or_from_sta
 @pytest_twisted.ensureDeferred
 async def test_who_waits_for_the_other_side_is_told_of_wrong_codes(serving: Serving, ctl: Ctl) -> None:
     def happen() -> None:
-        serving.bus.emit("chat-error", chat="c1", code="code-wrong", message="somebody came with another code",
+        serving.bus.emit("chat-error", chat="c1", code="spoken-code-wrong", message="somebody came with another code",
                          remedy="Say it again.")
         serving.api.move("c1", "connected", "confirmed")
 
     serving.api.after_invite = happen
     done = await ctl("chat", "invite", "--code", "--wait", "60")
     assert (done.returncode, done.stdout.splitlines()) == (0, [
-        CODE, "c1 error code-wrong: somebody came with another code. Say it again.",
+        CODE, "c1 error spoken-code-wrong: somebody came with another code. Say it again.",
         "c1 is connected (confirmed), level enhanced"])
-    serving.api.after_invite = lambda: serving.api.move("c2", "ended", "code-spent")
+    serving.api.after_invite = lambda: serving.api.move("c2", "ended", "spoken-code-used-up")
     assert (await ctl("chat", "invite", "--code", "--wait", "60")).returncode == 56
     assert (await ctl("chat", "invite", "--wait", "0.1")).returncode == 5
 
@@ -340,7 +340,7 @@ async def test_verify_shows_words_and_marks_them_only_when_told(serving: Serving
 
 @pytest_twisted.ensureDeferred
 async def test_list_history_and_end(serving: Serving, ctl: Ctl) -> None:
-    assert (await ctl("chat", "list")).stdout == "There is no conversation.\n"
+    assert (await ctl("chat", "list")).stdout == "There are no conversations.\n"
     chat = serving.api.add("inviter", "connected")
     serving.api.say(chat, "in", "evil \x1b]0;title\x07\u202etext", "received")
     serving.api.say(chat, "out", "good", "delivered")
@@ -388,7 +388,7 @@ async def test_watch_says_when_the_daemon_stops(serving: Serving) -> None:
     assert await deferToThread(watching.stdout.readline) == "c1 < #2 again\n"
     await serving.api.stop()
     out, err = await deferToThread(watching.communicate, timeout=60)
-    assert (watching.returncode, out) == (3, "the daemon stops\n")
+    assert (watching.returncode, out) == (3, "the daemon is stopping\n")
     assert err.startswith("whisperctl: the daemon stopped\n")
 
 
@@ -402,7 +402,7 @@ async def test_watch_shows_what_a_daemon_said_that_stopped_while_it_was_told_wha
     serving.api.chat_read = stopped
     watching = watch(serving)
     out, err = await deferToThread(watching.communicate, timeout=60)
-    assert (watching.returncode, out) == (3, "c1 < #1 hello\nthe daemon stops\n")
+    assert (watching.returncode, out) == (3, "c1 < #1 hello\nthe daemon is stopping\n")
     assert err.startswith("whisperctl: the daemon stopped\n")
 
 

@@ -221,8 +221,8 @@ def test_a_full_disk_is_told_and_ends_with_its_status(place: Path) -> None:
     for words in (["--version"], ["--help"], ["chat", "--help"]):
         ended = run("whisperctl", words, "output full", environment(place))
         assert ended.status == OutputFailed.exit_status, ended
-        assert ended.err == f"whisperctl: standard output cannot be written: No space left on device\n" \
-                            f"{OutputFailed.remedy}\n"
+        assert ended.err == ("whisperctl: standard output could not be written: No space left on "
+                             f"device\n{OutputFailed.remedy}\n")
         assert run("whisperctl", words, "both full", environment(place)).status == OutputFailed.exit_status
         assert run("whisperctl", words, "output nobody reads", environment(place)).status == faults.READER_GONE
         closed = run("whisperctl", words, "output closed", environment(place))

@@ -16,8 +16,8 @@ from tests.control.sample import Serving
     ("relay limits", "LIMIT      SCOPE    MOST  USED  REFUSED  SLOWED\n"
                      "rooms      total    500   2     1        0\n"
                      "join_rate  circuit  25    -     0        0\n"),
-    ("relay drain", "the relay drains; 2 rooms left\n"),
-    ("relay resume", "the relay opens rooms again\n"),
+    ("relay drain", "the relay is draining; 2 rooms left\n"),
+    ("relay resume", "the relay opens new rooms again\n"),
     ("access issue --uses 3", "K7QM-2XWP-9ABC\n"),
     ("access list", "ID        USES  LEFT  EXPIRES IN\n0badcafe  3     2     1 h 2 min\n"),
     ("access revoke 0badcafe", "0badcafe is worth nothing any more\n"),

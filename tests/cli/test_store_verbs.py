@@ -24,7 +24,7 @@ async def test_status_says_what_is_kept_and_what_it_costs(serving: Serving, ctl:
         "what was said is kept for 30 days; what is kept shows sizes and times to whoever has the disk\n"
         "a guess at the passphrase costs 256 MiB, 3 passes\n")
     serving.api.store = "locked"
-    assert "only the relay is served; 'whisperctl store unlock'" in (await ctl("store", "status")).stdout
+    assert "To set its passphrase, run 'whisperctl store unlock'" in (await ctl("store", "status")).stdout
     assert "sealed, locked" in (await ctl("status")).stdout
 
 

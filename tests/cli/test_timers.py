@@ -19,7 +19,7 @@ async def test_a_timer_is_proposed_and_shown_and_the_only_conversation_need_not_
     serving.api.add("inviter", "connected")
     done = await ctl("chat", "timer", "c1", "10m")
     assert done.stdout == ("c1: messages stay; you propose that they disappear 10 min after delivery; "
-                           "the other side has to accept\n")
+                           "the other side has not accepted yet\n")
     assert "off (you: 10 min?)" in (await ctl("chat", "list")).stdout
     assert (await ctl("chat", "timer", "accept")).stdout == "c1: messages disappear 10 min after delivery\n"
     assert json.loads((await ctl("--json", "chat", "timer")).stdout) == {
@@ -37,10 +37,11 @@ async def test_a_time_that_is_none_is_a_mistake_of_use(serving: Serving, ctl: Ct
 @pytest.mark.parametrize(("row", "line", "column"), [
     ((0, None, None), "messages stay", "off"),
     ((90, None, None), "messages disappear 90 s after delivery", "90 s"),
-    ((604_800, 0, "us"), "messages disappear 1 w after delivery; you propose that they stay; the other side has to "
-     "accept", "1 w (you: off?)"),
-    ((0, 7_200, "them"), "messages stay; the other side proposes that they disappear 2 h after delivery: accept or "
-     "refuse it ('chat timer', or '/timer' in 'chat open')", "off (they: 2 h?)"),
+    ((604_800, 0, "us"), "messages disappear 1 w after delivery; you propose that they stay; the other side has not "
+     "accepted yet",
+     "1 w (you: off?)"),
+    ((0, 7_200, "them"), "messages stay; the other side proposes that they disappear 2 h after delivery. To answer, "
+     "run 'whisperctl chat timer CHAT accept' or 'whisperctl chat timer CHAT refuse'", "off (they: 2 h?)"),
 ])
 def test_a_timer_is_a_sentence_and_a_few_characters(row, line, column):
     disappear = dict(zip(("seconds", "proposed", "by"), row, strict=True))

@@ -29,12 +29,12 @@ def test_lines_as_operators_hand_them_out_are_taken(given_line, transport, line)
 
 
 @pytest.mark.parametrize(("line", "complaint"), [
-    ("", "address of the bridge"), ("Bridge", "address of the bridge"), ("obfs4", "address of the bridge"),
-    ("bridge.example.org:443", "address of the bridge"), ("192.0.2.1", "transport '192.0.2.1'"),
+    ("", "the bridge's IP address"), ("Bridge", "the bridge's IP address"), ("obfs4", "the bridge's IP address"),
+    ("bridge.example.org:443", "the bridge's IP address"), ("192.0.2.1", "transport '192.0.2.1'"),
     ("192.0.2.1:0", "address"), ("192.0.2.1:65536", "address"), ("2001:db8::1:443", "address"),
-    (f"meek_lite 192.0.2.1:80 {PRINT}", "does not know the transport 'meek_lite'"),
-    (f"obfs4 192.0.2.1:80 {PRINT}", "has to have cert="), ("snowflake 192.0.2.1:80", "has to have url="),
-    (f"192.0.2.1:80 {PRINT} {CERT}", "nothing but address and fingerprint"),
+    (f"meek_lite 192.0.2.1:80 {PRINT}", "does not know the bridge transport 'meek_lite'"),
+    (f"obfs4 192.0.2.1:80 {PRINT}", "must contain cert="), ("snowflake 192.0.2.1:80", "must contain url="),
+    (f"192.0.2.1:80 {PRINT} {CERT}", "only an address and a fingerprint"),
     (f"obfs4 192.0.2.1:80 {PRINT} {PRINT} {CERT}", "neither a fingerprint nor"),
     (f"obfs4 192.0.2.1:80 {CERT} note", "neither a fingerprint nor"),
     (f"obfs4 192.0.2.1:80 {CERT} x={'y' * MAX}", "longer than"),

@@ -56,8 +56,8 @@ def test_a_key_outside_of_a_section_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(("line", "hint"), [
-    ("max_frame = 1", "least is 36864"),
-    ("max_frame = 99999999", "most is 16777216"),
+    ("max_frame = 1", "minimum is 36864"),
+    ("max_frame = 99999999", "maximum is 16777216"),
     ("max_frame = true", "whole number"),
     ('max_frame = "64 KB"', "whole number"),
     ("listen = 8787", "list of strings"),
@@ -86,7 +86,7 @@ def test_no_toml_names_the_line(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ConfigError, match="there is no file"):
+    with pytest.raises(ConfigError, match="does not exist"):
         load(tmp_path / "absent.toml")
 
 
@@ -142,11 +142,11 @@ def test_a_tls_listener_needs_a_certificate_and_a_key(tmp_path):
 @pytest.mark.parametrize(("text", "hint"), [
     ("[relay]\nonion_location = true\n", "relay.tls_listen is empty"),
     ('[relay]\nonion_location = true\ntls_listen = ["tcp:443"]\ntls_certificate = "/c"\ntls_key = "/k"\n'
-     '[tor]\nmode = "off"\n', "an onion service that everybody may reach"),
+     '[tor]\nmode = "off"\n', "an onion service that everybody can reach"),
     ('[relay]\nonion_location = true\ntls_listen = ["tcp:443"]\ntls_certificate = "/c"\ntls_key = "/k"\n'
-     '[onion]\nprivate = true\n', "an onion service that everybody may reach"),
-    ('[store]\ncredential = "/run/credentials/store"\n', "a path and no name"),
-    ('[control]\nadmin_group = "adm"\n', "control.admin_group needs control.group"),
+     '[onion]\nprivate = true\n', "an onion service that everybody can reach"),
+    ('[store]\ncredential = "/run/credentials/store"\n', "a path, not a name"),
+    ('[control]\nadmin_group = "adm"\n', "control.admin_group is set, but control.group is empty"),
 ])
 def test_what_makes_no_sense_together_is_refused(tmp_path, text, hint):
     assert hint in refused(tmp_path, text)
@@ -195,14 +195,14 @@ def test_a_file_without_end_is_no_configuration(tmp_path):
     path = tmp_path / "whisperd.toml"
     with path.open("wb") as file:
         file.truncate(1 << 40)
-    with pytest.raises(ConfigError, match="larger than the 1,048,576 bytes"):
+    with pytest.raises(ConfigError, match="larger than 1,048,576 bytes"):
         load(path)
     path.write_bytes(b"#" + bytes([10]) * ((1 << 20) - 1))
     assert load(path)
 
 
 def test_a_pipe_is_read_to_its_end_and_one_that_gives_nothing_is_refused():
-    for content, said in ((b"[relay]\nmax_rooms = 7\n", ""), (b"", "gives nothing"), (b"#" * 60_000, "")):
+    for content, said in ((b"[relay]\nmax_rooms = 7\n", ""), (b"", "is empty"), (b"#" * 60_000, "")):
         reading, writing = os.pipe()
         os.write(writing, content)
         os.close(writing)

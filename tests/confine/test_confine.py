@@ -60,7 +60,7 @@ def test_the_page_names_every_key_that_makes_a_folder_writable_and_no_other(tmp_
         "control.audit": f"{tmp_path}/audit", "onion.key": "persistent", "peer.downloads": str(tmp_path),
         "store.kind": "sealed", "relay.access_keep": f"{tmp_path}/codes", "relay.listen": (f"unix:{tmp_path}/a",)})
     page = pages.source("whisperd-security.7")
-    body = re.search(r"^\.Sh CONFINEMENT\n.*?nowhere but\n(.*?)^\.El$", page, re.M | re.S)
+    body = re.search(r"^\.Sh CONFINEMENT\n.*?deleted only\n(.*?)^\.El$", page, re.M | re.S)
     named = set(re.findall(r"^\.Ic ([a-z]+\.[a-z_]+)", body[1], re.M))
     in_words = {"control.socket": "folder of the control socket", "relay.listen": "each listener that is a unix socket"}
     assert named | in_words.keys() == {key for key, _ in folders(config)}
@@ -141,7 +141,7 @@ def denied(number: str) -> str:
 def test_what_cannot_be_had_stops_a_daemon_where_it_is_required_and_is_named_where_not(prelude, shown, why):
     preferred, required = confined(prelude, "prefer"), confined(prelude, "require")
     assert preferred.stdout.startswith(shown) and why in preferred.stdout, preferred
-    assert required.returncode and "daemon.sandbox is 'require', and " in required.stderr
+    assert required.returncode and "daemon.sandbox is 'require', but " in required.stderr
     assert why.rstrip() in required.stderr
 
 

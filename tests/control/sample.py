@@ -236,7 +236,7 @@ class SampleApi:
                 "url": f"http://{NEXT}", "state": "publishing"}
 
     async def onion_retire(self) -> dict[str, Any]:
-        raise RotationRefused("no address is on its way out")
+        raise RotationRefused("there is no old address to retire")
 
     async def onion_client_add(self, name: str) -> dict[str, Any]:
         return {"name": name, "address": ADDRESS, "line": f"{ADDRESS[:56]}:descriptor:x25519:{'A' * 52}"}

@@ -36,17 +36,17 @@ def test_local_parameters_are_not_sent() -> None:
 
 
 @pytest.mark.parametrize(("method", "params", "words"), [
-    ("status", {"verbose": True}, "it has none"),
+    ("status", {"verbose": True}, "its parameters are: none"),
     ("chat.send", {"chat": "c1"}, "needs the parameter text"),
-    ("chat.send", {"chat": "c1", "text": 3}, "text has to be a string"),
-    ("chat.history", {"chat": "c1", "after": 1.0}, "after has to be a whole number"),
-    ("chat.history", {"chat": "c1", "after": True}, "after has to be a whole number"),
-    ("chat.history", {"chat": "c1", "after": -1}, "too small; the least is 0"),
-    ("chat.invite", {"expiry": 10**9}, "too large; the most is 604800"),
+    ("chat.send", {"chat": "c1", "text": 3}, "text must be a string"),
+    ("chat.history", {"chat": "c1", "after": 1.0}, "after must be a whole number"),
+    ("chat.history", {"chat": "c1", "after": True}, "after must be a whole number"),
+    ("chat.history", {"chat": "c1", "after": -1}, "too small; the minimum is 0"),
+    ("chat.invite", {"expiry": 10**9}, "too large; the maximum is 604800"),
     ("chat.invite", {"floor": "utter"}, "one of standard, enhanced, quantum-resistant"),
-    ("chat.verify", {"chat": "c1", "confirm": 1}, "confirm has to be true or false"),
-    ("address", {"wait": "long"}, "wait has to be a number"),
-    ("address", {"wait": None}, "wait has to be a number"),
+    ("chat.verify", {"chat": "c1", "confirm": 1}, "confirm must be true or false"),
+    ("address", {"wait": "long"}, "wait must be a number"),
+    ("address", {"wait": None}, "wait must be a number"),
 ])
 def test_wrong_parameters_are_named(method: str, params: dict, words: str) -> None:
     with pytest.raises(UsageError, match=words):
@@ -94,5 +94,5 @@ def test_what_is_no_number_is_refused_by_every_parameter(value: float) -> None:
             with pytest.raises(UsageError, match=f"parameter {param.name} has to be "):
                 param.check(value)
     for bounds in ({}, {"low": 0, "high": 10}):
-        with pytest.raises(UsageError, match="parameter wait has to be a number"):
+        with pytest.raises(UsageError, match="parameter wait must be a number"):
             Param("wait", "number", "Wait.", **bounds).check(value)

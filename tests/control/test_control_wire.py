@@ -87,7 +87,7 @@ def test_each_kind_of_nonsense_has_its_number(line: bytes, number: int) -> None:
 
 
 def test_a_batch_is_refused_by_name() -> None:
-    with pytest.raises(Fault, match="batches are not served") as caught:
+    with pytest.raises(Fault, match="batches are not supported") as caught:
         control.decode_request(b'[{"jsonrpc":"2.0","id":1,"method":"status"}]')
     assert caught.value.number == control.INVALID_REQUEST
 

@@ -268,7 +268,7 @@ async def test_the_connections_of_one_user_are_capped(serving: Serving) -> None:
         return None
 
     error = await in_thread(crowd)
-    assert error is not None and "connections of one user" in error.message
+    assert error is not None and "open connections" in error.message
 
 
 @pytest_twisted.ensureDeferred

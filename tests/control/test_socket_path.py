@@ -147,7 +147,7 @@ async def test_what_is_no_socket_is_never_removed(socket_path: str, what: str) -
     path = Path(socket_path)
     path.parent.mkdir()
     {"file": path.touch, "folder": path.mkdir, "link": lambda: path.symlink_to("elsewhere")}[what]()
-    with pytest.raises(ConfigError, match="is no socket"):
+    with pytest.raises(ConfigError, match="is not a socket"):
         await Serving(socket_path, reactor).server.start()
     assert os.listdir(path.parent) == ["control.sock"]
 
@@ -155,14 +155,14 @@ async def test_what_is_no_socket_is_never_removed(socket_path: str, what: str) -
 @pytest_twisted.ensureDeferred
 async def test_a_place_that_cannot_be_is_a_configuration_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match="cannot be made"):
+    with pytest.raises(ConfigError, match="could not be created"):
         await Serving(str(tmp_path / "file" / "control.sock"), reactor).server.start()
     open_to_all = tmp_path / "open"
     open_to_all.mkdir()
     open_to_all.chmod(0o777)
-    with pytest.raises(ConfigError, match="open to all"):
+    with pytest.raises(ConfigError, match="everybody may write"):
         await Serving(str(open_to_all / "control.sock"), reactor).server.start()
-    with pytest.raises(ConfigError, match="there is none"):
+    with pytest.raises(ConfigError, match="does not exist"):
         Serving(str(tmp_path / "control.sock"), reactor, group="no-such-group")
 
 

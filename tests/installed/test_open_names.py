@@ -28,7 +28,7 @@ def test_a_name_that_another_contact_has_now_is_not_shown_any_more(programs: Ins
             terminal.wait_for(f"this is {chat}, and not carl any more")
             terminal.wait_for(f"\n{chat}> ".rstrip())
             terminal.press("/end carl\r")
-            terminal.wait_for("takes no other name")
+            terminal.wait_for("ends only the conversation that is shown")
             terminal.press("\x15good morning\r")
             until(lambda: heard(three.carl, three.carls) == ["good morning"])
             assert "carl>" not in terminal.screen.text and anna.state(chat) == "connected"

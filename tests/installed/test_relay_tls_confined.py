@@ -15,7 +15,7 @@ from tests.service import tls_pair
 from whisperd.errors import ConfigError
 from whisperd.tor.testnet.ports import free_ports
 
-REFUSED_MEMORY = "memory to write and execute"
+REFUSED_MEMORY = "writable and executable memory"
 
 
 class Served:

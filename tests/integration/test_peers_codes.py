@@ -7,12 +7,12 @@ import pytest_twisted
 
 from tests.integration.peers import Person, Scene, company
 from whisperd.errors import (
-    CodeMalformed,
     FloorNotMet,
     InviteUsed,
     NameplatesTaken,
     NoRelay,
     PluginUnknown,
+    SpokenCodeMalformed,
     TooManyConversations,
     UsageError,
 )
@@ -58,8 +58,8 @@ async def test_two_people_meet_by_a_code_and_talk(scene):
 async def test_a_wrong_code_is_told_to_both_and_the_right_one_still_works(scene):
     code = await invited(scene)
     wrong = await scene.ben.service.join(code=another(code))
-    await scene.ben.until_state(wrong["chat"], "ended", "code-wrong")
-    await scene.anna.until(lambda: scene.anna.errors() == ["code-wrong"])
+    await scene.ben.until_state(wrong["chat"], "ended", "spoken-code-wrong")
+    await scene.anna.until(lambda: scene.anna.errors() == ["spoken-code-wrong"])
     (event,) = [fields for name, fields in scene.anna.events if name == "chat-error"]
     assert "somebody came with another code; 4 more" in event["message"]
     right = await scene.ben.service.join(code=str(code))
@@ -72,11 +72,11 @@ async def test_a_code_that_was_guessed_at_too_often_is_dead(scene, monkeypatch):
     monkeypatch.setattr(spoken, "RUNS", 2)
     monkeypatch.setattr(spoken.CodePlugins.__init__, "__defaults__", (2,))
     code = await invited(scene)
-    for reason in ("code-wrong", "code-spent"):
+    for reason in ("spoken-code-wrong", "spoken-code-used-up"):
         guess = await scene.ben.service.join(code=another(code))
         await scene.ben.until_state(guess["chat"], "ended", reason)
-    await scene.anna.until_state(scene.annas, "ended", "code-spent")
-    assert scene.anna.errors() == ["code-wrong", "code-spent"]
+    await scene.anna.until_state(scene.annas, "ended", "spoken-code-used-up")
+    assert scene.anna.errors() == ["spoken-code-wrong", "spoken-code-used-up"]
 
 
 @in_the_reactor
@@ -101,7 +101,7 @@ async def test_a_squatter_who_also_invites_at_the_number_learns_nothing_and_is_f
     scene.others.append(squatter)
     made = await squatter.service.invite(code=True)
     joined = await scene.ben.service.join(code=str(SpokenCode(7, ("zoo", "zoo", "zoo"))))
-    await scene.ben.until_state(joined["chat"], "ended", "code-wrong")
+    await scene.ben.until_state(joined["chat"], "ended", "spoken-code-wrong")
     assert [row["state"] for row in await squatter.service.list()] != ["connected"] and made["code"] == str(code)
 
 
@@ -133,7 +133,7 @@ async def test_a_code_outlives_its_relay_and_its_room(scene):
 
 @in_the_reactor
 async def test_what_cannot_work_makes_no_connection(scene):
-    with pytest.raises(CodeMalformed):
+    with pytest.raises(SpokenCodeMalformed):
         await scene.ben.service.join(code="7-no-such-words")
     with pytest.raises(UsageError):
         await scene.ben.service.join(code="7-zoo-zoo-zoo", link="http://127.0.0.1/#x")

@@ -82,7 +82,7 @@ async def test_nothing_begins_on_a_full_disk_and_no_id_is_lost_or_given_twice(ke
     for attempt in (lambda: service.invite(relay=kept.relay.url), lambda: service.join(link=link),
                     lambda: service.invite(relay=kept.relay.url, code=True), lambda: service.contacts.call("ben"),
                     lambda: service.join(code="3-abandon-ability-able", relay=kept.relay.url)):
-        with pytest.raises(StoreFailed, match="nothing was begun"):
+        with pytest.raises(StoreFailed, match="nothing was started"):
             await attempt()
     assert await service.list() == []
     disk.mend()

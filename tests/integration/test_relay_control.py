@@ -143,7 +143,8 @@ def test_sigterm_tells_every_client_in_its_dialect(operated):
     operated.daemon.process.send_signal(signal.SIGTERM)
     for client, fatal in ((ours, {"fatal": True}), (theirs, {})):
         assert json.loads(client.receive()) == {
-            "type": "error", "code": "shutting-down", "message": "the relay is going away", "retry_after": 5, **fatal}
+            "type": "error", "code": "shutting-down", "message": "the relay is shutting "
+            "down", "retry_after": 5, **fatal}
     assert operated.daemon.ended()[0] == 0
 
 

@@ -91,15 +91,15 @@ def test_a_store_that_was_locked_opens_by_the_keyring_and_nobody_is_asked(start,
 
 
 def test_a_locked_keyring_or_none_at_all_ends_the_start_with_what_can_be_done(start, session, config, monkeypatch):
-    assert "there is no keyring in this session. Start whisperd in a session" in said_by(start(config), MISSING)
+    assert "this session has no keyring. Start whisperd in a session" in said_by(start(config), MISSING)
     session.log_in()
     session.lock()
     assert "the keyring of this session is locked. Unlock it and start" in said_by(start(config), MISSING)
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere/bus")
-    assert "there is no keyring in this session" in said_by(start(config), MISSING)
+    assert "this session has no keyring" in said_by(start(config), MISSING)
     monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS")
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    assert "there is no keyring in this session" in said_by(start(config), MISSING)
+    assert "this session has no keyring" in said_by(start(config), MISSING)
 
 
 def test_a_key_that_is_not_there_is_not_made_for_a_store_that_has_one_and_a_wrong_one_is_said_to_be(

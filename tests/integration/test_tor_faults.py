@@ -129,7 +129,7 @@ async def test_a_clock_that_is_set_right_leaves_what_is_published_and_directorie
         await until(lambda: scene.service.status()["error"] is not None, "nothing is refused")
         status = scene.service.status()
         assert status["onion"]["state"] == "publishing" and status["error"]["code"] == "onion-not-published"
-        assert "counts as newer" in status["error"]["message"] and "onion rotate" in status["error"]["remedy"]
+        assert "looks newer" in status["error"]["message"] and "onion rotate" in status["error"]["remedy"]
         scene.address = (await scene.service.rotate(3600, faults.PATIENCE))["address"]
         await scene.answers()
         assert scene.service.status()["error"] is None

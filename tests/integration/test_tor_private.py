@@ -146,7 +146,7 @@ async def test_a_circuit_that_opens_too_many_connections_is_closed_and_no_other(
 @pytest_twisted.ensureDeferred
 async def test_mistakes_are_named(start: Any) -> None:
     relay = await start()
-    with pytest.raises(RoleDisabled, match="open to everybody"):
+    with pytest.raises(RoleDisabled, match="everybody with its address"):
         relay.service.private.add("anna")
     with pytest.raises(CredentialMalformed):
         await relay.service.add_credential("nonsense")

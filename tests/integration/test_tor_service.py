@@ -297,7 +297,7 @@ async def test_a_system_tor_that_hangs_is_reported_and_the_address_is_back_when_
         published = running.events.next("onion-state", timeout=60, state="up")
         tor.signal(signal.SIGSTOP)
         await lost
-        assert "stopped answering" in running.service.status()["error"]["message"]
+        assert "no longer answers" in running.service.status()["error"]["message"]
         tor.signal(signal.SIGCONT)
         await published
         assert await running.service.address(1) == address

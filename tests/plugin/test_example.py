@@ -97,7 +97,7 @@ def test_it_is_loaded_when_it_is_named(installed: Path):
 @pytest.mark.parametrize(("before", "after", "why"), [
     ("def accept(self, message: bytes, private: Prekey, identity: Any)", "def accept(self, message)",
      "does not provide IKeyExchange"),
-    ("    api = 1", "    api = 2", "was written for API version 2; this is 1"),
+    ("    api = 1", "    api = 2", "was written for API version 2, but this is version 1"),
     ("bytes((number,)) * 32", "bytes((number,)) * 31 + b'!'", "failed its self-test"),
 ])
 def test_one_that_does_not_keep_the_contract_is_refused_with_the_reason(changed, before, after, why):

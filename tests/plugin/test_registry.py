@@ -181,7 +181,7 @@ def test_a_bundled_name_cannot_be_shadowed(install):
     loaded = Registry.load([], ["double-he"])
     assert type(loaded.ratchet("double-he")).__module__ == "whisperd_plugins.double_he"
     assert rows(loaded)["someones double-he"]["state"] == "shadows"
-    with pytest.raises(PluginRefused, match=r"someones 1\.5 brings a plug-in with the bundled name"):
+    with pytest.raises(PluginRefused, match=r"someones 1\.5 contains a plug-in with the name of a bundled one"):
         Registry.load([], ["double-he"], ["double-he"])
     assert not witness.exists()
 
@@ -197,7 +197,7 @@ def test_two_distributions_with_the_same_id_are_refused(install):
     ("    load = None", "does not provide IRatchet"),
     ("    def offer(self): pass", "does not provide IRatchet"),
     ("    api = 2", "API version 2"),
-    ("    id = 'double-he'", "says that it is double-he"),
+    ("    id = 'double-he'", "says that its id is double-he"),
     ("    version = 0", "version"),
     ("    version = True", "version"),
     ("    level = 4", "level"),

@@ -179,7 +179,7 @@ def test_codes_that_are_kept_outlive_the_process_and_nobody_else_reads_them(tmp_
     (b"{}", 0o600, "not what this program writes"),
     (b"\xff", 0o600, "not what this program writes"),
     (b'{"version":2,"key":"","grants":[]}', 0o600, "another version"),
-    (b"{}", 0o640, "others than its owner"),
+    (b"{}", 0o640, "other users than its owner"),
 ])
 def test_a_file_that_is_not_its_own_is_named_and_left_alone(tmp_path, content: bytes, mode: int, why: str) -> None:
     path = tmp_path / "codes"

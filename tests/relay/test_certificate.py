@@ -64,8 +64,8 @@ def test_a_chain_is_sent_whole_and_begins_with_the_own_certificate(folder, tmp_p
     load(folder)
     (folder / "certificate.pem").write_bytes(above + own)
     error = refusal(folder)
-    assert error.message.startswith("relay.tls_certificate: the certificate of the key in ")
-    assert "is not the first" in error.message
+    assert error.message.startswith("relay.tls_certificate: the certificate for the key in ")
+    assert "is not the first one" in error.message
 
 
 @pytest.mark.parametrize(("file", "key"), [("certificate.pem", "tls_certificate"), ("key.pem", "tls_key")])
@@ -77,11 +77,11 @@ def test_what_cannot_be_read_says_why(folder, file, key):
     for content in (b"", b"nothing", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", b"\xff\0"):
         (folder / file).rmdir() if (folder / file).is_dir() else None
         (folder / file).write_bytes(content)
-        assert refusal(folder).message.startswith(f"relay.{key}: {folder / file} holds no valid ")
+        assert refusal(folder).message.startswith(f"relay.{key}: {folder / file} contains no valid PEM ")
 
 
 def test_a_path_that_is_none_is_no_traceback(folder):
-    with pytest.raises(ConfigError, match=r"relay\.tls_certificate: .* cannot be read: this is no path"):
+    with pytest.raises(ConfigError, match="relay\.tls_certificate: .* cannot be read: this is not a path"):
         Credentials(Counter()).load("a\0b", str(folder / "key.pem"), require_pq=False)
 
 
@@ -108,4 +108,4 @@ def test_a_key_of_another_certificate_is_said_to_be_that(folder, other):
 def test_what_no_client_could_be_served_with_is_said_to_be_unusable(folder, key):
     write_certificate(folder, key=key)
     error = refusal(folder)
-    assert "cannot be used for TLS 1.3" in error.message and "2048 bits" in error.remedy
+    assert "does not work with TLS 1.3" in error.message and "2048 bits" in error.remedy

@@ -37,4 +37,4 @@ def test_the_limit_is_raised_as_far_as_the_connections_need_it(
 
 def test_a_number_that_the_hard_limit_does_not_carry_is_refused_with_what_it_needs() -> None:
     assert shown(256, 1_024, 1_000) == (
-        "relay.max_connections = 1000 needs 1288 open files; the hard limit is 1024")
+        "relay.max_connections = 1000 needs 1288 open files, but the hard limit is 1024")

@@ -271,7 +271,7 @@ def test_the_seconds_to_wait_are_told_in_the_other_dialect_too() -> None:
         session.received(whisper("join", sessionCode="CODE", isInitiator=True), False)
         assert [json.loads(payload)["code"] for payload, _ in wire.sent] == expected
     assert json.loads(wire.sent[0][0]) == {
-        "type": "error", "code": "too-many-joins", "message": "there are too many joins at the moment",
+        "type": "error", "code": "too-many-joins", "message": "too many joins at the moment",
         "retry_after": 1}
 
 

@@ -111,9 +111,9 @@ def test_of_several_keyrings_the_best_one_is_taken_alone(monkeypatch):
 
 @pytest.mark.parametrize(("ring", "said"), [
     (Ring(broken=True), "RuntimeError"),
-    (Ring(forgetful=True), "did not keep"),
-    (Ring(priority=0.5), "there is no keyring"),  # a file in the clear
-    (Chain(Ring(priority=0.5), Ring(priority=-1)), "there is no keyring"),
+    (Ring(forgetful=True), "did not store"),
+    (Ring(priority=0.5), "has no keyring"),  # a file in the clear
+    (Chain(Ring(priority=0.5), Ring(priority=-1)), "has no keyring"),
     (None, "not installed"),
 ])
 def test_a_keyring_that_fails_or_keeps_nothing_safe_or_is_not_installed_is_said_so(monkeypatch, ring, said):
@@ -129,7 +129,7 @@ def test_the_package_s_own_stand_ins_for_a_keyring_are_none(monkeypatch, backend
     before = keyring.get_keyring()
     keyring.set_keyring(import_module(f"keyring.backends.{backend}").Keyring())
     try:
-        with pytest.raises(StoreKeyMissing, match="there is no keyring"):
+        with pytest.raises(StoreKeyMissing, match="has no keyring"):
             from_keyring(STORE, new=True, random=os.urandom)
     finally:
         keyring.set_keyring(before)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperd.errors import CodeMalformed
+from whisperd.errors import SpokenCodeMalformed
 from whisperd.wire.sas import word_list
 from whisperd.wire.spoken import MAX_NAMEPLATE, WORDS_SIZE, SpokenCode, parse
 
@@ -47,12 +47,12 @@ def test_four_letters_of_a_word_are_enough(code):
     ("0000070000000-abandon-ability-able", "begins"),
 ])
 def test_what_is_no_code_is_refused_and_says_why(typed, says):
-    with pytest.raises(CodeMalformed, match=says):
+    with pytest.raises(SpokenCodeMalformed, match=says):
         parse(typed)
 
 
 def test_a_word_that_was_misspelled_is_guessed_at():
-    with pytest.raises(CodeMalformed) as refused:
+    with pytest.raises(SpokenCodeMalformed) as refused:
         parse("7-abandon-abilty-able")
     assert refused.value.remedy == "Is it 'ability'? Ask for it again."
 
@@ -61,6 +61,6 @@ def test_a_word_that_was_misspelled_is_guessed_at():
 def test_any_text_is_a_code_or_is_refused(text):
     try:
         code = parse(text)
-    except CodeMalformed:
+    except SpokenCodeMalformed:
         return
     assert set(code.words) <= set(word_list())

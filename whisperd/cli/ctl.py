@@ -45,7 +45,7 @@ def run(words: list[str]) -> int:
 
 def build() -> click.Group:
     """Return the tree of verbs, made from the table."""
-    root = click.Group("whisperctl", help="Control a running whisperd.", params=[*_common(), _version()],
+    root = click.Group("whisperctl", help="Control a running whisperd daemon.", params=[*_common(), _version()],
                        context_settings=_HELP_NAMES)
     for command in COMMANDS:
         *path, name = command.verb.split()
@@ -85,7 +85,7 @@ def _run(command: Command, **given: Any) -> None:
     try:
         if command.terminal and not caller.person:
             raise UsageError(f"'{command.verb}' needs a terminal",
-                             remedy="In scripts use 'chat watch --json' and 'chat send'.")
+                             remedy="In a script, use 'chat watch --json' and 'chat send'.")
         VERBS[command.verb](caller, **understood(caller, command, given))
     except (KeyboardInterrupt, EOFError):  # here and not in the guard: click has ways of its own for these
         raise Interrupted from None
@@ -150,7 +150,7 @@ def _common() -> list[click.Parameter]:
                shell_complete=completion.paths,
                help="Control socket of the daemon, instead of WHISPERD_SOCKET or the usual place."),
         click.Option(["--json"], is_flag=True, expose_value=False, callback=note, is_eager=True,
-                     help="Print JSON, one object a line; errors too."),
+                     help="Print JSON, one object per line; errors too."),
     ]
 
 

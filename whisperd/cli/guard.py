@@ -27,7 +27,7 @@ VARIABLE = "WHISPERD_TRACEBACK"
 #: What runs below everything: where nothing else of ours does, the place of a bug is somewhere else.
 _OUTERMOST = ("cli/guard.py", "cli/programs.py")
 #: What ``errors.Interrupted`` says, for the time before it can be imported.
-INTERRUPTED = ("interrupted", 9, "it was interrupted", "Run it again when it suits.")
+INTERRUPTED = ("interrupted", 9, "interrupted", "Run it again when you like.")
 
 
 def run(program: str, load: Callable[[], Work], words: list[str] | None = None) -> int:
@@ -203,9 +203,9 @@ def explained(error: BaseException, program: str) -> WhisperdError:
     from whisperd.errors.system import as_whisperd_error
 
     return as_whisperd_error(error) or WhisperdError(
-        f"something went wrong inside {program} (internal, {type(error).__name__} in {_place(error)})",
-        remedy=f"This is a bug: report it where you got whisperd from. {VARIABLE}=1 in the environment shows the "
-               "traceback, which may name files and texts of yours.")
+        f"an internal error happened in {program} ({type(error).__name__} in {_place(error)})",
+        remedy=f"This is a bug: please report it where you got whisperd from. To see the traceback, set {VARIABLE}=1 "
+               "in the environment; it may contain names of your files and texts.")
 
 
 def _place(error: BaseException) -> str:

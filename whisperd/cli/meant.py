@@ -57,8 +57,8 @@ def _found(caller: Caller, command: Command, asked: dict[str, str]) -> str:
             return str(client.call("chat.find", asked)["chat"])
     except ConversationUnknown as error:
         if asked.get("chat") and any(param.many for param in command.params):
-            raise ConversationUnknown(error.message, remedy=f"The first of several words names the conversation. "
-                              f"{error.remedy}") from None
+            raise ConversationUnknown(error.message, remedy="The first of several words is the name of the "
+                              f"conversation. {error.remedy}") from None
         raise
 
 
@@ -69,7 +69,7 @@ def _check_none_empty(command: Command, given: dict[str, Any]) -> None:
         value = given[param.name]
         if value == "" or (param.many and "" in value):
             raise UsageError(f"{param.metavar} is empty",
-                             remedy="Write something there; in a script, check the variable.")
+                             remedy="Write something there. In a script, check the variable.")
 
 
 def _placed(command: Command, chat: Param, params: dict[str, Any]) -> dict[str, Any]:
@@ -81,11 +81,12 @@ def _placed(command: Command, chat: Param, params: dict[str, Any]) -> dict[str, 
     if word and not params[rest.name] and (rest.required or _ALONE[command.verb](word)):
         params |= {chat.name: "", rest.name: (word,) if rest.many else word}
     if rest.many and not params[chat.name] and params[rest.name] == ("-",):  # its lines may begin with names
-        raise UsageError("standard input is only sent to a conversation that is named",
-                         remedy=f"Name it: 'whisperctl {command.verb} CHAT -'; 'whisperctl chat list' shows the names.")
+        raise UsageError("to send standard input, name the conversation",
+                         remedy=f"Write 'whisperctl {command.verb} CHAT -'. To see the names, run 'whisperctl chat "
+                         "list'.")
     if rest.required and not params[rest.name]:
-        raise UsageError(f"{rest.metavar} is missing", remedy=f"Write it behind the conversation's name: "
-                         f"'whisperctl {command.verb} CHAT {rest.metavar}'.")
+        raise UsageError(f"{rest.metavar} is missing", remedy="Write it after the conversation: 'whisperctl "
+                         f"{command.verb} CHAT {rest.metavar}'.")
     return params
 
 

@@ -22,7 +22,7 @@ class Valued(click.Option):
         typed = ctx.get_parameter_source(str(self.name)) is ParameterSource.COMMANDLINE
         if typed and "" in (value if isinstance(value, list | tuple) else (value,)):
             raise UsageError(f"the value of {self.opts[0]} is empty",
-                             remedy=f"Leave {self.opts[0]} out, or write a value; in a script, check the variable.")
+                             remedy=f"Omit {self.opts[0]}, or write a value. In a script, check the variable.")
         cast = super().type_cast_value(ctx, value)
         if isinstance(cast, float) and not math.isfinite(cast):
             raise UsageError(f"the value of {self.opts[0]} is {value!r}, which is not a number",
@@ -49,9 +49,9 @@ class MessageCommand(click.Command):
         for place in others:
             option = args[place].partition("=")[0]
             if place > first and (several or option in _NEVER_BEHIND or option == "--"):
-                raise UsageError(f"'{option}' stands behind the beginning of the message, and may belong to it",
+                raise UsageError(f"'{option}' stands after the start of the message, and may be part of it",
                                  remedy=f"Quote the whole message, or write '--' before it: '{ctx.command_path} CHAT "
-                                        "-- TEXT'. Options stand before that.")
+                                        "-- TEXT'. Put options before that.")
 
     def _places(self, ctx: click.Context, args: list[str]) -> tuple[list[int], list[int]]:
         """Return where the words stand, and where the options and ``--``, as click will read them."""

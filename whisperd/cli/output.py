@@ -90,4 +90,4 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def _failed(error: OSError) -> OutputFailed:
-    return OutputFailed(f"standard output cannot be written: {error.strerror}")
+    return OutputFailed(f"standard output could not be written: {error.strerror}")

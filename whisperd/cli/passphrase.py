@@ -25,7 +25,7 @@ def ask(question: str) -> str:
     line = sys.stdin.readline()
     if not line:
         raise StoreKeyMissing("there is no passphrase on standard input",
-                              remedy="Run it on a terminal, or give the passphrase as a line of standard input.")
+                              remedy="Run it on a terminal, or write the passphrase as one line to standard input.")
     return line.rstrip("\r\n")
 
 
@@ -35,7 +35,7 @@ def ask_new(question: str) -> str:
     typed = ask(question)
     checked(typed)
     if is_escaped(typed):
-        raise NotText("the passphrase is not text in UTF-8", remedy="Choose one that this terminal can type.")
+        raise NotText("the passphrase is not UTF-8 text", remedy="Choose one that you can type on this terminal.")
     if can_ask() and ask(f"{question}, again") != typed:
-        raise UsageError("the two passphrases are not the same", remedy="Run it again.")
+        raise UsageError("the two passphrases are different", remedy="Run it again.")
     return typed

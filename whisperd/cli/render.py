@@ -118,16 +118,16 @@ def status(row: Row, paint: Paint) -> list[str]:
 def _store(row: Row, paint: Paint) -> list[tuple[str, str]]:
     """Return where the peer role keeps what it remembers, and what that costs."""
     if row["kind"] == "memory":
-        return [("store", "memory: nothing outlives the daemon")]
+        return [("store", "memory: everything is gone when the daemon stops")]
     if row["state"] != "open":
-        return [("store", f"sealed, {paint.state(row['state'])}: only the relay is served"),
-                ("", "'whisperctl store unlock' opens it")]
+        return [("store", f"sealed, {paint.state(row['state'])}: only the relay role works"),
+                ("", "to open it, run 'whisperctl store unlock'")]
     if row.get("trouble"):
-        return [("store", paint(f"sealed, and cannot be written: {clean(row['trouble']['message'])}", "bad")),
+        return [("store", paint(f"sealed, but cannot be written: {clean(row['trouble']['message'])}", "bad")),
                 ("", clean(row["trouble"]["remedy"]))]
-    said = f"what was said is kept for {count(row['history_days'], 'day')}" if row["history"] else "no history"
+    said = f"history stored for {count(row['history_days'], 'day')}" if row["history"] else "no history"
     return [("store", f"sealed, {paint.state('open')}: {clean(row['file'])}, {size(row['size'])}, {said}"),
-            ("", "whoever has the disk sees its size and when it was written")]
+            ("", "the disk shows the size of the file and when it was written")]
 
 
 def _confinement(found: Row, paint: Paint) -> list[tuple[str, str]]:
@@ -137,12 +137,12 @@ def _confinement(found: Row, paint: Paint) -> list[tuple[str, str]]:
     missing = [name for key, name in names.items() if not found[key]]
     fields = [("confined", "no " + ", no ".join(held) if held else paint("no", "bad"))]
     if missing:
-        fields.append(("", paint(f"not against {', '.join(missing)}", "bad")))
+        fields.append(("", paint(f"missing protection: {', '.join(missing)}", "bad")))
     if found["landlock"]:
-        fields.append(("", f"writes below {', '.join(map(clean, found['writable']))} only"))
+        fields.append(("", f"writes only below {', '.join(map(clean, found['writable']))}"))
         fields.append(("", f"runs {', '.join(map(clean, found['programs'])) or 'no program'}"))
     if found["seccomp"]:
-        fields.append(("", f"system calls: {len(found['seccomp'])} classes are refused"))
+        fields.append(("", f"system calls: {len(found['seccomp'])} classes refused"))
     if found["why"]:
         fields.append(("", paint(f"missing: {clean(found['why'])}", "warn")))
     return [*fields, ("", clean(found["remedy"]))] if found.get("remedy") else fields
@@ -171,7 +171,7 @@ def _onion(onion: Row, paint: Paint) -> str:
     if onion["published_age"] is not None:
         words.append(f"published {seconds(onion['published_age'])} ago")
     elif onion["private"] is None and onion["address"]:
-        words.append("by torrc; whether it is published is not known here")
+        words.append("defined by torrc; whisperd cannot see whether it is published")
     return ", ".join(words)
 
 
@@ -185,11 +185,13 @@ def _onion_extra(onion: Row) -> Iterator[tuple[str, str]]:
         yield "", retiring(onion["retiring"])
     words = ["private"] if onion["private"] else []
     if onion["circuits"] or onion["state"] == "up":
-        words.append("circuits told apart" if onion["circuits"] else "circuits not told apart")
+        words.append("circuits distinguished" if onion["circuits"] else "circuits not distinguished")
     if onion["reached_age"] is not None:
         words.append(f"reached through Tor {seconds(onion['reached_age'])} ago")
     elif onion["wanted"]:
-        words.append("not yet reached through Tor" if onion["probe_interval"] else "never tried: onion.probe_interval")
+        words.append("not tested yet: the daemon tests its own address 30 s after "
+                     "publishing" if onion["probe_interval"] else "not tested: onion.probe_interval "
+                     "is 0")
     if words:
         yield "", ", ".join(words)
 
@@ -201,10 +203,10 @@ def _relay(relay: Row) -> list[tuple[str, str]]:
         ("listening", ", ".join(map(clean, relay["listeners"])) or "nowhere"),
     ]
     if relay.get("draining"):
-        fields.append(("", "draining: no room is opened any more"))
+        fields.append(("", "draining: no new rooms"))
     if relay["refused"]:
         fields.append(("refused", ", ".join(f"{number} {clean(code)}" for code, number in relay["refused"].items())))
-    return [*fields, ("limits", ", ".join(map(_hit, relay["limits_hit"])) or "none was hit")]
+    return [*fields, ("limits", ", ".join(map(_hit, relay["limits_hit"])) or "none reached")]
 
 
 def _hit(row: Row) -> str:
@@ -254,8 +256,8 @@ def saved(answer: Row, paint: Paint) -> list[str]:
     """Return what became of the wish to keep a contact."""
     name = clean(answer["contact"])
     if answer["state"] == "saved":
-        return [f"{name} is {paint('saved', 'good')}; 'whisperctl chat call {name}' calls them."]
-    return [f"{name} is {paint('offered', 'warn')}; saved once the other side runs 'whisperctl contact save' too."]
+        return [f"{name} is {paint('saved', 'good')}. To call, run 'whisperctl chat call {name}'."]
+    return [f"{name} is {paint('offered', 'warn')}. It is saved when the other person saves you as a contact, too."]
 
 
 def contact_event(row: Row, paint: Paint) -> str:
@@ -265,9 +267,9 @@ def contact_event(row: Row, paint: Paint) -> str:
         return f"{clean(row['contact'])} {paint('error', 'bad')} {clean(row['code'])}: {clean(row['message'])}. " \
                f"{clean(row['remedy'])}"
     if row["state"] == "asked":
-        return f"{clean(row['chat'])}: the other side wants to be kept as a contact; 'whisperctl contact save " \
-               f"{clean(row['chat'])} NAME' agrees"
-    words = {"calling": "is being called", "called": "calls", "offered": "is offered to be a contact"}
+        return (f"{clean(row['chat'])}: the other person wants to exchange contacts. To agree, run 'whisperctl "
+                f"contact save {clean(row['chat'])} NAME'")
+    words = {"calling": "is being called", "called": "calls", "offered": "is offered as a contact"}
     return f"{clean(row['contact'])} {words.get(row['state'], 'is ' + clean(row['state']))}{chat}"
 
 
@@ -357,13 +359,14 @@ def event(row: Row, paint: Paint) -> str:
     if name == "file-progress":
         return f"{subject} {progress(row)}"
     if name == "onion-rotated":
-        return f"onion is {clean(row['address'])} now; {clean(row['old'])} answers for {seconds(row['seconds'])} more"
+        return (f"the onion address is now {clean(row['address'])}; {clean(row['old'])} answers for "
+                f"{seconds(row['seconds'])} more")
     if name == "onion-retired":
-        return f"{clean(row['address'])} answers no more"
+        return f"{clean(row['address'])} no longer answers"
     if name == "chat-link":
-        return f"{subject} goes over {clean(row['link'])} now"
+        return f"{subject} now uses the link {clean(row['link'])}"
     if name == "daemon-stopping":
-        return "the daemon stops"
+        return "the daemon is stopping"
     details = clean(row.get("reason") or row.get("address") or row.get("summary") or "")
     return f"{subject or clean(name).removesuffix('-state')} is {paint.state(row.get('state', ''))}" + \
            (f" ({details})" if details else "") + \

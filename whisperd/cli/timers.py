@@ -12,10 +12,10 @@ def line(row: Row, paint: Callable[[str, str], str]) -> str:
     """Return what is in force of a conversation's timer, and what is proposed: of 'chat timer' and its event."""
     words = [f"messages {_when(row['seconds'])}"]
     if row["by"] == "us":
-        words.append(f"you propose that they {_when(row['proposed'])}; the other side has to accept")
+        words.append(f"you propose that they {_when(row['proposed'])}; the other side has not accepted yet")
     elif row["by"] == "them":
         words.append(paint(f"the other side proposes that they {_when(row['proposed'])}", "strong")
-                     + ": accept or refuse it ('chat timer', or '/timer' in 'chat open')")
+                     + ". To answer, run 'whisperctl chat timer CHAT accept' or 'whisperctl chat timer CHAT refuse'")
     return "; ".join(words)
 
 

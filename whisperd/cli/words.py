@@ -15,7 +15,7 @@ from whisperd.errors.system import is_escaped
 
 Word = TypeVar("Word")
 
-_SEND_REST = "Convert it to UTF-8, for example with iconv(1), and send what is left."
+_SEND_REST = "Convert it to UTF-8, for example with iconv(1), and send the rest."
 
 
 def misuse(error: click.ClickException, program: str) -> UsageError:
@@ -24,7 +24,7 @@ def misuse(error: click.ClickException, program: str) -> UsageError:
     where = context.command_path if context else program
     remedy = f"Run '{where} --help'."
     if isinstance(error, click.NoSuchOption) and context and any(param.nargs < 0 for param in context.command.params):
-        remedy = f"Quote the message, or write '--' before it, as for one that begins with '-': '{where} CHAT -- TEXT'."
+        remedy = f"Quote the message, or write '--' before it if it begins with '-': '{where} CHAT -- TEXT'."
     return UsageError(error.format_message().rstrip("."), remedy=remedy)
 
 
@@ -40,14 +40,14 @@ def as_text(word: Word) -> Word:
     try:
         return os.fsencode(word).decode("utf-8")  # type: ignore[return-value]
     except UnicodeError:
-        raise NotText("a word of the command is not text in UTF-8; nothing was sent") from None
+        raise NotText("an argument is not UTF-8 text; nothing was sent") from None
 
 
 def line_of_input() -> str:
     """Return the first line of standard input; raises NotText or InputFailed."""
     line = sys.stdin.readline().strip()
     if is_escaped(line):
-        raise NotText("the line of standard input is not text in UTF-8; nothing was sent")
+        raise NotText("the line on standard input is not UTF-8 text; nothing was sent")
     return line
 
 
@@ -55,7 +55,7 @@ def lines_of_input() -> Iterator[str]:
     """Yield the lines of standard input that are not blank; raises NotText that says which one cannot be sent."""
     for number, line in enumerate(sys.stdin, 1):
         if is_escaped(line):
-            raise NotText(f"line {number} of standard input is not text in UTF-8; neither it nor what follows was sent",
+            raise NotText(f"line {number} of standard input is not UTF-8 text; this line and the rest were not sent",
                           remedy=_SEND_REST)
         if line.strip():
             yield line.rstrip("\r\n")

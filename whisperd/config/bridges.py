@@ -18,7 +18,7 @@ MAX = 510
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{40}\Z")
 _WORD = re.compile(r"[A-Za-z0-9_-]+=[!$-~]+\Z")
 _UNSAFE = re.compile(r"[\\\"#]|[^ -~]")
-_REMEDY = "Copy the whole line again, as the bridge's operator or bridges.torproject.org gave it."
+_REMEDY = "Copy the whole line again, exactly as the bridge's operator or bridges.torproject.org gave it."
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Bridge:
 def parse(text: str) -> Bridge:
     """Return the bridge that ``text`` describes; raises ConfigError that says what is wrong with it."""
     if unsafe := _UNSAFE.search(text):
-        raise ConfigError(f"a bridge line may not have the character {unsafe[0]!r}", remedy=_REMEDY)
+        raise ConfigError(f"a bridge line must not contain the character {unsafe[0]!r}", remedy=_REMEDY)
     words = text.split()
     if words and words[0].lower() == "bridge":
         del words[0]
@@ -60,7 +60,7 @@ def parse(text: str) -> Bridge:
     if words and not _is_place(words[0]) and ":" not in words[0]:
         transport = _transport(words.pop(0))
     if not words or not _is_place(words[0]):
-        raise ConfigError("a bridge line has to have the address of the bridge in digits, and a port", remedy=_REMEDY)
+        raise ConfigError("a bridge line must contain the bridge's IP address and a port", remedy=_REMEDY)
     place, *rest = words
     fingerprint = [rest.pop(0).upper()] if rest and _FINGERPRINT.match(rest[0]) else []
     _check_words(rest, transport)
@@ -69,8 +69,8 @@ def parse(text: str) -> Bridge:
 
 def _transport(name: str) -> Transport:
     if name not in TRANSPORTS:
-        raise ConfigError(f"whisperd does not know the transport '{name[:40]}' of a bridge",
-                          remedy=f"Take bridges without a transport, or with {' or '.join(TRANSPORTS)}.")
+        raise ConfigError(f"whisperd does not know the bridge transport '{name[:40]}'",
+                          remedy=f"Use bridges without a transport, or with {' or '.join(TRANSPORTS)}.")
     return TRANSPORTS[name]
 
 
@@ -86,16 +86,18 @@ def _is_place(word: str) -> bool:
 
 def _check_words(words: list[str], transport: Transport | None) -> None:
     if words and transport is None:
-        raise ConfigError(f"a bridge without a transport has nothing but address and fingerprint, not '{words[0]}'",
+        raise ConfigError("a bridge line without a transport may contain only an address and a fingerprint, not "
+                          f"'{words[0]}'",
                           remedy=_REMEDY)
     for word in words:
         if not _WORD.match(word):
             raise ConfigError(f"'{word}' in a bridge line is neither a fingerprint nor NAME=VALUE", remedy=_REMEDY)
     if len(";".join(words)) > MAX:
-        raise ConfigError(f"the words of a bridge line are longer than the {MAX} bytes that tor can hand over",
+        raise ConfigError(f"the arguments of a bridge line are longer than {MAX} bytes, the maximum that tor can pass "
+                          "on",
                           remedy=_REMEDY)
     names = {word.partition("=")[0] for word in words}
     for need in transport.needs if transport else ():
         if need not in names:
-            raise ConfigError(f"a bridge line of {transport.name if transport else ''} has to have {need}=…",
+            raise ConfigError(f"a bridge line for {transport.name if transport else ''} must contain {need}=…",
                               remedy=_REMEDY)

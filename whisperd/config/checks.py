@@ -17,13 +17,13 @@ def check_together(config: Config) -> None:
     if not config.relay.enabled and not config.peer.enabled:
         raise ConfigError("both roles are switched off", remedy="Set relay.enabled or peer.enabled to true.")
     if config.relay.enabled and not config.relay.listen:
-        raise ConfigError("relay.listen is empty", remedy="Give at least one listener, or set relay.enabled = false.")
+        raise ConfigError("relay.listen is empty", remedy="Name at least one listener, or set relay.enabled = false.")
     if config.control.admin_group and not config.control.group:
-        raise ConfigError("control.admin_group needs control.group, whose members may open the socket",
-                          remedy="Name the group that owns the socket, too, or leave both empty.")
+        raise ConfigError("control.admin_group is set, but control.group is empty",
+                          remedy="Set control.group to the group that owns the socket, or leave both empty.")
     if config.relay.tls_listen and not (config.relay.tls_certificate and config.relay.tls_key):
         raise ConfigError("relay.tls_listen needs relay.tls_certificate and relay.tls_key",
-                          remedy="Name the PEM files of a certificate chain and its key.")
+                          remedy="Name the PEM files of the certificate chain and of its key.")
     if config.relay.onion_location:
         _check_onion_location(config)
     if config.tor.bridges or config.tor.options:
@@ -38,15 +38,15 @@ def check_together(config: Config) -> None:
 def _check_store(config: Config) -> None:
     name = config.store.credential
     if "/" in name or name in (".", ".."):
-        raise ConfigError(f"store.credential is {name!r}, which is a path and no name",
-                          remedy="Write the name only: the service manager gives the folder.")
+        raise ConfigError(f"store.credential is {name!r}, which is a path, not a name",
+                          remedy="Write only the name. The service manager supplies the folder.")
     if len(name.encode(errors="replace")) > MAX_PART:
-        raise ConfigError(f"store.credential is longer than the {MAX_PART} bytes that a name may have",
+        raise ConfigError(f"store.credential is longer than {MAX_PART} bytes, the maximum for a name",
                           remedy="Choose a shorter name.")
     most = MAX_PART - max(map(len, _BESIDE))
     if len(os.fsencode(os.path.basename(config.store.file))) > most:
-        raise ConfigError(f"the last part of store.file is longer than {most} bytes, and files beside it have longer "
-                          "names", remedy="Choose a shorter name.")
+        raise ConfigError(f"the last part of store.file is longer than {most} bytes, and whisperd makes files beside "
+                          "it with longer names", remedy="Choose a shorter name.")
 
 
 def _check_launch(config: Config) -> None:
@@ -57,8 +57,8 @@ def _check_launch(config: Config) -> None:
         bridges.parse(line)
     tor_options.check_all(tor.options)
     if tor.mode not in ("launch", "off"):
-        raise ConfigError(f"tor.bridges and tor.options are for a launched tor, and tor.mode is '{tor.mode}'",
-                          remedy="Put them into the torrc of the tor that runs, or set tor.mode = 'launch'.")
+        raise ConfigError(f"tor.bridges and tor.options work only with a launched tor, but tor.mode is '{tor.mode}'",
+                          remedy="Put them into the torrc of the running tor, or set tor.mode = 'launch'.")
 
 
 def _check_places_of_tor(config: Config) -> None:
@@ -71,17 +71,18 @@ def _check_places_of_tor(config: Config) -> None:
 
 def _check_managed(config: Config) -> None:
     if not config.onion.hostname_file:
-        raise ConfigError("tor.mode is 'managed', and onion.hostname_file is empty",
-                          remedy="Name the file 'hostname' in the HiddenServiceDir of torrc.")
+        raise ConfigError("tor.mode is 'managed', but onion.hostname_file is empty",
+                          remedy="Set it to the path of the file 'hostname' in torrc's HiddenServiceDir.")
     if config.onion.private:
-        raise ConfigError("onion.private cannot be had with tor.mode 'managed'",
-                          remedy="Put the clients into the folder authorized_clients of the HiddenServiceDir instead.")
+        raise ConfigError("onion.private does not work with tor.mode 'managed'",
+                          remedy="Put the clients into the folder authorized_clients in the HiddenServiceDir instead.")
 
 
 def _check_onion_location(config: Config) -> None:
     if not config.relay.tls_listen:
-        raise ConfigError("relay.onion_location is for a relay on the public network, and relay.tls_listen is empty",
-                          remedy="Give a listener that speaks TLS, or set relay.onion_location = false.")
+        raise ConfigError("relay.onion_location is for a relay on the public network, but relay.tls_listen is empty",
+                          remedy="Name a listener in relay.tls_listen, or set relay.onion_location = false.")
     if config.tor.mode == "off" or not config.onion.enabled or config.onion.private:
-        raise ConfigError("relay.onion_location needs an onion service that everybody may reach",
-                          remedy="Set tor.mode, onion.enabled and onion.private so, or relay.onion_location = false.")
+        raise ConfigError("relay.onion_location needs an onion service that everybody can reach",
+                          remedy="Use a tor.mode other than 'off', set onion.enabled = true and onion.private = "
+                          "false, or set relay.onion_location = false.")

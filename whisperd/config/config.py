@@ -40,7 +40,8 @@ def _loaded(path: Path | None, overrides: Mapping[str, object] | None) -> Config
     given.update(overrides or {})
     for name in given:
         if name not in BY_NAME:
-            raise ConfigError(_unknown(name), remedy="Remove it or spell it right; whisperd.toml(5) lists every key.")
+            raise ConfigError(_unknown(name), remedy="Remove it or correct its spelling. whisperd.toml(5) lists all "
+                              "keys.")
     for name in (key.name for key in KEYS if key.secret and key.default == "" and not given.get(key.name)):
         if found := credential(name, os.environ):
             given[name], origins[name] = found, CREDENTIAL
@@ -97,17 +98,17 @@ def _read(path: Path) -> dict[str, object]:
     try:
         document = tomllib.loads(paths.content(path))
     except FileNotFoundError:
-        raise ConfigError(f"there is no file {path}", remedy="Name one that exists with --config.") from None
+        raise ConfigError(f"the file {path} does not exist", remedy="Name an existing file with --config.") from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not text in UTF-8: byte {error.start + 1} cannot be read",
+        raise ConfigError(f"{path} is not UTF-8 text: byte {error.start + 1} is invalid",
                           remedy="Convert it to UTF-8, for example with iconv(1).") from None
     except ValueError as error:  # of tomllib, and of Python for a number of thousands of digits
-        raise ConfigError(f"{path} is not TOML: {error}", remedy="Mend the line that is named.") from None
+        raise ConfigError(f"{path} is not TOML: {error}", remedy="Correct the line that is named.") from None
     except RecursionError:
-        raise ConfigError(f"{path} has lists or tables that stand inside of each other too often",
-                          remedy="whisperd.toml(5) lists every key; none needs more than a list.") from None
+        raise ConfigError(f"in {path}, lists or tables are nested too deeply",
+                          remedy="No key needs more than a list. whisperd.toml(5) lists all keys.") from None
     return dict(_flatten(document))
 
 
@@ -115,9 +116,9 @@ def _flatten(document: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     sections = {key.section for key in KEYS}
     for section, content in document.items():
         if not isinstance(content, dict):
-            raise ConfigError(f"{section} stands outside of a section")
+            raise ConfigError(f"{section} is not inside a section")
         if section not in sections:
-            raise ConfigError(f"there is no section [{section}]; there are {', '.join(sorted(sections))}")
+            raise ConfigError(f"there is no section [{section}]; the sections are {', '.join(sorted(sections))}")
         yield from ((f"{section}.{name}", value) for name, value in content.items())
 
 

@@ -52,19 +52,19 @@ class Key:
             if self.lone and isinstance(given, str):
                 return (given,) if given else ()
             if not isinstance(given, list | tuple) or not all(isinstance(item, str) for item in given):
-                raise ConfigError(f"{self.name} has to be a list of strings")
+                raise ConfigError(f"{self.name} must be a list of strings")
             self._check_items(given)
             return tuple(self._text(item) for item in given)
         if type(given) is not type(self.default):
             found = "" if self.secret else f", not {given!r}"
-            raise ConfigError(f"{self.name} has to be {_TYPE_NAMES[type(self.default)]}{found}")
+            raise ConfigError(f"{self.name} must be {_TYPE_NAMES[type(self.default)]}{found}")
         if self.choices and given not in self.choices:
-            raise ConfigError(f"{self.name} has to be one of {', '.join(self.choices)}, not {given!r}")
+            raise ConfigError(f"{self.name} must be one of {', '.join(self.choices)}, not {given!r}")
         if isinstance(given, int) and not isinstance(given, bool):
             if self.low is not None and given < self.low:
-                raise ConfigError(f"{self.name} = {given} is too small; the least is {self.low}")
+                raise ConfigError(f"{self.name} = {given} is too small; the minimum is {self.low}")
             if self.high is not None and given > self.high:
-                raise ConfigError(f"{self.name} = {given} is too large; the most is {self.high}")
+                raise ConfigError(f"{self.name} = {given} is too large; the maximum is {self.high}")
         return self._text(given) if isinstance(given, str) else given
 
     def _text(self, given: str) -> str:
@@ -72,15 +72,15 @@ class Key:
         if self.path:
             return paths.configured(self.name, given, self.path)
         if "\0" in given:
-            raise ConfigError(f"{self.name} contains a NUL character", remedy="Take it out.")
+            raise ConfigError(f"{self.name} contains a NUL character", remedy="Remove it.")
         return given
 
     def _check_items(self, given: list[str] | tuple[str, ...]) -> None:
         for item in given if self.choices else ():
             if item not in self.choices:
-                raise ConfigError(f"{self.name} may hold {', '.join(self.choices)}, not {item!r}")
+                raise ConfigError(f"{self.name} may contain {', '.join(self.choices)}, but not {item!r}")
         if self.choices and not 0 < len(set(given)) == len(given):
-            raise ConfigError(f"{self.name} has to name at least one of {', '.join(self.choices)}, and none twice")
+            raise ConfigError(f"{self.name} must name at least one of {', '.join(self.choices)}, each at most once")
 
 
 #: Keys of the relay that need a restart.
@@ -92,148 +92,179 @@ LIVE = ("log.level", "peer.relay", "peer.links", "peer.floor", "peer.invite_expi
 _TYPE_NAMES = {bool: "true or false", int: "a whole number", str: "a string"}
 
 KEYS: tuple[Key, ...] = (
-    Key("daemon.sandbox", "prefer", "Confinement by Landlock and a filter of system calls: 'require' both, or do not "
-        "start; 'prefer' them, and start where one cannot be had all the same; or 'off'.",
+    Key("daemon.sandbox", "prefer", "Confinement by Landlock and a system-call filter. 'require': do not start "
+        "without both. 'prefer': use what is available and start in any case. 'off': use neither.",
         choices=("require", "prefer", "off")),
-    Key("daemon.ready", "onion", "When a service manager is told that the daemon is ready: once the onion service is "
-        "published, where there is one, or as soon as the listeners are open.", choices=("onion", "listeners")),
-    Key("control.socket", "", "Path of the control socket; empty: /run/whisperd/control.sock for the system daemon, "
-        "$XDG_RUNTIME_DIR/whisperd/control.sock for a user's.", path=paths.SOCKET),
-    Key("control.group", "", "Group that owns the control socket; its members may use it. Empty: the daemon's own user "
-        "and root only."),
-    Key("control.admin_group", "", "Group whose members administer, where those of control.group are only to read; "
-        "they have to be members of both. Empty: all of control.group administer."),
-    Key("control.audit", "", "Where a line is written for each administrative command, with the user's number and what "
-        "came of it: 'log', or the path of a file; empty: nowhere.", path=paths.FILE_OR_LOG),
-    Key("log.level", "info", "Least severity that is logged.", choices=("debug", "info", "warning", "error")),
-    Key("log.journal", False, "Log without time stamps and with the priority before each line, as the journal wants "
-        "it; on by itself where standard error is the journal."),
-    Key("relay.enabled", True, "Serve the relay role."),
-    Key("relay.listen", ("tcp:8787:interface=127.0.0.1",), "Listeners, as Twisted endpoint strings.",
+    Key("daemon.ready", "onion", "When to tell the service manager that the daemon is ready. 'onion': once the onion "
+        "service is published, or at once if there is none. 'listeners': as soon as the listeners are "
+        "open.", choices=("onion", "listeners")),
+    Key("control.socket", "", "Path of the control socket. Empty: /run/whisperd/control.sock for the system daemon, "
+        "$XDG_RUNTIME_DIR/whisperd/control.sock for a user's daemon.", path=paths.SOCKET),
+    Key("control.group", "", "Group that owns the control socket. Its members may use the socket. Empty: only the "
+        "daemon's own user and root may."),
+    Key("control.admin_group", "", "Group whose members may administer the daemon; other members of control.group may "
+        "then only read. An administrator must be in both groups. Empty: all members of control.group may "
+        "administer."),
+    Key("control.audit", "", "Where to record each administrative command, with the user's number and the outcome: "
+        "'log', or the path of a file. Empty: nowhere.", path=paths.FILE_OR_LOG),
+    Key("log.level", "info", "Minimum severity of the lines that are "
+        "logged.", choices=("debug", "info", "warning", "error")),
+    Key("log.journal", False, "Log in the journal's format: without time stamps, and with the priority before each "
+        "line. This is switched on automatically if standard error is the journal."),
+    Key("relay.enabled", True, "Run the relay role."),
+    Key("relay.listen", ("tcp:8787:interface=127.0.0.1",), "Listeners of the relay, as Twisted endpoint strings.",
         path=paths.LISTENERS),
-    Key("relay.max_connections", 0, "Most connections at a time, over all listeners; 0: as many as the limit on open "
-        "files carries, at most 20,000. The limit on open files is raised as far as it may be.", 0, 1_000_000),
-    Key("relay.max_rooms", 0, "Most rooms at a time; 0: as many as connections.", 0, 500_000),
-    Key("relay.max_waiting", 0, "Most rooms at a time that wait for a second one; 0: as many as rooms.", 0, 500_000),
-    Key("relay.max_frame", 65_536, "Largest frame that is accepted, in bytes; peers need 36,864.", 36_864, 16_777_216),
-    Key("relay.max_unsent", 1_048_576, "Most bytes that may wait for a client that does not read, on top of what the "
-        "socket buffers; at least four of the largest frames are let wait.", 65_536, 268_435_456),
-    Key("relay.room_expiry", 600, "Seconds without activity after which a room that is not paired expires.", 1, 86_400),
-    Key("relay.handshake_timeout", 30, "Seconds that a client has for its whole request, however slowly it sends.",
+    Key("relay.max_connections", 0, "Maximum number of connections at a time, over all listeners. 0: as many as the "
+        "limit on open files allows, but at most 20,000. whisperd raises that limit as far as the system "
+        "permits.", 0, 1_000_000),
+    Key("relay.max_rooms", 0, "Maximum number of rooms at a time. 0: the same as the maximum number of "
+        "connections.", 0, 500_000),
+    Key("relay.max_waiting", 0, "Maximum number of rooms that may wait for a second client. 0: the same as the "
+        "maximum number of rooms.", 0, 500_000),
+    Key("relay.max_frame", 65_536, "Maximum size of a frame, in bytes. Peers need 36,864.", 36_864, 16_777_216),
+    Key("relay.max_unsent", 1_048_576, "Maximum number of bytes that may wait for a slow client, in addition to the "
+        "socket's own buffers. Four frames of the maximum size may always wait.", 65_536, 268_435_456),
+    Key("relay.room_expiry", 600, "Seconds without activity after which a room with fewer than two clients "
+        "expires.", 1, 86_400),
+    Key("relay.handshake_timeout", 30, "Seconds within which a client must send its complete HTTP request.",
         1, 600),
-    Key("relay.join_timeout", 60, "Seconds after which a WebSocket without a seat is closed.", 1, 3_600),
-    Key("relay.burst", 5, "Seconds of each rate below that may come at once.", 1, 30),
-    Key("relay.connection_rate", 200, "New WebSockets a second; 0: any number.", 0, 1_000_000),
-    Key("relay.join_rate", 200, "Joins a second; 0: any number.", 0, 1_000_000),
-    Key("relay.frame_rate", 10_000, "Frames a second; 0: any number.", 0, 100_000_000),
-    Key("relay.byte_rate", 100_000_000, "Bytes of frames a second; 0: any number.", 0, 100_000_000_000),
-    Key("relay.listener_share", 100, "Most of each of these numbers and rates that one listener may use, in percent.",
+    Key("relay.join_timeout", 60, "Seconds within which a WebSocket must join a room, or be closed.", 1, 3_600),
+    Key("relay.burst", 5, "Size of a permitted burst: the seconds' worth of each rate below that may arrive "
+        "at once.", 1, 30),
+    Key("relay.connection_rate", 200, "Maximum number of new WebSockets per second. 0 means no limit.", 0, 1_000_000),
+    Key("relay.join_rate", 200, "Maximum number of joins per second. 0 means no limit.", 0, 1_000_000),
+    Key("relay.frame_rate", 10_000, "Maximum number of frames per second. 0 means no limit.", 0, 100_000_000),
+    Key("relay.byte_rate", 100_000_000, "Maximum number of bytes per second, counted in frames. 0 means no "
+        "limit.", 0, 100_000_000_000),
+    Key("relay.listener_share", 100, "Maximum share of each of these limits that one listener may use, in percent.",
         1, 100),
-    Key("relay.circuit_connections", 32, "Most connections at a time of one circuit; 0: any number.", 0, 1_000_000),
-    Key("relay.circuit_rooms", 32, "Most rooms at a time that one circuit has opened; 0: any number.", 0, 500_000),
-    Key("relay.circuit_waiting", 16, "Most of these at a time that wait for a second one; 0: any number.", 0, 500_000),
-    Key("relay.circuit_connection_rate", 5, "New WebSockets a second of one circuit; 0: any number.", 0, 1_000_000),
-    Key("relay.circuit_join_rate", 5, "Joins a second of one circuit; 0: any number.", 0, 1_000_000),
-    Key("relay.circuit_frame_rate", 500, "Frames a second of one circuit; 0: any number.", 0, 100_000_000),
-    Key("relay.circuit_byte_rate", 4_194_304, "Bytes of frames a second of one circuit; 0: any number.",
+    Key("relay.circuit_connections", 32, "Maximum number of connections at a time from one circuit. 0 means "
+        "no limit.", 0, 1_000_000),
+    Key("relay.circuit_rooms", 32, "Maximum number of rooms at a time that one circuit has opened. 0 means "
+        "no limit.", 0, 500_000),
+    Key("relay.circuit_waiting", 16, "Maximum number of rooms opened by one circuit that may wait for a second "
+        "client. 0 means no limit.", 0, 500_000),
+    Key("relay.circuit_connection_rate", 5, "Maximum number of new WebSockets per second from one circuit. 0 means no "
+        "limit.", 0, 1_000_000),
+    Key("relay.circuit_join_rate", 5, "Maximum number of joins per second from one circuit. 0 means no "
+        "limit.", 0, 1_000_000),
+    Key("relay.circuit_frame_rate", 500, "Maximum number of frames per second from one circuit. 0 means no "
+        "limit.", 0, 100_000_000),
+    Key("relay.circuit_byte_rate", 4_194_304, "Maximum number of bytes per second from one circuit, counted in "
+        "frames. 0 means no limit.",
         0, 100_000_000_000),
-    Key("relay.tls_listen", (), "Listeners that speak TLS 1.3, for those who want the relay on the public network.",
+    Key("relay.tls_listen", (), "Listeners with TLS 1.3, for a relay on the public network, as Twisted "
+        "endpoint strings.",
         path=paths.LISTENERS),
-    Key("relay.tls_certificate", "", "PEM file of the certificate chain for relay.tls_listen.", path=paths.FILE),
-    Key("relay.tls_key", "", "PEM file of the certificate's key.", path=paths.FILE),
-    Key("relay.tls_require_pq", False, "Cut off clients of relay.tls_listen whose key agreement is not post-quantum."),
-    Key("relay.cors", (), "Origins whose pages may read what GET answers, as 'https://HOST'; '*': any. WebSockets need "
-        "none."),
-    Key("relay.onion_location", False, "Tell browsers that come to relay.tls_listen the onion address, by the header "
-        "Onion-Location. It ties that address to the public one, for everybody."),
-    Key("relay.access", "open", "Who may take a seat: anybody, or whoever has an access code; 'whisperctl access "
-        "issue' makes them.", choices=("open", "code")),
-    Key("relay.access_keep", "", "File in which access codes outlive the daemon, as hashes with their key; empty: they "
-        "are kept in memory only.", path=paths.FILE),
-    Key("relay.access_guesses", 60, "Wrong access codes a minute, beyond which no code is looked at; 0: any number.",
+    Key("relay.tls_certificate", "", "PEM file with the certificate chain for relay.tls_listen.", path=paths.FILE),
+    Key("relay.tls_key", "", "PEM file with the certificate's private key.", path=paths.FILE),
+    Key("relay.tls_require_pq", False, "Disconnect clients of relay.tls_listen whose key agreement is not "
+        "post-quantum."),
+    Key("relay.cors", (), "Origins whose web pages may read the answers to GET requests, as 'https://HOST'; '*' means "
+        "any. WebSockets do not need this."),
+    Key("relay.onion_location", False, "Tell browsers that visit relay.tls_listen the onion address, in the header "
+        "Onion-Location. This links the onion address to the public address, visibly to everybody."),
+    Key("relay.access", "open", "Who may join a room. 'open': everybody. 'code': only holders of an access code, "
+        "which 'whisperctl access issue' makes.", choices=("open", "code")),
+    Key("relay.access_keep", "", "File in which access codes survive a restart of the daemon, stored as hashes "
+        "together with the key of the hash. Empty: they are held in memory only.", path=paths.FILE),
+    Key("relay.access_guesses", 60, "Maximum number of wrong access codes per minute. Above it, the relay refuses "
+        "every access code for a while. 0 means no limit.",
         0, 1_000_000),
-    Key("relay.circuit_access_guesses", 5, "Wrong access codes a minute of one circuit, beyond which none of its codes "
-        "is looked at; 0: any number.", 0, 1_000_000),
-    Key("tor.mode", "launch", "Where tor comes from: a private one is launched, a running one is attached to, one "
-        "whose torrc has the onion service is left alone ('managed'), or none.",
+    Key("relay.circuit_access_guesses", 5, "Maximum number of wrong access codes per minute from one circuit. Above "
+        "it, the relay refuses every access code from that circuit for a while. 0 means no limit.", 0, 1_000_000),
+    Key("tor.mode", "launch", "Where tor comes from. 'launch': start a private tor. 'attach': use the control port of "
+        "a running tor. 'managed': use a running tor whose torrc defines the onion service, and change nothing in it. "
+        "'off': no tor.",
         choices=("launch", "attach", "managed", "off")),
-    Key("tor.binary", "tor", "The tor program that 'launch' runs: a name in PATH or a path.", path=paths.PROGRAM),
-    Key("tor.data_dir", "", "Where a launched tor keeps its guards and consensus; empty: /var/lib/whisperd/tor for the "
-        "system daemon, $XDG_STATE_HOME/whisperd/tor for a user's.", path=paths.FOLDER),
-    Key("tor.network", "", "File of torrc lines that define a private Tor network to join, as 'whisperd testnet up' "
-        "writes it; empty: the public network.", path=paths.FILE),
-    Key("tor.control", "", "Control port of a tor to attach to: 'unix:/path' or 'tcp:host:port'; empty: the usual "
-        "places are tried.", path=paths.PLACE),
-    Key("tor.password", "", "Password for tor's control port, where it has no cookie.", secret=True),
-    Key("tor.socks", "", "SOCKS port of a tor to attach to, or of a managed one: 'unix:/path' or 'tcp:host:port'; "
-        "empty: tor is asked, or the usual places are tried.", path=paths.PLACE),
-    Key("tor.bridges", (), "Bridges through which a launched tor enters the network, and in no other way: lines as "
-        "their operators hand them out, with the transport obfs4, snowflake or none.", secret=True),
-    Key("tor.options", (), "Further options of a launched tor, as 'NAME VALUE', out of those that TOR OPTIONS lists."),
-    Key("tor.bootstrap_timeout", 180, "Seconds after which a bootstrap is reported as failed (it goes on all the "
-        "same); with bridges one and a half times as many, twice with obfs4, four times with snowflake.", 5, 3_600),
+    Key("tor.binary", "tor", "The tor program that 'launch' runs: a name in PATH, or a path.", path=paths.PROGRAM),
+    Key("tor.data_dir", "", "Folder in which a launched tor stores its guards and its consensus. Empty: "
+        "/var/lib/whisperd/tor for the system daemon, $XDG_STATE_HOME/whisperd/tor for a user's "
+        "daemon.", path=paths.FOLDER),
+    Key("tor.network", "", "File with torrc lines that define a private Tor network, as written by 'whisperd testnet "
+        "up'. Empty: the public Tor network.", path=paths.FILE),
+    Key("tor.control", "", "Control port of the tor to attach to: 'unix:/path' or 'tcp:host:port'. Empty: try the "
+        "usual places.", path=paths.PLACE),
+    Key("tor.password", "", "Password for tor's control port. Not needed if tor uses a cookie.", secret=True),
+    Key("tor.socks", "", "SOCKS port of the attached or managed tor: 'unix:/path' or 'tcp:host:port'. Empty: ask tor, "
+        "or try the usual places.", path=paths.PLACE),
+    Key("tor.bridges", (), "Bridges for a launched tor. If there are any, tor enters the network only through them. "
+        "Each is a bridge line as its operator hands it out, with the transport obfs4, snowflake or "
+        "none.", secret=True),
+    Key("tor.options", (), "Further options for a launched tor, as 'NAME VALUE'. TOR OPTIONS lists the "
+        "permitted ones."),
+    Key("tor.bootstrap_timeout", 180, "Seconds after which an unfinished bootstrap is reported as failed; tor "
+        "continues to try. With bridges the time is longer: 1.5 times for plain bridges, 2 times for obfs4, 4 times "
+        "for snowflake.", 5, 3_600),
     Key("onion.enabled", True, "Publish the relay as an onion service."),
-    Key("onion.key", "ephemeral", "A new address at each start, or one that is kept; what was begun over the old one "
-        "does not find the new one.", choices=("ephemeral", "persistent")),
-    Key("onion.key_file", "", "File of the kept key, mode 0600; empty: /var/lib/whisperd/onion.key for the system "
-        "daemon, $XDG_STATE_HOME/whisperd/onion.key for a user's.", path=paths.FILE),
-    Key("onion.hostname_file", "", "The file 'hostname' of the onion service that torrc has; for tor.mode 'managed' "
-        "only.", path=paths.FILE),
-    Key("onion.overlap", 12, "Hours that the address before a rotation still answers; 'whisperctl onion rotate' has an "
-        "option for it.", 1, 720),
-    Key("onion.listen", "tcp:0:interface=127.0.0.1", "Where the relay listens for what tor hands over, as a Twisted "
-        "endpoint string; another port where a firewall lets one through, another address only where tor is on another "
-        "machine.", path=paths.LISTENERS),
+    Key("onion.key", "ephemeral", "'ephemeral': a new onion address at each start. 'persistent': the same address "
+        "after each restart. Invites and conversations that use an old address cannot find the new "
+        "one.", choices=("ephemeral", "persistent")),
+    Key("onion.key_file", "", "File with the key of a persistent onion address, mode 0600. Empty: "
+        "/var/lib/whisperd/onion.key for the system daemon, $XDG_STATE_HOME/whisperd/onion.key for a user's "
+        "daemon.", path=paths.FILE),
+    Key("onion.hostname_file", "", "Path of the file 'hostname' of the onion service that torrc defines. Only for "
+        "tor.mode 'managed'.", path=paths.FILE),
+    Key("onion.overlap", 12, "Hours for which the old address still answers after a rotation. 'whisperctl onion "
+        "rotate --overlap' overrides it.", 1, 720),
+    Key("onion.listen", "tcp:0:interface=127.0.0.1", "Where the relay listens for connections that tor forwards, as a "
+        "Twisted endpoint string. Choose another port if a firewall requires it. Choose another address only if tor "
+        "runs on another machine.", path=paths.LISTENERS),
     Key("onion.port", 80, "Port of the onion address.", 1, 65_535),
-    Key("onion.private", False, "Let only those find the onion service who hold a credential; 'whisperctl onion client "
-        "add' makes them."),
-    Key("onion.pow", True, "Have tor ask clients for a proof of work while the onion service is flooded; a tor that "
-        "cannot do so publishes without."),
-    Key("onion.max_streams", 32, "Most connections at a time of one circuit; tor closes a circuit that opens more; 0: "
-        "any number.", 0, 65_535),
-    Key("onion.circuits", True, "Have a launched tor tell by which circuit each connection came, for the limits of "
-        "circuits; it has the key in a file for that, in memory if the key is not kept."),
-    Key("onion.probe_interval", 30, "Minutes between two probes, in which the daemon dials its own onion service "
-        "through Tor and publishes it again if it is not reached; 0: never.", 0, 1_440),
-    Key("onion.publish_timeout", 120, "Seconds to wait for the first uploaded descriptor.", 5, 3_600),
-    Key("peer.enabled", True, "Serve the peer role."),
-    Key("peer.relay", (), "Relays that invites name, at most four, as 'http://HOST[:PORT]', the best first: they are "
-        "tried in this order, and another one takes over when one dies. One may stand without brackets; empty: this "
-        "daemon's own onion.", lone=True),
-    Key("peer.links", ("onion", "relay"), "Kinds of links that may carry texts and files, the preferred one first: "
-        "'onion', a direct link over an onion service of either side for this conversation alone, and 'relay'. Without "
-        "'relay' a relay serves to meet only, and what is said waits for the direct link; without 'onion' nothing but "
-        "relays is used.", choices=("onion", "relay")),
-    Key("peer.loopback", False, "Dial relays on this machine's loopback addresses directly. It shows a link's author "
-        "that something listens there: for tests and rehearsals."),
-    Key("peer.floor", "enhanced", "Lowest security level that is accepted.",
+    Key("onion.private", False, "Make the onion service private: only clients with a credential can find it. "
+        "'whisperctl onion client add' makes credentials."),
+    Key("onion.pow", True, "Let tor demand a proof of work from clients while the onion service is flooded. A tor "
+        "that does not support this publishes the service without it."),
+    Key("onion.max_streams", 32, "Maximum number of connections at a time on one circuit. tor closes a circuit that "
+        "opens more. 0 means no limit.", 0, 65_535),
+    Key("onion.circuits", True, "Let a launched tor report the circuit of each connection, for the limits per "
+        "circuit. For this, tor reads the onion key from a file; the file is in memory if the key is ephemeral."),
+    Key("onion.probe_interval", 30, "Minutes between two probes. In a probe the daemon connects to its own onion "
+        "service through Tor, and publishes it again if that fails. 0: no probes.", 0, 1_440),
+    Key("onion.publish_timeout", 120, "Seconds to wait for the first upload of the onion service's "
+        "descriptor.", 5, 3_600),
+    Key("peer.enabled", True, "Run the peer role."),
+    Key("peer.relay", (), "Relays to name in invites, as 'http://HOST[:PORT]': at most four, in order of preference. "
+        "If one fails, the next takes over. A single relay needs no brackets. Empty: this daemon's own "
+        "onion service.", lone=True),
+    Key("peer.links", ("onion", "relay"), "Kinds of links that may carry messages and files, in order of preference. "
+        "'onion': a direct link over an onion service that one side runs for this conversation only. 'relay': a link "
+        "through a relay. Without 'relay', relays serve only for the first meeting, and messages wait for the direct "
+        "link. Without 'onion', only relays are used.", choices=("onion", "relay")),
+    Key("peer.loopback", False, "Connect directly to relays on this machine's loopback addresses. Anybody who makes "
+        "an invite link can then learn whether something listens at such an address. For tests and rehearsals only."),
+    Key("peer.floor", "enhanced", "Minimum security level of a conversation.",
         choices=("standard", "enhanced", "quantum-resistant")),
     Key("peer.kex", ("pqxdh-25519-mlkem1024-mldsa87", "pqxdh-25519-mlkem1024", "cpace-25519"), "Key exchanges to "
-        "offer, best first; one that needs a spoken code is offered where there is one, and then alone."),
-    Key("peer.ratchet", ("triple-cascade", "triple", "double-he"), "Ratchets to offer, best first."),
-    Key("peer.invite_expiry", 3_600, "Seconds that an invite lives.", 60, 604_800),
-    Key("peer.max_chats", 64, "Most conversations at a time, open invites included.", 1, 4_096),
-    Key("peer.max_queue", 256, "Most messages of one conversation that wait for delivery.", 1, 65_536),
-    Key("peer.downloads", "", "Folder that accepted files are written to, and nowhere else; empty: none can be "
+        "offer, in order of preference. A key exchange for spoken codes is offered only with a spoken code, and then "
+        "it is the only one."),
+    Key("peer.ratchet", ("triple-cascade", "triple", "double-he"), "Ratchets to offer, in order of preference."),
+    Key("peer.invite_expiry", 3_600, "Seconds after which an invite expires.", 60, 604_800),
+    Key("peer.max_chats", 64, "Maximum number of conversations at a time, including open invites.", 1, 4_096),
+    Key("peer.max_queue", 256, "Maximum number of messages per conversation that may wait for delivery.", 1, 65_536),
+    Key("peer.downloads", "", "Folder for accepted files. Files are written nowhere else. Empty: no files can be "
         "accepted.", path=paths.FOLDER),
-    Key("peer.max_file", 4_294_967_296, "Largest file that is sent or accepted, in bytes.", 1, 9_007_199_254_740_991),
-    Key("peer.max_files", 16, "Most files of one conversation and direction that are offered or under way.", 1, 64),
-    Key("peer.require_verify", False, "Send no message and no file, and accept no file, before the words of the "
-        "conversation were compared: 'whisperctl chat verify'."),
-    Key("peer.plugins", (), "Ids of plug-ins from other distributions that may be loaded."),
-    Key("store.kind", "memory", "Where the peer role keeps what it has to remember: in 'memory', gone with the daemon, "
-        "or in a 'sealed' file, opened by a passphrase, with which conversations go on after a restart.",
+    Key("peer.max_file", 4_294_967_296, "Maximum size of a file to send or accept, in "
+        "bytes.", 1, 9_007_199_254_740_991),
+    Key("peer.max_files", 16, "Maximum number of files per conversation and direction that may be offered or in "
+        "transfer.", 1, 64),
+    Key("peer.require_verify", False, "Send no messages and neither send nor accept files until the conversation is "
+        "verified with 'whisperctl chat verify'."),
+    Key("peer.plugins", (), "Ids of the plug-ins from other distributions that may be loaded."),
+    Key("store.kind", "memory", "Where the peer role stores its data. 'memory': everything is gone when the daemon "
+        "stops. 'sealed': in an encrypted file that a passphrase opens; conversations continue after a restart.",
         choices=("memory", "sealed")),
-    Key("store.file", "", "The sealed file; empty: /var/lib/whisperd/store/store.db for the system daemon, "
-        "$XDG_STATE_HOME/whisperd/store/store.db for a user's. Its folder should hold nothing else.", path=paths.FILE),
-    Key("store.unlock", "passphrase", "Where its passphrase comes from: somebody who is asked, at the start or by "
-        "'whisperctl store unlock'; a credential of the service manager; or the user's keyring, which needs the extra "
-        "'keyring'.", choices=("passphrase", "credential", "keyring")),
-    Key("store.credential", "whisperd-store", "Name of the credential."),
+    Key("store.file", "", "Path of the sealed file. Empty: /var/lib/whisperd/store/store.db for the system daemon, "
+        "$XDG_STATE_HOME/whisperd/store/store.db for a user's daemon. Put nothing else in its "
+        "folder.", path=paths.FILE),
+    Key("store.unlock", "passphrase", "Source of the passphrase. 'passphrase': a person types it, at the start or in "
+        "'whisperctl store unlock'. 'credential': the service manager passes it. 'keyring': the user's keyring holds "
+        "it; this needs the extra 'keyring'.", choices=("passphrase", "credential", "keyring")),
+    Key("store.credential", "whisperd-store", "Name of the service manager's credential."),
     Key("store.argon2_memory", 256, "Memory that one guess at the passphrase takes, in MiB.", 64, 4_096),
-    Key("store.argon2_passes", 3, "Passes over that memory.", 3, 64),
-    Key("store.history", False, "Keep what was said in the sealed file, too."),
-    Key("store.history_days", 30, "Days after which it is removed from there.", 1, 3_650),
+    Key("store.argon2_passes", 3, "Number of passes over that memory for one guess.", 3, 64),
+    Key("store.history", False, "Store the history of messages in the sealed file, too."),
+    Key("store.history_days", 30, "Days after which messages are deleted from the stored history.", 1, 3_650),
 )
 
 BY_NAME = {key.name: key for key in KEYS}

@@ -26,7 +26,7 @@ def with_unix_path(description: str, path: str) -> str:
     """Return the same ``unix:`` listener at another path; raises ConfigError for what has no path."""
     found = _place(description)
     if found is None:
-        raise ConfigError(f"{description!r} is not a listener with a path", remedy="Write 'unix:PATH'.")
+        raise ConfigError(f"the listener {description!r} has no path", remedy="Write 'unix:PATH'.")
     return description[:found[0]] + re.sub(r"[\\:=]", r"\\\g<0>", path) + description[found[1]:]
 
 

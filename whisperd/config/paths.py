@@ -99,8 +99,8 @@ def is_there(place: Path) -> bool:
     try:
         return place.exists()
     except OSError as error:
-        raise ConfigError(f"{place} cannot be looked at: {error.strerror}",
-                          remedy="Name the file with --config, or let this user enter its folder.") from None
+        raise ConfigError(f"{place} cannot be examined: {error.strerror}",
+                          remedy="Name the file with --config, or give this user access to its folder.") from None
 
 
 def content(path: Path) -> str:
@@ -112,21 +112,21 @@ def content(path: Path) -> str:
         kind = os.fstat(file.fileno())
         device = stat.S_ISCHR(kind.st_mode) or stat.S_ISBLK(kind.st_mode)
         if (device and kind.st_rdev != _NULL) or stat.S_ISSOCK(kind.st_mode):
-            raise ConfigError(f"{path} is a device and not a file", remedy="Name a file with --config.")
+            raise ConfigError(f"{path} is a device, not a file", remedy="Name a file with --config.")
         pipe, text = stat.S_ISFIFO(kind.st_mode), b""
         while len(text) <= MAX_FILE:
             if pipe and not select.select([file], [], [], _PIPE_SECONDS)[0]:
-                raise ConfigError(f"{path} is a pipe into which nobody has written for {_PIPE_SECONDS} seconds",
-                                  remedy="See what writes into it, or name a file with --config.")
+                raise ConfigError(f"nothing was written to the pipe {path} for {_PIPE_SECONDS} seconds",
+                                  remedy="Check the program that writes to it, or name a file with --config.")
             more = file.read(MAX_FILE + 1 - len(text))
             if not more:
                 break
             text += more
     if len(text) > MAX_FILE:
-        raise ConfigError(f"{path} is larger than the {MAX_FILE:,} bytes that a configuration may have",
-                          remedy="Name the file that you mean with --config.")
+        raise ConfigError(f"{path} is larger than {MAX_FILE:,} bytes, the maximum for a configuration file",
+                          remedy="Name the right file with --config.")
     if pipe and not text:
-        raise ConfigError(f"{path} is a pipe that gives nothing",
+        raise ConfigError(f"the pipe {path} is empty",
                           remedy="Write the configuration into it first, or name a file with --config.")
     return text.decode()
 
@@ -147,8 +147,8 @@ def typed(text: str) -> str:
         return text
     expanded = os.path.expanduser(text)
     if not expanded.startswith("/"):
-        raise UsageError(f"there is no home folder for {text.partition('/')[0]!r}",
-                         remedy=f"Type the whole path, or {'./' + text!r} for a file of that name.")
+        raise UsageError(f"no home folder was found for {text.partition('/')[0]!r}",
+                         remedy=f"Type the whole path, or {'./' + text!r} if that is the name of a file.")
     return expanded
 
 
@@ -165,7 +165,7 @@ def _place(key: str, text: str) -> str:
         _check_characters(key, text)
         return text
     path = text if text.startswith(("/", "~")) else "/run/tor/control"
-    raise ConfigError(f"{key} is {text!r}, which is neither 'unix:PATH' nor 'tcp:HOST:PORT'",
+    raise ConfigError(f"{key} is {text!r}; it must be 'unix:PATH' or 'tcp:HOST:PORT'",
                       remedy=f"Write {_quoted('unix:' + path)} or \"tcp:127.0.0.1:PORT\".")
 
 
@@ -177,33 +177,32 @@ def _absolute(key: str, text: str, kind: str, prefix: str = "") -> str:
         return f"Write the whole path, for example {_quoted(prefix + path)}."
 
     if variable := _VARIABLE.search(text):
-        raise ConfigError(f"{key} is {text!r}, and whisperd does not replace {variable[0]}",
-                          remedy="Write the whole path, or begin with ~ for the home folder of the user who runs the "
-                                 "daemon.")
+        raise ConfigError(f"{key} is {text!r}, but whisperd does not expand {variable[0]}",
+                          remedy="Write the whole path, or start it with ~ for the home folder of the daemon's user.")
     if "~" in text.split("/")[1:]:
-        raise ConfigError(f"{key} is {text!r}, and ~ stands for a home folder at the beginning only",
+        raise ConfigError(f"{key} is {text!r}, but ~ means a home folder only at the start of a path",
                           remedy=write(f"{_STATE}/{os.path.basename(text.rstrip('/'))}"))
     path = _expanded(key, text, write)
     if not path.startswith("/"):
         raise ConfigError(f"{key} is {text!r}, which is not an absolute path", remedy=write(_from_here(text)))
     if kind != FOLDER and path.rstrip(".").endswith("/"):
-        raise ConfigError(f"{key} is {text!r}, which names a folder",
+        raise ConfigError(f"{key} is {text!r}, which is the name of a folder",
                           remedy=f"Name the {'file' if kind == FILE_OR_LOG else kind} itself, without a slash at the "
                                  "end.")
     path = _resolved(path)
     _check_length(key, path)
     if kind == SOCKET and len(os.fsencode(path)) > MAX_SOCKET:
-        raise ConfigError(f"{key} is longer than the {MAX_SOCKET} bytes that a unix socket's path may have",
+        raise ConfigError(f"{key} is longer than {MAX_SOCKET} bytes, the maximum for the path of a unix socket",
                           remedy="Choose a shorter path.")
     return path
 
 
 def _check_length(key: str, path: str) -> None:
     if any(len(os.fsencode(part)) > MAX_PART for part in path.split("/")):
-        raise ConfigError(f"{key} has a part between slashes that is longer than the {MAX_PART} bytes that a name may "
-                          "have", remedy="Choose a shorter name.")
+        raise ConfigError(f"{key} has a part between slashes that is longer than {MAX_PART} bytes, the maximum for a "
+                          "file name", remedy="Choose a shorter name.")
     if len(os.fsencode(path)) > MAX_PATH:
-        raise ConfigError(f"{key} is longer than the {MAX_PATH:,} bytes that a path may have",
+        raise ConfigError(f"{key} is longer than {MAX_PATH:,} bytes, the maximum for a path",
                           remedy="Choose a shorter path.")
 
 
@@ -216,18 +215,18 @@ def _expanded(key: str, text: str, write: Callable[[str], str]) -> str:
         try:
             folder = pwd.getpwnam(user).pw_dir
         except (KeyError, UnicodeEncodeError):
-            raise ConfigError(f"{key} is {text!r}, and there is no user {user!r}",
+            raise ConfigError(f"{key} is {text!r}, but there is no user {user!r}",
                               remedy=write(f"/home/NAME/{rest}")) from None
     elif os.geteuid() == 0:
-        raise ConfigError(f"{key} is {text!r}, and the system daemon has no home folder",
+        raise ConfigError(f"{key} is {text!r}, but the system daemon has no home folder",
                           remedy=write(f"{_STATE}/{rest}".rstrip("/")))
     else:
         try:
             folder = home()
         except ConfigError as error:
-            raise ConfigError(f"{key} is {text!r}, and {error.message}", remedy=error.remedy) from None
+            raise ConfigError(f"{key} is {text!r}, but {error.message}", remedy=error.remedy) from None
     if not folder.startswith("/") or folder.strip("/") == "" or not os.path.isdir(folder):
-        raise ConfigError(f"{key} is {text!r}, and the home folder {folder!r} is not there",
+        raise ConfigError(f"{key} is {text!r}, but the home folder {folder!r} does not exist",
                           remedy=write(f"{_STATE}/{rest}".rstrip("/")))
     return f"{folder.rstrip('/')}{slash}{rest}"
 
@@ -253,13 +252,13 @@ def _from_here(text: str) -> str:
 def _check_characters(key: str, text: str) -> None:
     for character in text:
         if unicodedata.category(character) in ("Cc", "Zl", "Zp"):
-            raise ConfigError(f"{key} contains the character {character!r}, which a path may not have here",
-                              remedy="Take it out, or choose another path.")
+            raise ConfigError(f"{key} contains the character {character!r}, which is not allowed in this path",
+                              remedy="Remove it, or choose another path.")
     try:
         text.encode()
         os.fsencode(text)
     except UnicodeEncodeError:
-        raise ConfigError(f"{key} is {text!r}, which is not text in UTF-8 or cannot be written in this locale",
+        raise ConfigError(f"{key} is {text!r}, which is not UTF-8 text or cannot be written in this locale",
                           remedy="Choose a path of plain characters, or run whisperd in a UTF-8 locale.") from None
 
 

@@ -20,10 +20,10 @@ def credential(name: str, environment: Mapping[str, str]) -> str:
         with (Path(folder) / name).open("rb") as given:
             content = given.read(MAX + 1)
         if len(content) > MAX:
-            raise ConfigError(f"the credential {name} has more than {MAX} bytes")
+            raise ConfigError(f"the credential {name} is larger than {MAX} bytes")
         return content.decode().rstrip("\r\n")
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError):
-        raise ConfigError(f"the credential {name} cannot be read as text",
-                          remedy=f"Look at LoadCredential={name} in the unit and at the file that it names.") from None
+        raise ConfigError(f"the credential {name} is not text",
+                          remedy=f"Check LoadCredential={name} in the unit, and the file that it names.") from None

@@ -78,33 +78,36 @@ _NODES = ("fingerprints, countries as {cc}, or networks, with commas between the
 _SIZE = ("a number and KBytes, MBytes or GBytes", _matches(r"[1-9]\d{0,6} ?[KMG]Bytes"))
 
 OPTIONS = {one.name: one for one in (
-    Option("BandwidthBurst", *_SIZE, "1 GBytes", "Bytes that may come at once beyond BandwidthRate."),
-    Option("BandwidthRate", *_SIZE, "1 MBytes", "Bytes a second that tor uses at most."),
+    Option("BandwidthBurst", *_SIZE, "1 GBytes", "Bytes that may be sent at once above BandwidthRate."),
+    Option("BandwidthRate", *_SIZE, "1 MBytes", "Maximum number of bytes per second that tor uses."),
     Option("CircuitBuildTimeout", "seconds from 10 to 600", _between(10, 600), "120",
-           "How long a circuit may take to build, on a slow network."),
+           "Maximum time to build a circuit, for a slow network."),
     Option("ClientPreferIPv6ORPort", *_AUTO, "auto", "Prefer relays' IPv6 addresses."),
     Option("ClientUseIPv4", *_FLAG, "1", "Connect to IPv4 addresses."),
     Option("ClientUseIPv6", *_FLAG, "1", "Connect to IPv6 addresses."),
     Option("ConnectionPadding", *_AUTO, "1", "Pad connections against traffic analysis."),
-    Option("EntryNodes", *_NODES, "{se}", "Where to enter the network. It makes this tor easier to tell from others."),
-    Option("ExcludeNodes", *_NODES, "{??}", "Relays never to use."),
-    Option("FascistFirewall", *_FLAG, "1", "Connect to ports 80 and 443, or those of FirewallPorts, only."),
+    Option("EntryNodes", *_NODES, "{se}", "Relays through which to enter the network. This makes this tor easier to "
+           "recognize."),
+    Option("ExcludeNodes", *_NODES, "{??}", "Relays that are never used."),
+    Option("FascistFirewall", *_FLAG, "1", "Connect only to ports 80 and 443, or to those in FirewallPorts."),
     Option("FirewallPorts", "ports with commas between them", _each(_between(1, 65_535)), "80,443",
-           "What FascistFirewall lets through."),
-    Option("HTTPSProxy", *_PLACE, "192.0.2.1:8080", "A proxy with CONNECT through which everything goes."),
+           "Ports that FascistFirewall permits."),
+    Option("HTTPSProxy", *_PLACE, "192.0.2.1:8080", "A proxy with the CONNECT method, for all connections."),
     Option("KeepalivePeriod", "seconds from 10 to 600", _between(10, 600), "60",
-           "How often an idle connection is kept alive, behind a firewall that forgets it."),
-    Option("LearnCircuitBuildTimeout", *_FLAG, "0", "Let tor change CircuitBuildTimeout by what it sees."),
-    Option("MaxMemInQueues", *_SIZE, "256 MBytes", "Memory for queues, on a small machine."),
-    Option("NumCPUs", "a number from 1 to 64", _between(1, 64), "1", "Processors that tor uses."),
-    Option("OutboundBindAddress", "an address in digits", _address, "127.0.0.1", "From where tor connects."),
+           "Interval at which an idle connection is kept alive, behind a firewall that drops it."),
+    Option("LearnCircuitBuildTimeout", *_FLAG, "0", "Let tor adjust CircuitBuildTimeout to its measurements."),
+    Option("MaxMemInQueues", *_SIZE, "256 MBytes", "Maximum memory for queues, for a small machine."),
+    Option("NumCPUs", "a number from 1 to 64", _between(1, 64), "1", "Number of processors that tor uses."),
+    Option("OutboundBindAddress", "an address in digits", _address, "127.0.0.1", "Local address from which tor "
+           "connects."),
     Option("ReachableAddresses", "networks with ports, such as *:443, with commas between them", _each(_reachable),
-           "*:80,*:443", "What a firewall lets through."),
-    Option("ReducedConnectionPadding", *_FLAG, "1", "Pad connections less, where traffic is paid for."),
-    Option("Socks4Proxy", *_PLACE, "192.0.2.1:1080", "A SOCKS4 proxy through which everything goes."),
-    Option("Socks5Proxy", *_PLACE, "192.0.2.1:1080", "A SOCKS5 proxy through which everything goes."),
-    Option("StrictNodes", *_FLAG, "1", "Rather fail than use a relay that ExcludeNodes names."),
-    Option("VanguardsLiteEnabled", "1 or auto", _matches("1|auto"), "1", "Keep the second relay of circuits for long."),
+           "*:80,*:443", "Addresses that the firewall lets tor reach."),
+    Option("ReducedConnectionPadding", *_FLAG, "1", "Pad connections less, if traffic is expensive."),
+    Option("Socks4Proxy", *_PLACE, "192.0.2.1:1080", "A SOCKS4 proxy for all connections."),
+    Option("Socks5Proxy", *_PLACE, "192.0.2.1:1080", "A SOCKS5 proxy for all connections."),
+    Option("StrictNodes", *_FLAG, "1", "Fail rather than use a relay in ExcludeNodes."),
+    Option("VanguardsLiteEnabled", "1 or auto", _matches("1|auto"), "1", "Use the second relays of circuits for a "
+           "long time."),
 )}
 
 _BY_LOWER = {name.lower(): option for name, option in OPTIONS.items()}
@@ -117,12 +120,13 @@ def check_all(lines: Sequence[str]) -> list[str]:
         name, _, value = line.strip().partition(" ")
         option = _BY_LOWER.get(name.lower())
         if option is None:
-            raise ConfigError(f"tor.options may not have '{name[:40]}'",
-                              remedy=f"It takes {', '.join(OPTIONS)}; whisperd.toml(5) says why no others.")
+            raise ConfigError(f"tor.options must not contain '{name[:40]}'",
+                              remedy=f"The permitted options are {', '.join(OPTIONS)}. whisperd.toml(5) explains why "
+                              "there are no others.")
         if not option.fits(value := value.strip()):
-            raise ConfigError(f"{option.name} in tor.options has to be {option.shape}, not {value[:80]!r}",
+            raise ConfigError(f"{option.name} in tor.options must be {option.shape}, not {value[:80]!r}",
                               remedy=f"For example: '{option.name} {option.example}'.")
         if option.name in checked:
-            raise ConfigError(f"tor.options has {option.name} twice", remedy="Keep one of them.")
+            raise ConfigError(f"tor.options has {option.name} twice", remedy="Remove one of them.")
         checked[option.name] = f"{option.name} {value}"
     return list(checked.values())

@@ -21,7 +21,7 @@ from whisperd.errors import ConfigError
 
 __all__ = ["Confinement", "Rules", "confine", "look"]
 
-_REFUSED = "Look at what the service manager or the container forbids."
+_REFUSED = "Check what the service manager or the container forbids."
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def confine(config: Config) -> Confinement:
             seccomp.restrict(library)
             refused = seccomp.names()
         except OSError as error:
-            missing.append(Obstacle(f"the filter of system calls was refused: {error.strerror}", _REFUSED))
+            missing.append(Obstacle(f"the kernel refused the system-call filter: {error.strerror}", _REFUSED))
     _must_be_empty(missing, sandbox)
     return Confinement(sandbox, abi, whats(missing), rules, refused, remedies(missing))
 
@@ -89,5 +89,5 @@ def look(config: Config) -> None:
 
 def _must_be_empty(missing: list[Obstacle], sandbox: str) -> None:
     if missing and sandbox == "require":
-        raise ConfigError(f"daemon.sandbox is 'require', and {whats(missing)}",
+        raise ConfigError(f"daemon.sandbox is 'require', but {whats(missing)}",
                           remedy=remedies(missing, required=True))

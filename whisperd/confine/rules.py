@@ -94,4 +94,4 @@ def look(config: Config) -> None:
         else:
             continue
         raise ConfigError(f"{key}: the folder {folder} cannot be used: {why}",
-                          remedy="Name another place, or make the folder and give it to the daemon's user.")
+                          remedy="Choose another place, or create the folder and make the daemon's user its owner.")

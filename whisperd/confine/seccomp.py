@@ -35,8 +35,8 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "machine": ("reboot", "sethostname", "setdomainname", "acct", "syslog", "vhangup", "iopl", "ioperm", "modify_ldt",
                 "personality", "uselib", "ustat", "sysfs", "nfsservctl", "_sysctl"),
     "handles": ("open_by_handle_at", "name_to_handle_at", "fanotify_init"),
-    "memory of others": ("mbind", "migrate_pages", "move_pages", "set_mempolicy"),
-    "files without a name": ("memfd_create", "memfd_secret", "execveat"),
+    "memory of other processes": ("mbind", "migrate_pages", "move_pages", "set_mempolicy"),
+    "unnamed files": ("memfd_create", "memfd_secret", "execveat"),
 }
 
 _NAMESPACE_FLAGS = (0x0002_0000, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000, 0x80)
@@ -60,22 +60,22 @@ ARGUMENTS: dict[str, tuple[tuple[str, tuple[Condition, ...], int], ...]] = {
         *(("clone", ((0, _MASKED_EQUAL, flag, flag),), errno.EPERM) for flag in _NAMESPACE_FLAGS),
         ("clone3", (), errno.ENOSYS),  # its flags stand in memory; who gets this uses clone
     ),
-    "sockets but unix and internet": (
+    "other socket families": (
         *(("socket", ((0, _EQUAL, family, 0),), errno.EAFNOSUPPORT)
           for family in range(max(_FAMILIES)) if family not in _FAMILIES),
         ("socket", ((0, _GREATER, max(_FAMILIES), 0),), errno.EAFNOSUPPORT),
         ("socket", ((1, _MASKED_EQUAL, 0xF, socket.SOCK_RAW),), errno.EPERM),
     ),
-    "memory to write and execute": (
+    "writable and executable memory": (
         ("mmap", ((2, _MASKED_EQUAL, _WRITE | _EXECUTE, _WRITE | _EXECUTE),), errno.EPERM),
         ("mprotect", ((2, _MASKED_EQUAL, _EXECUTE, _EXECUTE),), errno.EPERM),
         ("pkey_mprotect", ((2, _MASKED_EQUAL, _EXECUTE, _EXECUTE),), errno.EPERM),
         ("shmat", ((2, _MASKED_EQUAL, 0o100000, 0o100000),), errno.EPERM),
     ),
-    "set-id files": tuple(
+    "set-user-id files": tuple(
         (name, ((place, _MASKED_EQUAL, bit, bit),), errno.EPERM)
         for name, place in (("chmod", 1), ("fchmod", 1), ("fchmodat", 2), ("fchmodat2", 2)) for bit in _SET_ID),
-    "input of terminals": tuple(
+    "terminal input": tuple(
         ("ioctl", ((1, _MASKED_EQUAL, 0xFFFF_FFFF, request),), errno.EPERM) for request in _TERMINAL_INPUT),
 }
 

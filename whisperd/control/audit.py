@@ -90,4 +90,4 @@ class Audit:
 
 def _unusable(place: str, error: OSError) -> ConfigError:
     return ConfigError(f"control.audit: {place} cannot be written: {error.strerror}",
-                       remedy="Name a file that the daemon's user may write, or 'log'.")
+                       remedy="Name a file that the daemon's user may write to, or 'log'.")

@@ -118,7 +118,7 @@ class Client:
                 line = line[socket.send_fds(self._socket, [line], [file]):]
             self._socket.sendall(line)
         except TimeoutError:
-            raise TimedOut("the daemon does not read what it is asked") from None
+            raise TimedOut("the daemon does not read the requests") from None
         except OSError:
             pass  # the daemon has closed the connection: what it said before that tells why
 
@@ -131,14 +131,14 @@ class Client:
                         isinstance(heard, Response) or answers.is_event(heard) for heard in self._heard):
                     raise self._strange()
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, control.LineTooLong):
-                raise DaemonUnreachable(f"what answers on {self.path} is no whisperd") from None
+                raise DaemonUnreachable(f"the program that answers on {self.path} is not whisperd") from None
         return self._heard.popleft()
 
     def _strange(self) -> DaemonUnreachable:
         """Return the error for an answer that is none to what was asked."""
-        error = DaemonUnreachable(f"what answers on {self.path} is no whisperd of this version",
-                                  remedy="Start the daemon again if it was updated, or name another socket with "
-                                         "--socket or WHISPERD_SOCKET.")
+        error = DaemonUnreachable(f"the program that answers on {self.path} is not this version of whisperd",
+                                  remedy="If whisperd was updated, restart the daemon. Otherwise name another socket "
+                                         "with --socket or WHISPERD_SOCKET.")
         error.answers = True
         return error
 
@@ -155,7 +155,7 @@ class Client:
             data = b""
         if not data:
             raise DaemonUnreachable("the daemon closed the connection",
-                                    remedy="See whether it stopped: 'whisperctl status'.")
+                                    remedy="Check whether it has stopped: 'whisperctl status'.")
         return data
 
 
@@ -167,7 +167,7 @@ def _request(number: int, method: str, params: dict[str, Any]) -> bytes:
         raise NotText from None
     except control.LineTooLong:
         most = f"{control.MAX_LINE:,} bytes"
-        raise MessageTooLarge(f"it is longer than the {most} that the daemon takes at once") from None
+        raise MessageTooLarge(f"it is longer than {most}, the maximum that the daemon accepts at once") from None
 
 
 def _connected(path: str) -> socket.socket:

@@ -55,18 +55,18 @@ class Param:
         """Return ``value`` if it is of this parameter's type and within its bounds; raises UsageError otherwise."""
         wanted = _TYPES[self.type]
         if not isinstance(value, wanted) or (isinstance(value, bool) and self.type != "boolean"):
-            raise UsageError(f"parameter {self.name} has to be {_ARTICLES[self.type]}")
+            raise UsageError(f"parameter {self.name} must be {_ARTICLES[self.type]}")
         if isinstance(value, list) and not all(isinstance(item, str) for item in value):
-            raise UsageError(f"parameter {self.name} has to be {_ARTICLES[self.type]}")
+            raise UsageError(f"parameter {self.name} must be {_ARTICLES[self.type]}")
         if self.choices and value and value not in self.choices:
-            raise UsageError(f"parameter {self.name} has to be one of {', '.join(self.choices)}")
+            raise UsageError(f"parameter {self.name} must be one of {', '.join(self.choices)}")
         if isinstance(value, float) and not isfinite(value):  # no bound holds what is not a number
-            raise UsageError(f"parameter {self.name} has to be {_ARTICLES[self.type]}")
+            raise UsageError(f"parameter {self.name} must be {_ARTICLES[self.type]}")
         if isinstance(value, int | float) and not isinstance(value, bool):
             if self.low is not None and value < self.low:
-                raise UsageError(f"parameter {self.name} is too small; the least is {self.low:g}")
+                raise UsageError(f"parameter {self.name} is too small; the minimum is {self.low:g}")
             if self.high is not None and value > self.high:
-                raise UsageError(f"parameter {self.name} is too large; the most is {self.high:g}")
+                raise UsageError(f"parameter {self.name} is too large; the maximum is {self.high:g}")
         return value  # type: ignore[return-value]
 
 
@@ -105,7 +105,7 @@ class Command:
         known = {param.name: param for param in self.sent}
         for name in given:
             if name not in known:
-                raise UsageError(f"{self.method} has no parameter of this name; it has {_listed(known)}")
+                raise UsageError(f"{self.method} has no parameter of this name; its parameters are: {_listed(known)}")
         for param in known.values():
             if param.required and param.name not in given:
                 raise UsageError(f"{self.method} needs the parameter {param.name}")
@@ -117,21 +117,23 @@ def _listed(names: Mapping[str, Param]) -> str:
 
 
 _DAY = 86_400
-_ACCESS = Param("access", "string", "Access code, where the first relay wants one.", option="--access", metavar="CODE")
-_CHAT = Param("chat", "string", "Name of the conversation, or of its contact, as 'chat list' shows them.",
+_ACCESS = Param("access", "string", "Access code for the first relay, if that relay requires "
+                "one.", option="--access", metavar="CODE")
+_CHAT = Param("chat", "string", "Id of the conversation, or name of its contact, as shown by 'chat list'.",
               required=True, metavar="CHAT", implied=True, conversation=True)
-_ONE_CHAT = Param("chat", "string", "Only this conversation, by its name or by its contact's.", metavar="CHAT",
+_ONE_CHAT = Param("chat", "string", "Only this conversation: its id, or the name of its contact.", metavar="CHAT",
                   conversation=True)
-_HOOK = Param("hook", "string", "Run this program for each message that comes in and whatever there is to decide; it "
-              "is told the conversation, not what was said.", option="--hook", metavar="PROGRAM", local=True,
+_HOOK = Param("hook", "string", "Run this program for each incoming message and for each decision to make. It learns "
+              "which conversation is concerned, but not the text.", option="--hook", metavar="PROGRAM", local=True,
               completes="path")
-_PEEK = Param("peek", "boolean", "Leave messages unread: 'chat read' marks them, or whoever reads them later.",
+_PEEK = Param("peek", "boolean", "Leave messages unread, so that they are shown again later. 'chat read' marks them "
+              "as read.",
               default=False, option="--peek", local=True)
-_FILE = Param("file", "string", "Name of the file, as 'chat files' shows it: f1, f2 and so on.", required=True,
+_FILE = Param("file", "string", "Id of the file, as shown by 'chat files': f1, f2 and so on.", required=True,
               metavar="FILE", completes="file")
-_CONTACT = Param("name", "string", "Name of the contact, as 'contact list' shows it.", required=True, metavar="NAME",
+_CONTACT = Param("name", "string", "Name of the contact, as shown by 'contact list'.", required=True, metavar="NAME",
                  contact=True)
-_CLIENT = Param("name", "string", "A name for them: 1 to 32 letters, digits, '.', '_' and '-'.", required=True,
+_CLIENT = Param("name", "string", "A name for the client: 1 to 32 letters, digits, '.', '_' and '-'.", required=True,
                 metavar="NAME")
 
 
@@ -144,241 +146,271 @@ def _wait(help: str, *, local: bool = True) -> Param:
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("status", "status", "Show what the daemon does: roles, tor, onion address, rooms, conversations.", (
-        Param("watch", "boolean", "Show it again and again: a screen on a terminal, otherwise one after the other.",
+    Command("status", "status", "Show the state of the daemon: roles, tor, onion address, rooms, conversations.", (
+        Param("watch", "boolean", "Show the state repeatedly: as a refreshed screen on a terminal, otherwise one "
+              "report after the other.",
               default=False, option="--watch", local=True),
-        Param("every", "number", "Seconds between two looks of --watch.", default=2, option="--every",
+        Param("every", "number", "Seconds between two reports of --watch.", default=2, option="--every",
               metavar="SECONDS", low=0.1, high=3_600, local=True),
-        Param("check", "boolean", "Print one line for monitoring, and exit with 0, 1, 2 or 3.", default=False,
+        Param("check", "boolean", "Print one line for a monitoring program, and exit with status 0, 1, 2 or "
+              "3.", default=False,
               option="--check", local=True),
     ), right=READ, reads_only=True),
     Command("address", "address", "Print the relay's onion address.",
-            (_wait("Wait as long as this for the address to be published, and 20 seconds of it for a "
-                   "daemon that is just being started.", local=False),),
+            (_wait("Wait up to SECONDS for the address to be published. If no daemon answers, wait up to 20 of these "
+                   "seconds for one to start.", local=False),),
             right=READ, reads_only=True),
     Command("onion.republish", "onion republish", "Publish the onion service again, at the same address.",
-            (_wait("Wait as long as this until it is published.", local=False),), right=ADMIN),
-    Command("onion.rotate", "onion rotate", "Give the relay a new onion address; the one before still answers for some "
-            "hours.", (
-        Param("overlap", "number", "Hours that the one before still answers, instead of what is configured.",
+            (_wait("Wait up to SECONDS for the onion service to be published.", local=False),), right=ADMIN),
+    Command("onion.rotate", "onion rotate", "Give the relay a new onion address. The old address still answers for "
+            "some hours.", (
+        Param("overlap", "number", "Hours for which the old address still answers, instead of onion.overlap.",
               default=0, option="--overlap", metavar="HOURS", low=0, high=720),
-        Param("now", "boolean", "Let every address before this one go at once.", default=False, option="--now"),
-        _wait("Wait as long as this until the new address is published.", local=False),
+        Param("now", "boolean", "Retire all old addresses at once.", default=False, option="--now"),
+        _wait("Wait up to SECONDS for the new address to be published.", local=False),
     ), right=ADMIN),
-    Command("onion.retire", "onion retire", "Let the onion address before the last rotation go at once.", right=ADMIN),
-    Command("onion.client.add", "onion client add", "Let one more reach the private onion service, and print what they "
-            "need.", (_CLIENT,), right=ADMIN),
-    Command("onion.client.list", "onion client list", "List who may reach the private onion service.",
+    Command("onion.retire", "onion retire", "Retire the old onion address of the last rotation at once.", right=ADMIN),
+    Command("onion.client.add", "onion client add", "Let one more client reach the private onion service, and print "
+            "the credential that it needs.", (_CLIENT,), right=ADMIN),
+    Command("onion.client.list", "onion client list", "List the clients that may reach the private onion service.",
             right=ADMIN, reads_only=True),
-    Command("onion.client.remove", "onion client remove", "Let one reach the private onion service no more.",
+    Command("onion.client.remove", "onion client remove", "Stop a client from reaching the private onion service.",
             (_CLIENT,), right=ADMIN),
     Command("tor.newnym", "tor newnym", "Use new circuits through Tor for every connection from now on.", right=ADMIN),
-    Command("tor.credential.add", "tor credential add", "Open a private onion service to this daemon, while it runs.", (
-        Param("line", "string", "What the relay's owner sent; '-' reads it from standard input, where no process list "
-              "shows it.", required=True, metavar="LINE"),
+    Command("tor.credential.add", "tor credential add", "Add a credential for somebody else's private onion service. "
+            "It is held in memory until the daemon stops.", (
+        Param("line", "string", "The credential line that the relay's owner sent. '-' reads it from standard input, "
+              "so that no process list shows it.", required=True, metavar="LINE"),
     )),
-    Command("tor.credential.list", "tor credential list", "List the addresses that the credentials held here open.",
+    Command("tor.credential.list", "tor credential list", "List the onion addresses for which the daemon has a "
+            "credential.",
             reads_only=True),
     Command("tor.credential.remove", "tor credential remove", "Forget the credential for an address.", (
         Param("address", "string", "The onion address.", required=True, metavar="ADDRESS"),
     )),
-    Command("chat.invite", "chat invite", "Make an invite link, for one person to join a new conversation.", (
-        Param("relay", "list", "Relay to meet at, as 'http://HOST[:PORT]', instead of those that are configured. Given "
-              "up to four times it names several, the best first.", option="--relay", metavar="URL"),
-        Param("expiry", "integer", "Seconds that the invite lives, instead of what is configured.", default=0,
+    Command("chat.invite", "chat invite", "Make an invite link, with which one person can join a new conversation.", (
+        Param("relay", "list", "Relay to meet at, as 'http://HOST[:PORT]', instead of the relays in peer.relay. Give "
+              "it up to four times for several relays, in order of preference.", option="--relay", metavar="URL"),
+        Param("expiry", "integer", "Seconds until the invite expires, instead of peer.invite_expiry. 0: as in "
+              "peer.invite_expiry.", default=0,
               option="--expires", metavar="SECONDS", low=0, high=7 * _DAY),
-        Param("floor", "string", "Lowest security level that this conversation may have.", option="--floor",
+        Param("floor", "string", "Minimum security level of this conversation.", option="--floor",
               metavar="LEVEL", choices=LEVELS),
         _ACCESS,
-        Param("code", "boolean", "Make a code of a number and three words instead, to be told by voice; both sides "
-              "have to name the same relay.", default=False, option="--code"),
-        Param("qr", "boolean", "Draw the link as a QR code; it is drawn on a terminal unless told otherwise.",
+        Param("code", "boolean", "Make a spoken code instead of a link: a number and three words, to be told by "
+              "voice. Both sides must use the same relay.", default=False, option="--code"),
+        Param("qr", "boolean", "Draw the link as a QR code, or do not. Without this option, it is drawn if the output "
+              "is a terminal.",
               default=False, option="--qr/--no-qr", local=True),
-        _wait("Wait as long as this until the other side has joined, and tell of wrong codes."),
+        _wait("Wait up to SECONDS for the other person to join, and report attempts with a wrong spoken code."),
     )),
-    Command("chat.join", "chat join", "Join a conversation by its invite link, or by its spoken code.", (
-        Param("link", "string", "The invite link; '-' reads it from standard input, where no process list shows it.",
+    Command("chat.join", "chat join", "Join a conversation with an invite link or a spoken code.", (
+        Param("link", "string", "The invite link. '-' reads it from standard input, so that no process list shows it.",
               metavar="LINK"),
         _ACCESS,
-        Param("code", "string", "The spoken code, instead of a link; '-' reads it from standard input.",
+        Param("code", "string", "The spoken code, instead of a link. '-' reads it from standard input.",
               option="--code", metavar="CODE"),
-        Param("relay", "string", "Relay to meet at with a code, as 'http://HOST[:PORT]', instead of the one that is "
-              "configured.", option="--relay", metavar="URL"),
-        _wait("Wait as long as this until the two sides are connected."),
+        Param("relay", "string", "Relay to meet at with a spoken code, as 'http://HOST[:PORT]', instead of the relay "
+              "in peer.relay.", option="--relay", metavar="URL"),
+        _wait("Wait up to SECONDS for the two sides to be connected."),
     )),
     Command("chat.list", "chat list", "List the conversations and their states.", reads_only=True),
-    Command("chat.find", "chat find", "Print which conversation is meant by a name, or by none.", (
-        Param("chat", "string", "Name of the conversation, or of its contact; without it, the only one there is.",
+    Command("chat.find", "chat find", "Print the id of the conversation that a name means.", (
+        Param("chat", "string", "Id of the conversation, or name of its contact. Without it: the only conversation "
+              "there is.",
               metavar="CHAT", conversation=True),
-    ), asked=(Param("text", "string", "The message, where no conversation was named: refused if it may begin with a "
-                    "name."),
-              Param("word", "string", "Another argument, where no conversation was named: refused if it is somebody "
-                    "else's name.")), reads_only=True),
-    Command("chat.send", "chat send", "Send a message; it is queued while the other side is away.", (
+    ), asked=(Param("text", "string", "The message, if no conversation was named. Refused if its first word could be "
+                    "the name of a conversation."),
+              Param("word", "string", "Another argument, if no conversation was named. Refused if it is the name of "
+                    "another conversation.")), reads_only=True),
+    Command("chat.send", "chat send", "Send a message. It is queued while the other side is away.", (
         _CHAT,
-        Param("text", "string", "The message; '-' behind a CHAT reads standard input, sends each line as a message, "
-              "and waits while as many of them wait for delivery as may.", required=True, metavar="TEXT", many=True),
-        _wait("Wait as long as this until the other side has the message."),
+        Param("text", "string", "The message. '-' after CHAT sends each line of standard input as a message. While "
+              "the maximum number of messages wait for delivery, it "
+              "pauses.", required=True, metavar="TEXT", many=True),
+        _wait("Wait up to SECONDS for the message to be delivered."),
     )),
-    Command("events.subscribe", "chat watch", "Print what was said, then everything that happens, a line each.", (
+    Command("events.subscribe", "chat watch", "Print the history, then each event as it happens, one per line.", (
         _ONE_CHAT, _HOOK, _PEEK,
     ), reads_only=True),
-    Command("", "chat open", "Talk: an interactive conversation in this terminal.", (_CHAT, _HOOK),
+    Command("", "chat open", "Talk in this terminal: an interactive view of the conversation.", (_CHAT, _HOOK),
             terminal=True),
-    Command("chat.send-file", "chat send-file", "Offer a file to the other side; it moves once it is accepted there.", (
+    Command("chat.send-file", "chat send-file", "Offer a file to the other person. The transfer starts when that "
+            "person accepts it.", (
         _CHAT,
-        Param("path", "string", "The file; whisperctl opens it, so that the daemon reads only what its user may.",
+        Param("path", "string", "The file. whisperctl opens it, so that the daemon can read only files that you may "
+              "read.",
               required=True, metavar="PATH", local=True, completes="path"),
-        Param("name", "string", "Name that the other side sees, instead of the file's own.",
+        Param("name", "string", "File name to show to the other person, instead of the file's own.",
               option="--name", metavar="NAME"),
-        _wait("Wait as long as this until the other side has all of it; show how far it is."),
+        _wait("Wait up to SECONDS for the transfer to finish, and show its progress."),
     ), file=True),
-    Command("chat.accept", "chat accept", "Accept a file that was offered, or go on with one that halted here.", (
-        _CHAT, _FILE, _wait("Wait as long as this until all of it is here; show how far it is."),
+    Command("chat.accept", "chat accept", "Accept an offered file, or continue a transfer that halted on this side.", (
+        _CHAT, _FILE, _wait("Wait up to SECONDS for the transfer to finish, and show its progress."),
     )),
-    Command("chat.refuse", "chat refuse", "Refuse a file that was offered.", (_CHAT, _FILE)),
-    Command("chat.cancel", "chat cancel", "Give up a file, or take back a message that is still queued.", (
+    Command("chat.refuse", "chat refuse", "Refuse an offered file.", (_CHAT, _FILE)),
+    Command("chat.cancel", "chat cancel", "Cancel a file transfer, or take back a message that is still queued.", (
         _CHAT,
-        Param("id", "string", "The file's name, as 'f2', or the message's number.", required=True, metavar="ID",
+        Param("id", "string", "The file's id, such as f2, or the message's number.", required=True, metavar="ID",
               completes="file"),
     )),
-    Command("chat.files", "chat files", "List the files that were offered, either way, and how far they are.",
+    Command("chat.files", "chat files", "List the offered files in both directions, and their progress.",
             (_ONE_CHAT,), reads_only=True),
-    Command("chat.verify", "chat verify", "Show the words that have to be the same on both sides.", (
+    Command("chat.verify", "chat verify", "Show the words to compare with the other person. They must be the same on "
+            "both sides.", (
         _CHAT,
-        Param("confirm", "boolean", "Mark the conversation as verified: the words were compared and are the same; kept "
-              "for a contact.", default=False, option="--yes"),
-        Param("require", "boolean", "Send nothing and accept no file in this conversation before it is verified.",
+        Param("confirm", "boolean", "Mark the conversation as verified: you compared the words and they are the same. "
+              "A contact stays verified in later conversations.", default=False, option="--yes"),
+        Param("require", "boolean", "Send no messages and neither send nor accept files in this conversation until it "
+              "is verified.",
               default=False, option="--require"),
     )),
-    Command("chat.timer", "chat timer", "Let messages disappear on both sides some time after their delivery, when both "
-            "have agreed to it.", (
+    Command("chat.timer", "chat timer", "Show or set the timer of a conversation. Once both sides agree, messages "
+            "disappear on both sides a fixed time after their delivery.", (
         _CHAT,
-        Param("time", "string", "Propose this time: 5 seconds to 4 weeks, as 30, 10m, 2h, 1d or 4w, or 'off'; or "
-              "'accept' or 'refuse' what is proposed. Without it, show what is in force.", metavar="TIME"),
+        Param("time", "string", "The time to propose: 5 seconds to 4 weeks, written as 30, 10m, 2h, 1d or 4w, or "
+              "'off'. Or 'accept' or 'refuse', to answer a proposal. Without TIME: show the timer in "
+              "force.", metavar="TIME"),
     )),
-    Command("chat.call", "chat call", "Talk to a contact, without an invite: both call, or the other listens.", (
-        _CONTACT, _wait("Wait as long as this until the two sides are connected."),
+    Command("chat.call", "chat call", "Talk to a contact, without an invite. It connects if the contact calls too, or "
+            "listens.", (
+        _CONTACT, _wait("Wait up to SECONDS for the two sides to be connected."),
     )),
     Command("chat.end", "chat end", "End a conversation, destroy its keys and tell the other side.", (_CHAT,)),
-    Command("chat.history", "chat history", "Print what was said, as far as the daemon's memory holds it.", (
+    Command("chat.history", "chat history", "Print the messages that the daemon still has.", (
         _CHAT,
-        Param("after", "integer", "Only messages with a number above this.", default=0, option="--after",
+        Param("after", "integer", "Only messages with a higher number than this.", default=0, option="--after",
               metavar="NUMBER", low=0),
         _PEEK,
     ), reads_only=True, pages=True),
-    Command("chat.read", "chat read", "Mark messages as read, for programs that show them in a way of their own.", (
-        Param("chat", "string", "Name of the conversation, or of its contact, as 'chat list' shows them.",
+    Command("chat.read", "chat read", "Mark messages as read. For programs that display messages themselves.", (
+        Param("chat", "string", "Id of the conversation, or name of its contact, as shown by 'chat list'.",
               required=True, metavar="CHAT", conversation=True),
-        Param("id", "integer", "Number of the last message that was shown.", required=True, metavar="NUMBER", low=1),
-        Param("after", "integer", "Only messages with a number above this.", default=0, option="--after",
+        Param("id", "integer", "Number of the last message that was "
+              "displayed.", required=True, metavar="NUMBER", low=1),
+        Param("after", "integer", "Only messages with a higher number than this.", default=0, option="--after",
               metavar="NUMBER", low=0),
     )),
-    Command("contact.save", "contact save", "Keep the other side of a conversation as a contact, if it agrees.", (
-        _CHAT, Param("name", "string", "A name for them, which only this side sees: 1 to 32 letters, digits, '.', '_' "
-                     "and '-', and not one letter and a number, as 'c4'.", required=True, metavar="NAME"),
+    Command("contact.save", "contact save", "Save the other person as a contact, if that person agrees.", (
+        _CHAT, Param("name", "string", "A name for the contact, which only you see: 1 to 32 letters, digits, '.', '_' "
+                     "and '-', but not one letter and a number, such as c4.", required=True, metavar="NAME"),
     )),
-    Command("contact.list", "contact list", "List the contacts, and the offers that are not answered yet.",
+    Command("contact.list", "contact list", "List the contacts, and the offers to exchange contacts that are not "
+            "answered yet.",
             reads_only=True),
-    Command("contact.remove", "contact remove", "Forget a contact, or take back the offer to keep one.", (_CONTACT,)),
+    Command("contact.remove", "contact remove", "Forget a contact, or take back the offer to exchange "
+            "contacts.", (_CONTACT,)),
     Command("contact.rename", "contact rename", "Give a contact another name.", (
         _CONTACT, Param("new", "string", "The new name.", required=True, metavar="NEW"),
     )),
-    Command("contact.listen", "contact listen", "Wait for a contact's calls whenever the daemon runs, over a "
+    Command("contact.listen", "contact listen", "Wait for this contact's calls whenever the daemon runs. It uses a "
             "connection and a circuit of its own.", (
-        _CONTACT, Param("off", "boolean", "Do not wait any more.", default=False, option="--off"),
+        _CONTACT, Param("off", "boolean", "Stop waiting for this contact's calls.", default=False, option="--off"),
     )),
-    Command("contact.block", "contact block", "Answer a contact no more; to them it looks as if nobody were there.",
+    Command("contact.block", "contact block", "Do not answer a contact any more. To the contact it looks as if nobody "
+            "were there.",
             (_CONTACT,)),
     Command("contact.unblock", "contact unblock", "Answer a blocked contact again.", (_CONTACT,)),
     Command("relay.limits", "relay limits", "Show each limit of the relay, its use and its refusals.",
             right=READ, reads_only=True),
-    Command("relay.drain", "relay drain", "Let nobody open a room any more; those that are there go on to their end.", (
+    Command("relay.drain", "relay drain", "Open no new rooms. Existing rooms continue until they end.", (
         Param("stop", "boolean", "Stop the daemon as soon as no room is left.", default=False, option="--stop"),
-        _wait("Wait as long as this until no room is left.", local=False),
+        _wait("Wait up to SECONDS for the last room to close.", local=False),
     ), right=ADMIN),
-    Command("relay.resume", "relay resume", "Let rooms be opened again.", right=ADMIN),
-    Command("access.issue", "access issue", "Make an access code for the relay, which is shown this once.", (
-        Param("uses", "integer", "Joins that it is good for.", default=1, option="--uses", metavar="NUMBER", low=1,
+    Command("relay.resume", "relay resume", "Allow new rooms again, after 'relay drain'.", right=ADMIN),
+    Command("access.issue", "access issue", "Make an access code for the relay. The access code is shown only this "
+            "once.", (
+        Param("uses", "integer", "Number of joins for which the access code is "
+              "valid.", default=1, option="--uses", metavar="NUMBER", low=1,
               high=1_000_000),
-        Param("hours", "number", "Hours until it expires.", default=24, option="--hours", metavar="HOURS", low=0.01,
+        Param("hours", "number", "Hours until the access code "
+              "expires.", default=24, option="--hours", metavar="HOURS", low=0.01,
               high=8_760),
     ), right=ADMIN),
-    Command("access.list", "access list", "List the access codes that are good, without the codes.",
+    Command("access.list", "access list", "List the valid access codes by their ids. The access codes themselves are "
+            "not shown.",
             right=ADMIN, reads_only=True),
-    Command("access.revoke", "access revoke", "Make an access code worth nothing.", (
-        Param("id", "string", "Id of the code, as 'access list' shows it.", required=True, metavar="ID"),
+    Command("access.revoke", "access revoke", "Revoke an access code.", (
+        Param("id", "string", "Id of the access code, as shown by 'access list'.", required=True, metavar="ID"),
     ), right=ADMIN),
-    Command("metrics", "metrics", "Print what the daemon counts, as Prometheus reads it.", right=READ, reads_only=True),
-    Command("reload", "reload", "Read the configuration again, and put into force what needs no restart.", right=ADMIN),
-    Command("log.follow", "log follow", "Print the last lines of the daemon's log, then each as it is written.", (
-        Param("level", "string", "Least severity that is shown; nothing below log.level is.", option="--level",
+    Command("metrics", "metrics", "Print the daemon's metrics in the Prometheus text "
+            "format.", right=READ, reads_only=True),
+    Command("reload", "reload", "Read the configuration again, and apply the changes that need no "
+            "restart.", right=ADMIN),
+    Command("log.follow", "log follow", "Print the last lines of the daemon's log, then each new line as it is "
+            "written.", (
+        Param("level", "string", "Minimum severity of the lines to show. Lines below log.level do not "
+              "exist.", option="--level",
               metavar="LEVEL", choices=LOG_LEVELS, default="debug"),
-        Param("lines", "integer", "Lines from before that are shown first.", default=10, option="--lines",
+        Param("lines", "integer", "Number of earlier lines to show first.", default=10, option="--lines",
               metavar="NUMBER", low=0, high=RECENT),
     ), right=READ, reads_only=True),
-    Command("config.show", "config show", "Show the configuration in force, and where each value comes from; secrets "
-            "are not shown.", right=READ, reads_only=True),
-    Command("config.diff", "config diff", "Show what is in the file and not in force, and whether 'reload' or a "
-            "restart puts it into force.", right=READ, reads_only=True),
-    Command("", "config check", "Read a configuration file without a daemon, and name the first mistake in it.", (
-        Param("file", "string", "The file, instead of the usual place.", metavar="FILE",
+    Command("config.show", "config show", "Show the configuration in force and the source of each value. Secrets are "
+            "hidden.", right=READ, reads_only=True),
+    Command("config.diff", "config diff", "Show the differences between the file and the configuration in force, and "
+            "whether each needs a 'reload' or a restart.", right=READ, reads_only=True),
+    Command("", "config check", "Check a configuration file without a daemon, and report the first mistake in it.", (
+        Param("file", "string", "The file to check, instead of the usual one.", metavar="FILE",
               completes="path"),
     )),
-    Command("plugins", "plugins", "List the key exchanges and ratchets that this daemon has.",
+    Command("plugins", "plugins", "List the key exchanges and ratchets of this daemon.",
             right=READ, reads_only=True),
-    Command("", "plugins check", "Test a plug-in with the conformance kit, in whisperctl itself: no daemon is asked.", (
-        Param("id", "string", "Id of the plug-in; naming it here runs its code, whatever peer.plugins says.",
+    Command("", "plugins check", "Test a plug-in with the conformance kit. This runs in whisperctl; it needs no "
+            "daemon.", (
+        Param("id", "string", "Id of the plug-in. Its code is run, even if peer.plugins does not list it.",
               required=True, metavar="ID"),
-        Param("thorough", "boolean", "Change every byte of each value instead of some 128, and walk longer; minutes.",
+        Param("thorough", "boolean", "Change every byte of each value, instead of about 128 of them, and take longer "
+              "random walks. This takes minutes.",
               default=False, option="--thorough"),
     )),
-    Command("", "doctor", "Examine tor, the clock and the onion service, and say what mends each fault.", (
-        Param("config", "string", "Configuration file of the daemon, instead of the usual place.", option="--config",
+    Command("", "doctor", "Examine tor, the clock and the onion service, and explain how to mend each fault.", (
+        Param("config", "string", "The daemon's configuration file, if it is not the usual one.", option="--config",
               metavar="FILE", completes="path"),
     )),
-    Command("store.status", "store status", "Show where the peer role keeps what it remembers, and whether it is open.",
+    Command("store.status", "store status", "Show where the peer role stores its data, and whether the store is open.",
             reads_only=True),
-    Command("store.unlock", "store unlock", "Open the sealed store, or make it: asks for its passphrase, unless "
-            "that is in the keyring.",
-            asked=(_secret("passphrase", "The store's passphrase; for a new store, the one that it gets. Empty "
-                           "where it is in the keyring."),)),
-    Command("store.lock", "store lock", "Let conversations sleep and forget the keys, until it is unlocked again."),
+    Command("store.unlock", "store unlock", "Open the sealed store, or create it. Asks for the passphrase, unless it "
+            "is in the keyring.",
+            asked=(_secret("passphrase", "The store's passphrase, or the passphrase for a new store. Empty if it is "
+                           "in the keyring."),)),
+    Command("store.lock", "store lock", "Lock the store: pause all conversations and erase their keys from memory "
+            "until the store is unlocked."),
     Command("store.passphrase", "store passphrase", "Change the passphrase of the sealed store, unless it is in the "
-            "keyring: asks for both.",
-            asked=(_secret("old", "The passphrase in force."), _secret("new", "The one that takes its place."))),
-    Command("store.export", "store export", "Write what the store holds into one sealed file, under a passphrase of "
-            "its own that is asked for.", (
-        Param("path", "string", "The file, which must not be there yet.", required=True, metavar="PATH", local=True,
+            "keyring. Asks for the old one and the new one.",
+            asked=(_secret("old", "The current passphrase."), _secret("new", "The new passphrase."))),
+    Command("store.export", "store export", "Write the contents of the store into one encrypted file. Asks for a "
+            "passphrase for that file.", (
+        Param("path", "string", "The file to write. It must not exist yet.", required=True, metavar="PATH", local=True,
               completes="path"),
-        Param("move", "boolean", "Take live conversations along: they and what was said are gone from here. Without "
-              "it they stay and are left out, because their keys must not be used in two places.", default=False,
+        Param("move", "boolean", "Move live conversations and their messages into the export; they are deleted here. "
+              "Without this option they stay here and are left out of the export, because their keys must not be used "
+              "in two places.", default=False,
               option="--move"),
     ), asked=(_secret("passphrase", "The export's passphrase."),), file=True),
-    Command("store.import", "store import", "Take an export into a store that is empty: asks for the export's "
-            "passphrase.", (
+    Command("store.import", "store import", "Read an export into an empty store. Asks for the passphrase of the "
+            "export.", (
         Param("path", "string", "The file that 'store export' wrote.", required=True, metavar="PATH", local=True,
               completes="path"),
     ), asked=(_secret("passphrase", "The export's passphrase."),), file=True),
-    Command("store.wipe", "store wipe", "Destroy the sealed store for good: its key first, then its file.", (
-        Param("yes", "boolean", "Do not ask.", default=False, option="--yes", local=True),
+    Command("store.wipe", "store wipe", "Destroy the sealed store for good: first its key, then its file.", (
+        Param("yes", "boolean", "Do not ask for confirmation.", default=False, option="--yes", local=True),
     )),
-    Command("stop", "stop", "Stop the daemon, and wait until it has.",
-            (_wait("Wait as long as this, instead of 60 seconds."),), right=ADMIN),
+    Command("stop", "stop", "Stop the daemon, and wait until it has stopped.",
+            (_wait("Wait up to SECONDS, instead of 60, for the daemon to stop."),), right=ADMIN),
 )
 
 #: What the verbs of several words have in common, by all but their last word, where that is no verb itself.
 GROUPS: dict[str, str] = {"chat": "Invite, join, call, talk, send files, verify, end.",
-                          "contact": "The people who can be called without an invite.",
+                          "contact": "Contacts, whom you can call without an invite.",
                           "onion": "The onion service that publishes the relay.",
-                          "onion client": "Who may reach the private onion service.",
-                          "tor": "The tor that this daemon goes through.",
-                          "tor credential": "What opens private onion services of others.",
-                          "relay": "Limits, and the end of a relay that is in use.",
-                          "config": "The configuration in force, and the one in the file.",
-                          "log": "What the daemon logs.",
-                          "store": "What outlives the daemon, if anything does.",
-                          "access": "Codes for those who may use the relay."}
+                          "onion client": "Clients of the private onion service.",
+                          "tor": "The tor that this daemon uses.",
+                          "tor credential": "Credentials for other people's private onion services.",
+                          "relay": "The limits of the relay, and how to take it out of service.",
+                          "config": "The configuration in force, and the configuration in the file.",
+                          "log": "The daemon's log.",
+                          "store": "The encrypted store of the peer role.",
+                          "access": "Access codes for the relay."}
 
 #: The rows that the control socket serves, by method.
 METHODS: dict[str, Command] = {command.method: command for command in COMMANDS if command.method}

@@ -166,24 +166,25 @@ class ControlConnection(Protocol):
         command = METHODS.get(request.method)
         if command is None:
             raise Fault(control.METHOD_UNKNOWN, UsageError(
-                "the control socket has no method of this name",
-                remedy="whisperd-protocol(7), CONTROL, lists them; is the daemon as new as whisperctl?"), identity)
+                "the control socket has no such method",
+                remedy="whisperd-protocol(7), CONTROL METHODS, lists them. Check that the daemon is as new as "
+                "whisperctl."), identity)
         if command.right not in self.rights:
             self.server.audit.record(command.method, self.peer.uid, PermissionRefused.code)
-            raise Fault.of(PermissionRefused(f"this user may read, and {command.method} is for those who administer",
-                                             remedy="Join the group of control.admin_group."), identity)
+            raise Fault.of(PermissionRefused(f"this user may only read, and {command.method} is for administrators",
+                                             remedy="Join the group named in control.admin_group."), identity)
         try:
             params = command.bind(request.params)
         except UsageError as error:
             raise Fault(control.INVALID_PARAMS, error, identity) from None
         if len(self._running) >= MAX_OUTSTANDING:
-            raise Fault.of(UsageError(f"more than {MAX_OUTSTANDING} requests at a time on one connection",
-                                      remedy="Wait for answers before asking more."), identity)
+            raise Fault.of(UsageError(f"this connection has more than {MAX_OUTSTANDING} open requests",
+                                      remedy="Wait for answers before you send more."), identity)
         if command.file:
             if not self._descriptors:
                 raise Fault(control.INVALID_PARAMS, UsageError(
-                    f"{command.method} needs the file's descriptor beside the request",
-                    remedy="Send it as SCM_RIGHTS: whisperd-protocol(7), CONTROL."), identity)
+                    f"{command.method} needs the file's descriptor with the request",
+                    remedy="Send the descriptor as SCM_RIGHTS. See whisperd-protocol(7), CONTROL."), identity)
             params["file"] = self._descriptors.pop(0)
         return command, params
 
@@ -227,7 +228,7 @@ class ControlConnection(Protocol):
         try:
             self._unsubscribe = self.server.bus.subscribe(self.tell, chat)
         except OverflowError:
-            raise UsageError("too many clients watch already", remedy="Close some of them.") from None
+            raise UsageError("too many clients are watching events", remedy="Close some of them.") from None
         return Subscribed(subscribed=True)
 
     def _follow(self, level: str, lines: int) -> FollowingLog:

@@ -27,41 +27,49 @@ class Event:
 
 
 EVENTS: dict[str, Event] = {
-    "tor-state": Event("Where the connection to tor stands: off, starting, bootstrapping, up, lost, or unknown "
-                       "(managed, and not gone through).",
+    "tor-state": Event("The state of the connection to tor: off, starting, bootstrapping, up, lost, or unknown (a "
+                       "managed tor that is not used for dialling).",
                        ("state", "percent", "summary")),
-    "onion-state": Event("Where the onion service stands: absent, adding, publishing, up or lost.",
+    "onion-state": Event("The state of the onion service: absent, adding, publishing, up or lost.",
                          ("state", "address")),
-    "onion-rotated": Event("The relay has a new onion address; the old one answers for so many seconds more.",
+    "onion-rotated": Event("The relay has a new onion address. 'seconds' is the time for which the old one still "
+                           "answers.",
                            ("address", "old", "seconds")),
-    "onion-retired": Event("The onion address before a rotation answers no more.", ("address",)),
-    "onion-probe": Event("The onion service was dialled through Tor: reached or unreachable.", ("state", "address")),
-    "chat-state": Event("A conversation is waiting, in handshake, connected, away or ended; 'level' is the security "
-                        "level in force, null before the key is confirmed.", ("chat", "state", "reason", "level")),
-    "chat-link": Event("A conversation that is connected goes over another link: relay or onion.", ("chat", "link")),
-    "chat-message": Event("A message was received ('in') or accepted for sending ('out'); 'timer' is the seconds "
-                          "after its delivery at which it goes, 0 if it stays.",
+    "onion-retired": Event("The old onion address of a rotation no longer answers.", ("address",)),
+    "onion-probe": Event("The result of a probe of the onion service through Tor: reached or "
+                         "unreachable.", ("state", "address")),
+    "chat-state": Event("The state of a conversation: waiting, handshake, connected, away or ended. 'level' is the "
+                        "security level in force, or null before the key is "
+                        "confirmed.", ("chat", "state", "reason", "level")),
+    "chat-link": Event("A connected conversation now uses another link: relay or onion.", ("chat", "link")),
+    "chat-message": Event("A message was received ('in') or accepted for sending ('out'). 'timer' is the number of "
+                          "seconds after delivery at which it disappears, or 0 if it stays.",
                           ("chat", "id", "direction", "text", "timer")),
-    "message-state": Event("A message of ours is queued, sent, delivered, failed or cancelled; one of either side has "
-                           "disappeared.", ("chat", "id", "state")),
-    "chat-timer": Event("What became of a conversation's timer: the seconds in force (0: messages stay), and what is "
-                       "proposed, by 'us' or 'them', or null.", ("chat", "seconds", "proposed", "by")),
-    "file-state": Event("A file is offered, moving, halted, done, refused, cancelled or failed.",
+    "message-state": Event("The state of one of our messages: queued, sent, delivered, failed or cancelled. For "
+                           "messages of both sides also: disappeared.", ("chat", "id", "state")),
+    "chat-timer": Event("The timer of a conversation: the seconds in force (0: messages stay), and the proposed "
+                       "seconds with the side that proposed them ('us' or 'them'), or "
+                       "null.", ("chat", "seconds", "proposed", "by")),
+    "file-state": Event("The state of a file: offered, moving, halted, done, refused, cancelled or failed.",
                         ("chat", "file", "direction", "filename", "size", "state", "reason")),
-    "file-progress": Event("How far a file is: bytes, bytes a second, and seconds that remain, null if unknown.",
+    "file-progress": Event("The progress of a file transfer: bytes moved, bytes per second, and remaining seconds, or "
+                           "null if unknown.",
                            ("chat", "file", "size", "moved", "rate", "remaining")),
-    "chat-error": Event("Something failed in a conversation: an error's code, message and remedy.",
+    "chat-error": Event("A failure in a conversation: an error's code, message and remedy.",
                         ("chat", "code", "message", "remedy")),
-    "log-line": Event("A line of the log, for those only who asked by log.follow; 'fields' is an object of words.",
+    "log-line": Event("A line of the log. Only for clients that called log.follow. 'fields' is an object whose values "
+                      "are words.",
                       ("time", "level", "kind", "fields")),
-    "log-dropped": Event("This client did not read the log that it follows; 'lines' were not sent, and it is closed.",
+    "log-dropped": Event("This client did not read the log fast enough. 'lines' lines were not sent, and the "
+                         "connection is closed.",
                          ("lines",)),
-    "store-state": Event("The sealed store is new, locked, open, or failing to be written.", ("state",)),
-    "contact-state": Event("A contact: asked, offered, saved, renamed, removed, blocked, unblocked, calling, called, "
-                           "listening, here, gone or silent.", ("contact", "state", "chat")),
-    "contact-error": Event("Something is wrong with a contact: an error's code, message and remedy.",
+    "store-state": Event("The state of the sealed store: new, locked, open or failing (it cannot be "
+                         "written).", ("state",)),
+    "contact-state": Event("The state of a contact: asked, offered, saved, renamed, removed, blocked, unblocked, "
+                           "calling, called, listening, here, gone or silent.", ("contact", "state", "chat")),
+    "contact-error": Event("A failure with a contact: an error's code, message and remedy.",
                            ("contact", "code", "message", "remedy")),
-    "daemon-stopping": Event("The daemon stops; nothing comes after this."),
+    "daemon-stopping": Event("The daemon stops. This is the last event."),
 }
 
 
@@ -86,7 +94,7 @@ class EventBus:
         kind = EVENTS.get(name)
         if kind is None or set(fields) != set(kind.fields):
             logs.mistaken(KeyError(f"there is no event {name}") if kind is None else
-                          ValueError(f"event {name} has the fields {', '.join(kind.fields) or 'none'}"))
+                          ValueError(f"event {name} needs exactly these fields: {', '.join(kind.fields) or 'none'}"))
             return
         for key, (deliver, chat) in list(self._subscribers.items()):
             if key in self._subscribers and _wanted(name, fields, chat):

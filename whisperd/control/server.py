@@ -64,7 +64,7 @@ class ControlServer:
             self._place.hand_over()
         except CannotListenError as error:
             self._place.release()
-            raise ConfigError(f"the control socket cannot be made: {error.socketError}") from None
+            raise ConfigError(f"the control socket could not be created: {error.socketError}") from None
         except WhisperdError:
             await self.stop()
             raise
@@ -90,7 +90,7 @@ class ControlServer:
             logs.note("control-refused", uid=connection.peer.uid)
             return PermissionRefused()
         if Counter(other.peer.uid for other in self._connections)[connection.peer.uid] > MAX_CLIENTS:
-            return UsageError(f"more than {MAX_CLIENTS} connections of one user", remedy="Close some of them.")
+            return UsageError(f"this user has more than {MAX_CLIENTS} open connections", remedy="Close some of them.")
         return None
 
     def forget(self, connection: ControlConnection) -> None:

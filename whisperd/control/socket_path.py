@@ -63,8 +63,8 @@ class SocketPlace:
                 os.chown(self.path, -1, self.group)
             os.chmod(self.path, SOCKET_MODE)
         except PermissionError:
-            raise ConfigError("the control socket cannot be given to control.group",
-                              remedy="Let the daemon's user be a member of that group.") from None
+            raise ConfigError("the control socket could not be assigned to control.group",
+                              remedy="Add the daemon's user to that group.") from None
 
     def release(self) -> None:
         """Give the place up: remove the lock file. The socket itself is removed by whoever listened on it."""
@@ -138,16 +138,16 @@ class SocketPlace:
         except FileNotFoundError:
             return False
         if not stat.S_ISSOCK(mode):
-            raise ConfigError(f"{self.path} is there and is no socket",
-                              remedy="Move it away, or give control.socket another path.")
+            raise ConfigError(f"{self.path} exists and is not a socket",
+                              remedy="Move it away, or set control.socket to another path.")
         return True
 
 
 def _not_open_to_all(folder: Path) -> None:
     mode = folder.stat().st_mode
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        raise ConfigError(f"anybody could replace the control socket: {folder} is open to all for writing",
-                          remedy="Take the write permission for others away, or choose another control.socket.")
+        raise ConfigError(f"anybody could replace the control socket, because everybody may write to {folder}",
+                          remedy="Remove the write permission for others, or set control.socket to another path.")
 
 
 def _somebody_answers(path: Path) -> bool:
@@ -178,8 +178,8 @@ def group_id(group: str, key: str = "group") -> int | None:
     try:
         return grp.getgrnam(group).gr_gid
     except KeyError:
-        raise ConfigError(f"control.{key} names the group {group}, and there is none",
-                          remedy=f"Make it ('addgroup --system NAME'), or leave control.{key} empty.") from None
+        raise ConfigError(f"control.{key} names the group {group}, which does not exist",
+                          remedy=f"Create it ('addgroup --system NAME'), or leave control.{key} empty.") from None
 
 
 def _taken(path: Path) -> DaemonRunning:
@@ -187,5 +187,5 @@ def _taken(path: Path) -> DaemonRunning:
 
 
 def _unusable(path: Path, error: OSError) -> ConfigError:
-    return ConfigError(f"the control socket {path} cannot be made: {error.strerror}",
-                       remedy="Name a place that this user may write to in control.socket or WHISPERD_SOCKET.")
+    return ConfigError(f"the control socket {path} could not be created: {error.strerror}",
+                       remedy="Set control.socket or WHISPERD_SOCKET to a place that this user may write to.")

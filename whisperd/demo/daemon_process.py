@@ -71,7 +71,7 @@ class DaemonProcess:
             try:
                 event = self._events.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
-                raise TimedOut(f"{self.name} waited {timeout:.0f} s in vain for {what}") from None
+                raise TimedOut(f"{self.name} waited {timeout:.0f} s for {what}, and it did not happen") from None
             self._seen.append(event)
             if matches(event):
                 return event

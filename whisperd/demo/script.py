@@ -64,13 +64,13 @@ class Demo:
     def _steps(self) -> list[tuple[str, Callable[[], None]]]:
         return [
             ("a private Tor network: 3 authorities, 4 relays, 3 clients", self._bring_up_network),
-            ("the relay, published as an onion service", self._publish_relay),
-            ("two people, each with a daemon and a tor client of their own", self._start_people),
-            ("an invite, joined: key exchange and confirmation", self._meet),
-            (f"{ROUND_TRIPS} messages, one after the other", self._view),
-            ("the relay killed, messages written meanwhile, the relay started again", self._survive_relay_death),
-            ("verification words compared", self._verify),
-            ("the conversation ended", self._end),
+            ("the relay starts, published as an onion service", self._publish_relay),
+            ("two people start, each with a daemon and a tor client", self._start_people),
+            ("an invite is made and joined: key exchange and confirmation", self._meet),
+            (f"{ROUND_TRIPS} messages are sent, one after the other", self._view),
+            ("the relay is killed, messages are written, the relay is started again", self._survive_relay_death),
+            ("the verification words are compared", self._verify),
+            ("the conversation is ended", self._end),
             ("what the relay saw, and what was written to disk", self._inspect),
         ]
 
@@ -175,7 +175,7 @@ class Demo:
         for reader, writer in ((self._alice, self._bob), (self._bob, self._alice)):
             arrived = [row["text"] for row in reader.call("chat.history", chat=self._chats[reader.name])
                        if row["direction"] == "in"]
-            self.report.check(f"all that {writer.name} wrote arrived once and in order",
+            self.report.check(f"all messages from {writer.name} arrived once and in order",
                               arrived == self._sent[writer.name],
                               f"{len(arrived)} of {len(self._sent[writer.name])} messages")
 
@@ -189,25 +189,25 @@ class Demo:
         self._bob.call("chat.end", chat=self._chats["bob"])
         for person in (self._alice, self._bob):
             self._wait_state(person, "ended", 30)
-        self.report.check("ended by one side, and the other was told", True)
+        self.report.check("one side ended the conversation, and the other was told", True)
 
     def _inspect(self) -> None:
         for daemon in self._daemons:
             daemon.stop()
         watch = Watch.parse(bytes(self._relay.printed))
-        self.report.check("the relay saw one room id and the sizes of frames", watch.rooms == 1, watch.summary())
+        self.report.check("the relay saw only one room id and the sizes of frames", watch.rooms == 1, watch.summary())
         hidden = [self._link.partition("#")[2], *self._sent["alice"], *self._sent["bob"]]
-        self.report.check("no frame at the relay held a text or the invite's secret", not watch.holds(hidden))
+        self.report.check("no frame at the relay contained a text or the invite's secret", not watch.holds(hidden))
         for daemon in self._daemons:
             self._inspect_daemon(daemon, hidden)
 
     def _inspect_daemon(self, daemon: DaemonProcess, hidden: list[str]) -> None:
         allowed = {"onion.key"} if daemon is self._relay else set()
         found = {name: size for name, size in daemon.files().items() if size or daemon is self._relay}
-        self.report.check(f"written to disk by {daemon.name}", {Path(name).name for name in found} == allowed,
+        self.report.check(f"files written to disk by {daemon.name}", {Path(name).name for name in found} == allowed,
                           ", ".join(found) or "nothing")
         log = daemon.log.decode(errors="replace")
-        self.report.check(f"log of {daemon.name} names nothing of the conversation",
+        self.report.check(f"the log of {daemon.name} says nothing about the conversation",
                           not any(text in log for text in hidden), f"{len(log.splitlines())} lines")
 
     def _clear(self) -> None:
@@ -227,7 +227,7 @@ def main(report_path: Path | None) -> int:
         except KeyboardInterrupt:
             raise Interrupted from None
         except WhisperdError as error:
-            demo.report.check("the story was played to its end", False, error.message)
+            demo.report.check("the rehearsal ran to its end", False, error.message)
             console.print(f"{error.message}. {error.remedy}")
     demo.report.show(console)
     if report_path is not None:

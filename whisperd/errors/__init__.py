@@ -53,23 +53,23 @@ from whisperd.errors.files import (
     TooManyFiles,
 )
 from whisperd.errors.handshake import (
-    CodeSpent,
-    CodeWrong,
     ConfirmationFailed,
     FloorNotMet,
     HandshakeTampered,
     KeyExchangeRefused,
     OffersStripped,
+    SpokenCodeUsedUp,
+    SpokenCodeWrong,
     WrongSecret,
 )
 from whisperd.errors.invites import (
-    CodeMalformed,
     InviteExpired,
     InviteMalformed,
     InviteTruncated,
     InviteUsed,
     InviteVersionUnknown,
     NameplatesTaken,
+    SpokenCodeMalformed,
 )
 from whisperd.errors.plugins import (
     MessageRejected,
@@ -129,9 +129,9 @@ __all__ = [
     "AccessUnknown",
     "AddressInUse",
     "ChannelBroken",
-    "CodeMalformed",
-    "CodeSpent",
-    "CodeWrong",
+    "SpokenCodeMalformed",
+    "SpokenCodeUsedUp",
+    "SpokenCodeWrong",
     "ConfigError",
     "ConfirmationFailed",
     "ContactAbsent",

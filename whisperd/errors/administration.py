@@ -8,5 +8,5 @@ from whisperd.errors.base import WhisperdError
 class LogDropped(WhisperdError):
     code = "log-dropped"
     exit_status = 110
-    summary = "the log came faster than it was read, and the daemon cut this client off"
-    remedy = "Follow it again, with a higher --level, or read faster what is printed."
+    summary = "the daemon closed this connection because it did not read the log fast enough"
+    remedy = "Follow the log again, with a higher --level, or read the output faster."

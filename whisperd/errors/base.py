@@ -10,8 +10,8 @@ class WhisperdError(Exception):
 
     code: ClassVar[str] = "internal"
     exit_status: ClassVar[int] = 1
-    summary: ClassVar[str] = "something went wrong inside whisperd"
-    remedy: str = "Look at the daemon's log; if it does not explain, report it as a bug."
+    summary: ClassVar[str] = "an internal error happened in whisperd"
+    remedy: str = "Look at the daemon's log. If that does not explain it, report a bug."
 
     def __init__(self, message: str | None = None, *, remedy: str | None = None) -> None:
         super().__init__(message or self.summary)

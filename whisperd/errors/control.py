@@ -8,7 +8,7 @@ from whisperd.errors.base import WhisperdError
 class UsageError(WhisperdError):
     code = "usage"
     exit_status = 2
-    summary = "the command was not understood"
+    summary = "the command is not valid"
     remedy = "Run it again with --help."
 
 
@@ -31,22 +31,22 @@ class PermissionRefused(WhisperdError):
 class TimedOut(WhisperdError):
     code = "timed-out"
     exit_status = 5
-    summary = "it took longer than was allowed"
+    summary = "the time limit was reached"
     remedy = "Try again with a longer --wait, and look at 'whisperctl status'."
 
 
 class ConfigError(WhisperdError):
     code = "config-invalid"
     exit_status = 6
-    summary = "the configuration cannot be used"
-    remedy = "Mend the key that is named; whisperd.toml(5) lists them all."
+    summary = "the configuration is not valid"
+    remedy = "Correct the key that is named. whisperd.toml(5) lists all keys."
 
 
 class DaemonRunning(WhisperdError):
     code = "daemon-running"
     exit_status = 7
     summary = "another daemon already serves this control socket"
-    remedy = "Stop it with 'whisperctl stop', or give this one another control.socket."
+    remedy = "Stop the other one with 'whisperctl stop', or set a different control.socket."
 
 
 class AddressInUse(WhisperdError):
@@ -59,13 +59,13 @@ class AddressInUse(WhisperdError):
 class OutputFailed(WhisperdError):
     code = "output-failed"
     exit_status = 111
-    summary = "standard output cannot be written"
-    remedy = ("Make room on its disk, or write to a terminal, a pipe or another file. Do not repeat a command that "
-              "sends or changes something: that has been done. Messages that were not written are still unread.")
+    summary = "standard output could not be written"
+    remedy = ("Free some space on its disk, or write to a terminal, a pipe or another file. Do not repeat a command "
+              "that sends or changes something: that part was done. Messages that were not written are still unread.")
 
 
 class Interrupted(WhisperdError):
     code = "interrupted"
     exit_status = 9
-    summary = "it was interrupted"
-    remedy = "Run it again when it suits."
+    summary = "interrupted"
+    remedy = "Run it again when you like."

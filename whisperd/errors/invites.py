@@ -16,14 +16,14 @@ class InviteTruncated(WhisperdError):
     code = "invite-truncated"
     exit_status = 11
     summary = "the end of the invite link is missing"
-    remedy = "Copy the whole link again; the part behind '#' has 56 characters."
+    remedy = "Copy the whole link again. The part after '#' has 56 characters."
 
 
 class InviteVersionUnknown(WhisperdError):
     code = "invite-version"
     exit_status = 12
-    summary = "the invite link was made by another version of whisperd"
-    remedy = "Bring both sides to the same version of whisperd."
+    summary = "the invite link was made by a different version of whisperd"
+    remedy = "Install the same version of whisperd on both sides."
 
 
 class InviteExpired(WhisperdError):
@@ -36,19 +36,19 @@ class InviteExpired(WhisperdError):
 class InviteUsed(WhisperdError):
     code = "invite-used"
     exit_status = 14
-    summary = "the invite link has been used already"
-    remedy = "Ask for a new one: a link works once."
+    summary = "the invite link has already been used"
+    remedy = "Ask for a new one. Each link works only once."
 
 
-class CodeMalformed(WhisperdError):
-    code = "code-malformed"
+class SpokenCodeMalformed(WhisperdError):
+    code = "spoken-code-malformed"
     exit_status = 15
     summary = "this is not a spoken code"
-    remedy = "A code is a number and three words, as in '7-word-word-word'; ask for it again."
+    remedy = "A spoken code is a number and three words, such as 7-word-word-word. Ask for it again."
 
 
 class NameplatesTaken(WhisperdError):
     code = "nameplates-taken"
     exit_status = 16
-    summary = "every number that was tried for a code is taken at this relay"
-    remedy = "Try again, send an invite link, or meet at another relay."
+    summary = "all numbers that whisperd tried for a spoken code are in use at this relay"
+    remedy = "Try again, use an invite link, or use another relay."

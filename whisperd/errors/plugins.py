@@ -8,15 +8,15 @@ from whisperd.errors.base import WhisperdError
 class PluginUnknown(WhisperdError):
     code = "plugin-unknown"
     exit_status = 70
-    summary = "there is no plug-in of this name"
-    remedy = "'whisperctl plugins' shows what is there; install the distribution that has it."
+    summary = "there is no plug-in with this id"
+    remedy = "To see the plug-ins, run 'whisperctl plugins'. Install the distribution that contains the missing one."
 
 
 class PluginRefused(WhisperdError):
     code = "plugin-refused"
     exit_status = 71
-    summary = "the plug-in does not keep the contract"
-    remedy = "Run 'whisperctl plugins check ID' and take it to its author."
+    summary = "the plug-in does not fulfil the plug-in contract"
+    remedy = "Run 'whisperctl plugins check ID', and send the result to the plug-in's author."
 
 
 class MessageRejected(WhisperdError):
@@ -25,4 +25,4 @@ class MessageRejected(WhisperdError):
     code = "message-rejected"
     exit_status = 72
     summary = "a message could not be decrypted"
-    remedy = "Nothing to do: it was dropped and nothing changed."
+    remedy = "Nothing to do. It was dropped, and nothing changed."

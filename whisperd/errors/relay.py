@@ -9,7 +9,7 @@ class RoomFull(WhisperdError):
     code = "room-full"
     exit_status = 45
     summary = "both seats of this room are taken"
-    remedy = "The invite has probably been used by somebody else: ask for a new one."
+    remedy = "Somebody else has probably used the invite. Ask for a new one."
 
 
 class RelayRefused(WhisperdError):
@@ -22,12 +22,12 @@ class RelayRefused(WhisperdError):
 class AccessUnknown(WhisperdError):
     code = "access-unknown"
     exit_status = 47
-    summary = "there is no access code of this id"
-    remedy = "'whisperctl access list' shows those that are still good."
+    summary = "there is no access code with this id"
+    remedy = "To see the valid ones, run 'whisperctl access list'."
 
 
 class AccessFull(WhisperdError):
     code = "access-full"
     exit_status = 48
-    summary = "the relay keeps as many access codes as it takes"
-    remedy = "Revoke some, or issue codes with more uses."
+    summary = "the relay has reached its maximum number of access codes"
+    remedy = "Revoke some, or issue access codes with more uses."

@@ -19,41 +19,41 @@ class InputFailed(WhisperdError):
 class NotText(WhisperdError):
     code = "not-utf-8"
     exit_status = 122
-    summary = "what was given is not text in UTF-8"
+    summary = "the input is not UTF-8 text"
     remedy = "Convert it to UTF-8 first, for example with iconv(1)."
 
 
 class SystemRefused(WhisperdError):
     code = "system-refused"
     exit_status = 123
-    summary = "the operating system refused something that the program needs"
-    remedy = "Mend what is named, and run it again."
+    summary = "the operating system refused an operation"
+    remedy = "Mend the cause that is named, and run it again."
 
 
 class OutOfMemory(WhisperdError):
     code = "out-of-memory"
     exit_status = 124
     summary = "there is not enough memory"
-    remedy = "End other programs, or raise the limit on memory ('ulimit -v', or MemoryMax of the unit)."
+    remedy = "End other programs, or raise the memory limit ('ulimit -v', or MemoryMax of the unit)."
 
 
 class InstallationBroken(WhisperdError):
     code = "installation-broken"
     exit_status = 125
     summary = "a part of the program cannot be loaded"
-    remedy = "Install whisperd again, whole."
+    remedy = "Install whisperd again, completely."
 
 
 _REMEDIES = {
     errno.EMFILE: "Raise the limit on open files ('ulimit -n', or LimitNOFILE of the unit).",
-    errno.ENFILE: "End other programs: the whole machine has as many open files as it may.",
-    errno.ENOSPC: "Make room on the disk.",
-    errno.EDQUOT: "Make room: this user's quota is used up.",
-    errno.EROFS: "Name a place that can be written to.",
-    errno.EACCES: "Let this user use it, or name another.",
-    errno.EPERM: "Let this user use it, or name another.",
-    errno.ENOENT: "Name one that is there.",
-    errno.EIO: "See whether the disk or the terminal is still there.",
+    errno.ENFILE: "End other programs: the machine has reached its limit on open files.",
+    errno.ENOSPC: "Free some space on the disk.",
+    errno.EDQUOT: "Free some space: this user's disk quota is used up.",
+    errno.EROFS: "Choose a place that is not read-only.",
+    errno.EACCES: "Give this user access to it, or choose another.",
+    errno.EPERM: "Give this user access to it, or choose another.",
+    errno.ENOENT: "Choose one that exists.",
+    errno.EIO: "Check whether the disk or the terminal still works.",
     errno.EAGAIN: "Raise the limit on processes ('ulimit -u', or TasksMax of the unit).",
 }
 
@@ -73,7 +73,7 @@ def as_whisperd_error(error: BaseException) -> WhisperdError | None:
     if isinstance(error, ImportError):
         return _of_import(error)
     if isinstance(error, RuntimeError) and str(error) == "can't start new thread":
-        return SystemRefused("no thread can be started", remedy=_REMEDIES[errno.EAGAIN])
+        return SystemRefused("cannot start a thread", remedy=_REMEDIES[errno.EAGAIN])
     return None
 
 
@@ -83,8 +83,8 @@ def _of_system(error: OSError) -> WhisperdError:
         return SystemRefused(f"{os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else 'a file'} "
                              f"cannot be used: {why}", remedy=_remedy(error))
     if isinstance(error, FileNotFoundError) and _homeless():
-        return SystemRefused("the folder that the program was started in is gone", remedy="Go to one that is there "
-                             "('cd'), and run it again.")
+        return SystemRefused("the current folder no longer exists", remedy="Change to a folder that "
+                             "exists, with 'cd', and run it again.")
     return SystemRefused(f"{SystemRefused.summary}: {why}", remedy=_remedy(error))
 
 
@@ -103,8 +103,8 @@ def _homeless() -> bool:
 
 def _of_text(error: UnicodeError) -> WhisperdError:
     if isinstance(error, UnicodeEncodeError) and not is_escaped(error.object):
-        return NotText(f"this locale has no way to write a character that is needed (it is {error.encoding})",
-                       remedy="Use a locale of UTF-8, such as LC_ALL=C.UTF-8.")
+        return NotText(f"this locale cannot represent a character that is needed (its encoding is {error.encoding})",
+                       remedy="Use a UTF-8 locale, such as LC_ALL=C.UTF-8.")
     return NotText()
 
 

@@ -184,7 +184,7 @@ def decode(data: bytes, kind: type[_T]) -> _T:
     try:
         value: Any = msgspec.msgpack.decode(data, type=kind)
     except msgspec.DecodeError:
-        raise StoreDamaged("the store has a record of another version of whisperd") from None
+        raise StoreDamaged("the store contains a record from another version of whisperd") from None
     if isinstance(value, ConversationSnapshot) and value.conversation.form != FORM:
-        raise StoreDamaged("the store has a conversation of another version of whisperd")
+        raise StoreDamaged("the store contains a conversation from another version of whisperd")
     return value

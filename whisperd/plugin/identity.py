@@ -179,7 +179,7 @@ class MemoryIdentity:
         self._keys: dict[str, _Key] = {}
         for kind in kinds:
             if kind not in _KINDS:
-                raise ValueError(f"there is no identity key of kind {kind}")
+                raise ValueError(f"there is no kind of identity key named {kind}")
             self._keys[kind] = _KINDS[kind](random)
 
     def public(self, kind: str) -> bytes:

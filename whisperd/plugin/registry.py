@@ -203,8 +203,9 @@ class Registry:
             if source.id not in self._allowed:
                 continue
             if _is_bundled(source.id):
-                raise PluginRefused(f"{source.distribution} brings a plug-in with the bundled name {source.id}",
-                                    remedy="Remove the name from peer.plugins, or that distribution.")
+                raise PluginRefused(f"{source.distribution} contains a plug-in with the name of a bundled one, "
+                                    f"{source.id}",
+                                    remedy="Remove the name from peer.plugins, or uninstall that distribution.")
             if (source.kind, source.id) in self._sources:
                 raise _two_distributions(source.id)
             self._sources[(source.kind, source.id)] = source
@@ -272,7 +273,7 @@ def sources(plugin_id: str) -> list[PluginSource]:
 def _missing(error: Exception) -> str | None:
     """Return what to install when a package is missing that an extra of whisperd brings."""
     extra = EXTRAS.get((error.name or "").partition(".")[0]) if isinstance(error, ModuleNotFoundError) else None
-    return f"Install what it needs: pip install 'whisperd[{extra}]'." if extra else None
+    return f"Install its dependencies: pip install 'whisperd[{extra}]'." if extra else None
 
 
 def fault(plugin: Any, kind: str, plugin_id: str) -> str | None:
@@ -282,17 +283,17 @@ def fault(plugin: Any, kind: str, plugin_id: str) -> str | None:
     except Exception as error:
         return f"does not provide {INTERFACES[kind].__name__}: {error}"
     if plugin.api != API_VERSION:
-        return f"was written for API version {plugin.api}; this is {API_VERSION}"
+        return f"was written for API version {plugin.api}, but this is version {API_VERSION}"
     if not isinstance(plugin.id, str) or not _ID.match(plugin.id):
-        return "has an id that is not 1 to 48 characters of a-z, 0-9 and '-'"
+        return "has an id that does not consist of 1 to 48 characters of a-z, 0-9 and '-'"
     if plugin.id != plugin_id:
-        return f"says that it is {plugin.id}"
+        return f"says that its id is {plugin.id}"
     if type(plugin.version) is not int or not 1 <= plugin.version <= 255:
         return "has a version that is not a whole number from 1 to 255"
     if plugin.level not in tuple(Level):
-        return "states a level that does not exist"
+        return "states a security level that does not exist"
     if kind == KEX and not set(plugin.identity_kinds) <= IDENTITY_KINDS:
-        return "asks for an identity key that does not exist"
+        return "needs a kind of identity key that does not exist"
     return None
 
 
@@ -334,11 +335,11 @@ def _is_bundled(plugin_id: str) -> bool:
 
 
 def _two_distributions(plugin_id: str) -> PluginRefused:
-    return PluginRefused(f"two distributions bring a plug-in {plugin_id}", remedy="Remove one of them.")
+    return PluginRefused(f"two distributions contain a plug-in named {plugin_id}", remedy="Uninstall one of them.")
 
 
 def _unknown(kind: str, plugin_id: str, installed: bool) -> PluginUnknown:
     if installed:
         return PluginUnknown(f"the {kind} plug-in {plugin_id} is installed but not allowed",
-                             remedy="Name it in peer.plugins if you trust the distribution that it comes from.")
+                             remedy="If you trust the distribution that it comes from, add it to peer.plugins.")
     return PluginUnknown(f"there is no {kind} plug-in {plugin_id}")

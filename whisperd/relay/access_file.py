@@ -43,7 +43,7 @@ def read(path: str) -> _Record | None:
     try:
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_mode & 0o077:
-                raise _unusable(path, "others than its owner may read it")
+                raise _unusable(path, "other users than its owner may read it")
             found = msgspec.json.decode(file.read(), type=_Record)
     except FileNotFoundError:
         return None
@@ -52,7 +52,7 @@ def read(path: str) -> _Record | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise _unusable(path, "its content is not what this program writes") from None
     if found.version != _VERSION or len(found.key) != 32:
-        raise _unusable(path, "it was written by another version")
+        raise _unusable(path, "it was written by another version of whisperd")
     return found
 
 
@@ -78,4 +78,4 @@ def _write(path: str, access: AccessCodes) -> None:
 
 def _unusable(path: str, why: str) -> ConfigError:
     return ConfigError(f"relay.access_keep: {path} cannot be used: {why}",
-                       remedy="Mend the file or its folder, or move it away: its codes are lost then.")
+                       remedy="Mend the file or its folder. Or move the file away; its access codes are lost then.")

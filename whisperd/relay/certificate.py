@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from whisperd.errors import ConfigError
 
 CERTIFICATE, KEY = "relay.tls_certificate", "relay.tls_key"
-_UNREADABLE = "Check the path, and that the daemon's user may read the file and enter the folders above it."
-_DECRYPT = ("Write the key without its passphrase: 'openssl pkey -in FILE -out NEW', with NEW readable by the "
-            "daemon's user only.")
+_UNREADABLE = "Check the path. The daemon's user must be able to read the file and to enter the folders above it."
+_DECRYPT = ("Write the key without a passphrase: 'openssl pkey -in FILE -out NEW'. Only the daemon's user should be "
+            "able to read NEW.")
 
 
 def chain(path: str) -> list[x509.Certificate]:
@@ -25,8 +25,9 @@ def chain(path: str) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(_content(CERTIFICATE, path))
     except ValueError:
-        raise ConfigError(f"{CERTIFICATE}: {path} holds no valid certificate in PEM",
-                          remedy="Name a PEM file with the server's certificate first and then those that signed it."
+        raise ConfigError(f"{CERTIFICATE}: {path} contains no valid PEM certificate",
+                          remedy="Name a PEM file that contains the server's certificate first, then the certificates "
+                          "of its issuers."
                           ) from None
 
 
@@ -39,8 +40,8 @@ def private_key(path: str) -> Any:
         raise ConfigError(f"{KEY}: the private key in {path} has a passphrase, and the daemon cannot ask for it",
                           remedy=_DECRYPT) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise ConfigError(f"{KEY}: {path} holds no valid private key in PEM",
-                          remedy="Name the PEM file with the private key of the certificate.") from None
+        raise ConfigError(f"{KEY}: {path} contains no valid PEM private key",
+                          remedy="Name the PEM file with the certificate's private key.") from None
 
 
 def check_pair(certificates: list[x509.Certificate], key: Any, certificate_path: str, key_path: str) -> None:
@@ -48,25 +49,27 @@ def check_pair(certificates: list[x509.Certificate], key: Any, certificate_path:
     matching = [place for place, certificate in enumerate(certificates) if _is_key_of(key, certificate)]
     if not matching:
         raise ConfigError(f"{KEY}: the key in {key_path} does not belong to the certificate in {certificate_path}",
-                          remedy=f"Name the certificate and the key that were issued together in {CERTIFICATE} and "
-                                 f"{KEY}.")
+                          remedy=f"Set {CERTIFICATE} and {KEY} to the certificate and the key that were issued "
+                                 "together.")
     if matching[0] != 0:
-        raise ConfigError(f"{CERTIFICATE}: the certificate of the key in {key_path} is not the first in "
+        raise ConfigError(f"{CERTIFICATE}: the certificate for the key in {key_path} is not the first one in "
                           f"{certificate_path}",
-                          remedy="Put the server's own certificate first in the file, then those that signed it.")
+                          remedy="Put the server's own certificate first in the file, then the certificates of its "
+                          "issuers.")
 
 
 def unusable(path: str) -> ConfigError:
     """Return what to tell of a certificate and a key that match, and that OpenSSL does not take for TLS 1.3."""
-    return ConfigError(f"{CERTIFICATE}: the certificate in {path} or its key cannot be used for TLS 1.3",
-                       remedy="Have a certificate issued for an ECDSA P-256, Ed25519 or RSA key of at least 2048 bits.")
+    return ConfigError(f"{CERTIFICATE}: the certificate in {path} or its key does not work with TLS 1.3",
+                       remedy="Get a certificate for an ECDSA P-256, Ed25519 or RSA key; an RSA key needs at least "
+                       "2048 bits.")
 
 
 def _content(key: str, path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL
-        reason = getattr(error, "strerror", None) or "this is no path"
+        reason = getattr(error, "strerror", None) or "this is not a path"
         raise ConfigError(f"{key}: {path} cannot be read: {reason}", remedy=_UNREADABLE) from None
 
 

@@ -24,8 +24,8 @@ _KINDS = ("tcp", "unix", "systemd")
 #: What Twisted's parser raises; a backslash at the end is a RuntimeError.
 _MALFORMED = (ValueError, TypeError, LookupError, AttributeError, RuntimeError)
 _DOMAINS = ("INET", "INET6", "UNIX")
-_SHAPES = ("Write 'tcp:PORT:interface=ADDRESS' with an address in digits, 'unix:PATH' or "
-           "'systemd:domain=INET:name=NAME', or one of these behind 'haproxy:'.")
+_SHAPES = ("Write 'tcp:PORT:interface=ADDRESS' with an IP address, 'unix:PATH' or 'systemd:domain=INET:name=NAME'. "
+           "Each of these may follow 'haproxy:'.")
 _CIRCUITS = ipaddress.IPv6Network("fc00:dead:beef:4dad::/64")
 
 
@@ -132,7 +132,7 @@ def _is_socket(path: str, key: str) -> bool:
     try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):
             raise ConfigError(f"{key} names {path}, which exists and is not a socket",
-                              remedy="Move it away, or name another path.")
+                              remedy="Move it away, or choose another path.")
     except OSError:  # it is not there, or cannot be seen: then it cannot be made either, which is told then
         return False
     return True
@@ -158,18 +158,18 @@ def why_not(description: str, error: Any, key: str = "relay.listen") -> AddressI
         return AddressInUse(f"{key}: another program already listens on {description}")
     reason = getattr(error, "strerror", None) or "the address cannot be used"
     return ConfigError(f"{key}: {description} cannot be opened: {reason}",
-                       remedy="Name an address of this machine that this user may listen on.")
+                       remedy="Choose an address of this machine on which this user may listen.")
 
 
 def not_a_listener(description: str, key: str = "relay.listen", remedy: str = _SHAPES) -> ConfigError:
     """Return what to tell of a string that describes no listener."""
-    return ConfigError(f"{key}: {description!r} is not a listener", remedy=remedy)
+    return ConfigError(f"{key}: {description!r} is not a valid listener", remedy=remedy)
 
 
 def _not_handed_over(description: str, key: str) -> ConfigError:
-    return ConfigError(f"{key}: the service manager hands over no socket for {description!r}",
-                       remedy="Let its socket unit be started before the service: 'systemctl enable --now "
-                              "whisperd.socket'; FileDescriptorName is the name.")
+    return ConfigError(f"{key}: the service manager passed no socket for {description!r}",
+                       remedy="Start the socket unit before the service: 'systemctl enable --now whisperd.socket'. "
+                              "Its FileDescriptorName must match the name.")
 
 
 def address(port: Any) -> str:

@@ -8,19 +8,19 @@ from typing import Any
 from whisperd.metrics import Metric, Samples, exposition
 
 METRICS: dict[str, Metric] = {
-    "whisperd_relay_connections": Metric("gauge", "WebSockets that are open."),
+    "whisperd_relay_connections": Metric("gauge", "Open WebSockets."),
     "whisperd_relay_rooms": Metric("gauge", "Rooms.", ("state",)),
-    "whisperd_relay_draining": Metric("gauge", "1 while no room is opened, otherwise 0."),
-    "whisperd_relay_access_codes": Metric("gauge", "Access codes that are good."),
-    "whisperd_relay_frames_total": Metric("counter", "Frames that came in."),
-    "whisperd_relay_bytes_total": Metric("counter", "Bytes of the frames that came in."),
-    "whisperd_relay_refused_total": Metric("counter", "Refusals, by what was told.", ("code",)),
-    "whisperd_relay_limit": Metric("gauge", "What a limit allows.", ("limit", "scope")),
-    "whisperd_relay_limit_used": Metric("gauge", "What is used of a limit.", ("limit", "scope")),
-    "whisperd_relay_limit_refused_total": Metric("counter", "Refusals of a limit.", ("limit", "scope")),
-    "whisperd_relay_limit_slowed_total": Metric("counter", "How often a limit slowed somebody down.",
+    "whisperd_relay_draining": Metric("gauge", "1 while the relay opens no new rooms, otherwise 0."),
+    "whisperd_relay_access_codes": Metric("gauge", "Valid access codes."),
+    "whisperd_relay_frames_total": Metric("counter", "Frames received."),
+    "whisperd_relay_bytes_total": Metric("counter", "Bytes of the frames received."),
+    "whisperd_relay_refused_total": Metric("counter", "Refusals, by error code.", ("code",)),
+    "whisperd_relay_limit": Metric("gauge", "The value of a limit.", ("limit", "scope")),
+    "whisperd_relay_limit_used": Metric("gauge", "The part of a limit that is in use.", ("limit", "scope")),
+    "whisperd_relay_limit_refused_total": Metric("counter", "Refusals because of a limit.", ("limit", "scope")),
+    "whisperd_relay_limit_slowed_total": Metric("counter", "Number of times a limit slowed a client down.",
                                                 ("limit", "scope")),
-    "whisperd_relay_tls_handshakes_total": Metric("counter", "TLS handshakes, by their key agreement.", ("group",)),
+    "whisperd_relay_tls_handshakes_total": Metric("counter", "TLS handshakes, by key agreement.", ("group",)),
 }
 
 

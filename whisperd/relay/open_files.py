@@ -24,8 +24,8 @@ def room_for(connections: int) -> int:
     wanted = connections or max(min(MAX_BY_ITSELF, hard - beside), 2)
     if wanted + beside > hard and connections:
         raise ConfigError(
-            f"relay.max_connections = {connections} needs {wanted + beside} open files; the hard limit is {hard}",
-            remedy="Raise the limit (LimitNOFILE= of a systemd unit), or set relay.max_connections = 0.")
+            f"relay.max_connections = {connections} needs {wanted + beside} open files, but the hard limit is {hard}",
+            remedy="Raise the limit (LimitNOFILE= in a systemd unit), or set relay.max_connections = 0.")
     if soft < wanted + beside:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted + beside, hard), resource.getrlimit(
             resource.RLIMIT_NOFILE)[1]))

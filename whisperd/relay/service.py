@@ -136,7 +136,7 @@ class RelayService(Service):
         self._relay.access.revoke(name)
 
     def drain(self) -> None:
-        """Let nobody open a room any more; those that are there go on to their end."""
+        """Open no new rooms; existing rooms continue until they end."""
         self._relay.limits.draining = True
         if not self._drain.running:
             self._drain.start(DRAIN_INTERVAL)

@@ -68,7 +68,7 @@ class Credentials:
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         if self._context is None:
             raise ConfigError("relay.tls_listen needs relay.tls_certificate and relay.tls_key",
-                              remedy="Name the PEM files of a certificate chain and its key.")
+                              remedy="Name the PEM files of the certificate chain and of its key.")
         return SSL.Connection(self._context, None)
 
     def admits(self, connection: SSL.Connection) -> bool:

@@ -37,12 +37,12 @@ def decode(data: bytes, passphrase: bytes) -> list[Record]:
     """Return the records of an export; slow. Raises WrongPassphrase or StoreDamaged."""
     start = len(MAGIC) + _LENGTH.size
     if data[: len(MAGIC)] != MAGIC or len(data) < start:
-        raise StoreDamaged("this is not an export of a store", remedy="Name the file that 'store export' wrote.")
+        raise StoreDamaged("this file is not an export of a store", remedy="Name a file that 'store export' wrote.")
     (size,) = _LENGTH.unpack_from(data, len(MAGIC))
     keys = SealingKeys(Slot.decode(data[start : start + size]).open(passphrase, MAGIC))
     try:
         return _records.decode(keys.open(data[start + size :], MAGIC))
     except StoreDamaged:
-        raise StoreDamaged("the export was damaged", remedy="Make another one from the store itself.") from None
+        raise StoreDamaged("the export is damaged", remedy="Make another one from the store.") from None
     finally:
         keys.wipe()

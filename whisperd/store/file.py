@@ -31,13 +31,16 @@ _PRAGMAS = ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FUL
             "temp_store = MEMORY", "trusted_schema = OFF", "cell_size_check = ON", "wal_autocheckpoint = 256")
 #: Why the file could not be written, by SQLite's primary code, and what to do about it.
 _FAILURES = {
-    sqlite3.SQLITE_FULL: ("there is no room on the disk of the store's file", "Make room on it, or raise the quota"),
+    sqlite3.SQLITE_FULL: ("the disk of the store's file is full", "Free some space on it, or raise the "
+                          "quota"),
     sqlite3.SQLITE_IOERR: ("the disk of the store's file could not be read or written",
-                           "Make room on it, raise the quota or the limit on the size of files, or see to it"),
-    sqlite3.SQLITE_READONLY: ("the store's file may only be read", "Let this user write it, and its folder"),
-    sqlite3.SQLITE_CANTOPEN: ("a file beside the store's could not be opened", "Let this user write its folder"),
-    sqlite3.SQLITE_PERM: ("the store's file may not be written", "Let this user write it, and its folder"),
-    sqlite3.SQLITE_NOMEM: ("there was no memory to write the store's file with", "Free some memory"),
+                           "Free some space on it, raise the quota or the limit on the size of files, or repair it"),
+    sqlite3.SQLITE_READONLY: ("the store's file is read-only", "Let this user write to it and to its folder"),
+    sqlite3.SQLITE_CANTOPEN: ("a file beside the store's file could not be "
+                              "opened", "Let this user write to its folder"),
+    sqlite3.SQLITE_PERM: ("this user may not write to the store's "
+                          "file", "Let this user write to it and to its folder"),
+    sqlite3.SQLITE_NOMEM: ("there was not enough memory to write the store's file", "Free some memory"),
 }
 #: Most and least bytes of the disk that are held back for deletions.
 _MAX_HELD, _MIN_HELD = 1 << 19, 1 << 15
@@ -94,7 +97,7 @@ class StoreFile:
         for place, identity in self._known.items():
             if _identity(place) != identity:
                 raise StoreFailed(f"{place} was removed or replaced while it was in use",
-                                  remedy=_then("Put it back, or stop the daemon and bring back a copy"))
+                                  remedy=_then("Put it back, or stop the daemon and restore a copy"))
         self.run("BEGIN IMMEDIATE")
         try:
             yield
@@ -188,9 +191,9 @@ def _refuse_others(path: Path, owner: int | None) -> None:
             continue
         found = place.lstat()
         if not stat.S_ISREG(found.st_mode) or owner not in (None, found.st_uid):
-            raise StoreUnusable(f"{place} is not a file of this user")
+            raise StoreUnusable(f"{place} does not belong to this user")
         if found.st_mode & 0o077:
-            raise StoreUnusable(f"{place} can be read or written by others")
+            raise StoreUnusable(f"other users can read or write {place}")
 
 
 def _check(file: StoreFile) -> None:
@@ -200,9 +203,9 @@ def _check(file: StoreFile) -> None:
     found = sorted(str(row[0]) for row in file.all("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL"))
     numbers = file.all("PRAGMA application_id")[0][0], file.all("PRAGMA user_version")[0][0]
     if numbers[0] == APPLICATION and numbers[1] > FORM:
-        raise StoreUnusable("the store's file was written by a newer whisperd", remedy="Update whisperd.")
+        raise StoreUnusable("the store's file was written by a newer version of whisperd", remedy="Update whisperd.")
     if found != sorted(_SCHEMA) or numbers != (APPLICATION, FORM):
-        raise StoreDamaged("the store's file is not one, or was damaged")
+        raise StoreDamaged("this file is not a store, or it is damaged")
 
 
 def _identity(place: Path) -> tuple[int, int] | None:
@@ -215,7 +218,7 @@ def _identity(place: Path) -> tuple[int, int] | None:
 
 
 def _then(remedy: str) -> str:
-    return f"{remedy}; nothing is sent before it is kept, and the daemon tries again by itself."
+    return f"{remedy}. Nothing is sent until it is stored; the daemon tries again automatically."
 
 
 @contextmanager

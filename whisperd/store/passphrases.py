@@ -18,19 +18,19 @@ MIN, MAX = 8, 4_096
 #: What an entry of the keyring is called; the name of its user is the path of the store.
 _SERVICE = "whisperd store"
 
-_UNLOCK = "Unlock it and start whisperd again, or set store.unlock = 'passphrase'."
-_NO_KEYRING = ("Start whisperd in a session that has a Secret Service, such as gnome-keyring's, and a D-Bus to reach "
-               "it, or set store.unlock = 'passphrase'.")
-_PUT_BACK = ("If the file was moved, move it back; or put its passphrase there: 'keyring set \"whisperd store\" PATH', "
-             "with the path of the file.")
+_UNLOCK = "Unlock it and restart whisperd, or set store.unlock = 'passphrase'."
+_NO_KEYRING = ("Start whisperd in a session with a Secret Service (for example gnome-keyring) and D-Bus, or set "
+               "store.unlock = 'passphrase'.")
+_PUT_BACK = ("If the file was moved, move it back. Or store its passphrase under its new path: 'keyring set "
+             "\"whisperd store\" PATH'.")
 
 
 def checked(passphrase: str) -> bytes:
     """Return a new passphrase as bytes; raises UsageError when it is too short or too long."""
     encoded = passphrase.encode("utf-8", "surrogateescape")
     if not MIN <= len(encoded) <= MAX:
-        raise UsageError(f"a passphrase has at least {MIN} characters",
-                         remedy="Take five or six random words, which can be remembered.")
+        raise UsageError(f"a passphrase must have at least {MIN} characters",
+                         remedy="Choose five or six random words that you can remember.")
     return encoded
 
 
@@ -40,7 +40,8 @@ def from_descriptor(descriptor: int) -> bytes:
         with os.fdopen(descriptor, "rb") as given:
             line = given.readline(MAX + 2).rstrip(b"\r\n")
     except OSError as error:
-        raise StoreKeyMissing(f"no passphrase can be read from descriptor {descriptor}: {error.strerror}") from None
+        raise StoreKeyMissing(f"the passphrase could not be read from descriptor {descriptor}: "
+                              f"{error.strerror}") from None
     return _long_enough(line, f"descriptor {descriptor}")
 
 
@@ -48,8 +49,8 @@ def from_credential(name: str, environment: Mapping[str, str]) -> bytes:
     """Return what systemd hands over as LoadCredential= or LoadCredentialEncrypted=. Raises StoreKeyMissing."""
     folder = environment.get("CREDENTIALS_DIRECTORY")
     if not folder:
-        raise StoreKeyMissing("the service manager gives this daemon no credentials",
-                              remedy=f"Add 'LoadCredentialEncrypted={name}' to the unit: whisperd.toml(5), STORE.")
+        raise StoreKeyMissing("the service manager passes no credentials to this daemon",
+                              remedy=f"Add 'LoadCredentialEncrypted={name}' to the unit. See whisperd.toml(5), STORE.")
     try:
         with (Path(folder) / Path(name).name).open("rb") as given:
             return _long_enough(given.read(MAX + 2).rstrip(b"\r\n"), f"the credential {name}")
@@ -71,17 +72,17 @@ def from_keyring(path: Path, *, new: bool, random: Random) -> bytes:
             kept = random(32).hex()
             ring.set_password(_SERVICE, name, kept)
             if ring.get_password(_SERVICE, name) != kept:
-                raise StoreKeyMissing("the keyring did not keep what it was given")
+                raise StoreKeyMissing("the keyring did not store the passphrase")
     except (ImportError, StoreKeyMissing) as error:
         raise error if isinstance(error, StoreKeyMissing) else StoreKeyMissing(
             "the Python package keyring is not installed",
-            remedy="Install whisperd with its extra 'keyring'.") from None
+            remedy="Install whisperd with the extra 'keyring'.") from None
     except Exception as error:  # its backends raise what they like
         locked = type(error).__name__ == "KeyringLocked"
         raise StoreKeyMissing("the keyring of this session is locked" if locked else
                               f"the keyring failed: {type(error).__name__}", remedy=_UNLOCK) from None
     if not kept:
-        raise StoreKeyMissing(f"the keyring has nothing for the store {name}", remedy=_PUT_BACK)
+        raise StoreKeyMissing(f"the keyring contains no passphrase for the store {name}", remedy=_PUT_BACK)
     return str(kept).encode()
 
 
@@ -94,11 +95,11 @@ def _keyring() -> Any:
     found: Any = import_module("keyring").get_keyring()
     best = next(iter(getattr(found, "backends", ())), found)  # a chain of several, the best one first
     if best.priority < 1:
-        raise StoreKeyMissing("there is no keyring in this session", remedy=_NO_KEYRING)
+        raise StoreKeyMissing("this session has no keyring", remedy=_NO_KEYRING)
     return best
 
 
 def _long_enough(passphrase: bytes, place: str) -> bytes:
     if not MIN <= len(passphrase) <= MAX:
-        raise StoreKeyMissing(f"what {place} holds is no passphrase of {MIN} to {MAX} bytes")
+        raise StoreKeyMissing(f"the content of {place} is not a passphrase of {MIN} to {MAX} bytes")
     return passphrase

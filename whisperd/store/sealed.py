@@ -153,8 +153,9 @@ class SealedStore:
         try:
             file.flush()
         except StoreFailed as error:
-            raise StoreFailed("the new passphrase is in force, but the store's log has what the one before opens",
-                              remedy="Make room on its disk, and change the passphrase once more.") from error
+            raise StoreFailed("the new passphrase is in force, but the store's write-ahead log can still be opened "
+                              "with the old one",
+                              remedy="Free some space on its disk, and change the passphrase again.") from error
 
     def destroy(self) -> None:
         """Destroy the wrapped key on the disk, then the file; it is a new and empty store from then on."""
@@ -172,7 +173,7 @@ class SealedStore:
                 place.unlink(missing_ok=True)
         except OSError as error:
             raise StoreFailed(f"the store's file could not be removed: {error.strerror}",
-                              remedy="Let this user write its folder, or remove it by hand.") from None
+                              remedy="Let this user write to its folder, or delete it by hand.") from None
         self._file = open_file(self.path)
         self._id, self._slot = self._random(_ID), None
 

@@ -134,8 +134,8 @@ class Vault:
     async def _change(self, old: str, new: str) -> Row:
         self._need_open()
         if self._settings.unlock == "keyring":  # which would go on giving the old one at every start
-            raise UsageError("the passphrase of this store is in the keyring, where nobody types it",
-                             remedy="To have one of your own: whisperctl(1), EXAMPLES.")
+            raise UsageError("the passphrase of this store is in the keyring, so nobody types it",
+                             remedy="To change to a passphrase of your own, see whisperctl(1), EXAMPLES.")
         old_secret, secret = old.encode(errors="surrogateescape"), checked(new)
         slot = await self._thread(self.store.new_slot, old_secret, secret)
         self._need_open()
@@ -212,7 +212,7 @@ def _write(file: int, data: bytes) -> None:
         os.fsync(file)
     except OSError as error:
         raise StoreFailed(f"the export could not be written: {error.strerror}",
-                          remedy="Make room on its disk, or choose another place.") from None
+                          remedy="Free some space on its disk, or choose another place.") from None
 
 
 def _read(file: int) -> bytes:
@@ -221,7 +221,7 @@ def _read(file: int) -> bytes:
         while part := os.read(file, 1 << 20):
             found += part
             if len(found) > MAX_IMPORTED:
-                raise UsageError("this file is too large to be an export of a store")
+                raise UsageError("this file is too large to be the export of a store")
     except OSError as error:
         raise StoreDamaged(f"the export cannot be read: {error.strerror}") from None
     return bytes(found)

@@ -214,7 +214,7 @@ def _descriptor(config: Config, status: dict[str, Any] | None) -> Finding:
     if config.tor.mode == "managed" and config.relay.enabled and config.onion.enabled:
         return _hostname(config, status)
     if status is None or not status["roles"]["relay"] or not config.onion.enabled:
-        return Finding("descriptor", "skipped", "this daemon publishes no onion service")
+        return Finding("descriptor", "skipped", "this daemon does not publish an onion service")
     onion, error = status["tor"]["onion"], status["tor"]["error"]
     if onion["state"] != "up":
         if error and status["tor"]["state"] == "up":

@@ -101,8 +101,9 @@ class TorrcClients:
         self._refuse()
 
     def _refuse(self) -> NoReturn:
-        raise TorManaged("who may reach the onion service is written in its HiddenServiceDir",
-                         remedy="Put a file NAME.auth into its folder authorized_clients, and reload tor; see tor(1).")
+        raise TorManaged("the clients of this onion service are listed in its HiddenServiceDir",
+                         remedy="Put a file NAME.auth into the folder authorized_clients there, and reload tor. See "
+                         "tor(1).")
 
 
 class ManagedTor:
@@ -153,23 +154,24 @@ class ManagedTor:
 
     async def republish(self, wait: float = 0) -> NoReturn:
         """Refuse; raises TorManaged."""
-        raise TorManaged("whisperd cannot have torrc's onion service published again",
+        raise TorManaged("whisperd cannot publish torrc's onion service again",
                          remedy="Reload or restart tor: 'systemctl reload tor'.")
 
     async def rotate(self, overlap: float, wait: float = 0) -> NoReturn:
         """Refuse; raises TorManaged."""
-        raise TorManaged("the key of the onion service is tor's own", remedy="Add a second HiddenServiceDir to torrc "
-                         "with the same HiddenServicePort, and name its hostname file in onion.hostname_file.")
+        raise TorManaged("tor itself holds the key of this onion "
+                         "service", remedy="Add a second HiddenServiceDir to torrc "
+                         "with the same HiddenServicePort, and set onion.hostname_file to its file 'hostname'.")
 
     def retire(self) -> NoReturn:
         """Refuse; raises TorManaged."""
-        raise TorManaged("the key of the onion service is tor's own",
+        raise TorManaged("tor itself holds the key of this onion service",
                          remedy="Remove the HiddenServiceDir from torrc and reload tor.")
 
     async def newnym(self) -> NoReturn:
         """Refuse; raises TorManaged."""
-        raise TorManaged("without a control port tor cannot be told to use new circuits",
-                         remedy="Restart tor, or attach to it with tor.mode = 'attach'.")
+        raise TorManaged("without a control port, whisperd cannot tell tor to use new circuits",
+                         remedy="Restart tor, or set tor.mode = 'attach'.")
 
     async def add_credential(self, line: str) -> NoReturn:
         """Refuse; raises TorManaged."""
@@ -184,8 +186,9 @@ class ManagedTor:
         self._refuse_credential()
 
     def _refuse_credential(self) -> NoReturn:
-        raise TorManaged("without a control port tor takes no credential", remedy="Put it into a file of the folder "
-                         "that ClientOnionAuthDir in torrc names, and reload tor; see tor(1).")
+        raise TorManaged("without a control port, whisperd cannot pass a credential to "
+                         "tor", remedy="Put it into a file in the folder "
+                         "named by ClientOnionAuthDir in torrc, and reload tor. See tor(1).")
 
     def status(self) -> TorRow:
         """Return what can be seen, in the shape of ``TorService.status``; what cannot be known is None."""
@@ -260,5 +263,7 @@ class ManagedTor:
         self._emit("tor-state", state=state, percent=100 if state == "up" else 0, summary=_SUMMARIES.get(state, ""))
 
 
-_SUMMARIES = {"starting": "Looking for tor's SOCKS port", "up": "Its SOCKS port answers; more is not known of it",
-              "lost": "Its SOCKS port does not answer", "unknown": "Without a control port nothing is known of it"}
+_SUMMARIES = {"starting": "Looking for tor's SOCKS port", "up": "tor's SOCKS port answers; nothing else is known "
+              "about it",
+              "lost": "tor's SOCKS port does not answer", "unknown": "Without a control port, nothing is "
+              "known about tor"}

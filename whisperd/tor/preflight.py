@@ -28,7 +28,7 @@ def check(config: Config) -> Iterator[str]:
         if os.path.lexists(onion.hostname_file):
             read_hostname(Path(onion.hostname_file))
         else:
-            yield f"onion.hostname_file: {onion.hostname_file} is not there yet; tor writes it"
+            yield f"onion.hostname_file: {onion.hostname_file} does not exist yet; tor creates it"
     elif tor.mode != "off" and onion.key == "persistent":
         try:
             PersistentKeys(Path(onion.key_file), os.urandom).check()

@@ -143,8 +143,8 @@ class TorService:
 
     def _reachable_tor(self) -> TorControl:
         if self._control is None:
-            raise self._error or TorUnavailable("there is no tor to ask at the moment",
-                                                remedy="Wait until 'whisperctl status' shows tor as up.")
+            raise self._error or TorUnavailable("tor is not available at the moment",
+                                                remedy="Wait until 'whisperctl status' shows that tor is up.")
         return self._control
 
     def status(self) -> TorRow:
@@ -227,7 +227,7 @@ class TorService:
             await self._watch(control, socks)
             await until_gone(control, reactor=self._reactor, timing=self._around.timing, alive=self._alive)
             raise TorControlUnreachable("tor closed the control connection",
-                                        remedy="Start tor again; whisperd comes back by itself.")
+                                        remedy="Start tor again. whisperd then connects again automatically.")
         finally:
             overdue.cancel()
             self._control = None
@@ -264,8 +264,8 @@ class TorService:
     def _alive(self, held: set[str] | None) -> None:
         """See whether tor still has what it was given, and whether the clock was set."""
         if held is not None and self._way.lost(self._addresses.published(), held):
-            raise TorControlUnreachable("tor has lost the onion service",
-                                        remedy="Nothing to do: whisperd gives it to tor again.")
+            raise TorControlUnreachable("tor lost the onion service",
+                                        remedy="Nothing to do: whisperd adds it to tor again.")
         if self._around.clocks.jumped() and self._config.onion.probe_interval:
             self._probe.published()
         if self._around.clocks.caught_up():
@@ -301,7 +301,8 @@ class TorService:
         if self._state != "up":
             known = (self._phase.summary, owned.complaint if owned else "")
             words = self._phase.warning or "; ".join(filter(None, known))
-            self._note_error(TorNotBootstrapped(f"tor has not reached its network yet: {self._phase.percent} percent"
+            self._note_error(TorNotBootstrapped(f"tor is not connected to the Tor network yet: {self._phase.percent} "
+                                                "percent"
                                                 + (f", {words}" if words else "")))
 
     def _note_error(self, reason: WhisperdError) -> None:

@@ -27,7 +27,7 @@ Id = Annotated[int, msgspec.Meta(ge=-_SAFE, le=_SAFE)] | Annotated[str, msgspec.
 
 
 def _misuse(message: str) -> UsageError:
-    return UsageError(message, remedy="Send one JSON-RPC 2.0 object a line, as in whisperd-protocol(7), CONTROL.")
+    return UsageError(message, remedy="Send one JSON-RPC 2.0 object per line, as in whisperd-protocol(7), CONTROL.")
 
 
 class Fault(Exception):
@@ -49,7 +49,7 @@ class LineTooLong(Fault):
     """A line has more than MAX_LINE bytes; nothing behind it can be read."""
 
     def __init__(self) -> None:
-        super().__init__(INVALID_REQUEST, _misuse(f"a line has more than {MAX_LINE:,} bytes"))
+        super().__init__(INVALID_REQUEST, _misuse(f"a line is longer than {MAX_LINE:,} bytes"))
 
 
 class Request(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -148,9 +148,9 @@ def decode_request(line: bytes) -> Request:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Fault(PARSE_ERROR, _misuse("the line is not JSON in UTF-8")) from None
     if isinstance(value, list):
-        raise Fault(INVALID_REQUEST, _misuse("batches are not served: send one request a line"))
+        raise Fault(INVALID_REQUEST, _misuse("batches are not supported: send one request per line"))
     if isinstance(value, dict) and isinstance(value.get("params"), list):
-        raise Fault(INVALID_PARAMS, _misuse("parameters are given by name, not by position"), _id_of(value))
+        raise Fault(INVALID_PARAMS, _misuse("parameters must be given by name, not by position"), _id_of(value))
     try:
         return msgspec.convert(value, Request)
     except msgspec.ValidationError as error:

@@ -126,9 +126,9 @@ def parse(link: str, now: float) -> Invite:
     if not hmac.compare_digest(payload[-_CHECK_SIZE:], _check(authority.lower(), payload[:-_CHECK_SIZE])):
         raise InviteMalformed("a character of the invite link is wrong")
     if not 1 <= floor <= 3:
-        raise InviteMalformed("the invite asks for a security level that does not exist")
+        raise InviteMalformed("the invite requires a security level that does not exist")
     if len({relay, *others}) != 1 + len(others):
-        raise InviteMalformed("the invite names a relay twice")
+        raise InviteMalformed("the invite names the same relay twice")
     if now > expires + CLOCK_SKEW:
         raise InviteExpired
     return Invite(relay, floor, expires, secret, others)
@@ -163,7 +163,7 @@ def _others(payload: bytes, fragment: str) -> tuple[RelayAddress, ...]:
     if payload[0] == SEVERAL:
         count, place = payload[place], place + 1
         if not 1 <= count < MAX_RELAYS:
-            raise InviteMalformed(f"the invite names {1 + count} relays; its version is for 2 to {MAX_RELAYS}")
+            raise InviteMalformed(f"the invite names {1 + count} relays, but its version is for 2 to {MAX_RELAYS}")
         for _ in range(count):
             relay, place = _relay_at(payload, place)
             relays.append(relay)

@@ -1,4 +1,4 @@
-"""Spoken codes: a nameplate and three words <-> text. [whisperd-protocol(7), CODE]
+"""Spoken codes: a nameplate and three words <-> text. [whisperd-protocol(7), SPOKEN CODES]
 
 ``NUMBER-WORD-WORD-WORD``, with words of the BIP-39 English list. The number, the nameplate, says where two people meet
 and is no secret; the words are, for as long as it takes to meet.
@@ -11,7 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
-from whisperd.errors import CodeMalformed
+from whisperd.errors import SpokenCodeMalformed
 from whisperd.wire.sas import word_list
 
 #: Words in a code; each is 11 bits.
@@ -48,13 +48,14 @@ class SpokenCode:
 def parse(text: str) -> SpokenCode:
     """Return the code that somebody typed: case, spaces and punctuation do not matter, and four letters of a word do.
 
-    Raises CodeMalformed, which says what does not fit, before anybody else could learn of the slip.
+    Raises SpokenCodeMalformed, which says what does not fit, before anybody else could learn of the slip.
     """
     nameplate, *words = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text[:256]).casefold()) or [""]
     if not _NAMEPLATE.match(nameplate):
-        raise CodeMalformed(f"a code begins with a number from 1 to {MAX_NAMEPLATE}")
+        raise SpokenCodeMalformed(f"a spoken code begins with a number from 1 to {MAX_NAMEPLATE}")
     if len(words) != WORDS:
-        raise CodeMalformed(f"a code has a number and {WORDS} words; there are {len(words)} words here")
+        raise SpokenCodeMalformed(f"a spoken code has a number and {WORDS} words, but there are {len(words)} words "
+                                  "here")
     return SpokenCode(int(nameplate), tuple(_listed(word, place) for place, word in enumerate(words)))
 
 
@@ -66,5 +67,5 @@ def _listed(typed: str, place: int) -> str:
     if len(begun) == 1:
         return begun[0]
     near = difflib.get_close_matches(typed, word_list(), n=1)
-    raise CodeMalformed(f"the {_ORDINALS[place]} word is not one of those that codes are made of",
+    raise SpokenCodeMalformed(f"the {_ORDINALS[place]} word is not in the list of code words",
                         remedy=f"Is it '{near[0]}'? Ask for it again." if near else None)

@@ -98,13 +98,13 @@ def test_a_program_that_is_not_there_is_refused_before_anything_happens(tmp_path
 
 
 @pytest.mark.parametrize(("content", "mode", "match"), [
-    (b"#!/bin/sh\n", 0o644, "may not be executed"),
+    (b"#!/bin/sh\n", 0o644, "is not executable"),
     (b"echo new\n", 0o755, "does not begin with '#!'"),
     (b"", 0o755, "does not begin with '#!'"),
-    (b"#!/nowhere/python3\n", 0o755, "'/nowhere/python3', which cannot be executed"),
-    (b"#!/bin/sh\r\n", 0o755, r"'/bin/sh\\r', which cannot be executed"),
-    (b"#!/etc/passwd\n", 0o755, "'/etc/passwd', which cannot be executed"),
-    (b"#!\n", 0o755, "which cannot be executed"),
+    (b"#!/nowhere/python3\n", 0o755, "'/nowhere/python3', which is not executable"),
+    (b"#!/bin/sh\r\n", 0o755, r"'/bin/sh\\r', which is not executable"),
+    (b"#!/etc/passwd\n", 0o755, "'/etc/passwd', which is not executable"),
+    (b"#!\n", 0o755, "which is not executable"),
 ])
 def test_what_the_kernel_would_not_execute_is_refused_before_anything_happens(
         tmp_path: Path, content: bytes, mode: int, match: str) -> None:
@@ -169,7 +169,7 @@ def test_a_run_that_hangs_is_left_to_itself_and_counts_for_nothing(tmp_path: Pat
     hook.happened(MESSAGE)
     hook.happened({**MESSAGE, "id": 2})
     hook.finish()
-    assert complaints == [f"the hook {program} still runs, and is not waited for"]
+    assert complaints == [f"the hook {program} is still running; whisperctl does not wait for it"]
     (tmp_path / "gate").write_text("go\n")
     hook.happened({**MESSAGE, "id": 3})
     with hook._changed:

@@ -63,7 +63,7 @@ async def test_a_conversation_is_held_with_its_history_and_delivery_marks(servin
     view.press("//slash\r")
     await shown(view, "you  #5 /slash")
     view.press("/quit\r")
-    await shown(view, "The conversation goes on")
+    await shown(view, "The conversation continues")
     assert await ended(view) == 0
     assert [row["text"] for row in serving.api.said[chat]] == \
         ["before you came", "hello there", "echo: and back", "and back", "/slash"]
@@ -117,7 +117,7 @@ async def test_a_timer_is_proposed_accepted_and_shown_and_a_message_is_said_to_h
     view.press("/timer 1d\r")
     await shown(view, "you propose that they disappear 1 d after delivery")
     view.press("/timer soon\r")
-    await shown(view, "a time for messages to disappear is from 5 seconds to 4 weeks")
+    await shown(view, "a timer must be from 5 seconds to 4 weeks")
     view.press("\x15/timer\r")
     await shown(view, "messages disappear 10 min after delivery; you propose")
     serving.bus.emit("message-state", chat=chat, id=1, state="disappeared")
@@ -132,7 +132,7 @@ async def test_a_timer_is_proposed_in_another_conversation(serving: Serving, per
     view = person("chat", "open", here)
     await shown(view, "c1>")
     serving.bus.emit("chat-timer", chat=there, seconds=0, proposed=600, by="them")
-    await shown(view, "c2 proposes when messages disappear: '/go c2' goes there")
+    await shown(view, "c2 proposes a timer; to go there, type '/go c2'")
     view.press("\x04")
     assert await ended(view) == 0
 
@@ -144,7 +144,7 @@ async def test_a_call_and_a_contact_that_may_be_somebody_else_are_shown_wherever
     view = person("chat", "open", here)
     await shown(view, "c1>")
     serving.bus.emit("contact-state", contact="ben", state="called", chat=there)
-    await shown(view, "c2 calls: '/go c2' goes there")
+    await shown(view, "c2 calls: to go there, type '/go c2'")
     error = ContactChanged()
     serving.bus.emit("contact-error", contact="ben", code=error.code, message=error.message, remedy=error.remedy)
     await shown(view, "-- ben error contact-changed: whoever answers")
@@ -160,7 +160,7 @@ async def test_several_conversations_are_held_in_one_view_and_no_line_goes_astra
     view = person("chat", "open", here)
     await shown(view, "c1>")
     serving.api.say(there, "in", "are you there?", "received")
-    await shown(view, "c2 says something: '/go c2' goes there")
+    await shown(view, "c2 sent a message; to go there, type '/go c2'")
     serving.api.say(there, "in", "hello?", "received")
     assert "are you there" not in await shown(view, "c2: 2 new")
     view.press("to the first\r")
@@ -215,7 +215,7 @@ async def test_help_completion_and_errors(serving: Serving, person: Person) -> N
     view = person("chat", "open", chat)
     await shown(view, "not verified")
     view.press("/he")
-    await shown(view, "show this; a message")
+    await shown(view, "show this help; to start a message")
     view.press("\t")
     await shown(view, "> /help")
     view.press("\r")
@@ -252,7 +252,7 @@ async def test_a_daemon_that_stops_ends_the_view_with_its_own_status(serving: Se
     view = person("chat", "open", chat)
     await shown(view, "not verified")
     await serving.api.stop()
-    await shown(view, "the daemon stops")
+    await shown(view, "the daemon is stopping")
     await shown(view, "whisperctl: the daemon closed the connection")
     assert await ended(view) == 3
 
@@ -272,7 +272,7 @@ async def test_what_keeps_a_conversation_from_its_relay_is_shown_with_what_can_b
 @pytest_twisted.ensureDeferred
 async def test_an_unknown_conversation_is_refused_before_anything_is_shown(serving: Serving, person: Person) -> None:
     view = person("chat", "open", "c7")
-    await shown(view, "there is no conversation of this name")
+    await shown(view, "there is no such conversation")
     assert await ended(view) == 55
 
 

@@ -38,18 +38,19 @@ async def test_a_contact_is_saved_listed_renamed_and_called(serving: Serving, ct
 async def test_a_contact_is_listened_for_blocked_unblocked_and_removed(serving: Serving, ctl: Ctl) -> None:
     serving.api.add("inviter", "connected")
     await ctl("contact", "save", "ben")
-    for words, said in ((("listen", "ben"), "ben is waited for"), (("listen", "ben", "--off"), "ben is not waited for"),
+    for words, said in ((("listen", "ben"), "ben can call now: this daemon listens"),
+                        (("listen", "ben", "--off"), "ben can no longer call"),
                         (("block", "ben"), "ben is blocked"), (("unblock", "ben"), "ben is not blocked any more"),
                         (("remove", "ben"), "ben is removed")):
         done = await ctl("contact", *words)
         assert (done.returncode, done.stdout) == (0, said + "\n")
-    assert (await ctl("contact", "list")).stdout == "There is no contact.\n"
+    assert (await ctl("contact", "list")).stdout == "There are no contacts.\n"
 
 
 @pytest_twisted.ensureDeferred
 async def test_a_contact_that_is_unknown_has_an_exit_status_of_its_own(ctl: Ctl) -> None:
     done = await ctl("chat", "call", "nobody")
-    assert done.returncode == 93 and "there is no contact of this name" in done.stderr
+    assert done.returncode == 93 and "there is no contact with this name" in done.stderr
 
 
 @pytest_twisted.ensureDeferred
@@ -100,7 +101,7 @@ def test_the_open_view_goes_by_the_plain_name_again_when_the_contact_is_gone(sta
     assert first == f"-- ben is {state} (c1)" and second.startswith("-- this is c1, and not ben any more")
     assert talks.prompt == "c1> " and talks.status_line().startswith("c1 | connected")
     (refused,) = talks.typed("/end ben")
-    assert "takes no other name" in refused and not talks.finished
+    assert "ends only the conversation that is shown" in refused and not talks.finished
 
 
 def test_a_name_that_was_given_to_another_a_moment_ago_ends_nothing():
@@ -108,4 +109,4 @@ def test_a_name_that_was_given_to_another_a_moment_ago_ends_nothing():
     talks.begin()
     talks.happened({"event": "contact-state", "contact": "ben", "state": "saved", "chat": "c1"})
     (refused,) = talks.typed("/end ben")  # the daemon has it without a contact; the event is under way
-    assert "takes no other name" in refused and not talks.finished
+    assert "ends only the conversation that is shown" in refused and not talks.finished

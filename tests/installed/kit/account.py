@@ -26,7 +26,7 @@ import ctypes, os, sys
 if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) != 0:  # a kernel before 6.3
     from whisperd.confine import process, seccomp
     process.harden()
-    seccomp.ARGUMENTS = {"": seccomp.ARGUMENTS["memory to write and execute"]}
+    seccomp.ARGUMENTS = {"": seccomp.ARGUMENTS["writable and executable memory"]}
     seccomp.CLASSES = {}
     seccomp.restrict(seccomp.library())
 os.execv(sys.argv[1], sys.argv[1:])

@@ -87,7 +87,7 @@ def test_what_is_no_name_is_refused(name):
 @pytest.mark.parametrize("name", ["c4", "C4", "c04", "c999999999999999999", "c\u0664", "c\u00b2", "\uff43\uff14",
                                   "\u0441\u0034", "\u0421\u0034", "\u03f9\u0034"])
 def test_no_name_is_like_that_of_a_conversation_but_one_from_before_is_found_and_can_be_changed(name):
-    with pytest.raises(UsageError, match="named like a conversation"):
+    with pytest.raises(UsageError, match="look like the id of a conversation"):
         book().check_free(name)
     held = book()
     key = held.add(msgspec.structs.replace(BEN, name=name))
@@ -127,7 +127,7 @@ def test_a_name_is_found_in_any_case_and_in_its_own_spelling_first():
     old = {name: held.add(msgspec.structs.replace(BEN, name=name)) for name in ("carol", "Carol")}  # from another time
     assert [held.find(name) for name in ("carol", "Carol")] == [old["carol"], old["Carol"]]
     for ask in (held.find, held.remove, held.unblock):
-        with pytest.raises(UsageError, match="2 people are called 'CAROL': carol, Carol"):
+        with pytest.raises(UsageError, match="2 contacts are called 'CAROL': carol, Carol"):
             ask("CAROL")
     held.block(old["Carol"])
     with pytest.raises(UsageError):

@@ -297,7 +297,7 @@ def test_prekeys_of_an_answer_accept_a_message_for_ten_minutes():
         if later < 600.0:
             only(inviter.receive(exchange, 1_000.0 + later), Established)
             continue
-        with pytest.raises(KeyExchangeRefused, match="not held any more"):
+        with pytest.raises(KeyExchangeRefused, match="no longer exist"):
             inviter.receive(exchange, 1_000.0 + later)
 
 

@@ -156,7 +156,7 @@ def test_bundles_of_last_resort_are_bounded_however_fast_messages_replace_them()
                          ids=["an exchange that has none", "none wanted"])
 def test_without_a_bundle_of_last_resort_a_stock_is_used_up(prekeys: PrekeyStock):
     assert len({prekeys.publish(0.0) for _ in range(3)}) == 3
-    with pytest.raises(KeyExchangeRefused, match="no prekeys are left"):
+    with pytest.raises(KeyExchangeRefused, match="there are no prekeys left"):
         prekeys.publish(0.0)
     prekeys.refill(0.0)
     assert prekeys.publish(0.0)

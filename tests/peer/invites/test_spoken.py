@@ -12,8 +12,6 @@ from twisted.internet.task import Clock
 
 from tests.peer.support import events, frames, only, seeded
 from whisperd.errors import (
-    CodeSpent,
-    CodeWrong,
     DialFailed,
     FloorNotMet,
     HandshakeTampered,
@@ -22,6 +20,8 @@ from whisperd.errors import (
     OffersStripped,
     PluginUnknown,
     RoomFull,
+    SpokenCodeUsedUp,
+    SpokenCodeWrong,
     TimedOut,
     WhisperdError,
 )
@@ -73,16 +73,16 @@ def test_every_other_code_is_told_apart_and_costs_a_run(value):
     guess = SpokenCode.make(RIGHT.nameplate, value)
     inviter, joiner = pair(guess)
     if guess != RIGHT:
-        with pytest.raises(CodeWrong, match="4 more"):
+        with pytest.raises(SpokenCodeWrong, match="4 more"):
             inviter.receive(attempt(inviter, joiner))
 
 
 def test_a_code_is_worth_nothing_after_its_runs_even_for_those_who_know_it():
     inviter = InviterHandshake(terms("inviter", runs=3))
-    for number, error in enumerate((CodeWrong, CodeWrong, CodeSpent)):
+    for number, error in enumerate((SpokenCodeWrong, SpokenCodeWrong, SpokenCodeUsedUp)):
         with pytest.raises(error):
             inviter.receive(attempt(inviter, JoinerHandshake(terms(f"guess {number}", WRONG))))
-    with pytest.raises(CodeSpent):
+    with pytest.raises(SpokenCodeUsedUp):
         inviter.receive(frames(JoinerHandshake(terms("joiner")).begin())[0])
 
 
@@ -90,7 +90,7 @@ def test_an_inviter_in_the_middle_gets_no_more_guesses_from_a_joiner_than_runs()
     joiner = JoinerHandshake(terms("joiner", runs=2))
     for number in range(2):
         attempt(InviterHandshake(terms(f"squatter {number}", WRONG)), joiner)
-    with pytest.raises(CodeSpent):
+    with pytest.raises(SpokenCodeUsedUp):
         attempt(InviterHandshake(terms("squatter", WRONG)), joiner)
 
 
@@ -123,7 +123,7 @@ def test_a_changed_exchange_is_refused_and_gives_no_key(data):
     assert isinstance(message, HandshakeExchange)
     changed = bytearray(message.message)
     changed[data.draw(st.integers(0, len(changed) - 1))] ^= data.draw(st.integers(1, 255))
-    with pytest.raises((KeyExchangeRefused, CodeWrong)):
+    with pytest.raises((KeyExchangeRefused, SpokenCodeWrong)):
         inviter.receive(sealed(HandshakeExchange(message.seen, bytes(changed), message.confirm), by_inviter=False))
 
 
@@ -142,7 +142,7 @@ def test_there_is_no_way_around_the_code():
     assert [offer[0] for offer in offers] == ["cpace-25519"]
     with pytest.raises(PluginUnknown):
         CodePlugins(REGISTRY, RIGHT).kex("pqxdh-25519-mlkem1024")
-    with pytest.raises(PluginUnknown, match="no key exchange over a spoken code"):
+    with pytest.raises(PluginUnknown, match="no key exchange for spoken codes"):
         CodePlugins(Registry.load(["pqxdh-25519-mlkem1024"], []), RIGHT)
 
 
@@ -173,11 +173,11 @@ def test_each_wrong_guess_is_told_and_the_last_one_ends_the_conversation():
     inviter = conversation(inviter=True)
     for number in range(RUNS - 1):
         effects = guess(inviter, number, f"guess {number}")
-        assert [event["code"] for event in events(effects, "chat-error")] == ["code-wrong"]
+        assert [event["code"] for event in events(effects, "chat-error")] == ["spoken-code-wrong"]
         assert only(effects, Rejoin).delay == 2.0**number
     effects = guess(inviter, RUNS, "the last")
-    assert [event["code"] for event in events(effects, "chat-error")] == ["code-spent"]
-    assert (inviter.state, inviter.reason) == (ENDED, "code-spent") and only(effects, Ended)
+    assert [event["code"] for event in events(effects, "chat-error")] == ["spoken-code-used-up"]
+    assert (inviter.state, inviter.reason) == (ENDED, "spoken-code-used-up") and only(effects, Ended)
 
 
 def test_the_one_who_typed_a_wrong_code_is_told_so():
@@ -186,15 +186,16 @@ def test_the_one_who_typed_a_wrong_code_is_told_so():
     answer = inviter.frame_received(frames(joiner.link_up(0))[0], 0)
     abort = inviter.frame_received(frames(joiner.frame_received(frames(answer)[0], 0))[0], 0)
     effects = joiner.frame_received(frames(abort)[0], 0)
-    assert (joiner.state, joiner.reason) == (ENDED, "code-wrong")
-    assert "the codes of the two sides are not the same" in events(effects, "chat-error")[0]["message"]
+    assert (joiner.state, joiner.reason) == (ENDED, "spoken-code-wrong")
+    assert "the spoken codes of the two sides are different" in events(effects, "chat-error")[0]["message"]
 
 
 def test_a_stranger_who_says_that_the_code_is_spent_is_not_believed():
     inviter = conversation(inviter=True)
     inviter.link_up(0)
     effects = inviter.frame_received(sealed(Abort("code-spent"), by_inviter=False), 0)
-    assert inviter.state != ENDED and [event["code"] for event in events(effects, "chat-error")] == ["code-spent"]
+    assert inviter.state != ENDED
+    assert [event["code"] for event in events(effects, "chat-error")] == ["spoken-code-used-up"]
 
 
 def test_a_stranger_who_asks_for_exchanges_without_end_is_stopped_and_the_right_one_is_served_afterwards():

@@ -158,7 +158,7 @@ def test_what_could_not_be_forgotten_is_forgotten_as_soon_as_that_can_be_written
     gone: list[bool] = []
     kept.store.full = True
     kept.keeping.forget("c1", lambda: gone.append(True))
-    with pytest.raises(StoreFailed, match="memory only"):
+    with pytest.raises(StoreFailed, match="only from memory"):
         kept.keeping.check_forgotten("c1")
     assert kept.store.keys("conversation") == ["c1"] and not gone and kept.events == ["failing"]
     kept.clock.advance(RETRY)

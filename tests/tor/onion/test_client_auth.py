@@ -75,7 +75,7 @@ def test_there_is_a_most() -> None:
     clients = ClientList(None)
     for number in range(MAX_CLIENTS):
         clients.add(f"n{number}", base32(bytes(32)))
-    with pytest.raises(UsageError, match="no more fit"):
+    with pytest.raises(UsageError, match="which is the maximum"):
         clients.add("one-more", base32(bytes(32)))
 
 

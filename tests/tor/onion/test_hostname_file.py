@@ -23,7 +23,7 @@ def test_the_name_is_read_with_or_without_its_line_end(tmp_path):
                                      b"expyuzz4wqqyqhjn.onion\n"])
 def test_what_is_no_onion_name_is_refused_with_the_file_s_name(tmp_path, content):
     (tmp_path / "hostname").write_bytes(content)
-    with pytest.raises(HostnameUnusable, match="hostname does not hold"):
+    with pytest.raises(HostnameUnusable, match="hostname does not contain"):
         read_hostname(tmp_path / "hostname")
 
 

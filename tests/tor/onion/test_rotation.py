@@ -86,7 +86,7 @@ def test_the_one_before_can_be_let_go_at_once_and_only_once(tmp_path):
     made = world.addresses.rotate(HOUR)
     assert world.addresses.retire() == made["old"]
     assert world.retiring is None and world.files == {"onion.key": 0o600}
-    with pytest.raises(RotationRefused, match="no address"):
+    with pytest.raises(RotationRefused, match="no old address"):
         world.addresses.retire()
 
 

@@ -88,7 +88,7 @@ async def test_what_tor_refuses_does_not_spoil_what_it_has(control: Any, tmp_pat
 @pytest_twisted.ensureDeferred
 async def test_a_folder_that_cannot_be_written_is_named_before_tor_hears_of_it(control: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OnionKeyUnusable, match="cannot be given"):
+    with pytest.raises(OnionKeyUnusable, match="cannot be passed"):
         await ServiceFolders(tmp_path / "file").publish(control, offer())
     assert await configured(control) == []
 

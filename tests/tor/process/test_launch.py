@@ -88,7 +88,7 @@ async def test_a_signal_is_named_and_what_tor_says_at_every_start_is_not(
     try:
         os.kill(tor.pid, number)
         reason = await tor.why_gone()
-        assert reason and reason.message == f"the tor that was launched was ended by {name}"
+        assert reason and reason.message == f"the launched tor was ended by {name}"
     finally:
         await tor.stop()
 

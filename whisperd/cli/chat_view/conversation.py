@@ -10,6 +10,7 @@ from typing import Any
 from whisperd.cli import render, timers
 from whisperd.cli.caller import history
 from whisperd.cli.chat_view.read_subscription import TheirText
+from whisperd.cli.chat_view.remedies import for_view
 from whisperd.cli.offering import offer
 from whisperd.cli.render import Paint
 from whisperd.control.client import Client
@@ -17,19 +18,20 @@ from whisperd.errors import DaemonUnreachable, UsageError, WhisperdError, catalo
 
 #: What can be typed besides messages.
 ACTIONS = {
-    "/verify": "show the words that have to be the same on both sides; '/verify yes' marks them as compared",
-    "/save": "keep the other side as a contact: '/save NAME'; it has to want that too",
-    "/timer": "let messages disappear on both sides: '/timer 10m', '/timer off'; '/timer accept' or '/timer refuse'",
+    "/verify": "show the words to compare with the other person; '/verify yes' marks the conversation as verified",
+    "/save": "exchange contacts: '/save NAME'; the other person must agree",
+    "/timer": "let messages disappear on both sides: '/timer 10m' or '/timer off'; answer with '/timer accept' or "
+    "'/timer refuse'",
     "/send-file": "offer a file: '/send-file PATH'",
-    "/accept": "accept a file that was offered: '/accept f1'; '/refuse f1' does not want it",
-    "/refuse": "refuse a file that was offered",
-    "/cancel": "give up a file, '/cancel f1', or take back a queued message, '/cancel 7'",
-    "/files": "list the files, and how far they are",
-    "/chats": "list the conversations, with what is new in each",
-    "/go": "go to another conversation, '/go c2', or to the one that has something new",
+    "/accept": "accept an offered file: '/accept f1'",
+    "/refuse": "refuse an offered file: '/refuse f1'",
+    "/cancel": "cancel a file transfer, '/cancel f1', or take back a queued message, '/cancel 7'",
+    "/files": "list the files and their progress",
+    "/chats": "list the conversations, with the number of new messages",
+    "/go": "switch to another conversation, '/go c2', or without a name to one with something new",
     "/end": "end the conversation, destroy its keys and tell the other side",
-    "/quit": "leave this view; the conversation goes on (so does Ctrl-D)",
-    "/help": "show this; a message that begins with '/' is typed as '//'",
+    "/quit": "leave this view, as Ctrl-D does; the conversation continues",
+    "/help": "show this help; to start a message with '/', type '//'",
 }
 
 #: States that a message of ours stays in.
@@ -143,7 +145,7 @@ class ConversationView:
         if event["event"] == "chat-state":
             self._row = self._row | {"state": event["state"]}
             self.finished = self.finished or event["state"] == "ended"
-        return [self._paint("-- ", "dim") + render.event(event, self._paint)]
+        return [self._paint("-- ", "dim") + for_view(render.event(event, self._paint))]
 
     def _named(self, event: dict[str, Any]) -> list[str]:
         """The conversation has a name from now on, or goes by its own again: the name may be somebody else's next."""
@@ -152,7 +154,7 @@ class ConversationView:
         self._row = self._row | {"contact": event["contact"] if named else None}
         if before and not named:
             chat, name = render.clean(self.chat), render.clean(before)
-            lines.append(self._paint("-- ", "dim") + f"this is {chat}, and not {name} any more: what is typed goes to "
+            lines.append(self._paint("-- ", "dim") + f"this is {chat} and no longer {name}: what you type goes to "
                          f"{chat}")
         return lines
 
@@ -181,7 +183,7 @@ class ConversationView:
         if (timer := timers.column(row)) != "off":
             words.append(f"timer {timer}")
         if self._under_way:
-            words.append(f"{render.count(len(self._under_way), 'message')} under way")
+            words.append(f"{render.count(len(self._under_way), 'message')} not delivered yet")
         lines = [" | ".join(render.clean(word) for word in words if word)]
         return "\n".join(lines + [render.progress(row) for row in list(self._moving.values())[:_MAX_BARS]])
 
@@ -223,12 +225,13 @@ class ConversationView:
 
     def _verify(self, rest: str) -> list[str]:
         if rest not in ("", "yes"):
-            raise UsageError("'/verify' takes nothing but 'yes'",
-                             remedy="'/verify' shows the words of this conversation; '/go NAME' goes to another.")
+            raise UsageError("'/verify' can be followed only by 'yes'",
+                             remedy="'/verify' shows the words of this conversation. To switch to another one, type "
+                             "'/go NAME'.")
         answer = self._client.call("chat.verify", {"chat": self.chat, "confirm": rest == "yes"})
         self._row = self._row | {"verified": answer["verified"]}
-        hint = [] if answer["verified"] else ["", "Compare them over a way on which you know each other; if they "
-                                              "are the same there, type '/verify yes'."]
+        hint = [] if answer["verified"] else ["", "Compare them with the other person over a channel where you "
+                                              "recognize each other. If they are the same, type '/verify yes'."]
         return [*render.verification(answer, self._paint), *hint]
 
     def _save(self, rest: str) -> list[str]:
@@ -239,7 +242,7 @@ class ConversationView:
 
     def _timer(self, rest: str) -> list[str]:
         answer = self._client.call("chat.timer", {"chat": self.chat, "time": rest})
-        return [timers.line(answer, self._paint)] if not rest else []  # otherwise the event says it
+        return [for_view(timers.line(answer, self._paint))] if not rest else []  # otherwise the event says it
 
     def _send_file(self, rest: str) -> list[str]:
         offer(self._client, self.chat, rest)
@@ -255,14 +258,14 @@ class ConversationView:
 
     def _files(self, rest: str) -> list[str]:
         rows = self._client.call("chat.files", {"chat": self.chat})
-        return render.files(rows, self._paint) if rows else ["There is no file."]
+        return render.files(rows, self._paint) if rows else ["There are no files."]
 
     def _end(self, rest: str) -> list[str]:
         if rest == self.name != self.chat:
             self.refresh()  # who is called that may have changed a moment ago
         if rest not in ("", self.chat, self.name):
-            raise UsageError("'/end' ends the conversation that is shown, and takes no other name",
-                             remedy="Type '/go NAME' first, and '/end' there.")
+            raise UsageError("'/end' ends only the conversation that is shown",
+                             remedy="First type '/go NAME', then '/end'.")
         self._client.call("chat.end", {"chat": self.chat})
         self.finished = True
         return [f"{render.clean(self.chat)} is {self._paint.state('ended')}; its keys are destroyed."]
@@ -270,14 +273,15 @@ class ConversationView:
     def _quit(self, rest: str) -> list[str]:
         self.finished = True
         chat = render.clean(self.chat)
-        return [f"The conversation goes on: 'whisperctl chat open {chat}' comes back to it."]
+        return [f"The conversation continues. To come back to it, run 'whisperctl chat open {chat}'."]
 
     def _help(self, rest: str) -> list[str]:
         return [f"{name:<11}{help}" for name, help in ACTIONS.items()]
 
     def _unknown(self, rest: str) -> list[str]:
-        return [self.complaint("there is no such command", "Type /help, or '//' to begin a message with '/'.")]
+        return [self.complaint("there is no such command", "Type /help to see the commands. To start a message with "
+                               "'/', type '//'.")]
 
     def complaint(self, message: str, remedy: str) -> str:
         """Return the line of an error."""
-        return f"{self._paint('error', 'bad')} {render.clean(message)}. {render.clean(remedy)}"
+        return f"{self._paint('error', 'bad')} {render.clean(message)}. {for_view(render.clean(remedy))}"

@@ -108,7 +108,7 @@ class ConversationViews:
         first = chat not in self._new
         self._new[chat] = self._new.get(chat, 0) + 1
         name = render.clean(chat)
-        return [self._paint(f"-- {name} {what}: '/go {name}' goes there", "dim")] if first else []
+        return [self._paint(f"-- {name} {what}; to go there, type '/go {name}'", "dim")] if first else []
 
     def _list(self, rest: str) -> list[str]:
         rows = self._client.call("chat.list")
@@ -119,7 +119,7 @@ class ConversationViews:
         """Show another conversation: by its name, by its contact's, or the first that has something new."""
         wanted = rest or next(iter(self._new), "")
         if not wanted:
-            raise UsageError("nothing is new", remedy="'/chats' lists the conversations.")
+            raise UsageError("there is nothing new", remedy="To see the conversations, type '/chats'.")
         found = self._client.call("chat.find", {"chat": wanted})
         if found["state"] == "ended":
             raise ConversationEnded

@@ -22,10 +22,10 @@ Complain = Callable[[str, str], None]
 #: What hears of a run that went well: the events that it was for.
 Done = Callable[[list[dict[str, Any]]], None]
 
-_REMEDY = "Name a program, or a script whose first line is like '#!/bin/sh', that can be executed."
-_LEFT = ("The messages that it was run for, and those that waited, stay unread as far as they are kept. See why it "
-         "hangs, and end it by hand.")
-_FAILED = "What it was run for stays unread, and 'chat watch' shows it again; run the program by hand to see why."
+_REMEDY = "Name an executable program, or an executable script whose first line looks like '#!/bin/sh'."
+_LEFT = ("The messages for which it ran, and those that waited, stay unread as far as they still exist. Find out why "
+         "it hangs, and end it by hand.")
+_FAILED = "The message stays unread, and 'chat watch' shows it again. Run the program by hand to find the cause."
 
 
 #: Seconds that a run may take on after the conversation has ended.
@@ -72,7 +72,7 @@ class Hook:
                 return
             self._left = True
             self._waiting.clear()
-        self._complain(f"the hook {self._program} still runs, and is not waited for", _LEFT)
+        self._complain(f"the hook {self._program} is still running; whisperctl does not wait for it", _LEFT)
 
     def _run_next(self) -> None:
         """Start the program for what waits longest, or be idle."""
@@ -87,7 +87,7 @@ class Hook:
             try:
                 running = self._start(chat, kind)
             except OSError as error:
-                self._complain(f"the hook {self._program} cannot be run: {error.strerror}", _FAILED)
+                self._complain(f"the hook {self._program} could not be run: {error.strerror}", _FAILED)
                 continue
             threading.Thread(target=self._await, args=(running, events), daemon=True).start()
             return
@@ -116,11 +116,12 @@ def executable(program: str) -> str:
     found = shutil.which(named)
     if found is None:
         if not os.path.isfile(named):
-            raise UsageError(f"{program!r}, which --hook names, is no program that can be found", remedy=_REMEDY)
+            raise UsageError(f"the program {program!r} of --hook was not found", remedy=_REMEDY)
         if os.access(named, os.X_OK):
-            raise UsageError(f"{program!r}, which --hook names, is not in PATH",
-                             remedy=f"Name the file in this folder as './{named}'.")
-        raise UsageError(f"{program!r}, which --hook names, may not be executed", remedy=f"Allow it: chmod +x {named}")
+            raise UsageError(f"the program {program!r} of --hook was not found in PATH",
+                             remedy=f"For the file in this folder, write './{named}'.")
+        raise UsageError(f"the program {program!r} of --hook is not executable", remedy="Make it executable: chmod "
+                         f"+x {named}")
     path = os.path.abspath(found)
     try:
         with open(path, "rb") as file:
@@ -130,10 +131,11 @@ def executable(program: str) -> str:
     if start.startswith(b"#!"):
         words = os.fsdecode(start[2:].partition(b"\n")[0]).strip(" \t").split(" ")
         if not os.path.isfile(words[0]) or not os.access(words[0], os.X_OK):
-            raise UsageError(f"{program!r}, which --hook names, is to be run by {words[0]!r}, which cannot be executed",
-                             remedy="Mend its first line, which ends without spaces and without a carriage return.")
+            raise UsageError(f"the program {program!r} of --hook must be run by {words[0]!r}, which is not executable",
+                             remedy="Correct its first line. It must not end with spaces or a carriage return.")
     elif not start.startswith(b"\x7fELF"):
-        raise UsageError(f"{program!r}, which --hook names, is no program and does not begin with '#!'", remedy=_REMEDY)
+        raise UsageError(f"the file {program!r} of --hook is not a program and does not begin with "
+                         "'#!'", remedy=_REMEDY)
     return path
 
 

@@ -8,10 +8,10 @@ from whisperd.errors import ContactChanged
 
 #: Each kind of news, and how it is told of a conversation that is not shown.
 NEWS = {
-    "message": "says something",
+    "message": "sent a message",
     "file": "offers a file",
-    "timer": "proposes when messages disappear",
-    "contact": "wants to keep this side as a contact",
+    "timer": "proposes a timer",
+    "contact": "wants to exchange contacts",
     "call": "calls",
     "warning": "",  # of a contact, in no conversation
 }

@@ -134,7 +134,7 @@ class _Terminal:
                     told = asyncio.get_running_loop().run_in_executor(self._worker, self._view.painted, texts)
                     told.add_done_callback(lambda told: self._show(told.result()))
         except (OSError, OutputFailed, output.ReaderGone):
-            self._view.lost(OutputFailed("the terminal cannot be written any more"))
+            self._view.lost(OutputFailed("the terminal can no longer be written to"))
         finally:
             self._painting = None
         self._redraw()

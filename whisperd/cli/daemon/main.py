@@ -17,11 +17,11 @@ from whisperd.config import Config, default_path, load
 from whisperd.config.paths import typed_path
 from whisperd.errors import Interrupted, UsageError
 
-_CONFIG_HELP = "Read this file instead of ~/.config/whisperd/whisperd.toml or /etc/whisperd/whisperd.toml."
+_CONFIG_HELP = "Configuration file, instead of ~/.config/whisperd/whisperd.toml or /etc/whisperd/whisperd.toml."
 
-_INVITE_HELP = "Show tor's progress, then a first invite and its QR code."
-_DESCRIPTOR_HELP = ("Read the passphrase of the sealed store from this open file descriptor; without it, whoever "
-                    "starts the daemon on a terminal is asked.")
+_INVITE_HELP = "Show the progress of tor, then a first invite and its QR code."
+_DESCRIPTOR_HELP = ("Read the passphrase of the sealed store from this open file descriptor. Without it, whisperd "
+                    "asks on the terminal.")
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})

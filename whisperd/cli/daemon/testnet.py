@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _directory = click.option("--dir", "directory", cls=Valued, required=True, metavar="DIR",
-                          type=click.Path(path_type=Path, file_okay=False), help="The folder of the network.")
+                          type=click.Path(path_type=Path, file_okay=False), help="Folder of the network.")
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
@@ -35,8 +35,8 @@ def testnet() -> None:
 @testnet.command()
 @_directory
 @click.option("--clients", cls=Valued, type=click.IntRange(1, 32), default=3, show_default=True, metavar="N",
-              help="How many tor clients, each with a control socket and a SOCKS socket of its own.")
-@click.option("--foreground", is_flag=True, help="Stay until Ctrl-C, then take the network down.")
+              help="Number of tor clients, each with its own control socket and SOCKS socket.")
+@click.option("--foreground", is_flag=True, help="Stay in the foreground until Ctrl-C, then take the network down.")
 @_as_json
 def up(directory: Path, clients: int, foreground: bool, as_json: bool) -> None:
     """Start the network and wait until every client has bootstrapped; leave it running."""
@@ -126,7 +126,7 @@ def _run(work: Callable[[Any, Deferred[None]], Coroutine[Any, Any, None]]) -> No
     loop.run()
     if results and isinstance(results[0], Failure):
         if isinstance(results[0].value, CancelledError):
-            raise Interrupted("the start was interrupted, and what had been started is gone again")
+            raise Interrupted("the start was interrupted, and everything was removed again")
         _raise(results[0])
 
 

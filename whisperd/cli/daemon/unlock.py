@@ -15,8 +15,9 @@ from whisperd.store import passphrases
 if TYPE_CHECKING:
     from whisperd.store.sealed import SealedStore
 
-_OTHERS = ("Bring back the file that it belongs to; or start with store.unlock = 'passphrase', so that 'whisperctl "
-           "store unlock' asks for the right one, or 'whisperctl store wipe' removes what nobody can read.")
+_OTHERS = ("Restore the store file that belongs to it. Or start with store.unlock = 'passphrase'; then run "
+           "'whisperctl store unlock' and type the right passphrase, or run 'whisperctl store wipe' to delete the "
+           "store.")
 
 #: How often a person may mistype.
 TRIES = 3
@@ -61,12 +62,13 @@ def _open(store: SealedStore, given: bytes, place: str) -> None:
     except WrongPassphrase:
         if place == "passphrase":
             raise
-        raise WrongPassphrase(f"what the {place} holds does not open the store {store.path}", remedy=_OTHERS) from None
+        raise WrongPassphrase(f"the passphrase from the {place} does not open the store "
+                              f"{store.path}", remedy=_OTHERS) from None
 
 
 def _ask(store: SealedStore) -> None:
     if store.state == "new":
-        _say(f"whisperd: the sealed store {store.path} is new, and gets its passphrase now.")
+        _say(f"whisperd: the sealed store {store.path} is new. Choose its passphrase now.")
         store.open_with(passphrase.ask_new("New passphrase").encode(errors="surrogateescape"))
         return
     for left in reversed(range(TRIES)):

@@ -39,7 +39,8 @@ class Welcome:
             self._console.print(f"relay listens on {', '.join(relay.addresses)}")
         self._unsubscribe = self._daemon.bus.subscribe(self._event)
         if self._daemon.tor is None:
-            self._console.print("tor is switched off (tor.mode): no onion address, invites work on this machine only")
+            self._console.print("tor is switched off (tor.mode): there is no onion address, and invites work only on "
+                                "this machine")
             self._invite_soon()
             return
         self._begin_bar()
@@ -92,14 +93,15 @@ class Welcome:
         self._end_bar()
         self._console.print(self._cause(), style="bold", markup=False)
         if self._daemon.relay is not None:
-            self._console.print(f"whisperd keeps serving on this machine ({', '.join(self._daemon.relay.addresses)}),")
-        self._console.print("and it keeps trying. The whole job without internet: make demo  (or: whisperd demo)")
+            self._console.print(f"whisperd still serves this machine ({', '.join(self._daemon.relay.addresses)}),")
+        self._console.print("and continues to try. To see everything work without internet: make demo (or: whisperd "
+                            "demo)")
 
     def _cause(self) -> str:
         error = self._daemon.tor.status()["error"] if self._daemon.tor is not None else None
         if error:
             return f"{error['message']}. {error['remedy']}"
-        return f"tor stands at {max(self._percent, 0)} %: it cannot reach the Tor network from here."
+        return f"tor is at {max(self._percent, 0)} %: it cannot reach the Tor network from here."
 
     def _invite_soon(self) -> None:
         self._invited = True
@@ -119,10 +121,10 @@ class Welcome:
             return
         from whisperd.cli.render import qr_text
 
-        self._console.print("\nGive this link to one person; it works once, for one hour:\n")
+        self._console.print("\nGive this link to one person. It works once, and expires in one hour:\n")
         self._console.print(invite.link, soft_wrap=True, markup=False)
         self._console.print(f"\n{qr_text(invite.link, encoding=sys.stdout.encoding)}", markup=False)
-        self._console.print(f"Then talk: whisperctl chat open {invite.chat}")
+        self._console.print(f"To talk, run: whisperctl chat open {invite.chat}")
 
 
 def _report(failure: Failure) -> None:

@@ -42,15 +42,15 @@ def _show_invite(caller: Caller, answer: dict[str, Any], code: bool, qr: bool | 
     if caller.terminal:
         left = render.seconds(max(0, answer["expires_at"] - time.time()))
         where = f" at {render.clean(answer['relay'])}" if code else ""
-        lines += ["", f"This is conversation {render.clean(answer['chat'])}. The {'code' if code else 'link'} works "
-                      f"once{where}, for {left}."]
+        lines += ["", f"This is conversation {render.clean(answer['chat'])}. The {'spoken code' if code else 'link'} "
+                      f"works once{where}, and expires in {left}."]
     caller.show(answer, lines)
 
 
 def chat_join(caller: Caller, link: str, access: str, code: str, relay: str, wait: float) -> None:
     if not link and not code:
-        raise UsageError("there is neither a link nor a code",
-                         remedy="Write the link behind 'chat join', or '--code CODE'.")
+        raise UsageError("there is neither a link nor a spoken code",
+                         remedy="Write the link after 'chat join', or '--code CODE'.")
     link, code = (line_of_input() if given == "-" else given for given in (link, code))
     with caller.client() as client:
         if wait:
@@ -64,7 +64,7 @@ def chat_join(caller: Caller, link: str, access: str, code: str, relay: str, wai
 
 def chat_list(caller: Caller) -> None:
     answer = caller.call("chat.list")
-    caller.show(answer, render.chats(answer, caller.paint) if answer else ["There is no conversation."])
+    caller.show(answer, render.chats(answer, caller.paint) if answer else ["There are no conversations."])
 
 
 def chat_find(caller: Caller, chat: str) -> None:
@@ -154,7 +154,8 @@ def chat_verify(caller: Caller, chat: str, confirm: bool, require: bool) -> None
         answer = client.call("chat.verify", {"chat": chat, "confirm": confirm, "require": require})
         caller.show(answer, render.verification(answer, caller.paint))
         if caller.person and not answer["verified"]:
-            question = "\nCompare them over a way on which you know each other. Are they the same there? [y/N] "
+            question = ("\nCompare them with the other person over a channel where you recognize each other. Are they "
+                        "the same there? [y/N] ")
             if input(question).strip().lower() in ("y", "yes"):
                 client.call("chat.verify", {"chat": chat, "confirm": True})
                 caller.show(None, [f"{render.clean(chat)} is {caller.paint('verified', 'good')}"])
@@ -202,7 +203,7 @@ def _until_connected(client: Client, answer: dict[str, Any], deadline: float) ->
             raise problem or ConversationEnded()
         event = event_of(client, answer["chat"], deadline,
                           problem.message if problem else f"{answer['chat']} is not connected yet",
-                          "whisperd goes on trying: 'whisperctl chat list' shows when it is connected.")
+                          "whisperd continues to try. 'whisperctl chat list' shows when it is connected.")
         if event["event"] == "chat-error":
             problem = error_of(event)
             if problem.exit_status in _HANDSHAKE:
@@ -219,8 +220,8 @@ def _until_joined(caller: Caller, client: Client, chat: str, deadline: float) ->
         if state == "ended":
             raise problem or ConversationEnded()
         event = event_of(client, chat, deadline, f"nobody has joined {chat} yet",
-                         "The invite stays open: do not make another one. 'whisperctl chat list' shows when somebody "
-                         "joins.")
+                         "The invite stays open, so do not make another one. 'whisperctl chat list' shows when "
+                         "somebody joins.")
         if event["event"] in ("chat-state", "chat-error"):
             caller.show(event, [render.event(event, caller.paint)])
             state = event.get("state", state)
@@ -234,8 +235,8 @@ def _until_delivered(client: Client, answer: dict[str, Any], deadline: float) ->
         if state in ("failed", "ended"):
             raise ConversationEnded("the conversation ended before the message was delivered")
         event = event_of(client, answer["chat"], deadline,
-                          f"message #{answer['id']} is not delivered yet",
-                          "It stays queued and is delivered when the other side is there: do not send it again. "
+                          f"message #{answer['id']} has not been delivered yet",
+                          "It stays queued and is delivered when the other side is there, so do not send it again. "
                           "'whisperctl chat history' shows its state.")
         if event["event"] == "chat-state" and event["state"] == "ended":
             state = "ended"

@@ -25,7 +25,7 @@ def diff(caller: Caller) -> None:
     rows = [(row["key"], json.dumps(row["running"]), json.dumps(row["file"]), row["needs"])
             for row in answer["changes"]]
     heads = ("KEY", "RUNNING", "FILE", "NEEDS")
-    same = [f"{render.clean(answer['source'])}: all of it is in force"]
+    same = [f"{render.clean(answer['source'])}: everything is in force"]
     caller.show(answer, render.table(heads, rows, caller.paint) if rows else same)
 
 
@@ -48,7 +48,7 @@ def checked(path: Path | None) -> tuple[Config, list[str]]:
 
 def verdict(config: Config, unseen: list[str]) -> list[str]:
     """Return the lines that say so."""
-    return [f"{render.clean(config.source)}: ok", *(f"not looked at: {render.clean(each)}" for each in unseen)]
+    return [f"{render.clean(config.source)}: ok", *(f"not checked: {render.clean(each)}" for each in unseen)]
 
 
 #: By the verb's words.

@@ -15,7 +15,7 @@ def contact_save(caller: Caller, chat: str, name: str) -> None:
 
 def contact_list(caller: Caller) -> None:
     answer = caller.call("contact.list")
-    caller.show(answer, render.contacts(answer, caller.paint) if answer else ["There is no contact."])
+    caller.show(answer, render.contacts(answer, caller.paint) if answer else ["There are no contacts."])
 
 
 def contact_remove(caller: Caller, name: str) -> None:
@@ -25,12 +25,12 @@ def contact_remove(caller: Caller, name: str) -> None:
 
 def contact_rename(caller: Caller, name: str, new: str) -> None:
     answer = caller.call("contact.rename", name=name, new=new)
-    caller.show(answer, [f"{render.clean(name)} is {render.clean(answer['contact'])} now"])
+    caller.show(answer, [f"{render.clean(name)} is now called {render.clean(answer['contact'])}"])
 
 
 def contact_listen(caller: Caller, name: str, off: bool) -> None:
     answer = caller.call("contact.listen", name=name, off=off)
-    does = "is waited for" if answer["listens"] else "is not waited for"
+    does = "can call now: this daemon listens" if answer["listens"] else "can no longer call"
     caller.show(answer, [f"{render.clean(name)} {does}"])
 
 
@@ -41,7 +41,7 @@ def contact_block(caller: Caller, name: str) -> None:
 
 def contact_unblock(caller: Caller, name: str) -> None:
     answer = caller.call("contact.unblock", name=name)
-    caller.show(answer, [f"{render.clean(name)} is not blocked any more"])
+    caller.show(answer, [f"{render.clean(name)} is no longer blocked"])
 
 
 #: By the verb's words.

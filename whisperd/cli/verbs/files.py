@@ -45,7 +45,7 @@ def chat_cancel(caller: Caller, chat: str, id: str) -> None:
 
 def chat_files(caller: Caller, chat: str) -> None:
     rows = caller.call("chat.files", chat=chat)
-    caller.show(rows, render.files(rows, caller.paint) if rows else ["There is no file."])
+    caller.show(rows, render.files(rows, caller.paint) if rows else ["There are no files."])
 
 
 #: The function of each verb.
@@ -81,7 +81,7 @@ def _next(client: Client, row: dict[str, Any], deadline: float, bar: _Bar) -> di
         return client.next_event(max(0.0, deadline - time.monotonic()))
     except TimedOut:
         bar.clear()
-        raise TimedOut(f"{row['file']} is not through yet; it goes on") from None
+        raise TimedOut(f"{row['file']} is not finished yet; the transfer continues") from None
     except KeyboardInterrupt:
         bar.clear()
         raise
@@ -91,8 +91,8 @@ def _failure(row: dict[str, Any]) -> WhisperdError:
     known = catalogue().get(row["reason"])
     if known is not None and known is not WhisperdError:
         return known()
-    return FileFailed(f"{row['file']} was not sent as a whole; it is {row['state']}: {row['reason']}",
-                      remedy="'whisperctl chat files' shows it.")
+    return FileFailed(f"{row['file']} was not transferred completely; it is {row['state']}: {row['reason']}",
+                      remedy="For its state, run 'whisperctl chat files'.")
 
 
 class _Bar:

@@ -29,22 +29,24 @@ class Condition:
 
 
 CONDITIONS: dict[str, Condition] = {
-    "no-daemon": Condition(CRITICAL, "No daemon answers on the control socket, or not in time."),
-    "not-served": Condition(UNKNOWN, "The daemon does not serve the user that asks, or nothing sensible was answered."),
+    "no-daemon": Condition(CRITICAL, "No daemon answers on the control socket, or it does not answer in time."),
+    "not-served": Condition(UNKNOWN, "The daemon does not serve this user, or gave an answer that makes no sense."),
     "tor-lost": Condition(CRITICAL, "The connection to tor is lost."),
-    "error": Condition(CRITICAL, "Tor or the onion service has an error, which is shown; a probe that failed is one."),
-    "onion-lost": Condition(CRITICAL, "Tor is up and the onion service is not being published."),
-    "relay-full": Condition(CRITICAL, "The relay has as many connections or rooms as it takes."),
-    "tor-starting": Condition(WARNING, "Tor starts or bootstraps."),
+    "error": Condition(CRITICAL, "Tor or the onion service has an error, which is shown. A failed probe is such an "
+                       "error."),
+    "onion-lost": Condition(CRITICAL, "Tor is up but the onion service is not being published."),
+    "relay-full": Condition(CRITICAL, "The relay has reached its maximum number of connections or rooms."),
+    "tor-starting": Condition(WARNING, "Tor is starting or bootstrapping."),
     "onion-pending": Condition(WARNING, "The onion service is being published."),
-    "onion-unproved": Condition(WARNING, "The last proof that the onion service is reached through Tor is older than "
-                                         "two probes and ten minutes."),
-    "relay-nearly-full": Condition(WARNING, f"The relay has {NEARLY} percent of the connections or rooms that it "
-                                            "takes."),
-    "draining": Condition(WARNING, "The relay drains: no room is opened."),
-    "store-locked": Condition(WARNING, "The sealed store is locked or new, so that only the relay is served."),
-    "store-failing": Condition(CRITICAL, "The sealed store cannot be written: nothing is sent, and nothing accepted."),
-    "unconfined": Condition(WARNING, "The configuration asks for confinement and some of it is not in force."),
+    "onion-unproved": Condition(WARNING, "The onion service was last reached through Tor longer ago than two probe "
+                                         "intervals and ten minutes."),
+    "relay-nearly-full": Condition(WARNING, f"The relay has reached {NEARLY} percent of its maximum number of "
+                                            "connections or rooms."),
+    "draining": Condition(WARNING, "The relay is draining: it opens no new rooms."),
+    "store-locked": Condition(WARNING, "The sealed store is locked or new, so only the relay role works."),
+    "store-failing": Condition(CRITICAL, "The sealed store cannot be written, so nothing is sent and nothing is "
+                               "accepted."),
+    "unconfined": Condition(WARNING, "The configuration asks for confinement, but part of it is not in force."),
 }
 
 
@@ -106,14 +108,14 @@ def _onion(onion: dict[str, Any], uptime: float) -> Iterator[tuple[str, str]]:
     elif onion["probe_interval"]:
         age = uptime if onion["reached_age"] is None else onion["reached_age"]
         if age > 2 * onion["probe_interval"] + GRACE:
-            yield "onion-unproved", f"the onion service was not reached through Tor for {seconds(age)}"
+            yield "onion-unproved", f"the onion service has not been reached through Tor for {seconds(age)}"
 
 
 def _relay(relay: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
     if relay is None:
         return
     if relay["draining"]:
-        yield "draining", "the relay drains"
+        yield "draining", "the relay is draining"
     for what in ("connections", "rooms"):
         used, most = relay[what], relay[f"max_{what}"]
         if used >= most:
@@ -132,7 +134,7 @@ def _confinement(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _store(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if found["state"] != "open":
-        yield "store-locked", f"the store is {found['state']}: 'whisperctl store unlock'"
+        yield "store-locked", f"the store is {found['state']}; run 'whisperctl store unlock'"
     if found.get("trouble"):
         yield "store-failing", f"the store cannot be written: {found['trouble']['message']}"
 

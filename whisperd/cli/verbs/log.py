@@ -20,8 +20,8 @@ def follow(caller: Caller, level: str, lines: int) -> None:
         while True:
             event = client.next_event()
             if event["event"] == "log-dropped":
-                raise LogDropped(f"{render.count(event['lines'], 'line')} of the log and all after that were not sent: "
-                                 "they came faster than they were read")
+                raise LogDropped(f"{render.count(event['lines'], 'line')} of the log and everything after them were "
+                                 "not sent, because the output was read too slowly")
             if event["event"] == "log-line":
                 print(json.dumps(event) if caller.json else line(event, caller.paint), flush=True)
 

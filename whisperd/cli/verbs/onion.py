@@ -19,53 +19,55 @@ def rotate(caller: Caller, overlap: float, now: bool, wait: float) -> None:
     answer = caller.call("onion.rotate", CALL_SECONDS + wait, overlap=overlap, now=now, wait=wait)
     lines = [render.clean(answer["address"])]
     if caller.terminal:
-        fate = f"still answers for {render.seconds(answer['seconds'])}" if answer["seconds"] else "answers no more"
+        fate = f"still answers for {render.seconds(answer['seconds'])}" if answer["seconds"] else "no longer answers"
         lines += ["", f"{render.clean(answer['old'])} {fate}."]
     caller.show(answer, lines)
 
 
 def retire(caller: Caller) -> None:
     answer = caller.call("onion.retire")
-    caller.show(answer, [f"{render.clean(answer['address'])} answers no more"])
+    caller.show(answer, [f"{render.clean(answer['address'])} no longer answers"])
 
 
 def client_add(caller: Caller, name: str) -> None:
     answer = caller.call("onion.client.add", name=name)
     lines = [render.clean(answer["line"])]
     if caller.terminal:
-        lines += ["", "Whoever has this line reaches the relay: send it to nobody else. It is not shown again.",
-                  "They run: whisperctl tor credential add -"]
+        lines += ["", "Anybody with this line can reach the relay, so send it to nobody but this client. It is not "
+                  "shown again.",
+                  "The client runs: whisperctl tor credential add -"]
     caller.show(answer, lines)
 
 
 def client_list(caller: Caller) -> None:
     answer = caller.call("onion.client.list")
-    caller.show(answer, [render.clean(row["name"]) for row in answer] or ["Nobody may reach the onion service."])
+    caller.show(answer, [render.clean(row["name"]) for row in answer] or ["There are no clients, so nobody can reach "
+        "the onion service."])
 
 
 def client_remove(caller: Caller, name: str) -> None:
     answer = caller.call("onion.client.remove", name=name)
-    caller.show(answer, [f"{render.clean(answer['name'])} reaches the onion service no more"])
+    caller.show(answer, [f"{render.clean(answer['name'])} can no longer reach the onion service"])
 
 
 def credential_add(caller: Caller, line: str) -> None:
     line = line_of_input() if line == "-" else line
     answer = caller.call("tor.credential.add", line=line)
-    caller.show(answer, [f"{render.clean(answer['address'])} is open to this daemon until it stops"])
+    caller.show(answer, [f"this daemon can reach {render.clean(answer['address'])} until it stops"])
 
 
 def credential_list(caller: Caller) -> None:
     answer = caller.call("tor.credential.list")
-    caller.show(answer, [render.clean(row["address"]) for row in answer] or ["There is no credential."])
+    caller.show(answer, [render.clean(row["address"]) for row in answer] or ["There are no credentials."])
 
 
 def credential_remove(caller: Caller, address: str) -> None:
     answer = caller.call("tor.credential.remove", address=address)
-    caller.show(answer, [f"the credential for {render.clean(answer['address'])} is forgotten"])
+    caller.show(answer, [f"the credential for {render.clean(answer['address'])} was removed"])
 
 
 def newnym(caller: Caller) -> None:
-    caller.show(caller.call("tor.newnym"), ["new circuits from now on; connections that are open keep theirs"])
+    caller.show(caller.call("tor.newnym"), ["new connections use new circuits; open connections are not changed"])
 
 
 #: By the verb's words.

@@ -33,8 +33,8 @@ def check(plugin_id: str, thorough: bool, screen: Screen | None) -> None:
         if not faults:
             faults += _shown(source, screen, "negotiation with", partial(_negotiated, source))
     if faults:
-        raise PluginRefused(f"{plugin_id} does not keep the contract: {', '.join(faults)}",
-                            remedy="Take this report to the plug-in's author, and do not use it.")
+        raise PluginRefused(f"{plugin_id} does not fulfil the plug-in contract: {', '.join(faults)}",
+                            remedy="Do not use it. Send this report to the plug-in's author.")
 
 
 class Screen:

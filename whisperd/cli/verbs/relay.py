@@ -17,11 +17,11 @@ def drain(caller: Caller, stop: bool, wait: float) -> None:
     if wait and not answer["drained"]:
         raise TimedOut(f"the relay still has {render.count(answer['rooms'], 'room')}")
     left = "no room is left" if answer["drained"] else f"{render.count(answer['rooms'], 'room')} left"
-    caller.show(answer, [f"the relay drains; {left}"])
+    caller.show(answer, [f"the relay is draining; {left}"])
 
 
 def resume(caller: Caller) -> None:
-    caller.show(caller.call("relay.resume"), ["the relay opens rooms again"])
+    caller.show(caller.call("relay.resume"), ["the relay opens new rooms again"])
 
 
 def limits(caller: Caller) -> None:
@@ -45,9 +45,9 @@ def metrics(caller: Caller) -> None:
 
 def reload(caller: Caller) -> None:
     answer = caller.call("reload")
-    lines = [f"in force: {', '.join(map(render.clean, answer['changed'])) or 'nothing has changed'}"]
+    lines = [f"applied now: {', '.join(map(render.clean, answer['changed'])) or 'no changes'}"]
     if answer["restart"]:
-        lines.append(f"at the next start: {', '.join(map(render.clean, answer['restart']))}")
+        lines.append(f"applied at the next start: {', '.join(map(render.clean, answer['restart']))}")
     caller.show(answer, lines)
 
 
@@ -56,9 +56,10 @@ def issue(caller: Caller, uses: int, hours: float) -> None:
     lines = [render.clean(answer["code"])]
     if caller.terminal:
         left = render.seconds(answer["expires_in"])
-        lines += ["", f"Its id is {render.clean(answer['id'])}. It is good for {render.count(uses, 'join')}, for "
-                      f"{left}, and is not shown again."]
-        lines += [] if answer["required"] else ["The relay takes everybody now: relay.access is \"open\"."]
+        lines += ["", f"Its id is {render.clean(answer['id'])}. It is valid for {render.count(uses, 'join')} and "
+                      f"expires in {left}. It is not shown again."]
+        lines += [] if answer["required"] else ["At present the relay accepts everybody, because relay.access is "
+                                                "\"open\"."]
     caller.show(answer, lines)
 
 
@@ -66,12 +67,12 @@ def codes(caller: Caller) -> None:
     answer = caller.call("access.list")
     heads = ("ID", "USES", "LEFT", "EXPIRES IN")
     rows = [(row["id"], str(row["uses"]), str(row["left"]), render.seconds(row["expires_in"])) for row in answer]
-    caller.show(answer, render.table(heads, rows, caller.paint) if rows else ["There is no access code."])
+    caller.show(answer, render.table(heads, rows, caller.paint) if rows else ["There are no access codes."])
 
 
 def revoke(caller: Caller, id: str) -> None:
     answer = caller.call("access.revoke", id=id)
-    caller.show(answer, [f"{render.clean(id)} is worth nothing any more"])
+    caller.show(answer, [f"the access code {render.clean(id)} is revoked"])
 
 
 #: By the verb's words.

@@ -17,7 +17,7 @@ _CLEAR = "\x1b[H\x1b[2J"
 
 def status(caller: Caller, watch: bool, every: float, check: bool) -> None:
     if watch and check:
-        raise UsageError("--watch and --check do not go together", remedy="Leave one of them out.")
+        raise UsageError("--watch and --check cannot be combined", remedy="Use one of them.")
     if check:
         raise SystemExit(_check(caller))
     if not watch:
@@ -58,7 +58,7 @@ def _check(caller: Caller) -> int:
     except PermissionRefused as error:
         verdict = health.Verdict((("not-served", error.message),))
     except WhisperdError:
-        verdict = health.Verdict((("not-served", "the daemon's answer was not understood"),))
+        verdict = health.Verdict((("not-served", "the daemon's answer makes no sense"),))
     if caller.json:
         print(json.dumps({"level": verdict.level, "found": [
             {"condition": name, "words": words} for name, words in verdict.found]}), flush=True)

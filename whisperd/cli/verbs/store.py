@@ -44,9 +44,9 @@ def lock(caller: Caller) -> None:
 def change(caller: Caller) -> None:
     if _sealed(caller)["unlock"] == "keyring":
         caller.call("store.passphrase", old="", new="")  # which says why it cannot be
-    old = ask("Passphrase that is in force")
+    old = ask("Current passphrase")
     answer = caller.call("store.passphrase", SLOW, old=old, new=ask_new("New passphrase"))
-    caller.show(answer, ["the passphrase was changed; copies of the file that are older still open by the old one"])
+    caller.show(answer, ["the passphrase was changed; older copies of the file still open with the old passphrase"])
 
 
 def export(caller: Caller, path: str, move: bool) -> None:
@@ -56,7 +56,8 @@ def export(caller: Caller, path: str, move: bool) -> None:
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise FileFailed(f"{path} cannot be made: {error.strerror}", remedy="Choose another name or place.") from None
+        raise FileFailed(f"{path} cannot be created: "
+                         f"{error.strerror}", remedy="Choose another name or place.") from None
     try:
         with caller.client() as client:
             answer = client.call("store.export", {"passphrase": passphrase, "move": move}, timeout=SLOW, file=file)
@@ -82,17 +83,18 @@ def take_in(caller: Caller, path: str) -> None:
             answer = client.call("store.import", {"passphrase": passphrase}, timeout=SLOW, file=file)
     finally:
         os.close(file)
-    caller.show(answer, [f"{render.count(answer['records'], 'record')} came in"])
+    caller.show(answer, [f"{render.count(answer['records'], 'record')} imported"])
 
 
 def wipe(caller: Caller, yes: bool) -> None:
     found = _sealed(caller)
     if not yes:
         if not sys.stdin.isatty():
-            raise UsageError("nobody can be asked whether to wipe the store", remedy="Say --yes if you are sure.")
-        question = f"Destroy {render.clean(found['file'])} and all that is in it? [y/N] "
+            raise UsageError("this command asks for confirmation, but nobody can answer "
+                             "here", remedy="If you are sure, add --yes.")
+        question = f"Destroy {render.clean(found['file'])} and everything in it? [y/N] "
         if input(question).strip().lower() not in ("y", "yes"):
-            raise UsageError("nothing was destroyed", remedy="Answer 'y' to destroy it.")
+            raise UsageError("nothing was destroyed", remedy="To destroy it, answer 'y'.")
     caller.show(caller.call("store.wipe", SLOW), ["the store is destroyed"])
 
 
@@ -111,8 +113,8 @@ def _show(caller: Caller, row: Any) -> None:
 def lines(row: Row, paint: Paint) -> list[str]:
     """Return what 'store status' says, as lines."""
     if row["kind"] == "memory":
-        return ["memory: nothing outlives the daemon"]
-    history = f"kept for {render.count(row['history_days'], 'day')}" if row["history"] else "not kept"
+        return ["memory: everything is gone when the daemon stops"]
+    history = f"stored for {render.count(row['history_days'], 'day')}" if row["history"] else "not stored"
     cost = row["argon2"]
     found = [f"sealed, {paint.state(row['state'])}" + _REMEDIES.get(str(row["state"]), ""),
              f"{render.clean(row['file'])}, {render.size(row['size'])}"]
@@ -121,12 +123,12 @@ def lines(row: Row, paint: Paint) -> list[str]:
     if row.get("trouble"):
         found.append(paint(f"it cannot be written: {render.clean(row['trouble']['message'])}", "bad"))
         found.append(render.clean(row["trouble"]["remedy"]))
-    return [*found, f"what was said is {history}; what is kept shows sizes and times to whoever has the disk",
-            f"a guess at the passphrase costs {cost['memory']} MiB, {cost['passes']} passes"]
+    return [*found, f"message history is {history}; the disk shows the sizes and times of what is stored",
+            f"one guess at the passphrase takes {cost['memory']} MiB of memory and {cost['passes']} passes"]
 
 
-_REMEDIES = {"locked": ": only the relay is served; 'whisperctl store unlock' opens it",
-             "new": ": only the relay is served; 'whisperctl store unlock' gives it a passphrase"}
+_REMEDIES = {"locked": ": only the relay role works. To open it, run 'whisperctl store unlock'",
+             "new": ": only the relay role works. To set its passphrase, run 'whisperctl store unlock'"}
 
 #: The function of each verb.
 VERBS: dict[str, Callable[..., None]] = {

@@ -65,7 +65,7 @@ def stop(caller: Caller, wait: float) -> None:
             client.wait_closed(deadline - time.monotonic())
             process.wait_ended(deadline - time.monotonic())
         except TimedOut:
-            raise TimedOut("the daemon was asked to stop and has not yet") from None
+            raise TimedOut("the daemon was asked to stop but has not stopped yet") from None
     caller.show({"stopped": True}, ["stopped"])
 
 

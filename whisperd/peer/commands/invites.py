@@ -72,7 +72,7 @@ class MeetingVerbs:
         hosts = choose(relay, self._settings.relay, self._own_relay())
         seconds = expiry or self._settings.invite_expiry
         if not MIN_EXPIRY <= seconds <= MAX_EXPIRY:
-            raise UsageError(f"an invite lives {MIN_EXPIRY} to {MAX_EXPIRY} seconds")
+            raise UsageError(f"an invite may be valid for {MIN_EXPIRY} to {MAX_EXPIRY} seconds")
         if code:
             return await self._codes.invite(hosts[0], self._floor(floor), seconds, access)
         level = self._floor(floor)
@@ -95,7 +95,7 @@ class MeetingVerbs:
         """
         check_access(access)
         if bool(link) == bool(code) or (relay and not code):
-            raise UsageError("a conversation is joined by its link, or by its code and, where needed, a relay")
+            raise UsageError("to join a conversation, give its link, or its spoken code and optionally a relay")
         if code:
             host = choose(relay, self._settings.relay, self._own_relay())[0]
             return self._codes.join(spoken.parse(code), host, level_number(self._settings.floor),
@@ -105,7 +105,7 @@ class MeetingVerbs:
         keys = InviteKeys.derive(made.secret)
         self._used.check(keys.room, now)
         if self.joins(keys.room):
-            raise InviteUsed("this invite link is being joined already")
+            raise InviteUsed("this invite link is already being joined")
         floor = level_number(self._settings.floor)
         check_floor(self._registry, max(floor, made.floor))
         self.check_room_for_one_more()
@@ -146,5 +146,5 @@ class MeetingVerbs:
         except KeyError:
             raise UsageError(f"there is no security level {word!r}") from None
         if level < least:
-            raise UsageError(f"peer.floor does not let this daemon go below {level_word(least)}")
+            raise UsageError(f"peer.floor does not permit a security level below {level_word(least)}")
         return level

@@ -91,8 +91,7 @@ def person(name: str, contacts: Sequence[Named]) -> Named | None:
     Raises UsageError where several people are."""
     found = _called(name, contacts)
     if len(found) > 1:
-        raise UsageError(f"{len(found)} people are called '{_short(name)}': "
-                         f"{_cut([each.name for each in found])}",
+        raise UsageError(f"{len(found)} contacts are called '{_short(name)}': {_cut([each.name for each in found])}",
                          remedy="Write the name exactly as 'whisperctl contact list' shows it.")
     return found[0] if found else None
 
@@ -106,14 +105,14 @@ def conversation(word: str, known: Known) -> str:
     if like_id(word):
         return _by_id(word, contacts, known)
     if len(contacts) > 1:
-        raise UsageError(f"{len(contacts)} people are called '{_short(word)}'",
+        raise UsageError(f"{len(contacts)} contacts are called '{_short(word)}'",
                          remedy=f"Name the conversation instead. {_choices(known)}")
     if not contacts:
         raise ConversationUnknown(f"there is no conversation or contact '{_short(word)}'",
                           remedy=f"{_suggestion(word, known)}{_choices(known)}")
     if contacts[0].blocked:
         raise ContactBlocked(f"the contact {contacts[0].name} is blocked",
-                             remedy=f"'whisperctl contact unblock {contacts[0].name}' takes that back.")
+                             remedy=f"To unblock it, run 'whisperctl contact unblock {contacts[0].name}'.")
     return _held_with(contacts[0], known)
 
 
@@ -128,13 +127,15 @@ def only(known: Known, text: str = "", word: str = "") -> str:
     living = [seen for seen in known.conversations if seen.state != ENDED] or known.conversations
     other = [person for person in _called(word, known.contacts) if len(living) != 1 or person.key != living[0].key]
     if word and (like_id(word) or other):
-        raise UsageError(f"'{_short(word)}' may be meant as a name, and something is missing behind it",
-                         remedy=f"Name the conversation first, then the rest. {_choices(known)}")
+        raise UsageError(f"'{_short(word)}' could be the name of a conversation, and then an argument is missing "
+                         "after it",
+                         remedy=f"Write the conversation first, then the other arguments. {_choices(known)}")
     if not living:
-        raise ConversationUnknown("there is no conversation", remedy="Make one: 'whisperctl chat invite', or 'chat join LINK'.")
+        raise ConversationUnknown("there is no conversation", remedy="Make one with 'whisperctl chat invite', or join "
+                                  "one with 'whisperctl chat join LINK'.")
     if len(living) > 1:
-        raise UsageError(f"there are {len(living)} conversations: {_listed(living, known)}",
-                         remedy="Name the one that is meant.")
+        raise UsageError(f"which conversation? You have {_listed(living, known)}",
+                         remedy="Name one of them.")
     return living[0].chat
 
 
@@ -143,8 +144,8 @@ def _by_id(word: str, contacts: Sequence[Named], known: Known) -> str:
     for person in contacts:
         if person.key != there.get(word, ""):
             first = f"'whisperctl contact unblock {person.name}', then " if person.blocked else ""
-            raise UsageError(f"'{_short(word)}' is the name of a contact, and looks like the name of a conversation",
-                             remedy=f"Give the contact another one: {first}'whisperctl contact rename {person.name} "
+            raise UsageError(f"'{_short(word)}' is the name of a contact, but looks like the id of a conversation",
+                             remedy=f"Give the contact another name: {first}'whisperctl contact rename {person.name} "
                                     "NEW'.")
     if not is_id(word):
         raise ConversationUnknown(f"there is no conversation '{_short(word)}'",
@@ -157,11 +158,11 @@ def _held_with(person: Named, known: Known) -> str:
     found = [seen for seen in found if seen.state != ENDED] or found
     if len(found) > 1:
         shown = ", ".join(f"{seen.chat} ({seen.state})" for seen in found)
-        raise UsageError(f"there are {len(found)} conversations with {person.name}: {shown}",
-                         remedy="Name the one that is meant.")
+        raise UsageError(f"which conversation? You have {len(found)} with {person.name}: {shown}",
+                         remedy="Give the id of one of them.")
     if not found:
         raise ConversationUnknown(f"there is no conversation with {person.name}",
-                          remedy=f"'whisperctl chat call {person.name}' calls them.")
+                          remedy=f"To call this contact, run 'whisperctl chat call {person.name}'.")
     return found[0].chat
 
 
@@ -174,7 +175,7 @@ def _check_no_name(text: str, known: Known) -> None:
         name for name in known.names() if folded(name) == folded(first) or (alone and _near(first, name))]
     if near:
         which = "" if near[0] == first else f" {near[0]}"
-        raise UsageError(f"'{_short(first)}' may be meant as the name{which} and not as the message",
+        raise UsageError(f"'{_short(first)}' could be the name{which} instead of the start of the message",
                          remedy="Name the conversation before the message: 'whisperctl chat send CHAT TEXT'. "
                                 f"{_choices(known)}")
 
@@ -196,7 +197,7 @@ def _choices(known: Known) -> str:
     without = [person.name for person in known.contacts if person.key not in with_one and not person.blocked]
     parts = [f"Conversations: {_listed(known.conversations, known) or 'none'}."]
     if without:
-        parts.append(f"Contacts to call first ('whisperctl chat call NAME'): {_cut(without)}.")
+        parts.append(f"Contacts without a conversation ('whisperctl chat call NAME' calls one): {_cut(without)}.")
     return " ".join(parts)
 
 

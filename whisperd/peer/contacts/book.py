@@ -88,11 +88,12 @@ class Book:
     def check_free(self, name: str, besides: str = "") -> None:
         """Raise UsageError when ``name`` cannot be one, ContactExists when another contact has it."""
         if not _NAME.match(name):
-            raise UsageError("a contact's name has 1 to 32 letters, digits, '.', '_' and '-', and begins with one of "
-                             "the first two")
+            raise UsageError("a contact's name must have 1 to 32 letters, digits, '.', '_' and '-', and must begin "
+                             "with a letter or a digit")
         if like_any_id(name):
-            raise UsageError("a contact cannot be named like a conversation", remedy="Take a name that is more than "
-                             "one letter and a number.")
+            raise UsageError("a contact's name must not look like the id of a "
+                             "conversation", remedy="Choose a name that is not one "
+                             "letter and a number.")
         if self._taken(name, besides):
             raise ContactExists
 
@@ -147,7 +148,7 @@ class Book:
         """Take a contact off the block list, and return its key; ContactUnknown, or UsageError for several."""
         found = self._person(name)
         if found is None or not found.blocked:
-            raise ContactUnknown("there is no blocked contact of this name")
+            raise ContactUnknown("there is no blocked contact with this name")
         self._move(found.key, (BLOCKED, self.blocked), (CONTACTS, self.contacts))
         return found.key
 

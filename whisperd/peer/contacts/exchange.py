@@ -52,8 +52,8 @@ class ContactExchange:
         binding = self._binding(chat)
         self._check_free(name, chat, besides=binding.contact if binding.ours else "")
         if binding.contact and not binding.ours:
-            raise ContactExists("the other side of this conversation is a contact already",
-                                remedy="'whisperctl contact rename' gives it another name.")
+            raise ContactExists("the other person in this conversation already is a contact",
+                                remedy="To change the name, run 'whisperctl contact rename'.")
         steps = self._peers.atomically(lambda: self.deciding(self._save, chat, name, verification), chat)
         for step in steps:
             step()
@@ -149,8 +149,9 @@ class ContactExchange:
         """Raise UsageError or ContactExists when ``name`` cannot be given, in ``chat`` or to a contact."""
         self._book.check_free(name, besides)
         if any(binding.offers and folded(binding.name) == folded(name) for other, binding in self._bindings.items() if other != chat):
-            raise ContactExists("the other side of another conversation was offered to be kept under this name",
-                                remedy="Take another name, or take that back: 'whisperctl contact remove NAME'.")
+            raise ContactExists("this name was already offered in another conversation whose answer is still open",
+                                remedy="Choose another name, or take that offer back: 'whisperctl contact remove "
+                                "NAME'.")
 
     def _secret(self, chat: str, binding: Binding, ours: bytes, verification: bytes) -> bytes:
         """Return what the two share by this nonce of ours."""

@@ -172,7 +172,7 @@ class Channel:
         self._decrypted += 1
         message = ChannelFrame.decode(plaintext)
         if message.ack > self._last_sent:
-            raise ChannelBroken("the other side acknowledged what was never sent")
+            raise ChannelBroken("the other side acknowledged a frame that was never sent")
         again, self.was_greeted = self._heard, message.kind is Kind.HELLO
         self._heard = self._up
         effects = self._take_ack(message.ack, now)

@@ -12,11 +12,11 @@ from typing import Any
 
 from whisperd.errors import (
     ChannelBroken,
-    CodeSpent,
     ConversationEnded,
     ConversationNotConnected,
     InviteExpired,
     MessageRejected,
+    SpokenCodeUsedUp,
     TooLate,
     WhisperdError,
 )
@@ -55,8 +55,8 @@ HANDSHAKE_PATIENCE = 30.0
 END_PATIENCE = 5.0
 
 #: What those are told to do whom every relay keeps out, and who have a key in common.
-_GOES_ON = ("whisperd keeps trying, and the conversation goes on when the relay lets you in again. If it does not, "
-            "invite the other person again at another relay.")
+_GOES_ON = ("whisperd tries again, and the conversation continues when the relay accepts the connection. If it does "
+            "not, make a new invite at another relay.")
 
 
 
@@ -73,7 +73,7 @@ class Conversation:
         #: Why the link gave up, if it did.
         self.error: WhisperdError | None = None
         #: What it is when the two sides have not met in time.
-        self.lapse: WhisperdError = InviteExpired("the invite expired before the two sides had met")
+        self.lapse: WhisperdError = InviteExpired("the invite expired before the other person joined")
         self._terms = terms
         self._handshake: InviterHandshake | JoinerHandshake = (InviterHandshake if inviter else JoinerHandshake)(terms)
         self._expires = expires
@@ -215,7 +215,7 @@ class Conversation:
         agreed = self.agreed()
         ticket = self._chat.waiting(number)
         if not agreed.channel.cancel(ticket):
-            raise TooLate("the message was sent already")
+            raise TooLate("the message has already been sent")
         return list(self._chat.cancelled(ticket))
 
     def open_files(self) -> ResumableFiles:
@@ -334,7 +334,7 @@ class Conversation:
     def _handshake_failed(self, error: WhisperdError, now: float, *, rejoin: bool) -> list[Effect]:
         self._failures += 1
         effects: list[Effect] = [self._error_event(error)]
-        spent = rejoin and isinstance(error, CodeSpent)
+        spent = rejoin and isinstance(error, SpokenCodeUsedUp)
         if self.role == "joiner" or spent or self._failures >= MAX_FAILURES:
             return [*effects, *self._finish(error.code)]
         if not rejoin:

@@ -42,8 +42,8 @@ def seconds_of(word: str) -> int:
     found = re.fullmatch(r"([0-9]{1,9}) ?([smhdw]?)", word)
     seconds = int(found[1]) * _UNITS[found[2]] if found and word.isascii() else -1
     if not MIN_TIMER <= seconds <= MAX_TIMER:
-        raise UsageError("a time for messages to disappear is from 5 seconds to 4 weeks, or 'off'",
-                         remedy="Write it like 30, 10m, 2h, 1d or 4w; or 'accept', or 'refuse'.")
+        raise UsageError("a timer must be from 5 seconds to 4 weeks, or 'off'",
+                         remedy="Write it as 30, 10m, 2h, 1d or 4w. To answer a proposal, write 'accept' or 'refuse'.")
     return seconds
 
 
@@ -86,12 +86,13 @@ class DisappearingTimer:
         row = self.row()
         if word == "accept":
             if row["by"] != "them":
-                raise UsageError("the other side proposes nothing" if row["by"] is None else
-                                 "what is proposed is this side's; the other side has to accept it",
-                                 remedy="'whisperctl chat list' shows what is in force and what is proposed.")
+                raise UsageError("the other side has not proposed a timer" if row["by"] is None else
+                                 "the proposed timer is your own, and only the other side can accept it",
+                                 remedy="To see the timer in force and the proposed one, run 'whisperctl chat list'.")
             return self._confirm(self._theirs)
         if word == "refuse" and row["by"] is None:
-            raise UsageError("nothing is proposed", remedy="'whisperctl chat timer CHAT off' lets messages stay.")
+            raise UsageError("no timer is proposed", remedy="To switch the timer off, run 'whisperctl chat timer CHAT "
+                             "off'.")
         seconds = self.seconds if word == "refuse" else seconds_of(word)
         if row["by"] == "us" and row["proposed"] == seconds:
             return None
@@ -146,8 +147,8 @@ class DisappearingTimer:
         if seconds == (self.seconds if row["by"] is None else row["proposed"]):
             return self._confirm(self._theirs) if row["by"] == "them" else None
         if sum(rank(one) > rank(self._agreed) for one in self._ours) >= MAX_OPEN:
-            raise QueueFull("the other side has not answered what was proposed",
-                            remedy="Wait until it has, or ask the person.")
+            raise QueueFull("the other side has not answered the proposed timer yet",
+                            remedy="Wait for the answer, or ask the other person.")
         return self._confirm((self._top()[0] + 1, seconds))
 
     def _confirm(self, proposal: Proposal) -> Timer:

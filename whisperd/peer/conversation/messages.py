@@ -87,7 +87,7 @@ class Chat:
         try:
             size = len(text.encode())
         except UnicodeEncodeError:
-            raise UsageError("the message holds half of a surrogate pair, which is not text") from None
+            raise UsageError("the message contains half of a surrogate pair, which is not text") from None
         if not size:
             raise UsageError("the message is empty")
         if size > MAX_TEXT:
@@ -168,7 +168,7 @@ class Chat:
                 return ticket
         if not 1 <= number <= self._last_id:
             raise FileUnknown
-        raise TooLate("only a message of one's own that is queued can be cancelled")
+        raise TooLate("you can take back only your own messages, and only while they are queued")
 
     def cancelled(self, ticket: int) -> list[Emit]:
         """A queued message was taken back."""

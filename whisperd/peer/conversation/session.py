@@ -60,13 +60,15 @@ class Agreement:
         name, version, _ = kept.ratchet
         ratchet = plugins.ratchet(name)
         if ratchet.version != version:
-            raise PluginUnknown(f"the ratchet {name} is here in version {ratchet.version}, and was in {version}")
+            raise PluginUnknown(f"the ratchet {name} has version {ratchet.version} here, but the stored conversation "
+                                f"needs version {version}")
         try:
             session = ratchet.load(kept.channel.session, random)
         except ValueError:
             raise
         except Exception as error:  # code of whoever wrote the plug-in: other conversations must come back all the same
-            raise PluginRefused(f"the ratchet {name} failed on what it had dumped: {type(error).__name__}") from error
+            raise PluginRefused(f"the ratchet {name} could not read its own saved state: "
+                                f"{type(error).__name__}") from error
         spent = bytearray(32)  # what the session and the confirmation have used up
         keys = SessionKeys(spent, spent, spent, bytearray(kept.verification), kept.associated_data)
         agreed = cls(Established(session, keys, SuiteOffer(*kept.kex), SuiteOffer(*kept.ratchet)))

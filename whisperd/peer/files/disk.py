@@ -72,7 +72,7 @@ class FilesOnDisk:
             return partial
         partial = self._partial(opened)
         if opened.busy and not partial.is_open:
-            raise TooLate("the file is being opened already")
+            raise TooLate("the file is already being opened")
         if partial.is_open:
             return None
         self._occupy(opened)

@@ -74,7 +74,7 @@ class Downloads:
         try:
             return os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise failed(f"the folder of peer.downloads cannot be opened: {error.strerror}") from None
+            raise failed(f"the folder peer.downloads cannot be opened: {error.strerror}") from None
 
     def new_name(self) -> str:
         return f"{_PREFIX}{self._random(8).hex()}{_SUFFIX}"
@@ -107,7 +107,7 @@ class Partial:
                 self._begin()
         except OSError as error:
             self.shut()
-            raise failed(f"no file can be made in the folder of peer.downloads: {error.strerror}") from None
+            raise failed(f"no file can be created in the folder peer.downloads: {error.strerror}") from None
         except BaseException:
             self.shut()
             raise
@@ -127,7 +127,8 @@ class Partial:
             with suppress(OSError):
                 os.ftruncate(self._file, self.size)
             raise failed(f"the file cannot be written: {error.strerror}",
-                          "Make room on the disk, then accept the file again: it goes on where it stopped.") from None
+                          "Free some space on the disk, then accept the file again. The transfer continues where it "
+                         "stopped.") from None
         self._hash = written
         self.size += len(data)
 
@@ -142,7 +143,7 @@ class Partial:
             self._kept = self._other_name() or self._link(name)
             os.fsync(self._folder)
         except OSError as error:
-            raise failed(f"the file cannot be given its name: {error.strerror}") from None
+            raise failed(f"the file could not be given its name: {error.strerror}") from None
         return self._kept
 
     def close(self, *, wanted: bool) -> None:
@@ -221,7 +222,7 @@ class Partial:
             into.update(block)
             begin += len(block)
         if self.abandoned:
-            raise failed("it is not wanted any more")
+            raise failed("the transfer was cancelled")
         return into
 
     def _other_name(self) -> str | None:

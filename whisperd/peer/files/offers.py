@@ -73,7 +73,7 @@ class Files:
     def check_offer(self, size: int) -> None:
         """Raise FileTooLarge or TooManyFiles when a file of ``size`` bytes cannot be offered."""
         if size > min(self._max_size, MAX):
-            raise FileTooLarge(f"the file has {size:,} bytes; this daemon's files have {self._max_size:,} at most")
+            raise FileTooLarge(f"the file has {size:,} bytes, and the maximum is {self._max_size:,}")
         if self._count("out") >= self._max_open:
             raise TooManyFiles
 
@@ -91,7 +91,7 @@ class Files:
         """Return the incoming file that waits for acceptance; raises FileUnknown or TooLate."""
         transfer = self._find(label)
         if transfer.direction != "in" or transfer.state not in (OFFERED, HALTED):
-            raise TooLate(f"{transfer.label} does not wait to be accepted; it is {transfer.state}")
+            raise TooLate(f"{transfer.label} cannot be accepted now; its state is {transfer.state}")
         return transfer
 
     def accept(self, label: str, on_disk: OnDisk | None = None) -> Effects:
@@ -109,7 +109,7 @@ class Files:
         """Give up a file of either direction; raises FileUnknown, or TooLate when it is over."""
         transfer = self._find(label)
         if not transfer.open or transfer.storing:
-            raise TooLate(f"{transfer.label} is {'complete' if transfer.storing else transfer.state} already")
+            raise TooLate(f"{transfer.label} is already {'complete' if transfer.storing else transfer.state}")
         return [*self._tell_off(transfer, "cancelled"), *self._close(transfer, CANCELLED, "cancelled")]
 
     # -- what the channel tells -----------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ class Files:
         if transfer.state != MOVING or offset != transfer.position:
             return list(self._fill())
         if len(data) < wanted:
-            return self.disk_failed(number, FileFailed("the file became shorter while it was sent"))
+            return self.disk_failed(number, FileFailed("the file became shorter while it was being sent"))
         return [*self._outgoing.chunks(transfer, data), *self._fill()]
 
     def written(self, number: int, moved: int, now: float, on_disk: OnDisk | None = None) -> Effects:

@@ -27,7 +27,7 @@ class UploadSource:
     def __init__(self, descriptor: int) -> None:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise failed("only plain files can be sent", "Pack a folder into an archive first.")
+            raise failed("only regular files can be sent", "Pack a folder into an archive first.")
         if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY:
             raise failed("the file is not open for reading")
         self.size = status.st_size
@@ -49,9 +49,9 @@ class UploadSource:
         while offset < self.size:
             block = self.read(offset, min(_BLOCK, self.size - offset))
             if not block:
-                raise failed("the file became shorter while it was read")
+                raise failed("the file became shorter while it was being read")
             if wanted is not None and not wanted():
-                raise failed("the file is not wanted any more")
+                raise failed("the transfer was cancelled")
             found.update(block)
             offset += len(block)
         return found.digest()
@@ -89,7 +89,7 @@ class Left:
     def open(self) -> UploadSource:
         """Return the file; raises FileFailed, or FileChanged when it is not what it was."""
         if not self._place:
-            raise failed("the file has no path by which the daemon finds it after a restart", "Send it again.")
+            raise failed("the file has no path at which the daemon could find it after a restart", "Send it again.")
         try:
             descriptor = os.open(self._place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except (OSError, ValueError) as error:

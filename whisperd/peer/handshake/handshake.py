@@ -121,7 +121,7 @@ class Handshake:
 
     def abort(self, code: str) -> SendFrame:
         """Return the frame that tells the other side that this one stopped."""
-        return self._send(Abort(code))[0]
+        return self._send(Abort(_ABORT_CODES.get(code, code)))[0]
 
     def forget(self) -> None:
         """Destroy what is kept of the attempt at hand."""
@@ -328,7 +328,12 @@ def _plugin_code() -> Iterator[None]:
         raise PluginRefused(f"a plug-in failed in the handshake: {type(error).__name__}") from error
 
 
+#: Error codes that an abort frame carries under another name. [whisperd-protocol(7), SPOKEN CODES]
+_ABORT_CODES = {"spoken-code-wrong": "code-wrong", "spoken-code-used-up": "code-spent"}
+_FROM_ABORT = {wire: code for code, wire in _ABORT_CODES.items()}
+
+
 def _reported(code: str) -> WhisperdError:
     """Return the error that the other side names, in our own words."""
-    kind = catalogue().get(code, WhisperdError)
+    kind = catalogue().get(_FROM_ABORT.get(code, code), WhisperdError)
     return kind(f"the other side stopped the handshake: {kind.summary}")

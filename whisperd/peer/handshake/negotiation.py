@@ -42,4 +42,4 @@ def check_floor(plugins: Plugins, floor: int) -> None:
     """Raise FloorNotMet when one's own suites cannot reach ``floor``, whatever the other side has."""
     for offers in own_offers(plugins):
         if not any(offer.level >= floor for offer in offers):
-            raise FloorNotMet("no suite that is configured here reaches the security level that is required")
+            raise FloorNotMet("none of the configured algorithms reaches the required security level")

@@ -102,7 +102,7 @@ class PrekeyStock:
             return bundle.public
         self._renew_last_resort(now)
         if self._last_resort is None:
-            raise KeyExchangeRefused("no prekeys are left")
+            raise KeyExchangeRefused("there are no prekeys left")
         return self._last_resort.public
 
     def accept(self, message: bytes, now: float) -> bytes:
@@ -110,7 +110,7 @@ class PrekeyStock:
 
         Raises KeyExchangeRefused when the message is for no bundle that is held, or was accepted before."""
         self._expire(now)
-        refusal = KeyExchangeRefused("the message was made for prekeys that are not held any more")
+        refusal = KeyExchangeRefused("the message was made for prekeys that no longer exist")
         for bundle in self._candidates(message):
             try:
                 secret: bytes = self._exchange.accept(message, bundle.private, self._identity)

@@ -1,6 +1,6 @@
 """Conversations that begin with a spoken code: what is exchanged over it, and the room that its number names.
 
-[whisperd-protocol(7), CODE] The number of a code, its nameplate, gives the room and the seals of the handshake, so they
+[whisperd-protocol(7), SPOKEN CODES] The number of a code, its nameplate, gives the room and the seals of the handshake, so they
 hide nothing; the words go into the key exchange and nowhere else. Whoever does not know them tests one guess in a run;
 runs are counted on both sides, and the code is dead when they are used up.
 """
@@ -13,13 +13,13 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 
 from whisperd.errors import (
-    CodeSpent,
-    CodeWrong,
     InviteUsed,
     KeyExchangeRefused,
     NameplatesTaken,
     PluginUnknown,
     RoomFull,
+    SpokenCodeUsedUp,
+    SpokenCodeWrong,
     TimedOut,
     WhisperdError,
 )
@@ -56,17 +56,17 @@ class CodeExchange:
         self._bundles += 1
         if self._bundles > MAX_BUNDLES:
             self._bundles = 0
-            raise KeyExchangeRefused("somebody asks for one exchange after the other and takes none",
-                                     remedy="Wait; if it goes on, make another code, or send an invite link.")
+            raise KeyExchangeRefused("somebody keeps starting exchanges with this spoken code and completes none",
+                                     remedy="Wait. If it continues, make another spoken code, or send an invite link.")
         return self._exchange.prekeys(identity, random)
 
     def initiate(self, bundle: bytes, identity: Any, random: Random) -> Any:
-        """As IKeyExchange, and CodeSpent; this is a run."""
+        """As IKeyExchange, and SpokenCodeUsedUp; this is a run."""
         self._refuse_without_runs()
         return self._exchange.initiate(bundle, identity, random)
 
     def accept(self, message: bytes, private: Any, identity: Any) -> Any:
-        """As IKeyExchange; CodeWrong or CodeSpent when the message was made with another code."""
+        """As IKeyExchange; SpokenCodeWrong or SpokenCodeUsedUp when the message was made with another code."""
         self._refuse_without_runs()
         before, self._bundles = self._exchange.runs_left, 0
         try:
@@ -76,12 +76,13 @@ class CodeExchange:
             if left >= before:
                 raise
         if left <= 0:
-            raise CodeSpent("somebody came with another code once too often: the code is worth nothing now")
-        raise CodeWrong(f"somebody came with another code; {left} more such, and the code is worth nothing")
+            raise SpokenCodeUsedUp("there were too many attempts with a wrong spoken code, and it can no longer be "
+                                   "used")
+        raise SpokenCodeWrong(f"somebody tried a wrong spoken code; attempts left: {left}")
 
     def _refuse_without_runs(self) -> None:
         if self._exchange.runs_left <= 0:
-            raise CodeSpent
+            raise SpokenCodeUsedUp
 
 
 class CodePlugins:
@@ -93,8 +94,8 @@ class CodePlugins:
     def __init__(self, registry: Any, code: SpokenCode, runs: int = RUNS) -> None:
         offers = registry.offers_code_kex()
         if not offers:
-            raise PluginUnknown("no key exchange over a spoken code is loaded here",
-                                remedy="Name 'cpace-25519' in peer.kex.")
+            raise PluginUnknown("no key exchange for spoken codes is loaded",
+                                remedy="Add 'cpace-25519' to peer.kex.")
         self._registry: Plugins = registry
         self._offer: tuple[str, int, int] = offers[0]
         self._exchange = CodeExchange(registry.kex(offers[0][0]).for_code(str(code), runs))
@@ -258,7 +259,7 @@ class Codes:
         check_floor(terms.plugins, floor)
         label = str(host.named).encode() + terms.keys.room
         if self._peers.joins(label):
-            raise InviteUsed("this code is being joined already")
+            raise InviteUsed("this spoken code is already being joined")
         self._peers.check_room_for_one_more()
         route = self._peers.route([host], terms.keys.room, access)
         name = self._peers.begin(terms, self._peers.links([host], route, inviter=False), inviter=False, label=label,

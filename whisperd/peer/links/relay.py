@@ -37,7 +37,7 @@ REASONS = {"replaced": "replaced", "expired": "room-expired", "shutting-down": "
 _PASSING = frozenset(REASONS)
 #: Those with which it keeps this side out, as long as this side had no seat.
 _KEEPS_OUT = frozenset({"room-full", "code-needed", "code-refused"})
-_ASK_FOR_CODE = "Ask the relay's operator for an access code, and give it with --access."
+_ASK_FOR_CODE = "Ask the relay's operator for an access code, and pass it with --access."
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class RelayLink(Dialling):
         if self._up:
             self._down(self._reason)
         if not was_open:
-            self._trouble(RelayRefused("what answers at the relay's address is no whisperd relay"))
+            self._trouble(RelayRefused("the server at the relay's address is not a whisperd relay"))
 
     def _broken(self) -> None:
         self._trouble(WhisperdError())
@@ -173,7 +173,7 @@ class RelayLink(Dialling):
         try:
             frame = frames.decode_server(payload)
         except FrameError:
-            self._trouble(RelayRefused("the relay does not follow the protocol"))
+            self._trouble(RelayRefused("the relay broke the protocol"))
             socket.drop()
             return
         if not self._stopping and not self._leaving:
@@ -183,7 +183,7 @@ class RelayLink(Dialling):
         socket.seated()
         if frame.limits.frame < NEEDED_FRAME:
             self._kept_out(RelayRefused(
-                f"the relay forwards frames of {frame.limits.frame} bytes at most; {NEEDED_FRAME} are needed"))
+                f"the relay accepts frames of at most {frame.limits.frame} bytes, but {NEEDED_FRAME} are needed"))
             return
         claimed = self._claimed if not self._was_seated else None
         if claimed is not None and frame.peer:

@@ -46,9 +46,9 @@ def choose(asked: str | Sequence[str], configured: str | Sequence[str], own: tup
         raise NoRelay
     hosts = [_host(url, own) for url in urls or [""]]
     if len(hosts) > MAX_RELAYS:
-        raise UsageError(f"an invite names {MAX_RELAYS} relays at most")
+        raise UsageError(f"an invite can name at most {MAX_RELAYS} relays")
     if len({host.named for host in hosts}) < len(hosts):
-        raise UsageError("a relay is named twice")
+        raise UsageError("the same relay is named twice")
     return hosts
 
 
@@ -133,4 +133,4 @@ def _address(url: str) -> RelayAddress:
             return RelayAddress.parse(authority)
     except InviteMalformed:
         pass
-    raise UsageError("a relay is named as 'http://HOST[:PORT]', where HOST is an onion address or this machine")
+    raise UsageError("a relay must be written as 'http://HOST[:PORT]', where HOST is an onion address or this machine")

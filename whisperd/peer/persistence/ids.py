@@ -104,5 +104,5 @@ def taken_in(records: Sequence[_Record], named: Iterable[str], given: Given) -> 
 
 def _decode(value: bytes) -> int:
     if len(value) != _NUMBER.size:
-        raise StoreDamaged("the store has a record of another version of whisperd")
+        raise StoreDamaged("the store contains a record from another version of whisperd")
     return int(_NUMBER.unpack(value)[0])

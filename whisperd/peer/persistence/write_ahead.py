@@ -192,9 +192,10 @@ class WriteAhead:
         """Raise StoreFailed while something is kept of a conversation that was to be forgotten."""
         if name in self._gone:
             why = f": {self._failing.message}" if self._failing else ""
-            raise StoreFailed(f"the conversation has ended, but its keys are gone from memory only{why}",
-                              remedy="Make room on its disk: it is removed then, and the other side is told. If the "
-                                     "daemon is killed before that, the conversation is back; then end it again.")
+            raise StoreFailed(f"the conversation has ended, but its keys are deleted only from memory so far{why}",
+                              remedy="Free some space on the disk of the store. The keys are then deleted from the "
+                                     "store, and the other side is told. If the daemon is killed before that, the "
+                                     "conversation comes back; end it again then.")
 
     def drop(self, name: str) -> None:
         """Keep nothing more of a conversation that is not on the disk."""
@@ -221,9 +222,9 @@ class WriteAhead:
         try:
             await waiting
         except StoreFailed as error:
-            raise StoreFailed(f"{waits} waits here until the store's file can be written: {error.message}",
-                              remedy="Make room on its disk, and do not do it again; a daemon that is killed before "
-                                     "that has not done it.") from None
+            raise StoreFailed(f"{waits} waits until the store's file can be written: {error.message}",
+                              remedy="Free some space on its disk, and do not repeat the command. If the daemon is "
+                                     "killed before that, the command was not carried out.") from None
 
     async def unless_failing(self, done: Deferred[None]) -> None:
         """Wait for ``done``; raises StoreFailed when the store cannot be written meanwhile."""
@@ -429,4 +430,4 @@ class WriteAhead:
 
 def not_begun(error: WhisperdError) -> StoreFailed:
     """Return what is said of a conversation that cannot be kept."""
-    return StoreFailed(f"nothing was begun, since it cannot be kept: {error.message}")
+    return StoreFailed(f"nothing was started, because it could not be stored: {error.message}")

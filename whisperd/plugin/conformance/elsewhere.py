@@ -33,7 +33,7 @@ def in_another_process(plugin: Any, task: str, *values: bytes) -> list[bytes]:
         done = subprocess.run(command, input="\n".join(value.hex() for value in values), env=environment,
                               capture_output=True, text=True, timeout=_SECONDS)
     except subprocess.TimeoutExpired:
-        raise Broken(f"the other process was not done after {_SECONDS} seconds") from None
+        raise Broken(f"the other process had not finished after {_SECONDS} seconds") from None
     if done.returncode:
         raise Broken(f"the other process failed: {(done.stderr.splitlines() or ['without a word'])[-1]}")
     return [bytes.fromhex(line) for line in done.stdout.splitlines()]

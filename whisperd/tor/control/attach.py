@@ -45,7 +45,7 @@ async def attach(address: str, *, reactor: Network, password: str = "", timeout:
         except _TELLING as reason:
             failures.append(reason)
     if not address and all(isinstance(reason, TorControlUnreachable) for reason in failures):
-        raise TorControlUnreachable("no tor answers on any of the usual control ports")
+        raise TorControlUnreachable("no tor answers at any of the usual control ports")
     raise min(failures, key=lambda reason: _TELLING.index(type(reason)))
 
 
@@ -73,8 +73,8 @@ async def socks_of(control: TorControl) -> str:
     for listener in answer.partition("=")[2].split():
         if address := _listener(listener.strip('"')):
             return address
-    raise TorUnavailable("the tor that whisperd is attached to has no SOCKS port",
-                         remedy="Set SocksPort in torrc, or tor.socks to another tor's port.")
+    raise TorUnavailable("the attached tor has no SOCKS port",
+                         remedy="Set SocksPort in torrc, or set tor.socks to the SOCKS port of another tor.")
 
 
 def _listener(text: str) -> str:
@@ -97,25 +97,25 @@ def _not_authenticated(address: endpoints.LocalAddress, control: TorControlConne
                        reason: BaseException) -> WhisperdError:
     if _NO_PROXY in control.stranger:
         return TorControlUnreachable(f"{address} is tor's SOCKS port, not its control port",
-                                     remedy="Set tor.control to the ControlPort or ControlSocket of torrc, and "
+                                     remedy="Set tor.control to the ControlPort or ControlSocket in torrc, and "
                                             "tor.socks to this one.")
     if control.stranger:
         return TorControlUnreachable(f"what listens on {address} is not tor's control port",
-                                     remedy="Set tor.control to the ControlPort or ControlSocket of torrc.")
+                                     remedy="Set tor.control to the ControlPort or ControlSocket in torrc.")
     if isinstance(reason, TorProtocolError):
         return _refused(reason)
     if isinstance(reason, defer.TimeoutError):
         return TorControlUnreachable(f"tor does not answer on {address}")
     if isinstance(reason, TorDisconnectError):
         return TorControlUnreachable(f"{address} closed the connection without a word",
-                                     remedy="Check that tor.control names tor's control port and not another one.")
+                                     remedy="Check that tor.control names tor's control port.")
     return _authentication_impossible(str(reason))
 
 
 def _refused(reason: TorProtocolError) -> WhisperdError:
     if reason.code == _WRONG_PASSWORD:
         return TorAuthRefused("tor refused the password or the cookie")
-    return TorCommandFailed(f"tor refused a command at the start: {reason.code}")
+    return TorCommandFailed(f"tor refused the first control command: {reason.code}")
 
 
 def _authentication_impossible(text: str) -> WhisperdError:
@@ -124,7 +124,7 @@ def _authentication_impossible(text: str) -> WhisperdError:
         return TorControlForbidden("this user may not read tor's cookie file")
     if "COOKIEFILE" in text:
         return TorAuthRefused("tor's cookie file cannot be read",
-                              remedy="Set CookieAuthFile in torrc to a place that this user can read.")
+                              remedy="Set CookieAuthFile in torrc to a place where this user can read it.")
     if "no password_function" in text:
-        return TorAuthRefused("tor's control port wants a password", remedy="Set tor.password.")
+        return TorAuthRefused("tor's control port requires a password", remedy="Set tor.password.")
     return TorAuthRefused("the authentication with tor failed")

@@ -111,8 +111,8 @@ class TorControlConnection(TorControlProtocol):  # type: ignore[misc]
         except defer.TimeoutError:
             # The commands behind this one would never be sent.
             self.abort()
-            raise TorControlUnreachable("tor has stopped answering on its control port",
-                                        remedy="Restart tor; whisperd tries again by itself.") from None
+            raise TorControlUnreachable("tor no longer answers on its control port",
+                                        remedy="Restart tor. whisperd then connects again automatically.") from None
         except TorDisconnectError:
             raise TorControlUnreachable("tor closed the control connection") from None
 

@@ -63,7 +63,7 @@ class Dialer:
                       direct: bool = False, timeout: float = 60.0) -> P:
         """As ``Dials.connect``."""
         if not 0 < port < 65_536:
-            raise DialRefused(f"{port} is not a port", remedy="Copy the whole address again.")
+            raise DialRefused(f"{port} is not a port number", remedy="Copy the whole address again.")
         if is_onion(host):
             return await self._through_tor(check_onion(host), port, factory, isolation, timeout)
         address = loopback_literal(host)
@@ -77,12 +77,12 @@ class Dialer:
                            timeout: float) -> P:
         if self._socks is None:
             raise TorUnavailable("there is no tor to reach an onion address through",
-                                 remedy="Wait until 'whisperctl status' shows tor as up, or set tor.mode.")
+                                 remedy="Wait until 'whisperctl status' shows that tor is up, or set tor.mode.")
         wrapper = quiet(lambda: _SocksProtocol(SocksClient(host, port, isolation), factory))
         deadline = self._reactor.seconds() + timeout
         connecting = endpoints.parse(self._socks).connect(wrapper, self._reactor, timeout)
         proxy = await self._within(timeout, connecting, "tor's SOCKS port does not answer")
-        return await self._within(deadline - self._reactor.seconds(), proxy.reached, "tor took too long")
+        return await self._within(deadline - self._reactor.seconds(), proxy.reached, "tor did not answer in time")
 
     async def _within(self, seconds: float, connecting: Deferred[P], complaint: str) -> P:
         at_most(max(seconds, 0.0), connecting, self._reactor)
@@ -130,7 +130,7 @@ class _SocksProtocol(NetworkProtocol, Generic[P]):
         built = self._wrapped.buildProtocol(transport.getPeer())
         if built is None:
             self._abort()
-            self._finish(failure(DialFailed("the connection was not wanted any more when tor had opened it")))
+            self._finish(failure(DialFailed("the connection was no longer needed when tor had opened it")))
             return
         protocol = cast(NetworkProtocol, built)
         transport.protocol = protocol

@@ -77,5 +77,5 @@ def _digits(host: str, text: str) -> str:
     try:
         return str(ip_address(host.strip("[]")))
     except ValueError:
-        raise ConfigError(f"'{text}' names a host that would have to be looked up",
-                          remedy="Give the host's address in digits, as in 'tcp:127.0.0.1:9051'.") from None
+        raise ConfigError(f"'{text}' contains a host name, which whisperd would have to look up",
+                          remedy="Write the host's IP address, as in 'tcp:127.0.0.1:9051'.") from None

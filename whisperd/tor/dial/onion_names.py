@@ -23,11 +23,11 @@ def check_onion(host: str) -> str:
     name = host.lower()
     label = name.removesuffix(_SUFFIX)
     if label == name or len(label) != 56 or not label.isascii():
-        raise DialRefused("this is not the address of an onion service of version 3", remedy=_COPY)
+        raise DialRefused("this is not a version 3 onion address", remedy=_COPY)
     try:
         decoded = base64.b32decode(label.upper())
     except binascii.Error:
-        raise DialRefused("the onion address has a character that none can have", remedy=_COPY) from None
+        raise DialRefused("the onion address contains an invalid character", remedy=_COPY) from None
     if decoded[34:] != _VERSION or decoded[32:34] != _checksum(decoded[:32]):
         raise DialRefused("the onion address is misspelled: its checksum is wrong", remedy=_COPY)
     return name

@@ -19,19 +19,19 @@ REASONS = {
     0x01: "tor could not connect",
     0x02: "tor's configuration does not allow it",
     0x03: "the network is unreachable",
-    0x04: "the host is unreachable: wrong address, or its descriptor is not published",
-    0x05: "the connection was refused at the other end",
-    0x06: "tor's time for it ran out",
+    0x04: "the host is unreachable: the address is wrong, or its descriptor is not published",
+    0x05: "the other end refused the connection",
+    0x06: "tor's own time limit was reached",
     0x07: "tor does not know the command",
-    0x08: "tor does not know the kind of address",
-    0xF0: "the onion's descriptor was not found: it is down, or not published yet",
-    0xF1: "the onion's descriptor is not valid",
-    0xF2: "no introduction point of the onion could be used",
-    0xF3: "the rendezvous with the onion failed",
-    0xF4: "the onion wants a credential that tor does not have",
-    0xF5: "the onion did not take the credential",
-    0xF6: "it is no valid onion address",
-    0xF7: "the introduction to the onion took too long",
+    0x08: "tor does not know this kind of address",
+    0xF0: "the onion service's descriptor was not found: the service is down, or not published yet",
+    0xF1: "the onion service's descriptor is invalid",
+    0xF2: "no introduction point of the onion service could be used",
+    0xF3: "the rendezvous with the onion service failed",
+    0xF4: "the onion service requires a credential that tor does not have",
+    0xF5: "the onion service did not accept the credential",
+    0xF6: "this is not a valid onion address",
+    0xF7: "the introduction to the onion service took too long",
 }
 
 #: Bytes of the longest password.
@@ -74,8 +74,8 @@ class SocksClient:
         if reply is None:
             return None
         if reply != b"\x05\x02":
-            raise DialFailed("what listens at tor.socks is not tor's SOCKS port",
-                             remedy="Check tor.socks; the control port is another one.")
+            raise DialFailed("the program that listens at tor.socks is not tor's SOCKS port",
+                             remedy="Check tor.socks. It must not name the control port.")
         self._step = self._logged_in
         return self._login
 
@@ -84,7 +84,7 @@ class SocksClient:
         if reply is None:
             return None
         if reply[1] != 0:
-            raise DialFailed("tor's SOCKS port did not take the login that keeps circuits apart")
+            raise DialFailed("tor's SOCKS port did not accept the login that separates the circuits")
         self._step = self._answered
         return self._request
 
@@ -93,7 +93,7 @@ class SocksClient:
             return None
         version, code, _, kind, length = self._buffer[:5]
         if version != 5:
-            raise DialFailed("what listens at tor.socks is not tor's SOCKS port")
+            raise DialFailed("the program that listens at tor.socks is not tor's SOCKS port")
         if code in (_NO_CREDENTIAL, _BAD_CREDENTIAL):
             raise CredentialRefused(f"the relay could not be reached: {REASONS[code]}")
         if code != 0:

@@ -63,9 +63,9 @@ async def find_socks(address: str, *, reactor: Network) -> str:
     for one in (address,) if address else USUAL_SOCKS_PORTS:
         if await _is_socks(endpoints.parse(one), reactor):
             return one
-    where = f"on {address}" if address else "on any of the usual places"
-    raise TorUnavailable(f"no SOCKS port of tor answers {where}",
-                         remedy="Set SocksPort in torrc, name it in tor.socks, and see that this user may open it.")
+    where = f"on {address}" if address else "at any of the usual places"
+    raise TorUnavailable(f"tor's SOCKS port does not answer {where}",
+                         remedy="Set SocksPort in torrc and name it in tor.socks. This user must be able to open it.")
 
 
 async def _is_socks(address: endpoints.LocalAddress, reactor: Network) -> bool:
@@ -96,7 +96,7 @@ async def knock(dialer: Dials, address: str, port: int, *, reactor: Clock, isola
     finally:
         knocking.transport.abortConnection()
     if answer not in _SERVES:
-        raise DialFailed("the onion service was reached, and no relay answers behind it", remedy=_REMEDY)
+        raise DialFailed("the onion service was reached, but no relay answers behind it", remedy=_REMEDY)
 
 
 async def touch(dialer: Dials, address: str, port: int, *, isolation: str, timeout: float) -> None:
@@ -105,5 +105,5 @@ async def touch(dialer: Dials, address: str, port: int, *, isolation: str, timeo
     reached.transport.abortConnection()
 
 
-_REMEDY = ("Have HiddenServicePort in torrc lead to a listener of relay.listen, and that listener begin with "
-           "'haproxy:' if, and only if, torrc has 'HiddenServiceExportCircuitID haproxy'.")
+_REMEDY = ("HiddenServicePort in torrc must lead to a listener in relay.listen. That listener must begin with "
+           "'haproxy:' if, and only if, torrc contains 'HiddenServiceExportCircuitID haproxy'.")

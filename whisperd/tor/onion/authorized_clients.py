@@ -35,20 +35,23 @@ class ClientList:
         """Let whoever holds the key that belongs to ``public`` in; raises UsageError, OnionKeyUnusable."""
         known = self._loaded()
         if not _NAME.match(name):
-            raise UsageError(f"{name!r} is no name for a client", remedy="Take 1 to 32 letters, digits, '.', '_', '-'.")
+            raise UsageError(f"{name!r} is not a valid name for a "
+                             "client", remedy="Use 1 to 32 letters, digits, '.', '_' and "
+                             "'-'.")
         if name in known:
-            raise UsageError(f"there is a client {name} already",
-                             remedy=f"Take another name, or 'whisperctl onion client remove {name}' first.")
+            raise UsageError(f"there already is a client named {name}",
+                             remedy=f"Choose another name, or first run 'whisperctl onion client remove {name}'.")
         if len(known) >= MAX_CLIENTS:
             raise UsageError(f"there are {MAX_CLIENTS} clients, and no more fit",
-                             remedy="Remove some that are not needed.")
+                             remedy="Remove the ones that are no longer needed.")
         self._record({**known, name: public})
 
     def remove(self, name: str) -> None:
         """Let the client ``name`` in no more; raises UsageError, OnionKeyUnusable."""
         known = self._loaded()
         if name not in known:
-            raise UsageError("there is no client of this name", remedy="'whisperctl onion client list' shows them.")
+            raise UsageError("there is no client with this name", remedy="To see the clients, run 'whisperctl onion "
+                             "client list'.")
         self._record({one: key for one, key in known.items() if one != name})
 
     def _loaded(self) -> dict[str, str]:
@@ -72,6 +75,7 @@ def _parsed(text: str, path: Path) -> dict[str, str]:
             unbase32(key)
         except CredentialMalformed:
             raise OnionKeyUnusable(f"{path} is not a list of clients",
-                                   remedy="Restore it from a backup, or move it away to let nobody in.") from None
+                                   remedy="Restore it from a backup, or move it away; then no client can reach the "
+                                   "onion service.") from None
         keys[name] = key
     return keys

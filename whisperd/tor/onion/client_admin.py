@@ -43,5 +43,5 @@ class OnionClients:
 
     def _check(self) -> None:
         if not self._settings.private:
-            raise RoleDisabled("the onion service is open to everybody who has its address",
-                               remedy="Set onion.private = true in whisperd.toml, and start the daemon again.")
+            raise RoleDisabled("the onion service is not private: everybody with its address can reach it",
+                               remedy="Set onion.private = true in whisperd.toml, and restart the daemon.")

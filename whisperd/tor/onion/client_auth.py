@@ -73,5 +73,5 @@ def unbase32(text: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != _SIZE:
-        raise CredentialMalformed("the key of the credential is incomplete or misspelled")
+        raise CredentialMalformed("the key in the credential is incomplete or misspelled")
     return key

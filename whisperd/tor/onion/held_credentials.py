@@ -54,7 +54,7 @@ class HeldCredentials:
         back; raises UsageError when there is none."""
         if self._held.pop(address, None) is None:
             raise UsageError("there is no credential for this address",
-                             remedy="'whisperctl tor credential list' shows them.")
+                             remedy="To see the credentials, run 'whisperctl tor credential list'.")
         self._owed.add(address)
         if control is not None:
             with suppress(TorControlUnreachable):

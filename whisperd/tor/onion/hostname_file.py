@@ -18,8 +18,9 @@ def read_hostname(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise HostnameUnusable(f"there is no file {path}", remedy="Set HiddenServiceDir in torrc to its folder and "
-                               "reload tor, or name the right file in onion.hostname_file.") from None
+        raise HostnameUnusable(f"the file {path} does not "
+                               "exist", remedy="Set HiddenServiceDir in torrc to its folder and "
+                               "reload tor, or set onion.hostname_file to the right file.") from None
     except OSError as error:
         raise _unreadable(path, error) from None
     try:
@@ -31,8 +32,8 @@ def read_hostname(path: Path) -> str:
     try:
         return check_onion(content.decode("ascii", "replace").strip())
     except DialRefused:
-        raise HostnameUnusable(f"{path} does not hold an onion name of version 3",
-                               remedy="Name the file 'hostname' of the HiddenServiceDir in onion.hostname_file.") \
+        raise HostnameUnusable(f"{path} does not contain a version 3 onion address",
+                               remedy="Set onion.hostname_file to the file 'hostname' in the HiddenServiceDir.") \
             from None
 
 

@@ -40,8 +40,9 @@ def read_private(path: Path) -> bytes | None:
     try:
         return private_files.read(path)
     except private_files.OthersMayRead:
-        raise OnionKeyUnusable(f"others than its owner may read {path}",
-                               remedy=f"Whoever read it can take the address over; if nobody did: chmod 600 {path}") \
+        raise OnionKeyUnusable(f"other users than its owner may read {path}",
+                               remedy="Anybody who has read it can take over the address. If you are sure that "
+                               f"nobody has: chmod 600 {path}") \
             from None
     except OSError as error:
         raise OnionKeyUnusable(f"{path} cannot be read: {error.strerror}") from None
@@ -52,9 +53,9 @@ def write_private(path: Path, text: str) -> None:
     try:
         private_files.write(path, text.encode())
     except OSError as error:
-        raise OnionKeyUnusable(f"the onion's key cannot be kept in {path}: {error.strerror}",
-                               remedy="Give onion.key_file a place that the daemon may write, or set "
-                                      "onion.key = 'ephemeral'.") from None
+        raise OnionKeyUnusable(f"the onion key cannot be stored in {path}: {error.strerror}",
+                               remedy="Set onion.key_file to a place that the daemon may write to, or set onion.key = "
+                                      "'ephemeral'.") from None
 
 
 def remove_private(path: Path) -> None:
@@ -62,7 +63,7 @@ def remove_private(path: Path) -> None:
     try:
         private_files.remove(path)
     except OSError as error:
-        raise OnionKeyUnusable(f"{path} cannot be removed: {error.strerror}", remedy="Remove it by hand.") from None
+        raise OnionKeyUnusable(f"{path} cannot be deleted: {error.strerror}", remedy="Delete it by hand.") from None
 
 
 def checked_key(key: str, path: Path) -> str:
@@ -73,5 +74,5 @@ def checked_key(key: str, path: Path) -> str:
     except (binascii.Error, ValueError):
         valid = False
     if not valid:
-        raise OnionKeyUnusable(f"{path} holds no {_TYPE} key")
+        raise OnionKeyUnusable(f"{path} contains no {_TYPE} key")
     return key

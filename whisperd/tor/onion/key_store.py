@@ -110,7 +110,7 @@ class PersistentKeys:
         text, _, rest = content.decode("ascii", "replace").partition("\n")
         word, _, until = rest.strip().partition(" ")
         if word != "until" or not until.isascii() or not until.isdigit() or len(until) > 12:
-            raise OnionKeyUnusable(f"{self._old} does not say until when it is good", remedy=_REMEDY)
+            raise OnionKeyUnusable(f"{self._old} does not say when it expires", remedy=_REMEDY)
         return Retiring(OnionKey(checked_key(text, self._old)), float(until))
 
     def rotate(self, until: float | None) -> None:
@@ -132,4 +132,4 @@ class PersistentKeys:
         remove_private(self._old)
 
 
-_REMEDY = "Remove it; the address that belonged to it then answers no more."
+_REMEDY = "Delete it. The old address that belongs to it then no longer answers."

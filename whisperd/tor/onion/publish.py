@@ -251,6 +251,8 @@ class Publisher:
 
 def _outdated() -> OnionNotPublished:
     return OnionNotPublished(
-        "the directories refused the descriptor: they hold one that counts as newer, made while the clock was ahead",
-        remedy="Wait: it is tried until they take it, when the clock has caught up or they have forgotten the other, "
-               "three to four hours after its upload. Or take a new address: 'whisperctl onion rotate'.")
+        "Tor's directories refused the descriptor because they have one that looks newer, made while this clock was "
+        "ahead",
+        remedy="Wait: whisperd tries again until it is accepted. That happens when the clock has caught up, or when "
+               "the directories have dropped the other descriptor, three to four hours after its upload. Or change to "
+               "a new address: 'whisperctl onion rotate'.")

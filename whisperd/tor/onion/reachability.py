@@ -20,10 +20,10 @@ TRIES = 2
 TIMEOUT = 90.0
 
 
-_SPARED = ("the onion service was not reached through Tor, and the clock was set back: directories may take no other "
-           "descriptor yet")
-_SPARED_REMEDY = ("Wait: tor goes back to the introduction points of the one that is out. If it stays so, take a new "
-                  "address: 'whisperctl onion rotate'.")
+_SPARED = ("the onion service was not reached through Tor, and the clock was set back, so Tor's directories may "
+           "refuse a new descriptor")
+_SPARED_REMEDY = ("Wait: tor returns to the introduction points of the published descriptor. If the error stays, "
+                  "change to a new address: 'whisperctl onion rotate'.")
 
 
 class OwnOnion(Protocol):

@@ -160,7 +160,8 @@ class Addresses:
 
         Raises RotationRefused when there is none, OnionKeyUnusable when its key cannot be removed."""
         if self._old is None:
-            raise RotationRefused("no address is on its way out", remedy="'whisperctl onion rotate' makes a new one.")
+            raise RotationRefused("there is no old address to retire", remedy="'whisperctl onion rotate' makes a new "
+                                  "address.")
         self._keys.retire()
         return self._drop_old()
 

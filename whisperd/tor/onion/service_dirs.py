@@ -50,7 +50,7 @@ class ServiceFolders:
             try:
                 await self._configure(control, COMMAND_TIMEOUT)
                 if read_hostname(self._folder(address) / "hostname") != address:
-                    raise OnionKeyUnusable("tor did not take the key that it was given")
+                    raise OnionKeyUnusable("tor did not accept the onion key")
             except (TorCommandFailed, OnionKeyUnusable, HostnameUnusable):
                 self._offers = before
                 raise
@@ -85,8 +85,9 @@ class ServiceFolders:
             for number, client in enumerate(offer.clients):
                 _write(clients / f"{number}.auth", f"descriptor:x25519:{client}\n".encode())
         except OSError as error:
-            raise OnionKeyUnusable(f"the key cannot be given to the launched tor: {error.strerror}",
-                                   remedy="Make room where the control socket is, or set onion.circuits = false.") \
+            raise OnionKeyUnusable(f"the onion key cannot be passed to the launched tor: {error.strerror}",
+                                   remedy="Free some space in the folder of the control socket, or set onion.circuits "
+                                   "= false.") \
                 from None
         return folder
 

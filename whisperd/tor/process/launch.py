@@ -90,7 +90,7 @@ async def launch(settings: TorSection, *, reactor: TorReactor, runtime: Path | N
     timing = timing or TorTiming()
     program = shutil.which(settings.binary)
     if not program:
-        raise TorNotInstalled(f"there is no program '{settings.binary}' in PATH")
+        raise TorNotInstalled(f"the program '{settings.binary}' was not found in PATH")
     network = torrc.network_lines(Path(settings.network)) if settings.network else []
     network += bridge_lines(settings.bridges) + tor_options.check_all(settings.options)
     data = _data_directory(Path(settings.data_dir))
@@ -106,7 +106,7 @@ async def launch(settings: TorSection, *, reactor: TorReactor, runtime: Path | N
         else:
             folder.remove()
         if isinstance(reason, defer.TimeoutError):
-            raise TorControlUnreachable("the tor that was launched opens no control socket") from None
+            raise TorControlUnreachable("the launched tor did not open its control socket") from None
         raise
     return LaunchedTor(folder, process, reactor, timing)
 
@@ -132,7 +132,7 @@ def _data_directory(path: Path) -> Path:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as reason:
         raise ConfigError(f"tor.data_dir cannot be used: {path}: {reason.strerror}",
-                          remedy="Name a folder that this user can write.") from None
+                          remedy="Choose a folder that this user can write to.") from None
     return path
 
 
@@ -210,8 +210,9 @@ def _signal(number: int) -> str:
 
 def _ended(by: int | None, complaints: list[str]) -> TorControlUnreachable:
     if by is not None:
-        return TorControlUnreachable(f"the tor that was launched was ended by {_signal(by)}",
-                                     remedy="Nothing to do, if that was meant: whisperd launches it again by itself.")
+        return TorControlUnreachable(f"the launched tor was ended by {_signal(by)}",
+                                     remedy="whisperd launches it again automatically. If you ended it on purpose, "
+                                     "there is nothing to do.")
     words = "; ".join(complaints) or "it gave no reason"
-    return TorControlUnreachable(f"the tor that was launched ended: {words}",
-                                 remedy="Mend what tor complains of; whisperd tries again by itself.")
+    return TorControlUnreachable(f"the launched tor ended: {words}",
+                                 remedy="Mend what tor complains about. whisperd launches it again automatically.")

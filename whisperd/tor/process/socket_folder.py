@@ -34,7 +34,7 @@ class SocketsFolder:
                     clear(parent)
                     if self._made(parent):
                         return
-        raise ConfigError("there is no folder for tor's sockets",
+        raise ConfigError("there is no suitable folder for tor's sockets",
                           remedy="Set TMPDIR to a folder with a short path that this user may write to.")
 
     def remove(self) -> None:

@@ -26,7 +26,7 @@ def quoted(path: Path | str) -> str:
     """Return ``path`` in quotes; raises ConfigError for the characters that tor cannot take in every place."""
     text = str(path)
     if any(character in '"\\' or not character.isprintable() for character in text):
-        raise ConfigError(f"tor cannot use the path {text!r}", remedy="Choose one without quotes and backslashes.")
+        raise ConfigError(f"tor cannot use the path {text!r}", remedy="Choose a path without quotes and backslashes.")
     return f'"{text}"'
 
 
@@ -45,6 +45,6 @@ def network_lines(path: Path) -> list[str]:
     taken = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     for line in taken:
         if line.split()[0] not in _NETWORK_OPTIONS or line.endswith("\\"):
-            raise ConfigError(f"tor.network may not have the line '{line.split()[0]}'",
-                              remedy="Use the file as 'whisperd testnet up' writes it.")
+            raise ConfigError(f"tor.network must not contain the line '{line.split()[0]}'",
+                              remedy="Use the file as 'whisperd testnet up' wrote it.")
     return taken

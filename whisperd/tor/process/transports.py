@@ -32,7 +32,8 @@ def patience(seconds: float, bridges: Sequence[str]) -> float:
 def _program(transport: Transport) -> str:
     found = next(filter(None, map(shutil.which, transport.programs)), None)
     if found is None:
-        raise TransportNotInstalled(f"bridges with {transport.name} need {' or '.join(transport.programs)} in PATH",
+        raise TransportNotInstalled(f"bridges with {transport.name} need the program "
+                                    f"{' or '.join(transport.programs)} in PATH",
                                     remedy=f"Install it ('apt install {transport.package}').")
     if re.search(r"[\s\"\\#]", found):
         raise ConfigError(f"tor cannot run {found!r}", remedy="Move it to a path without spaces and quotes.")

@@ -21,7 +21,7 @@ def program(name: str) -> str:
     """Return the full path of a program in PATH; raises TorNotInstalled."""
     found = shutil.which(name)
     if not found:
-        raise TorNotInstalled(f"there is no program '{name}' in PATH")
+        raise TorNotInstalled(f"the program '{name}' was not found in PATH")
     return found
 
 

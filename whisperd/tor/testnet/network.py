@@ -100,7 +100,7 @@ class Testnet:
                 return await self._start(tor, clients, detached, end, layout.UPLOAD_TIME * attempt)
             except _TryAgain as reason:
                 if attempt == _ATTEMPTS:
-                    raise TestnetFailed(f"the private Tor network did not come up: {reason}") from None
+                    raise TestnetFailed(f"the private Tor network did not start: {reason}") from None
                 await deferToThread(state.clear, self.directory)
 
     async def _start(self, tor: str, clients: int, detached: bool, end: float, upload_time: int) -> None:
@@ -126,7 +126,7 @@ class Testnet:
         for node in plan.nodes:
             longest = max(len(os.fsencode(path)) for path in (node.control or Path(), node.socks or Path()))
             if longest > _SOCKET_PATH:
-                raise TestnetFailed(f"{self.directory} is too long for the sockets in it",
+                raise TestnetFailed(f"the path {self.directory} is too long for the sockets in it",
                                     remedy="Choose a shorter folder with --dir.")
             node.folder.mkdir(mode=0o700)
         self._running.clear()
@@ -166,7 +166,7 @@ class Testnet:
         """Start again when a relay missed the vote: the next one is minutes away."""
         for node in plan.authorities:
             if len(_LISTED.findall((node.folder / _CONSENSUS).read_text())) < len(plan.servers):
-                raise _TryAgain("the relays were too late for the vote")
+                raise _TryAgain("the relays missed the vote")
 
     def _serves(self, plan: Plan) -> bool:
         return all((node.folder / "cached-microdescs.new").exists() for node in plan.servers)
@@ -182,7 +182,7 @@ class Testnet:
         while not reached():
             self._check_alive()
             if self._reactor.seconds() > end:
-                raise TestnetFailed(f"the private Tor network did not come up in time: {otherwise}")
+                raise TestnetFailed(f"the private Tor network did not start in time: {otherwise}")
             await sleep(_POLL_SECONDS, self._reactor)
 
     def _check_alive(self) -> None:
@@ -195,7 +195,7 @@ class Testnet:
             if _PORT_TAKEN in text:
                 raise _TryAgain("other programs keep taking the ports")
             complaints = _COMPLAINT.findall(text) or ["it gave no reason"]
-            raise TestnetFailed(f"the tor of {name} ended with status {process.returncode}: "
+            raise TestnetFailed(f"the tor process of {name} ended with status {process.returncode}: "
                                 + "; ".join(complaints[-2:]))
 
 

@@ -71,7 +71,7 @@ def claim(directory: Path) -> State:
         made = _make(directory)
         (directory / NODES).mkdir(mode=0o700)
     except FileExistsError:
-        raise TestnetFailed(f"there is a private network in {directory} already", remedy=_down(directory)) from None
+        raise TestnetFailed(f"there already is a private network in {directory}", remedy=_down(directory)) from None
     except OSError as error:
         raise TestnetFailed(f"{directory} cannot be used: {error.strerror}",
                             remedy="Choose another folder with --dir.") from None
@@ -85,7 +85,7 @@ def _make(directory: Path) -> bool:
         directory.mkdir(mode=0o700)
     except FileExistsError:
         if not directory.is_dir():
-            raise TestnetFailed(f"{directory} is not a folder", remedy="Choose another with --dir.") from None
+            raise TestnetFailed(f"{directory} is not a folder", remedy="Choose another folder with --dir.") from None
         return False
     return True
 
@@ -111,10 +111,10 @@ def load(directory: Path) -> State:
         return msgspec.json.decode((directory / STATE_FILE).read_bytes(), type=State)
     except OSError:
         raise TestnetFailed(f"there is no private network in {directory}",
-                            remedy=f"Start one: 'whisperd testnet up --dir {directory}'.") from None
+                            remedy=f"To start one, run 'whisperd testnet up --dir {directory}'.") from None
     except msgspec.DecodeError as error:
         raise TestnetFailed(f"{directory / STATE_FILE} is damaged: {error}",
-                            remedy="End the tor processes that its folder names by hand, and remove it.") from None
+                            remedy="End the tor processes of that folder by hand, and delete the folder.") from None
 
 
 def down(directory: Path) -> None:
@@ -171,5 +171,5 @@ def _address(socket: Path | None) -> str:
 
 
 def _down(directory: Path) -> str:
-    return f"Take it down first: 'whisperd testnet down --dir {directory}'."
+    return f"First run 'whisperd testnet down --dir {directory}'."
 
