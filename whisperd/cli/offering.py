@@ -22,8 +22,8 @@ def offer(client: Client, chat: str, path: str, name: str = "") -> dict[str, Any
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe without a writer must not hold us
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        why = getattr(error, "strerror", None) or "no file can have this name"
-        raise FileFailed(f"{path} cannot be read: {why}", remedy="Name a file that is there.") from None
+        why = getattr(error, "strerror", None) or "this cannot be the name of a file"
+        raise FileFailed(f"{path} cannot be read: {why}", remedy="Name an existing file.") from None
     try:
         row: dict[str, Any] = client.call("chat.send-file", {"chat": chat, "name": name or _name_of(path)},
                                           timeout=READ_SECONDS, file=file)

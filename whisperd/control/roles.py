@@ -135,21 +135,22 @@ class Roles:
     def need_relay(self) -> RelayRole:
         """Return the relay; raises RoleDisabled."""
         if self.relay is None:
-            raise RoleDisabled("the relay role is switched off here")
+            raise RoleDisabled("this daemon does not run the relay role")
         return self.relay
 
     def need_tor(self) -> TorRole:
         """Return tor; raises RoleDisabled."""
         if self.tor is None:
-            raise RoleDisabled("this daemon has no tor", remedy="Set tor.mode to 'launch', 'attach' or 'managed'.")
+            raise RoleDisabled("this daemon does not use "
+                               "tor", remedy="Set tor.mode to 'launch', 'attach' or 'managed'.")
         return self.tor
 
     def need_onion(self) -> TorRole:
         """Return the tor that publishes the onion service; raises RoleDisabled."""
         if self.tor is None or not self.publishes:
-            raise RoleDisabled("this daemon publishes no onion service",
-                               remedy="Set relay.enabled and onion.enabled, and tor.mode to 'launch', 'attach' or "
-                                      "'managed'.")
+            raise RoleDisabled("this daemon does not publish an onion service",
+                               remedy="Set relay.enabled and onion.enabled to true, and tor.mode to 'launch', "
+                                      "'attach' or 'managed'.")
         return self.tor
 
     def need_peer(self) -> PeerRole:
@@ -157,7 +158,7 @@ class Roles:
         if self.peer is None and self._config.peer.enabled:
             raise StoreLocked
         if self.peer is None:
-            raise RoleDisabled("the peer role is switched off here")
+            raise RoleDisabled("this daemon does not run the peer role")
         return self.peer
 
     def need_vault(self) -> VaultRole:

@@ -101,7 +101,7 @@ def _program(config: Config) -> Finding:
     if path is None:
         if config.tor.mode != "launch":
             return Finding("program", "skipped", "no tor in PATH here; one that runs is used")
-        return Finding.failed("program", TorNotInstalled(f"there is no program '{config.tor.binary}' in PATH"))
+        return Finding.failed("program", TorNotInstalled(f"the program '{config.tor.binary}' was not found in PATH"))
     found = _VERSION.search(_said_by(path, "--version"))
     if found is None:
         return Finding("program", "failed", f"{path} does not say which tor it is", "tor-not-installed",

@@ -1,8 +1,8 @@
 """Conversations that begin with a spoken code: what is exchanged over it, and the room that its number names.
 
-[whisperd-protocol(7), SPOKEN CODES] The number of a code, its nameplate, gives the room and the seals of the handshake, so they
-hide nothing; the words go into the key exchange and nowhere else. Whoever does not know them tests one guess in a run;
-runs are counted on both sides, and the code is dead when they are used up.
+[whisperd-protocol(7), SPOKEN CODES] The number of a spoken code, its nameplate, gives the room and the seals of the
+handshake, so they hide nothing; the words go into the key exchange and nowhere else. Somebody who does not know them
+can test one guess per run. Both sides count the runs; when they are used up, the spoken code is no longer valid.
 """
 
 from __future__ import annotations

@@ -100,14 +100,14 @@ def _not_authenticated(address: endpoints.LocalAddress, control: TorControlConne
                                      remedy="Set tor.control to the ControlPort or ControlSocket in torrc, and "
                                             "tor.socks to this one.")
     if control.stranger:
-        return TorControlUnreachable(f"what listens on {address} is not tor's control port",
+        return TorControlUnreachable(f"the program that listens on {address} is not tor's control port",
                                      remedy="Set tor.control to the ControlPort or ControlSocket in torrc.")
     if isinstance(reason, TorProtocolError):
         return _refused(reason)
     if isinstance(reason, defer.TimeoutError):
         return TorControlUnreachable(f"tor does not answer on {address}")
     if isinstance(reason, TorDisconnectError):
-        return TorControlUnreachable(f"{address} closed the connection without a word",
+        return TorControlUnreachable(f"{address} closed the connection without an answer",
                                      remedy="Check that tor.control names tor's control port.")
     return _authentication_impossible(str(reason))
 

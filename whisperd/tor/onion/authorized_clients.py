@@ -42,7 +42,7 @@ class ClientList:
             raise UsageError(f"there already is a client named {name}",
                              remedy=f"Choose another name, or first run 'whisperctl onion client remove {name}'.")
         if len(known) >= MAX_CLIENTS:
-            raise UsageError(f"there are {MAX_CLIENTS} clients, and no more fit",
+            raise UsageError(f"there are {MAX_CLIENTS} clients, which is the maximum",
                              remedy="Remove the ones that are no longer needed.")
         self._record({**known, name: public})
 

@@ -137,7 +137,7 @@ class Addresses:
         then both go. Raises OnionKeyUnusable, and then nothing has changed.
         """
         if self._old is not None and overlap:
-            raise RotationRefused(f"{self._old.publisher.address} still answers, from the rotation before")
+            raise RotationRefused(f"{self._old.publisher.address} still answers after the previous rotation")
         before = self._current.offer.key().address
         until = self._around.now() + overlap if overlap else None
         self._keys.rotate(until)
