@@ -12,7 +12,8 @@ from nacl import bindings
 from contrib.bench.exchanges import floor_pqxdh
 from contrib.bench.harness import Row, interleave, per_call
 from contrib.bench.ratchet_floors import agree, derive, key_pair, seal, unseal
-from whisperd.peer.effects import Established, SendFrame
+from whisperd.peer.effects import SendFrame
+from whisperd.peer.handshake.established import Established
 from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake, Terms
 from whisperd.peer.handshake.keys import InviteKeys
 from whisperd.plugin.identity import MemoryIdentity

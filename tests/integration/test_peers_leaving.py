@@ -159,7 +159,7 @@ async def twice_at_once(two: Scene, chat: str) -> None:
 
 async def by_its_time(two: Scene, chat: str) -> None:
     driver = two.anna.service.driver(chat)
-    driver.conversation._expires = 0.0
+    driver._conversation._opening._expires = 0.0
     driver._executor.set_timer()
 
 

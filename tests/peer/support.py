@@ -9,6 +9,8 @@ from typing import Any
 
 from whisperd.errors import KeyExchangeRefused
 from whisperd.interfaces import Level
+from whisperd.peer.conversation.conversation import Conversation
+from whisperd.peer.conversation.origin import Bounds, Origin
 from whisperd.peer.effects import Emit, SendFrame
 from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake, Terms
 from whisperd.peer.handshake.keys import InviteKeys
@@ -99,6 +101,11 @@ def terms(seed: str, *, plugins: Any = None, floor: int = 1, invite_floor: int =
 def pair(**both: Any) -> tuple[InviterHandshake, JoinerHandshake]:
     """Return the two sides of a handshake."""
     return InviterHandshake(terms("inviter", **both)), JoinerHandshake(terms("joiner", **both))
+
+
+def conversation(name: str, terms: Terms, *, inviter: bool, expires: float = 1e9, max_queue: int = 64) -> Conversation:
+    """Return one side of a conversation that begins."""
+    return Conversation(name, terms, Origin(inviter, expires), Bounds(max_queue))
 
 
 def frames(effects: list[Any]) -> list[bytes]:

@@ -14,7 +14,8 @@ from tests.peer.support import only, real_plugins, seeded
 from whisperd.errors import DialFailed, RoomFull, WhisperdError
 from whisperd.peer.contacts.rendezvous import MAX_JITTER, RING_INTERVAL, TURN, Rendezvous
 from whisperd.peer.contacts.secrets import EPOCH, call_keys, epoch_of, next_secret
-from whisperd.peer.effects import Established, SendFrame
+from whisperd.peer.effects import SendFrame
+from whisperd.peer.handshake.established import Established
 from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake, Terms
 from whisperd.peer.handshake.keys import Seal
 from whisperd.peer.links.link import NOT_THEIRS, Link, LinkOwner, Verdict

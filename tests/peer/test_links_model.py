@@ -12,8 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
-from tests.peer.support import terms
-from whisperd.peer.conversation.conversation import Conversation
+from tests.peer.support import conversation, terms
 from whisperd.peer.conversation.driver import Driver, DriverListener
 from whisperd.peer.links.direct_core import PATIENCE
 from whisperd.peer.links.link import LinkOwner, Verdict
@@ -131,9 +130,9 @@ class Side:
         self.heard: list[str] = []
         self.said: list[str] = []
         self.states: dict[int, str] = {}
-        conversation = Conversation("c1", terms(f"side {number}"), inviter=number == 0, expires=EXPIRES, max_queue=1000)
+        core = conversation("c1", terms(f"side {number}"), inviter=number == 0, expires=EXPIRES, max_queue=1000)
         self.links = Links([self.maker(way, number) for way in relays], kinds=(ONION, RELAY), reactor=clock)
-        self.driver = Driver(conversation, self.links, clock, DriverListener(self.emit))
+        self.driver = Driver(core, self.links, clock, DriverListener(self.emit))
         self.clock = clock
 
     @staticmethod

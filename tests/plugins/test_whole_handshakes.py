@@ -9,7 +9,8 @@ import pytest
 from whisperd.config import load
 from whisperd.errors import FloorNotMet
 from whisperd.interfaces import Level
-from whisperd.peer.effects import Established, SendFrame
+from whisperd.peer.effects import SendFrame
+from whisperd.peer.handshake.established import Established
 from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake, Terms
 from whisperd.peer.handshake.keys import InviteKeys
 from whisperd.plugin.identity import MemoryIdentity

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
-
-from whisperd.peer.handshake.keys import SessionKeys
-from whisperd.wire.envelope import SuiteOffer
 
 
 @dataclass(frozen=True)
@@ -112,8 +108,8 @@ class DropFile:
 
 
 DiskEffect = ReadFile | WriteFile | FinishFile | DropFile
-Effect = (SendFrame | Emit | Rejoin | Confirmed | Settled | ContactMessageReceived | ContactMessageAcknowledged | Ended | Heard
-          | ToldOfLinks | DiskEffect)
+Effect = (SendFrame | Emit | Rejoin | Confirmed | Settled | ContactMessageReceived | ContactMessageAcknowledged | Ended
+          | Heard | ToldOfLinks | DiskEffect)
 
 
 @dataclass(frozen=True)
@@ -125,12 +121,3 @@ class Post:
     start: int = 0
     end: int = 0
 
-
-@dataclass(frozen=True)
-class Established:
-    """A handshake has come to a key; ``session`` is an IRatchetSession."""
-
-    session: Any = field(repr=False)
-    keys: SessionKeys = field(repr=False)
-    kex: SuiteOffer
-    ratchet: SuiteOffer

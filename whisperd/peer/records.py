@@ -182,7 +182,7 @@ def encode(value: _Record) -> bytes:
 def decode(data: bytes, kind: type[_T]) -> _T:
     """Return the value of a record; raises StoreDamaged, as only another version could have written it so."""
     try:
-        value: Any = msgspec.msgpack.decode(data, type=kind)
+        value = msgspec.msgpack.decode(data, type=kind)
     except msgspec.DecodeError:
         raise StoreDamaged("the store contains a record from another version of whisperd") from None
     if isinstance(value, ConversationSnapshot) and value.conversation.form != FORM:

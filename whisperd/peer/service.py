@@ -33,15 +33,17 @@ from whisperd.peer.commands.resolver import Candidate, Known
 from whisperd.peer.commands.timers import TimerVerbs
 from whisperd.peer.contacts.bindings import check_verified
 from whisperd.peer.contacts.contacts import Contacts
+from whisperd.peer.conversation.conversation import Conversation
 from whisperd.peer.conversation.driver import Driver, DriverListener, Steps
-from whisperd.peer.conversation.resumable import ResumableConversation
+from whisperd.peer.conversation.origin import Bounds, Origin
 from whisperd.peer.conversation.session import level_number
 from whisperd.peer.conversation.states import ENDED
 from whisperd.peer.effects import ContactMessageReceived
 from whisperd.peer.files.downloads import Downloads
 from whisperd.peer.handshake.handshake import Terms
 from whisperd.peer.handshake.keys import InviteKeys
-from whisperd.peer.handshake.negotiation import Plugins, check_floor
+from whisperd.peer.handshake.negotiation import check_floor
+from whisperd.peer.handshake.plugins import Plugins
 from whisperd.peer.invites.spoken import Codes
 from whisperd.peer.invites.used import UsedInvites
 from whisperd.peer.links.routes import Host, Relays, choose
@@ -109,7 +111,7 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         """Go on with the conversations that the store has kept, and listen for contacts that are listened for."""
         for found in self._keeping.read():
             kept, name = found.kept, found.name
-            conversation = returned(found, self._registry, self._new_identity, self._random, **self._bounds())
+            conversation = returned(found, self._registry, self._new_identity, self._random, self._bounds())
             hosts = way_back(kept, self._own_relay())
             link = self.links(hosts, kept.route, inviter=kept.conversation.inviter)
             if hosts:
@@ -303,19 +305,16 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
 
         A durable store keeps it, or, with ``confirmed_only``, does so once its key is confirmed; ``route`` is what
         leads back to it. Raises StoreFailed."""
-        conversation = ResumableConversation(self._keeping.new_id(), terms, inviter=inviter, expires=expires,
-                                             **self._bounds())
-        conversation.verified = verified
-        conversation.reason = reason or conversation.reason
-        conversation.lapse = lapse or conversation.lapse
+        origin = Origin(inviter, expires, reason, verified, lapse)
+        conversation = Conversation(self._keeping.new_id(), terms, origin, self._bounds())
         binding(conversation.name)
         return self._install(conversation, link, label, None, confirmed=confirmed, route=route,
                              confirmed_only=confirmed_only)
 
-    def _bounds(self) -> dict[str, Any]:
-        return {name: getattr(self._settings, name) for name in ("max_queue", "max_file", "max_files")}
+    def _bounds(self) -> Bounds:
+        return Bounds(self._settings.max_queue, self._settings.max_file, self._settings.max_files)
 
-    def _install(self, conversation: ResumableConversation, link: Any, label: bytes, kept: ConversationSnapshot | None, *,
+    def _install(self, conversation: Conversation, link: Any, label: bytes, kept: ConversationSnapshot | None, *,
                  confirmed: Callable[[str, bytes], None], route: Callable[[], Route],
                  confirmed_only: bool = False) -> str:
         """Drive a conversation that begins, or one that was ``kept``."""
@@ -340,9 +339,9 @@ class PeerService(MeetingVerbs, FileVerbs, TimerVerbs):
         self._rooms[name] = (label, conversation.role)
         driver.ended().addCallback(lambda _: self._has_ended(name))
         driver.start(age)
-        if conversation.error is not None and kept is None:  # the dialler refuses this address for ever
+        if driver.error is not None and kept is None:  # the dialler refuses this address for ever
             self._forget(name)
-            raise conversation.error
+            raise driver.error
         return name
 
     def _has_ended(self, name: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.peer.support import events, frames, only, terms
+from tests.peer.support import conversation, events, frames, only, terms
 from whisperd.errors import (
     ConversationEnded,
     ConversationNotConnected,
@@ -18,14 +18,9 @@ from whisperd.errors import (
     RoomFull,
     WhisperdError,
 )
-from whisperd.peer.conversation.conversation import (
-    END_PATIENCE,
-    HANDSHAKE_PATIENCE,
-    MAX_FAILURES,
-    MAX_REJOIN_DELAY,
-    NEXT,
-    Conversation,
-)
+from whisperd.peer.conversation.conversation import END_PATIENCE, Conversation
+from whisperd.peer.conversation.opening import HANDSHAKE_PATIENCE, MAX_FAILURES, MAX_REJOIN_DELAY
+from whisperd.peer.conversation.states import ENDED, LINK_UP, OVER, SHOWN, TABLE, UP, ImpossibleEvent, Status, following
 from whisperd.peer.effects import Confirmed, Ended, Rejoin, SendFrame
 from whisperd.wire.invite import CLOCK_SKEW
 
@@ -36,8 +31,8 @@ class Two:
     """An inviter and a joiner, with a link between them that keeps order."""
 
     def __init__(self, *, max_queue: int = 10, **joiner: Any) -> None:
-        self.inviter = Conversation("c1", terms("inviter"), inviter=True, expires=EXPIRES, max_queue=max_queue)
-        self.joiner = Conversation("c1", terms("joiner", **joiner), inviter=False, expires=EXPIRES,
+        self.inviter = conversation("c1", terms("inviter"), inviter=True, expires=EXPIRES, max_queue=max_queue)
+        self.joiner = conversation("c1", terms("joiner", **joiner), inviter=False, expires=EXPIRES,
                                    max_queue=max_queue)
         self.done: dict[str, list[Any]] = {"inviter": [], "joiner": []}
         self.under_way: deque[tuple[Conversation, bytes]] = deque()
@@ -79,7 +74,7 @@ class Two:
         return [(fields["state"], fields["reason"]) for fields in events(self.done[role], "chat-state")]
 
     def heard(self, side: Conversation) -> list[str]:
-        return [str(row["text"]) for row in side.history(0) if row["direction"] == "in"]
+        return [str(row["text"]) for row in side.messages.history(0) if row["direction"] == "in"]
 
 
 @pytest.fixture
@@ -94,9 +89,20 @@ def talking(two: Two) -> Two:
     return two
 
 
-def test_the_table_of_states_names_only_states_that_can_be_reached():
-    reached = {"waiting", *NEXT.values()}
-    assert {state for state, _ in NEXT} <= reached and "ended" not in {state for state, _ in NEXT}
+def test_every_state_can_be_reached_and_ends_and_nothing_follows_the_end():
+    reached, states = {"waiting", *TABLE.values()}, {state for state, _ in TABLE}
+    assert states == reached - {ENDED} and states >= UP | set(SHOWN)
+    assert {state for state, event in TABLE if event == OVER} == states
+    assert {state for state, event in TABLE if event == LINK_UP and TABLE[state, event] in UP} == states
+
+
+def test_what_has_no_row_in_the_table_is_a_bug():
+    status = Status("c1", "invited")
+    status.turn(OVER, "ended")
+    with pytest.raises(ImpossibleEvent):
+        status.turn(LINK_UP, "peer-here")
+    with pytest.raises(ImpossibleEvent):
+        following("connected", "restored")
 
 
 def test_two_sides_meet_and_talk(talking: Two):
@@ -104,7 +110,7 @@ def test_two_sides_meet_and_talk(talking: Two):
     talking.say(talking.joiner, "and hello to you")
     talking.settle()
     assert talking.heard(talking.joiner) == ["hello"] and talking.heard(talking.inviter) == ["and hello to you"]
-    assert talking.inviter.verify(False) == talking.joiner.verify(False)
+    assert talking.inviter.comparison() == talking.joiner.comparison()
     for role in ("inviter", "joiner"):
         assert talking.states(role) == [("handshake", "peer-here"), ("connected", "confirmed")]
         assert only(talking.done[role], Confirmed)
@@ -115,7 +121,7 @@ def test_before_the_key_is_confirmed_nothing_can_be_sent_or_compared(two: Two):
         with pytest.raises(ConversationNotConnected):
             side.send("early", 0)
         with pytest.raises(ConversationNotConnected):
-            side.verify(False)
+            side.comparison()
         assert side.row()["level"] is None and side.row()["suite"] == {"kex": None, "ratchet": None}
 
 
@@ -131,7 +137,7 @@ def test_a_link_that_breaks_at_any_step_of_the_handshake_only_delays_it(two: Two
     two.say(two.inviter, "hello")
     two.settle()
     assert two.heard(two.joiner) == ["hello"]
-    assert two.inviter.verify(False)["words"] == two.joiner.verify(False)["words"]
+    assert two.inviter.comparison()["words"] == two.joiner.comparison()["words"]
 
 
 def test_a_handshake_without_an_answer_begins_anew(two: Two):
@@ -170,24 +176,24 @@ def test_the_queue_is_bounded_and_the_end_gets_through_all_the_same(two: Two):
 
 
 def test_ending_tells_the_other_side_and_destroys_the_keys_on_both(talking: Two):
-    agreed = [talking.inviter._agreed, talking.joiner._agreed]
+    sessions = [talking.inviter._session, talking.joiner._session]
     talking.say(talking.inviter, "bye")
     talking.do(talking.inviter, talking.inviter.end(talking.now))
     talking.settle()
     assert talking.states("inviter")[-1] == ("ended", "ended")
     assert talking.states("joiner")[-1] == ("ended", "peer-ended")
-    for side, role, kept in zip((talking.inviter, talking.joiner), ("inviter", "joiner"), agreed, strict=True):
+    for side, role, session in zip((talking.inviter, talking.joiner), ("inviter", "joiner"), sessions, strict=True):
         assert isinstance(talking.done[role][-1], Ended) and side.wake_at is None
-        assert kept is not None and not any(kept._keys.verification) and not any(side._terms.keys.psk)
+        assert session is not None and not any(session._keys.verification) and not any(side._opening.terms.keys.psk)
         with pytest.raises(ValueError, match="wiped"):
-            kept.channel._session.encrypt(b"", b"")
-        for use in (lambda side=side: side.send("x", 0), lambda side=side: side.verify(False),
+            session.channel._session.encrypt(b"", b"")
+        for use in (lambda side=side: side.send("x", 0), lambda side=side: side.comparison(),
                     lambda side=side: side.end(0)):
             with pytest.raises(ConversationEnded):
                 use()
     assert talking.heard(talking.joiner) == ["bye"], "what was said last can still be read"
     talking.joiner.forget()
-    assert talking.joiner.history(0) == []
+    assert talking.joiner.messages.history(0) == []
 
 
 def test_an_end_that_nobody_hears_takes_five_seconds_and_fails_what_waited(talking: Two):
@@ -201,7 +207,7 @@ def test_an_end_that_nobody_hears_takes_five_seconds_and_fails_what_waited(talki
     talking.pass_time(END_PATIENCE - 0.1)
     assert talking.inviter.state == "away"
     talking.pass_time(0.1)
-    assert talking.inviter.state == "ended" and talking.inviter.history(0)[0]["state"] == "failed"
+    assert talking.inviter.state == "ended" and talking.inviter.messages.history(0)[0]["state"] == "failed"
     assert talking.joiner.state == "away"
 
 
@@ -236,7 +242,7 @@ def test_a_wrong_secret_ends_the_joiner_and_leaves_the_invite_to_the_right_one()
     assert two.states("joiner")[-1] == ("ended", "wrong-secret") and two.inviter.state == "waiting"
     assert [fields["code"] for fields in events(two.done["inviter"], "chat-error")] == ["wrong-secret"]
     assert only(two.done["inviter"], Rejoin).delay == 1
-    two.joiner = Conversation("c2", terms("right"), inviter=False, expires=EXPIRES, max_queue=10)
+    two.joiner = conversation("c2", terms("right"), inviter=False, expires=EXPIRES, max_queue=10)
     two.under_way.clear()
     two.up()
     two.settle()
@@ -306,23 +312,24 @@ def test_trouble_of_the_link_is_told_once_until_it_is_up(two: Two):
 def test_no_refusal_ends_a_conversation_that_has_a_key(talking: Two, error: WhisperdError):
     for side in (talking.inviter, talking.joiner):
         side.link_down("relay-lost", 0)
-        told = events(side.link_failed(error), "chat-error")
+        told = events(side.link_troubled(error, refused=True), "chat-error")
         assert [(one["code"], "keeps trying" in one["remedy"]) for one in told] == [(error.code, True)]
-        assert side.state == "away" and side.link_failed(error) == []
+        assert side.state == "away" and side.link_troubled(error, refused=True) == []
         side.send("this waits", 0)
 
 
 def test_a_refusal_ends_an_invite(two: Two):
-    effects = two.joiner.link_failed(RoomFull())
+    effects = two.joiner.link_troubled(RoomFull(), refused=True)
     assert events(effects, "chat-error")[0]["code"] == "room-full" and two.joiner.state == "ended"
-    assert two.joiner.link_failed(RoomFull()) == two.joiner.link_up(0) == two.joiner.link_troubled(RoomFull()) == []
+    assert two.joiner.link_troubled(RoomFull(), refused=True) == two.joiner.link_up(0) == \
+        two.joiner.link_troubled(RoomFull()) == []
 
 
 def test_payloads_of_a_newer_version_are_acknowledged_and_dropped(talking: Two):
-    agreed = talking.inviter._agreed
-    assert agreed is not None
+    session = talking.inviter._session
+    assert session is not None
     for stream, payload in ((0, b"\x81\xa1t\xa3new"), (1, b"nonsense"), (2, b"a file"), (200, b"")):
-        sent = agreed.channel.send(stream, payload, talking.now)[1]
+        sent = session.channel.send(stream, payload, talking.now)[1]
         talking.under_way.extend((talking.joiner, effect.frame) for effect in sent if isinstance(effect, SendFrame))
     talking.settle()
     talking.say(talking.inviter, "after")
@@ -331,10 +338,13 @@ def test_payloads_of_a_newer_version_are_acknowledged_and_dropped(talking: Two):
 
 
 def test_verification_is_marked_when_it_is_confirmed(talking: Two):
-    assert talking.inviter.verify(False)["verified"] is False
-    assert talking.inviter.verify(True)["verified"] is talking.inviter.verify(False)["verified"] is True
+    assert talking.inviter.comparison()["verified"] is False
+    undo = talking.inviter.mark_verified()
+    assert talking.inviter.comparison()["verified"] is True
     assert talking.inviter.row()["verified"] and not talking.joiner.row()["verified"]
-    assert talking.inviter.verify(False)["level"] == talking.inviter.row()["level"] == "enhanced"
+    undo()
+    assert not talking.inviter.verified
+    assert talking.inviter.comparison()["level"] == talking.inviter.row()["level"] == "enhanced"
 
 
 def test_events_name_the_level_in_force_once_the_key_is_confirmed(talking: Two):
@@ -344,7 +354,7 @@ def test_events_name_the_level_in_force_once_the_key_is_confirmed(talking: Two):
 
 
 def test_a_second_joiner_with_the_link_cannot_push_the_confirmed_one_out(talking: Two):
-    second = Conversation("c9", terms("second"), inviter=False, expires=EXPIRES, max_queue=10)
+    second = conversation("c9", terms("second"), inviter=False, expires=EXPIRES, max_queue=10)
     for frame in frames(second.link_up(0)):
         assert talking.inviter.frame_received(frame, 0) == []
     assert talking.inviter.state == "connected"

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec import msgpack
 
-from tests.peer.conversation.test_resumable import BOUNDS, Two
+from tests.peer.conversation.test_resume import Two
 from tests.peer.persistence.test_write_ahead import Kept
-from tests.peer.support import events, terms
+from tests.peer.support import events
 from whisperd.errors import ChannelBroken, ConversationNotConnected, QueueFull, UsageError
-from whisperd.peer.conversation.conversation import Conversation
-from whisperd.peer.conversation.disappearing import MAX_HONOURED, MAX_OPEN, MAX_TOLD, DisappearingTimer, seconds_of
+from whisperd.peer.conversation.disappearing import MAX_HONOURED, MAX_OPEN, MAX_TOLD, Negotiation, seconds_of
 from whisperd.peer.conversation.messages import MAX_HELD_MESSAGES
 from whisperd.peer.persistence.write_ahead import GRACE
 from whisperd.peer.records import TimerRecord, decode, encode
@@ -37,7 +36,7 @@ class Agreeing(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sides = {name: DisappearingTimer() for name in SIDES}
+        self.sides = {name: Negotiation() for name in SIDES}
         self.queued: dict[str, dict[int, Timer]] = {name: {} for name in SIDES}
         self.under_way: dict[str, deque[Timer]] = {name: deque() for name in SIDES}
         self.confirmed: dict[str, set[tuple[int, int]]] = {name: {(0, 0)} for name in SIDES}
@@ -85,7 +84,7 @@ class Agreeing(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(SIDES))
     def restart(self, name: str) -> None:
-        self.sides[name] = DisappearingTimer.load(decode(encode(self.sides[name].dump()), TimerRecord))
+        self.sides[name] = Negotiation.load(decode(encode(self.sides[name].dump()), TimerRecord))
 
     @invariant()
     def what_is_in_force_was_confirmed_by_both(self) -> None:
@@ -121,10 +120,10 @@ class Pair:
     """Two sides whose words arrive when ``deliver`` says so."""
 
     def __init__(self) -> None:
-        self.anna, self.ben = DisappearingTimer(), DisappearingTimer()
-        self.way: list[tuple[DisappearingTimer, Timer]] = []
+        self.anna, self.ben = Negotiation(), Negotiation()
+        self.way: list[tuple[Negotiation, Timer]] = []
 
-    def wish(self, side: DisappearingTimer, word: str) -> None:
+    def wish(self, side: Negotiation, word: str) -> None:
         said = side.wish(word, lambda ticket: False)
         if said is not None:
             side.sent(said, 1)
@@ -252,7 +251,7 @@ def test_a_text_with_a_timer_is_not_longer_than_another_and_has_each_key_once():
 
 
 def test_numbers_that_do_not_follow_are_not_taken_so_that_one_can_always_answer():
-    side = DisappearingTimer()
+    side = Negotiation()
     for number in (2, 2**32 - 1):
         side.heard(Timer(number, 30))
     assert side.row()["by"] is None
@@ -263,7 +262,7 @@ def test_numbers_that_do_not_follow_are_not_taken_so_that_one_can_always_answer(
 
 
 def test_a_flood_of_proposals_is_told_a_few_times_and_takes_no_room():
-    side, told = DisappearingTimer(), 0
+    side, told = Negotiation(), 0
     for number in range(1, 10_001):
         side.heard(Timer(number, 30 + number % 2))
         told += side.loud
@@ -274,7 +273,7 @@ def test_a_flood_of_proposals_is_told_a_few_times_and_takes_no_room():
 
 
 def test_proposals_that_nobody_answers_are_bounded():
-    side = DisappearingTimer()
+    side = Negotiation()
     for number in range(MAX_OPEN):
         side.sent(side.wish(str(30 + number), lambda ticket: False), number)
     with pytest.raises(QueueFull):
@@ -317,7 +316,7 @@ class Timed(Two):
                 self.do(name, side.tick(self.now))
 
     def said(self, name: str) -> list[str]:
-        return [row["text"] for row in self.sides[name].history(0)]
+        return [row["text"] for row in self.sides[name].messages.written_history(0)]
 
     def disappeared(self) -> int:
         return sum(event["state"] == "disappeared" for event in events(self.told, "message-state"))
@@ -400,9 +399,8 @@ def test_before_there_is_a_key_nothing_can_be_proposed():
 
 
 def test_a_timer_that_this_side_has_not_agreed_to_is_not_obeyed(two):
-    agreed = two.sides["ben"].agreed()
-    two.do("ben", two.sides["ben"]._carry_out(
-        agreed.channel.send(Stream.CHAT, encode_chat(DisappearingText("gone at once", 5)), two.now)[1], two.now))
+    payload = encode_chat(DisappearingText("gone at once", 5))
+    two.do("ben", two.sides["ben"].use(lambda channel: channel.send(Stream.CHAT, payload, two.now)[1], two.now))
     two.deliver()
     two.pass_time(3_600)
     assert two.said("anna") == ["gone at once"]
@@ -412,24 +410,24 @@ def test_a_timer_that_this_side_has_not_agreed_to_is_not_obeyed(two):
     b"", b"\x80", encode_timer(Timer(5, 30)), msgpack.encode({"t": "timer", "number": 1, "seconds": 2**63}),
     msgpack.encode({"t": "timer", "number": 1, "seconds": -30}), msgpack.encode({"t": "timer", "number": 1})])
 def test_a_hostile_word_about_timers_changes_nothing_and_harms_nothing(two, payload):
-    two.do("ben", two.sides["ben"].tell(Stream.TIMER, payload, two.now))
+    two.do("ben", two.sides["ben"].use(lambda channel: channel.send_first(Stream.TIMER, payload, two.now), two.now))
     two.say("ben", "hello")
     two.deliver()
-    assert two.sides["anna"].timer() == {"seconds": 0, "proposed": None, "by": None}
+    assert two.sides["anna"].timer.row() == {"seconds": 0, "proposed": None, "by": None}
     assert events(two.told, "chat-timer") == [] and two.said("anna") == ["hello"]
 
 
-def test_a_side_that_knows_no_timers_is_asked_and_gets_no_text_with_one():
+def test_a_side_that_knows_no_timers_is_asked_and_gets_no_text_with_one(monkeypatch):
     two = Two()
-    two.sides["ben"] = Conversation("ben", terms("ben"), inviter=False, expires=1e9, **BOUNDS)
+    monkeypatch.setattr(two.sides["ben"].timer, "received", lambda payload: [])
     two.link_up()
     two.deliver()
     two.do("anna", two.sides["anna"].set_timer("30", two.now))
     two.say("anna", "hello")
     two.deliver()
     assert two.heard() == ["hello"] and two.sides["anna"].row()["delivered"] == 1
-    assert two.sides["anna"].timer() == {"seconds": 0, "proposed": 30, "by": "us"}
-    assert [row["timer"] for row in two.sides["anna"].history(0)] == [0]
+    assert two.sides["anna"].timer.row() == {"seconds": 0, "proposed": 30, "by": "us"}
+    assert [row["timer"] for row in two.sides["anna"].messages.written_history(0)] == [0]
 
 
 def test_what_has_ended_goes_on_disappearing(two):
@@ -449,8 +447,9 @@ def test_the_text_itself_is_let_go_of(two):
     two.do("anna", effects)
     two.deliver()
     two.pass_time(30)
-    assert (message.text, message.state) == ("", "disappeared") and two.sides["anna"].messages(everything=True) == []
-    assert two.sides["ben"].messages(everything=False) == []
+    assert (message.text, message.state) == ("", "disappeared") and \
+        two.sides["anna"].messages.held(everything=True) == []
+    assert two.sides["ben"].messages.held(everything=False) == []
 
 
 def test_a_restart_keeps_the_timer_the_proposal_and_the_time(two):
@@ -463,7 +462,7 @@ def test_a_restart_keeps_the_timer_the_proposal_and_the_time(two):
         two.restart(name)
     two.link_up()
     two.deliver()
-    assert two.sides["anna"].timer() == {"seconds": 30, "proposed": 86_400, "by": "them"}
+    assert two.sides["anna"].timer.row() == {"seconds": 30, "proposed": 86_400, "by": "them"}
     assert two.said("ben") == ["hello"]
     two.pass_time(30)
     assert two.said("ben") == []
@@ -523,7 +522,7 @@ def test_what_memory_holds_no_more_is_removed_from_the_store_in_time_and_told():
     kept.advance(0)
     anna = kept.two.sides["anna"]
     for number in range(MAX_HELD_MESSAGES):
-        anna._chat.received(Text(str(number)), 0.0)
+        anna.messages.received(Text(str(number)), 0.0)
     kept.keeping.changed("c1")
     kept.advance(0)
     assert len(kept.store.keys("message")) == MAX_HELD_MESSAGES + 1
@@ -539,7 +538,7 @@ def test_one_of_ours_that_waited_while_much_was_said_goes_from_memory_and_store_
     kept.two.link_down()
     kept.two.say("anna", "waiting")
     for number in range(MAX_HELD_MESSAGES):
-        anna._chat.received(Text(str(number)), 0.0)
+        anna.messages.received(Text(str(number)), 0.0)
     kept.keeping.changed("c1")
     kept.advance(0)
     assert "c1/1" in kept.store.keys("message")
@@ -550,7 +549,7 @@ def test_one_of_ours_that_waited_while_much_was_said_goes_from_memory_and_store_
     assert kept.keeping.history("c1", 0)[0]["state"] == "delivered"
     kept.advance(30)
     kept.tick()
-    assert "c1/1" not in kept.store.keys("message") and anna.history(0)[0]["id"] > 1
+    assert "c1/1" not in kept.store.keys("message") and anna.messages.written_history(0)[0]["id"] > 1
 
 
 def test_a_full_disk_delays_it_and_no_more():
@@ -583,4 +582,4 @@ def test_records_from_before_there_were_timers_are_read():
     value: list[Any] = msgpack.decode(encode(two.sides["anna"].dump()))
     kept = SimpleNamespace(old=msgpack.encode(value[:-1]))
     two.restart("anna", (kept.old, [], {}))
-    assert two.sides["anna"].timer() == {"seconds": 0, "proposed": None, "by": None}
+    assert two.sides["anna"].timer.row() == {"seconds": 0, "proposed": None, "by": None}

@@ -10,10 +10,9 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
-from tests.peer.support import terms
+from tests.peer.support import conversation, terms
 from whisperd import logs
 from whisperd.errors import RoomFull, StoreFailed
-from whisperd.peer.conversation.conversation import Conversation
 from whisperd.peer.conversation.driver import Driver, DriverListener, Persistence
 from whisperd.peer.effects import ContactMessageAcknowledged, Settled
 from whisperd.peer.links.link import ConversationLinkOwner
@@ -58,8 +57,8 @@ class Stage:
     def __init__(self, *, inviter: bool, persistence: Persistence | None = None, **listener: Any) -> None:
         self.clock, self.link = Clock(), QuietLink()
         self.told: list[tuple[str, dict[str, Any]]] = []
-        conversation = Conversation("c1", terms("side"), inviter=inviter, expires=EXPIRES, max_queue=10)
-        self.driver = Driver(conversation, self.link, self.clock, DriverListener(
+        core = conversation("c1", terms("side"), inviter=inviter, expires=EXPIRES)
+        self.driver = Driver(core, self.link, self.clock, DriverListener(
             lambda name, **fields: self.told.append((name, fields)), **listener), persistence=persistence)
         self.driver.start()
         self.driver.release()
@@ -104,7 +103,7 @@ def test_a_bug_ends_the_conversation_and_is_logged_without_its_text(log, monkeyp
     def broken(frame: bytes, now: float) -> list[Any]:
         raise RuntimeError("the secret is hunter2")
 
-    monkeypatch.setattr(stage.driver.conversation, "frame_received", broken)
+    monkeypatch.setattr(stage.driver._conversation, "frame_received", broken)
     stage.driver.link_up(stage.link)
     stage.driver.frame_received(stage.link, b"x").proceed()
     assert [fields["code"] for name, fields in stage.told if name == "chat-error"] == ["internal"]

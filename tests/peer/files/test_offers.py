@@ -13,8 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from tests.peer.support import events
 from whisperd.errors import FileFailed, FileTooLarge, FileUnknown, TooLate, TooManyFiles
 from whisperd.peer.effects import DropFile, FinishFile, Post, ReadFile, WriteFile
-from whisperd.peer.files.offers import MAX_ANSWERS, MAX_CLOSED, Files
+from whisperd.peer.files.offers import MAX_ANSWERS, Files
 from whisperd.peer.files.sending import FIRST_WINDOW, MAX_DIRECT, MAX_WINDOW, MIN_WINDOW
+from whisperd.peer.files.transfers import MAX_CLOSED
 from whisperd.wire.files import (
     CHUNK,
     CREDIT,
@@ -173,7 +174,7 @@ def test_a_whole_file_is_kept_and_its_sender_told_only_then():
     with pytest.raises(TooLate):
         files.cancel("f1")
     assert files.received(FileWithdraw(1, "cancelled"), 0) == []
-    assert said(files.kept(1, "x (1)")) == [Done(1)] and files.rows()[0]["filename"] == "x (1)"
+    assert said(files.placed(1, "x (1)")) == [Done(1)] and files.rows()[0]["filename"] == "x (1)"
 
 
 def test_a_disk_that_fails_halts_the_file_until_it_is_accepted_again():
@@ -295,7 +296,8 @@ class AnyTalk(RuleBasedStateMachine):
         st.builds(More, st.integers(1, 4), st.integers(0, MAX)),
         st.builds(Chunk, st.integers(1, 9), st.integers(0, 99), st.binary(min_size=1, max_size=99)),
         st.builds(Pause, st.integers(1, 4)), st.builds(Done, st.integers(1, 4)),
-        st.builds(FileRefuse, st.integers(1, 4), st.just("x")), st.builds(FileWithdraw, st.integers(1, 9), st.just("x"))))
+        st.builds(FileRefuse, st.integers(1, 4), st.just("x")),
+        st.builds(FileWithdraw, st.integers(1, 9), st.just("x"))))
     def hear(self, message: Any) -> None:
         self.carrier.do(self.files.received(message, 0))
 

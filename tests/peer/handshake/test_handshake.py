@@ -20,7 +20,7 @@ from whisperd.errors import (
     PluginRefused,
     WrongSecret,
 )
-from whisperd.peer.effects import Established
+from whisperd.peer.handshake.established import Established
 from whisperd.peer.handshake.handshake import Aborted, InviterHandshake, JoinerHandshake
 from whisperd.peer.handshake.keys import InviteKeys, Seal
 from whisperd.wire.envelope import Confirm, HandshakeAnswer, HandshakeExchange, Hello, decode_message, encode_message

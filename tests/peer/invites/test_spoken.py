@@ -25,8 +25,11 @@ from whisperd.errors import (
     TimedOut,
     WhisperdError,
 )
-from whisperd.peer.conversation.conversation import ENDED, Conversation
-from whisperd.peer.effects import Ended, Established, Rejoin
+from whisperd.peer.conversation.conversation import Conversation
+from whisperd.peer.conversation.origin import Bounds, Origin
+from whisperd.peer.conversation.states import ENDED
+from whisperd.peer.effects import Ended, Rejoin
+from whisperd.peer.handshake.established import Established
 from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake, Terms
 from whisperd.peer.handshake.keys import InviteKeys, Seal
 from whisperd.peer.handshake.negotiation import check_floor
@@ -158,7 +161,7 @@ def test_a_floor_above_the_code_s_level_is_refused_at_once_and_by_the_other_side
 
 
 def conversation(*, inviter: bool, code: SpokenCode = RIGHT, seed: str = "side") -> Conversation:
-    return Conversation("c1", terms(seed, code), inviter=inviter, expires=10_000.0, max_queue=10)
+    return Conversation("c1", terms(seed, code), Origin(inviter, 10_000.0), Bounds(10))
 
 
 def guess(inviter: Conversation, now: float, seed: str) -> list[Any]:
@@ -177,7 +180,7 @@ def test_each_wrong_guess_is_told_and_the_last_one_ends_the_conversation():
         assert only(effects, Rejoin).delay == 2.0**number
     effects = guess(inviter, RUNS, "the last")
     assert [event["code"] for event in events(effects, "chat-error")] == ["spoken-code-used-up"]
-    assert (inviter.state, inviter.reason) == (ENDED, "spoken-code-used-up") and only(effects, Ended)
+    assert (inviter.state, inviter.status.reason) == (ENDED, "spoken-code-used-up") and only(effects, Ended)
 
 
 def test_the_one_who_typed_a_wrong_code_is_told_so():
@@ -186,7 +189,7 @@ def test_the_one_who_typed_a_wrong_code_is_told_so():
     answer = inviter.frame_received(frames(joiner.link_up(0))[0], 0)
     abort = inviter.frame_received(frames(joiner.frame_received(frames(answer)[0], 0))[0], 0)
     effects = joiner.frame_received(frames(abort)[0], 0)
-    assert (joiner.state, joiner.reason) == (ENDED, "spoken-code-wrong")
+    assert (joiner.state, joiner.status.reason) == (ENDED, "spoken-code-wrong")
     assert "the spoken codes of the two sides are different" in events(effects, "chat-error")[0]["message"]
 
 

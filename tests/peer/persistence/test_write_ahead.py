@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from tests.peer.conversation.test_resumable import Two
+from tests.peer.conversation.test_resume import Two
 from whisperd.errors import StoreFailed
 from whisperd.peer.persistence.write_ahead import RETRY, SWEEP, WriteAhead
 from whisperd.peer.records import BindingRecord, Route
@@ -110,13 +110,13 @@ def test_what_is_older_than_its_time_is_removed_but_not_what_nobody_has_read():
     kept = Kept(days=2)
     kept.say("old and read")
     kept.clock.advance(0)
-    kept.two.sides["anna"].seen(1)
+    kept.two.sides["anna"].messages.seen(1)
     kept.say("old and unread")
     kept.clock.advance(0)
     for _ in range(50):
         kept.clock.advance(SWEEP)
     assert kept.texts() == ["old and unread"]
-    kept.two.sides["anna"].seen(2)
+    kept.two.sides["anna"].messages.seen(2)
     kept.say("new")
     kept.clock.advance(0)
     kept.clock.advance(SWEEP)

@@ -14,7 +14,8 @@ from whisperd.peer.conversation.session import level_number, level_word
 from whisperd.peer.conversation.states import ENDED
 from whisperd.peer.handshake.handshake import Terms
 from whisperd.peer.handshake.keys import InviteKeys
-from whisperd.peer.handshake.negotiation import Plugins, check_floor
+from whisperd.peer.handshake.negotiation import check_floor
+from whisperd.peer.handshake.plugins import Plugins
 from whisperd.peer.invites.spoken import Codes
 from whisperd.peer.invites.used import UsedInvites
 from whisperd.peer.links.routes import Host, check_access, choose

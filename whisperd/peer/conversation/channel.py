@@ -1,6 +1,6 @@
 """The channel: payloads that arrive exactly once and in order, over links that come, go and lose frames.
 
-[whisperd-protocol(7), CHANNEL] It numbers what it sends, encrypts it by the conversation's ratchet, pads it, and keeps
+[whisperd-protocol(7), CHANNEL] It numbers what it sends, encrypts it by the conversation's ratchet, pads it, and holds
 it until it is acknowledged. What was not acknowledged is sent again, freshly encrypted, after something was heard
 on a new link, or after a time without progress on a link that seems to live; then one frame at a time, so that a
 silent peer cannot make the ratchet skip too many keys.
@@ -11,17 +11,17 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from whisperd.errors import ChannelBroken
 from whisperd.peer.effects import SendFrame
+from whisperd.peer.handshake.plugins import RatchetSession
 from whisperd.peer.records import ChannelRecord
 from whisperd.wire.envelope import CHANNEL_FRAME, ChannelFrame, Kind
 from whisperd.wire.resume import Counters
 
-#: Most data frames in flight.
+#: Maximum number of data frames in flight.
 WINDOW = 64
-#: Seconds without progress after which the first frame in flight is sent again, doubled each time, up to the most.
+#: Seconds without progress after which the first frame in flight is sent again, doubled each time up to the maximum.
 PATIENCE = 10.0
 MAX_PATIENCE = 300.0
 
@@ -68,9 +68,9 @@ class _Outgoing:
 
 
 class Channel:
-    """One side of one channel. ``session`` is an IRatchetSession, ``associated_data`` binds frames to the handshake."""
+    """One side of one channel; ``associated_data`` (32 bytes) binds its frames to the handshake."""
 
-    def __init__(self, session: Any, associated_data: bytes) -> None:
+    def __init__(self, session: RatchetSession, associated_data: bytes) -> None:
         self._session = session
         self._associated_data = associated_data
         self._unacknowledged: deque[_Outgoing] = deque()
@@ -214,17 +214,18 @@ class Channel:
         return sent | {ticket: (waiting.stream, waiting.payload) for ticket, waiting in self._waiting.items()}
 
     @classmethod
-    def load(cls, kept: ChannelRecord, payloads: Mapping[int, bytes], session: Any, associated_data: bytes) -> Channel:
-        """Return the channel that was kept, with no link. What was sent and has no payload any more is sent empty, so
-        that the numbers stay; what only waited and has none is gone."""
+    def load(cls, record: ChannelRecord, payloads: Mapping[int, bytes], session: RatchetSession,
+             associated_data: bytes) -> Channel:
+        """Return the channel that was recorded, with no link. What was sent and has no payload any more is sent empty,
+        so that the numbers stay; what only waited and has none is gone."""
         channel = cls(session, associated_data)
-        channel._last_ticket, channel._last_sent = kept.last_ticket, kept.last_sent
-        channel._last_received = kept.last_received
-        channel._encrypted, channel._decrypted = kept.encrypted, kept.decrypted
-        first = kept.last_sent - len(kept.unacknowledged) + 1
+        channel._last_ticket, channel._last_sent = record.last_ticket, record.last_sent
+        channel._last_received = record.last_received
+        channel._encrypted, channel._decrypted = record.encrypted, record.decrypted
+        first = record.last_sent - len(record.unacknowledged) + 1
         channel._unacknowledged.extend(_Outgoing(seq, ticket, stream, payloads.get(ticket, b""))
-                                       for seq, (ticket, stream) in enumerate(kept.unacknowledged, first))
-        channel._waiting.update((ticket, _Waiting(stream, payloads[ticket])) for ticket, stream in kept.waiting
+                                       for seq, (ticket, stream) in enumerate(record.unacknowledged, first))
+        channel._waiting.update((ticket, _Waiting(stream, payloads[ticket])) for ticket, stream in record.waiting
                                 if ticket in payloads)
         return channel
 

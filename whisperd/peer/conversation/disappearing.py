@@ -13,13 +13,16 @@ from collections.abc import Callable
 from typing import Any
 
 from whisperd.errors import QueueFull, UsageError
+from whisperd.peer.conversation.channel import Channel, ChannelEffect
+from whisperd.peer.conversation.messages import Messages
+from whisperd.peer.effects import Emit
 from whisperd.peer.records import TimerRecord
-from whisperd.wire.disappearing import Timer
-from whisperd.wire.envelope import MAX_TIMER, MIN_TIMER
+from whisperd.wire.disappearing import Timer, decode_timer, encode_timer
+from whisperd.wire.envelope import MAX_TIMER, MIN_TIMER, Stream
 
-#: Most proposals of ours that nothing came back for.
+#: Maximum number of proposals of ours that nothing came back for.
 MAX_OPEN = 16
-#: Most proposals of theirs that are told while nobody here answers; those beyond are only shown.
+#: Maximum number of proposals of theirs that are told while nobody here answers; those beyond are only shown.
 MAX_TOLD = 16
 #: How many of the timers that were in force a text under way may still name.
 MAX_HONOURED = 8
@@ -47,8 +50,9 @@ def seconds_of(word: str) -> int:
     return seconds
 
 
-class DisappearingTimer:
-    """One side's view; ``said`` of it is sent, in the order of texts, and ``heard`` is what came."""
+class Negotiation:
+    """One side's view of what both have confirmed: what ``wish`` returns is sent, in the order of texts; ``heard`` is
+    what came."""
 
     def __init__(self) -> None:
         self._agreed: Proposal = (0, 0)
@@ -122,12 +126,12 @@ class DisappearingTimer:
                           self._honoured)
 
     @classmethod
-    def load(cls, kept: TimerRecord) -> DisappearingTimer:
-        """Return what was kept."""
-        disappearing = cls()
-        disappearing._agreed, disappearing._theirs, disappearing._honoured = kept.agreed, kept.theirs, list(kept.honoured)
-        disappearing._ours = {(number, seconds): ticket for number, seconds, ticket in kept.ours}
-        return disappearing
+    def load(cls, record: TimerRecord) -> Negotiation:
+        """Return what was recorded."""
+        found = cls()
+        found._agreed, found._theirs, found._honoured = record.agreed, record.theirs, list(record.honoured)
+        found._ours = {(number, seconds): ticket for number, seconds, ticket in record.ours}
+        return found
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
@@ -164,3 +168,55 @@ class DisappearingTimer:
         if self.seconds:
             others = [seconds for seconds in self._honoured if seconds != self.seconds]
             self._honoured = [*others, self.seconds][-MAX_HONOURED:]
+
+
+class DisappearingTimer:
+    """The timer of the conversation ``chat``: it is negotiated, and ``messages`` go by it."""
+
+    def __init__(self, chat: str, messages: Messages) -> None:
+        self._chat = chat
+        self._messages = messages
+        self._negotiation = Negotiation()
+        self._written: dict[str, Any] | None = None  # what a store has of it, where one has to have it
+
+    def row(self) -> dict[str, Any]:
+        """Return the timer in force in seconds, what is proposed, and by whom, as far as a store has it where one has
+        to."""
+        return self._written or self._negotiation.row()
+
+    def set(self, wish: str, channel: Channel, now: float) -> tuple[list[Emit], list[ChannelEffect]]:
+        """Propose, accept or refuse: a time as ``seconds_of`` reads it, 'accept' or 'refuse'; return what people are
+        told, and what the channel wants. Raises UsageError or QueueFull."""
+        before = self._negotiation.row()
+        said = self._negotiation.wish(wish, channel.cancel)
+        sending: list[ChannelEffect] = []
+        if said is not None:
+            ticket, sending = channel.send(Stream.TIMER, encode_timer(said), now)
+            self._negotiation.sent(said, ticket)
+        return self._changed(before), sending
+
+    def received(self, payload: bytes) -> list[Emit]:
+        """The other side said something of the timer; return what people are told. Raises ChannelBroken."""
+        before = self._negotiation.row()
+        self._negotiation.heard(decode_timer(payload))
+        return self._changed(before)
+
+    def written(self) -> None:
+        """A store has it as it is now; from the first time on one has to have what is shown."""
+        self._written = self._negotiation.row()
+
+    def dump(self) -> TimerRecord:
+        """Return all of it."""
+        return self._negotiation.dump()
+
+    def load(self, record: TimerRecord) -> None:
+        """Begin with what was recorded."""
+        self._negotiation = Negotiation.load(record)
+        self._changed(self._negotiation.row())
+
+    def _changed(self, before: dict[str, Any]) -> list[Emit]:
+        """Let texts have the timer in force from now on, and tell what has changed."""
+        self._messages.go_by(self._negotiation.seconds, self._negotiation.honoured)
+        now = self._negotiation.row()
+        told = now != before and (now["by"] != "them" or self._negotiation.loud)
+        return [Emit("chat-timer", {"chat": self._chat, **now})] if told else []

@@ -9,10 +9,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from whisperd.errors import ConversationEnded, WhisperdError
+from whisperd.peer.conversation.conversation import Conversation
 from whisperd.peer.conversation.executor import DriverListener, Executor, Persistence, Steps
 from whisperd.peer.conversation.for_contacts import ForContacts
 from whisperd.peer.conversation.messages import Message
-from whisperd.peer.conversation.resumable import ResumableConversation
 from whisperd.peer.conversation.states import AWAY, CONNECTED, ENDED
 from whisperd.peer.effects import SendFrame
 from whisperd.peer.files.downloads import Downloads
@@ -34,11 +34,11 @@ class Driver:
     ``link``.
     """
 
-    def __init__(self, conversation: ResumableConversation, link: ConversationLink, reactor: Any,
+    def __init__(self, conversation: Conversation, link: ConversationLink, reactor: Any,
                  listener: DriverListener, downloads: Downloads | None = None,
                  persistence: Persistence | None = None) -> None:
         self.name = conversation.name
-        self.conversation = conversation
+        self._conversation = conversation
         self._link = link
         self._listener = listener
         self._executor = Executor(conversation, link, reactor, listener, downloads or Downloads(""), persistence)
@@ -56,7 +56,7 @@ class Driver:
     def start(self, age: float = 0.0) -> None:
         """Tell that the conversation is there, and begin to connect; it began ``age`` seconds ago."""
         self._began -= age
-        self._executor.carry_out(self.conversation.start())
+        self._executor.carry_out(self._conversation.start())
         self._link.start(self)
 
     def rest(self, age: float = 0.0) -> None:
@@ -71,7 +71,7 @@ class Driver:
 
     def forget(self) -> None:
         """Forget what was said, in a conversation that has ended."""
-        self.conversation.forget()
+        self._conversation.forget()
         self._executor.set_timer()
 
     def drop(self) -> Deferred[None]:
@@ -88,7 +88,8 @@ class Driver:
         self._executor.abandon()
         self._link.stop(leave=False).chainDeferred(self.closed)
         self._executor.disk.rest()
-        self.conversation.sleep()
+        self._conversation.finish("")
+        self._conversation.forget()
         self._executor.set_timer()
 
     def woke(self) -> None:
@@ -114,108 +115,106 @@ class Driver:
     @property
     def state(self) -> str:
         """A word of ``states``."""
-        return self.conversation.state
+        return self._conversation.state
 
     @property
     def lasting(self) -> bool:
         """Whether it has neither ended nor is being ended."""
-        return self.conversation.lasting
+        return self._conversation.lasting
 
     @property
     def error(self) -> WhisperdError | None:
         """Why it ended, where it failed."""
-        return self.conversation.error
+        return self._conversation.status.error
 
     @property
     def verified(self) -> bool:
         """Whether the words were compared."""
-        return self.conversation.verified
+        return self._conversation.verified
 
     @property
     def unread(self) -> Set[int]:
         """The numbers of the messages that nobody here has been shown yet."""
-        return self.conversation.unread
+        return self._conversation.messages.unread
 
     def row(self) -> Row:
         """Return what 'chat list' shows of the conversation and its links, with its age in whole seconds."""
-        return {**self.conversation.row(), "link": self._link.name if self.state == CONNECTED else None,
+        return {**self._conversation.row(), "link": self._link.name if self.state == CONNECTED else None,
                 "direct": self._link.direct,
-                "trouble": None if self._link.seated else self.conversation.trouble or None,
+                "trouble": None if self._link.seated else self._conversation.status.trouble or None,
                 "created_age": round(self._executor.now() - self._began)}
 
     def history(self, after: int) -> list[Row]:
         """Return what was said with a number above ``after``, as far as memory has it."""
-        return [*self.conversation.history(after)]
+        return [*self._conversation.messages.written_history(after)]
 
     def send(self, text: str) -> Message:
         """Accept a text for delivery.
 
         Raises ConversationEnded, ConversationNotConnected, UsageError, MessageTooLarge or QueueFull."""
-        message, effects = self.conversation.send(text, self._executor.now())
+        message, effects = self._conversation.send(text, self._executor.now())
         self._executor.carry_out(effects)
         return message
 
     def cancel(self, number: int) -> None:
         """Take back a message of ours that is queued. Raises ConversationEnded, ConversationNotConnected, FileUnknown
         or TooLate."""
-        self._executor.carry_out(self.conversation.cancel(number))
+        self._executor.carry_out(self._conversation.cancel(number))
 
     def seen(self, last: int, first: int = 1) -> None:
         """Somebody has been shown the messages ``first`` to ``last``, so they need not be kept for anybody."""
-        if self.conversation.seen(last, first):
+        if self._conversation.messages.seen(last, first):
             self._executor.changed()
 
     def timer(self) -> Row:
         """Return the timer in force in seconds, what is proposed, and by whom."""
-        return self.conversation.timer()
+        return self._conversation.timer.row()
 
     def set_timer(self, wish: str) -> None:
         """Propose, accept or refuse a timer. Raises ConversationEnded, ConversationNotConnected, UsageError or
         QueueFull."""
-        self._executor.carry_out(self.conversation.set_timer(wish, self._executor.now()))
+        self._executor.carry_out(self._conversation.set_timer(wish, self._executor.now()))
         self._executor.changed()
 
     def comparison(self) -> Row:
         """Return the words and the number that the two people compare. Raises ConversationEnded or
         ConversationNotConnected."""
-        return self.conversation.verify(False)
+        return self._conversation.comparison()
 
     def mark_verified(self) -> Callable[[], None]:
         """The words were compared; return what undoes that. Raises as ``comparison``."""
-        conversation, before = self.conversation, self.conversation.verified
-        conversation.verify(True)
-        return lambda: setattr(conversation, "verified", before)
+        return self._conversation.mark_verified()
 
     def end(self, reason: str = ENDED) -> None:
         """Tell the other side, and destroy everything then, within seconds; ``reason`` is shown.
 
         Raises ConversationEnded when that is under way already."""
-        self._executor.carry_out(self.conversation.end(self._executor.now(), reason))
+        self._executor.carry_out(self._conversation.end(self._executor.now(), reason))
 
     def give_up(self) -> None:
         """Wait no longer until the other side knows of the end: what is secret is destroyed now."""
-        self._executor.carry_out(self.conversation.give_up())
+        self._executor.carry_out(self._conversation.give_up())
 
     # -- ConversationLinkOwner ------------------------------------------------------------------------------------
 
     def link_up(self, link: ConversationLink, heard: bool = False) -> None:
-        self._executor.tell(lambda now: self.conversation.link_up(now, heard=heard))
+        self._executor.tell(lambda now: self._conversation.link_up(now, heard=heard))
 
     def link_down(self, link: ConversationLink, reason: str) -> None:
-        self._executor.tell(lambda now: self.conversation.link_down(reason, now))
+        self._executor.tell(lambda now: self._conversation.link_down(reason, now))
 
     def link_troubled(self, link: ConversationLink, error: WhisperdError) -> None:
-        self._executor.tell(lambda now: self.conversation.link_troubled(error))
+        self._executor.tell(lambda now: self._conversation.link_troubled(error))
 
     def link_failed(self, link: ConversationLink, error: WhisperdError) -> None:
-        self._executor.tell(lambda now: self.conversation.link_failed(error))
+        self._executor.tell(lambda now: self._conversation.link_troubled(error, refused=True))
 
     def frame_received(self, link: ConversationLink, frame: bytes) -> Verdict:
         return self._executor.take(frame)
 
     def greeting(self) -> list[bytes]:
         """Return frames that greet the other side, on another link than the one in use."""
-        effects = self.conversation.greeting(self._executor.now())
+        effects = self._conversation.greeting(self._executor.now())
         if effects and not self._executor.at_once():
             return []
         return [effect.frame for effect in effects if isinstance(effect, SendFrame)]
@@ -233,13 +232,14 @@ class Driver:
 
     def tell(self, stream: Stream, payload: bytes) -> None:
         """Tell the other side something that is no text and no file, before all that waits."""
-        self._executor.tell(lambda now: self.conversation.tell(stream, payload, now))
+        self._executor.tell(lambda now: self._conversation.use(
+            lambda channel: channel.send_first(stream, payload, now), now))
 
     def hold(self, on: bool) -> None:
         """Let texts and files wait for a link that may carry them, or not any more."""
-        self._executor.tell(lambda now: self.conversation.hold(on, now))
+        self._executor.tell(lambda now: self._conversation.use(lambda channel: channel.hold(on, now), now))
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
     def _enact(self, effects: list[FileEffect]) -> None:
-        self._executor.carry_out(self.conversation.enact(effects, self._executor.now()))
+        self._executor.carry_out(self._conversation.carry_out(effects, self._executor.now()))

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from whisperd import errors
 from whisperd.errors import ConversationEnded, StoreBusy, StoreDamaged, StoreFailed, StoreLocked, WhisperdError
 from whisperd.logs import note, unexpected
-from whisperd.peer.conversation.resumable import ResumableConversation
+from whisperd.peer.conversation.conversation import Conversation
 from whisperd.peer.conversation.states import CONNECTED, ENDED
 from whisperd.peer.effects import (
     Confirmed,
@@ -92,7 +92,7 @@ class Persistence(Protocol):
 class Executor:
     """Carries out the effects of ``conversation``, in their order, and calls it when its time has come."""
 
-    def __init__(self, conversation: ResumableConversation, link: ConversationLink, reactor: Any,
+    def __init__(self, conversation: Conversation, link: ConversationLink, reactor: Any,
                  listener: DriverListener, downloads: Downloads, persistence: Persistence | None) -> None:
         #: Fires when the conversation has ended and the link is closed.
         self.closed: Deferred[None] = Deferred()
@@ -305,4 +305,4 @@ class Executor:
             files = self._conversation.open_files()
         except ConversationEnded:
             return []
-        return self._conversation.enact(told(files, now), now)
+        return self._conversation.carry_out(told(files, now), now)

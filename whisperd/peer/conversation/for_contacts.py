@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from whisperd.errors import StoreFailed
+from whisperd.peer.conversation.conversation import Conversation
 from whisperd.peer.conversation.executor import DriverListener, Executor
-from whisperd.peer.conversation.resumable import ResumableConversation
 from whisperd.peer.effects import ContactMessageReceived
 
 
 class ForContacts:
     """One conversation, as contacts see it. [whisperd-protocol(7), CONTACTS]"""
 
-    def __init__(self, conversation: ResumableConversation, executor: Executor, listener: DriverListener) -> None:
+    def __init__(self, conversation: Conversation, executor: Executor, listener: DriverListener) -> None:
         self._conversation = conversation
         self._executor = executor
         self._listener = listener
@@ -21,7 +21,7 @@ class ForContacts:
     def verification(self) -> bytes:
         """Return what the secret of a contact is made of (32 bytes). Raises ConversationEnded or
         ConversationNotConnected."""
-        return bytes(self._conversation.agreed().verification)
+        return bytes(self._conversation.session().verification)
 
     @property
     def inviter(self) -> bool:
@@ -31,12 +31,12 @@ class ForContacts:
     @property
     def level(self) -> str:
         """The security level in force, as the configuration spells it; "" before the key is confirmed."""
-        return self._conversation.level
+        return self._conversation.status.level or ""
 
     @property
     def acknowledged(self) -> bool:
         """Whether the other side has all that was said about contacts."""
-        return self._conversation.contact_acknowledged
+        return self._conversation.contact_messages.arrived
 
     def put(self, payload: bytes) -> Callable[[], None]:
         """Have a message about contacts wait for ``send_waiting``, after all that waits; return what takes it back
@@ -45,20 +45,18 @@ class ForContacts:
 
     def send_waiting(self) -> None:
         """Send what waits."""
-        self._executor.tell(self._conversation.go_on)
+        self._executor.tell(lambda now: self._conversation.use(lambda channel: channel.pump(now), now))
         self._executor.changed()
 
     def forget_heard(self) -> Callable[[], None]:
         """What the other side said last about contacts is not to be told again after a restart; return what undoes it.
         """
-        conversation, before = self._conversation, self._conversation.contact_messages_heard
-        conversation.contact_messages_heard = b""
-        return lambda: setattr(conversation, "contact_messages_heard", before)
+        return self._conversation.contact_messages.forget_heard()
 
     def tell_again(self) -> None:
         """Have contacts hear what the other side said last before this daemon was started, which may not have been
         seen to."""
-        payload = self._conversation.contact_messages_heard
+        payload = self._conversation.contact_messages.heard
         if not self._conversation.lasting or not payload:
             return
         told = ContactMessageReceived(payload, self.verification())

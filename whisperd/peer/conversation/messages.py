@@ -2,9 +2,9 @@
 
 A message is ``queued`` here, ``sent`` when it was handed to a link, ``delivered`` when the other side has it,
 ``failed`` when the conversation ended before, ``cancelled`` when it was taken back while it was queued; an incoming
-one is ``received``. One with a timer ``disappears`` so many seconds after it was delivered or received: then nothing of it
-is kept here. Texts of the other side are kept and passed on as they came: they may hold control characters,
-which whoever shows them on a terminal has to strip.
+one is ``received``. One with a timer ``disappears`` so many seconds after it was delivered or received: then nothing
+of it is left here. Texts of the other side are passed on as they came: they may hold control characters, which
+whoever shows them on a terminal has to strip.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from whisperd.peer.effects import Emit
 from whisperd.peer.records import MessagesRecord
 from whisperd.wire.envelope import MAX_TEXT, DisappearingText, Text
 
-#: Bounds of what is kept of what was said, beside what waits for delivery or to be written to a store.
+#: Bounds of what is held of what was said, beside what waits for delivery or to be written to a store.
 MAX_HELD_MESSAGES = 1_000
 MAX_HELD_BYTES = 1 << 20
 #: States of a message that waits for delivery.
@@ -42,13 +42,13 @@ class Message:
         return {"id": self.id, "direction": self.direction, "text": self.text, "state": self.state, "timer": self.timer}
 
 
-class Chat:
+class Messages:
     """The texts of the conversation ``name``; at most ``max_queue`` of them wait for delivery."""
 
     def __init__(self, name: str, max_queue: int) -> None:
         self._name = name
         self._max_queue = max_queue
-        self._kept: dict[int, Message] = {}
+        self._all: dict[int, Message] = {}
         self._done: OrderedDict[int, Message] = OrderedDict()  # what may be forgotten, the next one first
         self._done_bytes = 0
         self._unwritten: dict[int, Message] | None = None
@@ -60,11 +60,15 @@ class Chat:
         self._last_id = 0
         self._counts: Counter[str] = Counter()
         self._unread: set[int] = set()
-        #: Seconds after which texts of ours disappear that are accepted from now on, and those that theirs may name.
-        self.timer = 0
-        self.honoured: Collection[int] = ()
+        self._timer = 0
+        self._honoured: Collection[int] = ()
         #: When ``disappearing`` is to be called, or None.
         self.disappears_next: float | None = None
+
+    def go_by(self, timer: int, honoured: Collection[int]) -> None:
+        """Have texts of ours that are accepted from now on disappear after ``timer`` seconds (0: stay), and those of
+        the other side that name one of ``honoured``."""
+        self._timer, self._honoured = timer, honoured
 
     def counts(self) -> dict[str, int]:
         """Return how many messages are queued or sent now, and were delivered or received so far."""
@@ -72,15 +76,15 @@ class Chat:
         return {state: counts[state] for state in ("queued", "sent", "delivered", "received")}
 
     def history(self, after: int) -> list[dict[str, str | int]]:
-        """Return what is kept of the messages with a number above ``after``."""
-        return [message.row() for message in self._kept.values() if message.id > after]
+        """Return what is held of the messages with a number above ``after``."""
+        return [message.row() for message in self._all.values() if message.id > after]
 
     def written_history(self, after: int) -> list[dict[str, str | int]]:
         """Return the same as a store has it, where one has to have what is shown."""
         if self._unwritten is None:
             return self.history(after)
         return [{**message.row(), "state": self._written_states.get(message.id, message.state)}
-                for message in self._kept.values() if after < message.id <= self._written_id]
+                for message in self._all.values() if after < message.id <= self._written_id]
 
     def check(self, text: str) -> None:
         """Raise UsageError, MessageTooLarge or QueueFull when ``text`` cannot be accepted."""
@@ -97,26 +101,26 @@ class Chat:
 
     def form(self, text: str) -> Text | DisappearingText:
         """Return what is sent of an outgoing text."""
-        return DisappearingText(text, self.timer) if self.timer else Text(text)
+        return DisappearingText(text, self._timer) if self._timer else Text(text)
 
     def accepted(self, text: str, ticket: int) -> tuple[Message, list[Emit]]:
-        """Keep an outgoing text for which the channel gave ``ticket``."""
-        message = self._keep("out", text, "queued", self.timer)
+        """Hold an outgoing text for which the channel gave ``ticket``."""
+        message = self._add("out", text, "queued", self._timer)
         self._undelivered[ticket] = message
         return message, [self._said(message), self._state_of(message)]
 
     def received(self, text: Text | DisappearingText, now: float) -> list[Emit]:
-        """Keep an incoming text. One whose timer this side has not agreed to stays."""
-        agreed = isinstance(text, DisappearingText) and text.seconds in self.honoured
+        """Hold an incoming text. One whose timer this side has not agreed to stays."""
+        timer = text.seconds if isinstance(text, DisappearingText) and text.seconds in self._honoured else 0
         self._unread.add(self._last_id + 1)  # first, or it would be forgotten before those that are unread
-        message = self._keep("in", text.text, "received", text.seconds if agreed else 0)  # type: ignore[union-attr]
+        message = self._add("in", text.text, "received", timer)
         self._count_down(message, now)
         return [self._said(message)]
 
     @property
     def unread(self) -> Set[int]:
         """The numbers of the messages of the other side that nobody has been shown yet."""
-        return self._unread & self._kept.keys()
+        return self._unread & self._all.keys()
 
     def seen(self, last: int, first: int = 1) -> bool:
         """Somebody has been shown the messages ``first`` to ``last``; return whether that is news of any."""
@@ -126,40 +130,34 @@ class Chat:
 
     def dump(self) -> MessagesRecord:
         """Return all but the texts."""
-        self._unread &= self._kept.keys()
+        self._unread &= self._all.keys()
         return MessagesRecord(self._last_id, dict(self._counts),
                         [(ticket, message.id) for ticket, message in self._undelivered.items()], sorted(self._unread))
 
-    def messages(self, *, everything: bool) -> list[Message]:
-        """Return what is kept of what was said, or only what nobody else has: undelivered and unread messages."""
+    def held(self, *, everything: bool) -> list[Message]:
+        """Return what is held of what was said, or only what nobody else has: undelivered and unread messages."""
         if everything:
-            return list(self._kept.values())
-        unread = [self._kept[number] for number in sorted(self._unread & self._kept.keys())]
+            return list(self._all.values())
+        unread = [self._all[number] for number in sorted(self._unread & self._all.keys())]
         return [*self._undelivered.values(), *unread]
 
-    def load(self, kept: MessagesRecord, messages: Iterable[Message]) -> None:
-        """Begin with what was kept; ``messages`` in the order of their numbers."""
-        self._last_id, self._counts = kept.last_id, Counter(kept.counts)
+    def load(self, record: MessagesRecord, messages: Iterable[Message]) -> None:
+        """Begin with what was recorded; ``messages`` in the order of their numbers."""
+        self._last_id, self._counts = record.last_id, Counter(record.counts)
         for message in messages:
             self._hold(message)
-        known = self._kept
-        self._undelivered.update((ticket, known[number]) for ticket, number in kept.undelivered if number in known)
-        self._unread = set(kept.unread) & known.keys()
+        known = self._all
+        self._undelivered.update((ticket, known[number]) for ticket, number in record.undelivered if number in known)
+        self._unread = set(record.unread) & known.keys()
         self._look_ahead()
 
-    def keep_until_written(self) -> None:
-        """Forget nothing, and show nothing, from now on before ``written`` says that a store has it."""
-        self._unwritten = {}
-        self.written()
-
     def written(self) -> None:
-        """A store has everything as it is now."""
+        """A store has everything as it is now. From the first time on nothing is forgotten, or shown, before that."""
         self._written_id, self._written_counts = self._last_id, self._counts.copy()
         self._written_states.clear()
-        if self._unwritten:
-            done, self._unwritten = self._unwritten, {}
-            for message in done.values():
-                self._may_be_forgotten(message)
+        done, self._unwritten = self._unwritten or {}, {}
+        for message in done.values():
+            self._may_be_forgotten(message)
 
     def waiting(self, number: int) -> int:
         """Return the ticket of our message ``number`` if it is not delivered; raises FileUnknown or TooLate."""
@@ -192,9 +190,10 @@ class Chat:
         """Forget the texts whose time is over."""
         if self.disappears_next is None or now < self.disappears_next:
             return []
-        over = [message for message in self._kept.values() if message.disappears_at is not None and message.disappears_at <= now]
+        over = [message for message in self._all.values()
+                if message.disappears_at is not None and message.disappears_at <= now]
         for message in over:
-            del self._kept[message.id]
+            del self._all[message.id]
             if self._done.pop(message.id, None):
                 self._done_bytes -= len(message.text.encode())
             if self._unwritten:
@@ -213,7 +212,7 @@ class Chat:
     def wipe(self) -> None:
         """Forget everything that was said."""
         self._undelivered.clear()
-        self._kept.clear()
+        self._all.clear()
         self._done.clear()
         self._done_bytes = 0
         self._unwritten = {} if self._unwritten is not None else None
@@ -226,10 +225,10 @@ class Chat:
             self.disappears_next = min(message.disappears_at, self.disappears_next or message.disappears_at)
 
     def _look_ahead(self) -> None:
-        times = (message.disappears_at for message in self._kept.values())
+        times = (message.disappears_at for message in self._all.values())
         self.disappears_next = min((time for time in times if time is not None), default=None)
 
-    def _keep(self, direction: str, text: str, state: str, timer: int) -> Message:
+    def _add(self, direction: str, text: str, state: str, timer: int) -> Message:
         self._last_id += 1
         message = Message(self._last_id, direction, text, state, timer)
         self._counts[state] += 1
@@ -237,7 +236,7 @@ class Chat:
         return message
 
     def _hold(self, message: Message) -> None:
-        self._kept[message.id] = message
+        self._all[message.id] = message
         if message.state in _WAITING:
             return
         if self._unwritten is not None:
@@ -252,7 +251,7 @@ class Chat:
             # of those that somebody has been shown, or else of all
             number = next((number for number in self._done if number not in self._unread), next(iter(self._done)))
             self._done_bytes -= len(self._done.pop(number).text.encode())
-            del self._kept[number]
+            del self._all[number]
 
     def _turn(self, message: Message, state: str) -> Emit:
         self._counts[message.state] -= 1
@@ -260,7 +259,7 @@ class Chat:
         if self._unwritten is not None:
             self._written_states.setdefault(message.id, message.state)
         message.state = state
-        if message.id in self._kept:
+        if message.id in self._all:
             self._hold(message)
         return self._state_of(message)
 

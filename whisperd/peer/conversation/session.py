@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from whisperd.errors import PluginRefused, PluginUnknown
 from whisperd.interfaces import Level, Random
 from whisperd.peer.conversation.channel import Channel
-from whisperd.peer.conversation.resume import Resuming
-from whisperd.peer.effects import Established
+from whisperd.peer.handshake.established import Established
 from whisperd.peer.handshake.keys import SessionKeys
+from whisperd.peer.handshake.plugins import Plugins
 from whisperd.peer.records import SessionRecord
 from whisperd.wire.envelope import SuiteOffer
 
 
-class Agreement:
+class Session:
     """One established session; it counts once the other side has used it."""
 
-    def __init__(self, established: Established) -> None:
-        self.channel = Channel(established.session, established.keys.associated_data)
+    def __init__(self, established: Established, channel: Channel | None = None) -> None:
+        self.channel = channel or Channel(established.session, established.keys.associated_data)
         self._keys = established.keys
         self._kex = established.kex
         self._ratchet = established.ratchet
@@ -39,13 +38,14 @@ class Agreement:
         """The 32-byte key that what people compare, and the secret of contacts, are made of."""
         return self._keys.verification
 
-    def comparison(self) -> dict[str, Any]:
+    @property
+    def associated_data(self) -> bytes:
+        """The 32 bytes that bind frames to this session."""
+        return self._keys.associated_data
+
+    def comparison(self) -> dict[str, str | list[str]]:
         """Return the six words and the number that have to be the same on both sides."""
         return {"words": self._keys.words(), "number": self._keys.number()}
-
-    def resuming(self, *, inviter: bool, random: Random) -> Resuming:
-        """Return what asks and answers when one side comes back from its store."""
-        return Resuming(self._keys.verification, self._keys.associated_data, inviter=inviter, random=random)
 
     def dump(self) -> SessionRecord:
         """Return all but the payloads of the channel."""
@@ -54,26 +54,25 @@ class Agreement:
                              self.channel.dump())
 
     @classmethod
-    def load(cls, kept: SessionRecord, payloads: Mapping[int, bytes], plugins: Any, random: Random) -> Agreement:
-        """Return the agreement that was kept; raises PluginUnknown or ValueError when its ratchet is not to be had,
+    def load(cls, record: SessionRecord, payloads: Mapping[int, bytes], plugins: Plugins, random: Random) -> Session:
+        """Return the session that was recorded. Raises PluginUnknown or ValueError when its ratchet is not to be had,
         or only in another version, for the other side still has that one; PluginRefused when the ratchet fails."""
-        name, version, _ = kept.ratchet
+        name, version, _ = record.ratchet
         ratchet = plugins.ratchet(name)
         if ratchet.version != version:
             raise PluginUnknown(f"the ratchet {name} has version {ratchet.version} here, but the stored conversation "
                                 f"needs version {version}")
         try:
-            session = ratchet.load(kept.channel.session, random)
+            session = ratchet.load(record.channel.session, random)
         except ValueError:
             raise
         except Exception as error:  # code of whoever wrote the plug-in: other conversations must come back all the same
             raise PluginRefused(f"the ratchet {name} could not read its own saved state: "
                                 f"{type(error).__name__}") from error
         spent = bytearray(32)  # what the session and the confirmation have used up
-        keys = SessionKeys(spent, spent, spent, bytearray(kept.verification), kept.associated_data)
-        agreed = cls(Established(session, keys, SuiteOffer(*kept.kex), SuiteOffer(*kept.ratchet)))
-        agreed.channel = Channel.load(kept.channel, payloads, session, kept.associated_data)
-        return agreed
+        keys = SessionKeys(spent, spent, spent, bytearray(record.verification), record.associated_data)
+        channel = Channel.load(record.channel, payloads, session, record.associated_data)
+        return cls(Established(session, keys, SuiteOffer(*record.kex), SuiteOffer(*record.ratchet)), channel)
 
     def wipe(self) -> None:
         """Destroy the keys as far as the language allows."""

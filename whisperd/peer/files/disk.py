@@ -16,12 +16,11 @@ from whisperd.errors import TooLate, WhisperdError
 from whisperd.logs import unexpected
 from whisperd.peer.effects import DropFile, FinishFile, ReadFile, WriteFile
 from whisperd.peer.files.downloads import Downloads, Partial
-from whisperd.peer.files.offers import FileEffect
-from whisperd.peer.files.resumable import ResumableFiles
+from whisperd.peer.files.offers import FileEffect, Files
 from whisperd.peer.files.transfer import OnDisk, Transfer
 from whisperd.peer.files.uploads import Left, UploadSource
 
-Told = Callable[[ResumableFiles, float], list[FileEffect]]
+Told = Callable[[Files, float], list[FileEffect]]
 _File = Partial | UploadSource | Left
 
 
@@ -162,7 +161,7 @@ class FilesOnDisk:
         elif opened.keep is not None:
             keep, opened.keep = opened.keep, None
             self._work(number, opened, lambda: partial.keep(keep.name, keep.digest),
-                       lambda name: self._report(lambda files, now: files.kept(number, name)))
+                       lambda name: self._report(lambda files, now: files.placed(number, name)))
 
     def _written(self, number: int, size: int, on_disk: OnDisk) -> None:
         self._report(lambda files, now: files.written(number, size, now, on_disk))

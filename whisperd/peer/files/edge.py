@@ -10,8 +10,7 @@ from twisted.internet.defer import Deferred
 
 from whisperd.errors import ConversationEnded, ConversationNotConnected
 from whisperd.peer.files.disk import FilesOnDisk
-from whisperd.peer.files.offers import FileEffect
-from whisperd.peer.files.resumable import ResumableFiles
+from whisperd.peer.files.offers import FileEffect, Files
 from whisperd.peer.files.uploads import UploadSource
 
 Row = dict[str, Any]
@@ -21,15 +20,10 @@ class FilesOwner(Protocol):
     """The conversation that files belong to; ``peer.conversation.conversation`` has the shape."""
 
     name: str
+    files: Files
 
-    def open_files(self) -> ResumableFiles:
+    def open_files(self) -> Files:
         """Return the core of files. Raises ConversationEnded or ConversationNotConnected."""
-
-    def files(self) -> list[Row]:
-        """Return a row for each file, the oldest first."""
-
-    def partial_files(self) -> set[str]:
-        """Return the names of what is partial here."""
 
 
 class FilesEdge:
@@ -74,23 +68,27 @@ class FilesEdge:
         return transfer.row(self._owner.name)
 
     def refuse(self, label: str) -> Row:
-        """Refuse a file that was offered. Raises ConversationEnded, ConversationNotConnected, FileUnknown or TooLate."""
+        """Refuse a file that was offered.
+
+        Raises ConversationEnded, ConversationNotConnected, FileUnknown or TooLate."""
         files = self._owner.open_files()
         transfer = files.acceptable(label)
         self._enact(files.refuse(label))
         return transfer.row(self._owner.name)
 
     def cancel(self, label: str) -> None:
-        """Give up a file of either direction. Raises ConversationEnded, ConversationNotConnected, FileUnknown or TooLate."""
+        """Give up a file of either direction.
+
+        Raises ConversationEnded, ConversationNotConnected, FileUnknown or TooLate."""
         self._enact(self._owner.open_files().cancel(label))
 
     def rows(self) -> list[Row]:
         """Return what 'chat files' shows of each file, the oldest first."""
-        return self._owner.files()
+        return self._owner.files.rows()
 
     def partial(self) -> set[str]:
         """Return the names of the partial files in the folder of downloads that are this conversation's."""
-        return self._owner.partial_files()
+        return {one.on_disk.place for one in self._owner.files.left() if one.direction == "in" and one.on_disk.place}
 
     def go_on(self) -> None:
         """Find the files again that were open when the store was written last."""

@@ -6,14 +6,13 @@ side says of files that are not there is dropped. Nothing is written before a pe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from whisperd.errors import (
     FileChanged,
     FileFailed,
     FileTooLarge,
-    FileUnknown,
     NoDownloads,
     TooLate,
     TooManyFiles,
@@ -23,6 +22,8 @@ from whisperd.peer.effects import DropFile, Emit, FinishFile, Post, ReadFile, Wr
 from whisperd.peer.files.names import safe_name
 from whisperd.peer.files.sending import MAX_DIRECT, MAX_WINDOW, Outgoing
 from whisperd.peer.files.transfer import CANCELLED, DONE, FAILED, HALTED, MOVING, OFFERED, REFUSED, OnDisk, Transfer
+from whisperd.peer.files.transfers import Transfers
+from whisperd.peer.records import FilesRecord
 from whisperd.wire.files import (
     CREDIT,
     MAX,
@@ -39,9 +40,7 @@ from whisperd.wire.files import (
     encode_file,
 )
 
-#: Most files of one conversation that are over and still listed.
-MAX_CLOSED = 64
-#: Most of our answers that may wait for an acknowledgement; whoever provokes more gets none.
+#: Maximum number of our answers that may wait for an acknowledgement; whoever provokes more gets none.
 MAX_ANSWERS = 4 * MAX_OPEN
 
 FileEffect = Emit | Post | ReadFile | WriteFile | FinishFile | DropFile
@@ -58,15 +57,45 @@ class Files:
         self._chat = chat
         self._max_size = max_size
         self._max_open = min(max_open, MAX_OPEN)
-        self._all: dict[int, Transfer] = {}
+        self._transfers = Transfers(chat)
         self._outgoing = Outgoing()
         self._answers: set[int] = set()
-        self._last = 0
-        self._last_wire = {"in": 0, "out": 0}
 
     def rows(self) -> list[dict[str, Any]]:
         """Return what 'chat files' shows, the oldest first."""
-        return [transfer.row(self._chat) for transfer in self._all.values()]
+        return self._transfers.rows()
+
+    def left(self) -> list[Transfer]:
+        """Return the open files, which the edge has to find again on the disk after a restart: those that it has to
+        check now, and incoming ones that were halted, once they are accepted again."""
+        return self._transfers.open()
+
+    def states(self) -> list[Emit]:
+        """Return an event for each open file."""
+        return self._transfers.states()
+
+    # -- the store ------------------------------------------------------------------------------------------------
+
+    def dump(self) -> FilesRecord:
+        """Return the last numbers, and the files that are open."""
+        return self._transfers.dump(self._outgoing.arrived)
+
+    def load(self, record: FilesRecord) -> list[Post]:
+        """Go on with what was recorded; return what tells the other side that the rest has failed."""
+        return self._transfers.load(record)
+
+    def sound(self, number: int) -> Effects:
+        """An outgoing file is what it was when it was offered."""
+        transfer = self._transfers.at_work(number)
+        if transfer is None:
+            return []
+        transfer.checking = False
+        return [transfer.state_event(self._chat), *self._fill()]
+
+    def found(self, number: int, on_disk: OnDisk) -> Effects:
+        """An incoming file goes on from what ``on_disk`` says."""
+        transfer = self._transfers.at_work(number)
+        return self._let_come(transfer, on_disk) if transfer is not None else []
 
     # -- what the user asks ---------------------------------------------------------------------------------------
 
@@ -74,7 +103,7 @@ class Files:
         """Raise FileTooLarge or TooManyFiles when a file of ``size`` bytes cannot be offered."""
         if size > min(self._max_size, MAX):
             raise FileTooLarge(f"the file has {size:,} bytes, and the maximum is {self._max_size:,}")
-        if self._count("out") >= self._max_open:
+        if self._transfers.count("out") >= self._max_open:
             raise TooManyFiles
 
     def offer(self, name: str, size: int, digest: bytes, place: str = "") -> tuple[Transfer, Effects]:
@@ -82,14 +111,14 @@ class Files:
 
         Raises as ``check_offer``."""
         self.check_offer(size)
-        transfer = self._add("out", self._last_wire["out"] + 1, safe_name(name), size, digest)
+        transfer = self._transfers.add("out", self._transfers.last_wire("out") + 1, safe_name(name), size, digest)
         transfer.on_disk = OnDisk(place)
         message = FileOffer(transfer.wire, transfer.name, size, digest)
         return transfer, [Post(encode_file(message)), transfer.state_event(self._chat)]
 
     def acceptable(self, label: str) -> Transfer:
         """Return the incoming file that waits for acceptance; raises FileUnknown or TooLate."""
-        transfer = self._find(label)
+        transfer = self._transfers.named(label)
         if transfer.direction != "in" or transfer.state not in (OFFERED, HALTED):
             raise TooLate(f"{transfer.label} cannot be accepted now; its state is {transfer.state}")
         return transfer
@@ -107,7 +136,7 @@ class Files:
 
     def cancel(self, label: str) -> Effects:
         """Give up a file of either direction; raises FileUnknown, or TooLate when it is over."""
-        transfer = self._find(label)
+        transfer = self._transfers.named(label)
         if not transfer.open or transfer.storing:
             raise TooLate(f"{transfer.label} is already {'complete' if transfer.storing else transfer.state}")
         return [*self._tell_off(transfer, "cancelled"), *self._close(transfer, CANCELLED, "cancelled")]
@@ -121,7 +150,7 @@ class Files:
     def posted(self, ticket: int, post: Post, now: float) -> None:
         """The channel took what was posted."""
         if post.number:
-            self._outgoing.posted(ticket, self._all[post.number], post, now)
+            self._outgoing.posted(ticket, self._transfers[post.number], post, now)
         else:
             self._answers.add(ticket)
 
@@ -138,23 +167,21 @@ class Files:
 
     def link_down(self) -> None:
         """Nothing moves any more, for now."""
-        for transfer in self._all.values():
-            transfer.still()
+        self._transfers.still()
 
     def end(self) -> Effects:
         """The conversation ends: so does every file that is not complete."""
-        open_ones = [transfer for transfer in self._all.values() if transfer.open]
-        return [effect for transfer in open_ones for effect in self._close(transfer, FAILED, "ended")]
+        return [effect for transfer in self._transfers.open() for effect in self._close(transfer, FAILED, "ended")]
 
     def wipe(self) -> None:
         """Forget what was listed."""
-        self._all.clear()
+        self._transfers.wipe()
 
     # -- what the disk tells --------------------------------------------------------------------------------------
 
     def read(self, number: int, offset: int, data: bytes) -> Effects:
         """The bytes of an outgoing file at ``offset``; fewer than were asked for if it has shrunk."""
-        transfer = self._at_work(number)
+        transfer = self._transfers.at_work(number)
         if transfer is None:
             return list(self._fill())
         wanted, transfer.reading = transfer.reading, 0
@@ -167,7 +194,7 @@ class Files:
     def written(self, number: int, moved: int, now: float, on_disk: OnDisk | None = None) -> Effects:
         """The first ``moved`` bytes of an incoming file are written, and as much as ``on_disk`` says is sure to stay.
         """
-        transfer = self._at_work(number)
+        transfer = self._transfers.at_work(number)
         if transfer is None:
             return []
         transfer.on_disk = on_disk or transfer.on_disk
@@ -178,19 +205,20 @@ class Files:
         if transfer.limit < transfer.size and transfer.limit - moved <= CREDIT * 3 // 4:
             self._let_go(transfer)
             effects.append(Post(encode_file(More(transfer.wire, transfer.limit))))
-        return [*effects, *self._keep_if_whole(transfer)]
+        return [*effects, *self._finish_if_whole(transfer)]
 
-    def kept(self, number: int, name: str) -> Effects:
+    def placed(self, number: int, name: str) -> Effects:
         """An incoming file stands in its place, under ``name``."""
-        transfer = self._at_work(number)
+        transfer = self._transfers.at_work(number)
         if transfer is None:
             return []
         transfer.name = name
         return [Post(encode_file(Done(transfer.wire))), *self._close(transfer, DONE)]
 
     def disk_failed(self, number: int, error: WhisperdError) -> Effects:
-        """A file could not be read, written or kept; an incoming one can be accepted again, where the disk failed."""
-        transfer = self._at_work(number)
+        """A file could not be read, written or put in its place; an incoming one can be accepted again, where the disk
+        failed."""
+        transfer = self._transfers.at_work(number)
         if transfer is None:
             return []
         transfer.reading, transfer.storing, transfer.checking = 0, False, False
@@ -201,27 +229,22 @@ class Files:
             return [trouble, transfer.state_event(self._chat), Post(encode_file(Pause(transfer.wire)))]
         return [trouble, *self._tell_off(transfer, error.code), *self._close(transfer, FAILED, error.code)]
 
-    def _at_work(self, number: int) -> Transfer | None:
-        """Return the file that the disk tells of, None where it was closed meanwhile."""
-        transfer = self._all.get(number)
-        return transfer if transfer is not None and transfer.open else None
-
     # -- what the sender of a file says ---------------------------------------------------------------------------
 
     def _offered(self, message: FileOffer, now: float) -> Effects:
-        if message.id <= self._last_wire["in"]:
+        if message.id <= self._transfers.last_wire("in"):
             return []
-        self._last_wire["in"] = message.id
-        if self._count("in") >= self._max_open:
+        self._transfers.skip(message.id)
+        if self._transfers.count("in") >= self._max_open:
             return self._answer(FileRefuse(message.id, "too-many-files"))
-        transfer = self._add("in", message.id, safe_name(message.name), message.size, message.hash)
+        transfer = self._transfers.add("in", message.id, safe_name(message.name), message.size, message.hash)
         if message.size > self._max_size:
             return [*self._answer(FileRefuse(message.id, FileTooLarge.code)),
                     *self._close(transfer, REFUSED, FileTooLarge.code)]
         return [transfer.state_event(self._chat)]
 
     def _chunk(self, message: Chunk, now: float) -> Effects:
-        transfer = self._open("in", message.id)
+        transfer = self._transfers.of_wire("in", message.id)
         if transfer is None or transfer.state != MOVING or transfer.checking or transfer.storing:
             return []
         end = message.offset + len(message.data)
@@ -235,7 +258,7 @@ class Files:
         return [WriteFile(transfer.number, message.data[begin - message.offset:])]
 
     def _withdrawn(self, message: FileWithdraw, now: float) -> Effects:
-        transfer = self._open("in", message.id)
+        transfer = self._transfers.of_wire("in", message.id)
         if transfer is None or transfer.storing:
             return []
         changed = message.reason == FileChanged.code
@@ -245,7 +268,7 @@ class Files:
     # -- what the receiver of a file says -------------------------------------------------------------------------
 
     def _accepted(self, message: Accept, now: float) -> Effects:
-        transfer = self._open("out", message.id)
+        transfer = self._transfers.of_wire("out", message.id)
         if transfer is None or not message.offset <= min(message.limit, transfer.size):
             return []
         transfer.turn(MOVING)
@@ -254,27 +277,27 @@ class Files:
         return [transfer.state_event(self._chat), *self._fill()]
 
     def _more(self, message: More, now: float) -> Effects:
-        transfer = self._open("out", message.id)
+        transfer = self._transfers.of_wire("out", message.id)
         if transfer is not None and transfer.state == MOVING:
             transfer.limit = max(transfer.limit, message.limit)
         return list(self._fill())
 
     def _paused(self, message: Pause, now: float) -> Effects:
-        transfer = self._open("out", message.id)
+        transfer = self._transfers.of_wire("out", message.id)
         if transfer is None or transfer.state != MOVING:
             return []
         transfer.turn(HALTED, "peer-halted")
         return [transfer.state_event(self._chat)]
 
     def _finished(self, message: Done, now: float) -> Effects:
-        transfer = self._open("out", message.id)
+        transfer = self._transfers.of_wire("out", message.id)
         if transfer is None or transfer.state != MOVING or transfer.furthest < transfer.size:
             return []
         transfer.moved = transfer.size
         return self._close(transfer, DONE)
 
     def _refused(self, message: FileRefuse, now: float) -> Effects:
-        transfer = self._open("out", message.id)
+        transfer = self._transfers.of_wire("out", message.id)
         return self._close(transfer, _REFUSALS.get(message.reason, FAILED), message.reason) if transfer else []
 
     _reactions: dict[type, Callable[..., Effects]] = {  # noqa: RUF012
@@ -283,31 +306,6 @@ class Files:
     }
 
     # -- parts ----------------------------------------------------------------------------------------------------
-
-    def _add(self, direction: str, wire: int, name: str, size: int, digest: bytes) -> Transfer:
-        self._last += 1
-        self._last_wire[direction] = wire
-        transfer = Transfer(self._last, direction, wire, name, size, digest)
-        self._all[transfer.number] = transfer
-        closed = [one.number for one in self._all.values() if not one.open]
-        for number in closed[:-MAX_CLOSED]:
-            del self._all[number]
-        return transfer
-
-    def _find(self, label: str) -> Transfer:
-        for transfer in self._all.values():
-            if transfer.label == label:
-                return transfer
-        raise FileUnknown
-
-    def _open(self, direction: str, wire: int) -> Transfer | None:
-        return next((transfer for transfer in self._of(direction) if transfer.wire == wire), None)
-
-    def _of(self, direction: str) -> Iterator[Transfer]:
-        return (transfer for transfer in self._all.values() if transfer.direction == direction and transfer.open)
-
-    def _count(self, direction: str) -> int:
-        return sum(1 for _ in self._of(direction))
 
     def _answer(self, message: FileMessage) -> Effects:
         """Answer what the other side did wrong, as long as it reads our answers."""
@@ -324,7 +322,7 @@ class Files:
         transfer.position = transfer.moved
         self._let_go(transfer)
         answer = Post(encode_file(Accept(transfer.wire, transfer.position, transfer.limit)))
-        return [answer, transfer.state_event(self._chat), *self._keep_if_whole(transfer)]
+        return [answer, transfer.state_event(self._chat), *self._finish_if_whole(transfer)]
 
     def _let_go(self, transfer: Transfer) -> None:
         """Let the sender go as far as the disk has come, and no further than can wait here."""
@@ -336,11 +334,11 @@ class Files:
         transfer.reading, transfer.storing, transfer.checking = 0, False, False
         return [DropFile(transfer.number, state == DONE), transfer.state_event(self._chat)]
 
-    def _keep_if_whole(self, transfer: Transfer) -> Effects:
+    def _finish_if_whole(self, transfer: Transfer) -> Effects:
         if transfer.moved < transfer.size:
             return []
         transfer.storing = True
         return [FinishFile(transfer.number, transfer.name, transfer.digest)]
 
     def _fill(self) -> list[ReadFile]:
-        return self._outgoing.fill(self._of("out"))
+        return self._outgoing.fill(self._transfers.of("out"))

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, TypeVar
 
 from whisperd.errors import ConfirmationFailed, OffersStripped, PluginRefused, WhisperdError, catalogue
 from whisperd.interfaces import Random
-from whisperd.peer.effects import Established, SendFrame
+from whisperd.peer.effects import SendFrame
+from whisperd.peer.handshake.established import Established
 from whisperd.peer.handshake.keys import InviteKeys, Seal, SessionKeys, transcript, wipe
-from whisperd.peer.handshake.negotiation import Plugins, choose, own_offers
+from whisperd.peer.handshake.negotiation import choose, own_offers
+from whisperd.peer.handshake.plugins import Identity, NewIdentity, Plugins, RatchetSession, Wipeable
 from whisperd.peer.handshake.prekeys import PrekeyStock, Rotation
 from whisperd.wire.envelope import (
     Abort,
@@ -50,7 +52,7 @@ class Terms:
     invite_floor: int
     floor: int
     plugins: Plugins
-    new_identity: Callable[[Sequence[str], Random], Any]
+    new_identity: NewIdentity
     random: Random
 
     def floor_with(self, other: int) -> int:
@@ -64,6 +66,8 @@ class Aborted:
 
     error: WhisperdError
 
+
+_Offer = TypeVar("_Offer")
 
 HandshakeEffect = SendFrame | Established | Aborted
 
@@ -92,7 +96,7 @@ class Handshake:
 
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
-        self._attempt: Any = None
+        self._attempt: Wipeable | None = None
         self._now = 0.0
         self._earlier = _Recent()
 
@@ -146,13 +150,14 @@ class _Answered:
     answer: bytes
     kex: SuiteOffer
     ratchet: SuiteOffer
-    identity: Any
+    identity: Identity
     prekeys: PrekeyStock
-    ratchet_key: Any
+    ratchet_key: Wipeable
 
     def wipe(self) -> None:
-        for private in (self.identity, self.prekeys, self.ratchet_key):
-            private.wipe()
+        self.identity.wipe()
+        self.prekeys.wipe()
+        self.ratchet_key.wipe()
 
 
 class InviterHandshake(Handshake):
@@ -193,12 +198,14 @@ class InviterHandshake(Handshake):
             prekeys.refill(self._now)
             bundle = prekeys.publish(self._now)
             offer, ratchet_key = terms.plugins.ratchet(ratchet.id).offer(terms.random)
-        answer = HandshakeAnswer(kex=kex_offers, ratchet=ratchet_offers, floor=terms.floor, nonce=terms.random(_NONCE_SIZE),
-                        seen=_sha256(data), choice=(kex.id, ratchet.id), bundle=bundle, offer=offer)
+        answer = HandshakeAnswer(kex=kex_offers, ratchet=ratchet_offers, floor=terms.floor,
+                                 nonce=terms.random(_NONCE_SIZE), seen=_sha256(data), choice=(kex.id, ratchet.id),
+                                 bundle=bundle, offer=offer)
         return _Answered(data, b"", kex, ratchet, identity, prekeys, ratchet_key), answer
 
     def _confirm(self, exchange: HandshakeExchange, data: bytes) -> list[HandshakeEffect]:
-        attempt: _Answered = self._attempt
+        attempt = self._attempt
+        assert isinstance(attempt, _Answered)  # by STEPS
         if not hmac.compare_digest(exchange.seen, _sha256(attempt.answer)):
             return _stale(exchange.seen, self._earlier)
         with _plugin_code():
@@ -228,7 +235,7 @@ class _Greeted:
 class _Exchanged:
     """The joiner sent its key exchange message, and waits for the inviter's confirmation."""
 
-    session: Any
+    session: RatchetSession
     keys: SessionKeys
     kex: SuiteOffer
     ratchet: SuiteOffer
@@ -258,6 +265,7 @@ class JoinerHandshake(Handshake):
         return [frame]
 
     def _exchange(self, answer: HandshakeAnswer, data: bytes) -> list[HandshakeEffect]:
+        assert isinstance(self._attempt, _Greeted)  # by STEPS
         hello = self._attempt.hello
         if not hmac.compare_digest(answer.seen, _sha256(hello)):
             return _stale(answer.seen, self._earlier)
@@ -266,7 +274,8 @@ class JoinerHandshake(Handshake):
         keys = self._session_keys(hello, data, message, secret)
         session = _ratcheted(keys, self._terms.plugins.ratchet(ratchet.id).initiator, answer.offer, self._terms.random)
         self._attempt = _Exchanged(session, keys, kex, ratchet)
-        return [self._send(HandshakeExchange(seen=_sha256(data), message=message, confirm=bytes(keys.confirm_joiner)))[0]]
+        exchange = HandshakeExchange(seen=_sha256(data), message=message, confirm=bytes(keys.confirm_joiner))
+        return [self._send(exchange)[0]]
 
     def _check_choice(self, answer: HandshakeAnswer) -> tuple[SuiteOffer, SuiteOffer]:
         """Compute the choice again; raises OffersStripped when the inviter came to another one."""
@@ -287,7 +296,8 @@ class JoinerHandshake(Handshake):
                 identity.wipe()
 
     def _finish(self, confirm: Confirm, data: bytes) -> list[HandshakeEffect]:
-        attempt: _Exchanged = self._attempt
+        attempt = self._attempt
+        assert isinstance(attempt, _Exchanged)  # by STEPS
         if not hmac.compare_digest(confirm.confirm, attempt.keys.confirm_inviter):
             raise ConfirmationFailed
         self._attempt = None
@@ -305,7 +315,8 @@ def _stale(seen: bytes, earlier: _Recent) -> list[HandshakeEffect]:
     return []
 
 
-def _ratcheted(keys: SessionKeys, start: Callable[..., Any], offer: Any, random: Random) -> Any:
+def _ratcheted(keys: SessionKeys, start: Callable[[bytes, _Offer, Random], RatchetSession], offer: _Offer,
+               random: Random) -> RatchetSession:
     """Return the session that ``start`` makes of the ratchet key, which only the session knows from then on."""
     try:
         with _plugin_code():

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
 
 from whisperd.errors import FloorNotMet
+from whisperd.peer.handshake.plugins import Plugins
 from whisperd.wire.envelope import SuiteOffer
-
-
-class Plugins(Protocol):
-    """Where the suites come from: ``whisperd.plugin.registry`` has the shape."""
-
-    def kex(self, plugin_id: str) -> Any: ...
-
-    def ratchet(self, plugin_id: str) -> Any: ...
-
-    def offers_kex(self) -> Sequence[tuple[str, int, int]]: ...
-
-    def offers_ratchet(self) -> Sequence[tuple[str, int, int]]: ...
 
 
 def own_offers(plugins: Plugins) -> tuple[list[SuiteOffer], list[SuiteOffer]]:
     """Return what this side can do, as (key exchanges, ratchets), best first."""
-    return ([SuiteOffer(*offer) for offer in plugins.offers_kex()], [SuiteOffer(*offer) for offer in plugins.offers_ratchet()])
+    return ([SuiteOffer(*offer) for offer in plugins.offers_kex()],
+            [SuiteOffer(*offer) for offer in plugins.offers_ratchet()])
 
 
 def choose(inviter: Sequence[SuiteOffer], joiner: Iterable[SuiteOffer], floor: int) -> SuiteOffer:

@@ -14,10 +14,10 @@ import hashlib
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from whisperd.errors import KeyExchangeRefused
 from whisperd.interfaces import Random
+from whisperd.peer.handshake.plugins import Identity, KeyExchange, Wipeable
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class _Bundle:
     """A bundle, its private half, when it was made, and since when it is not handed out any more."""
 
     public: bytes = field(repr=False)
-    private: Any = field(repr=False)
+    private: Wipeable = field(repr=False)
     made: float
     retired: float = 0.0
     uses: int = 0
@@ -59,7 +59,8 @@ class PrekeyStock:
     """The prekeys of ``identity`` for ``exchange``, an IKeyExchange. ``refill`` is to be called now and then, and at
     first; without a bundle of last resort, which not every exchange has, a stock can be used up."""
 
-    def __init__(self, exchange: Any, identity: Any, random: Random, rotation: Rotation | None = None) -> None:
+    def __init__(self, exchange: KeyExchange, identity: Identity, random: Random,
+                 rotation: Rotation | None = None) -> None:
         self._exchange = exchange
         self._identity = identity
         self._random = random
@@ -113,7 +114,7 @@ class PrekeyStock:
         refusal = KeyExchangeRefused("the message was made for prekeys that no longer exist")
         for bundle in self._candidates(message):
             try:
-                secret: bytes = self._exchange.accept(message, bundle.private, self._identity)
+                secret = self._exchange.accept(message, bundle.private, self._identity)
             except KeyExchangeRefused as error:
                 refusal = error
                 continue

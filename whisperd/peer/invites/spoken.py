@@ -26,7 +26,8 @@ from whisperd.errors import (
 from whisperd.interfaces import Level, Random
 from whisperd.peer.handshake.handshake import Terms
 from whisperd.peer.handshake.keys import InviteKeys
-from whisperd.peer.handshake.negotiation import Plugins, check_floor
+from whisperd.peer.handshake.negotiation import check_floor
+from whisperd.peer.handshake.plugins import Plugins
 from whisperd.peer.links.link import NOT_THEIRS, Link, LinkOwner, Verdict
 from whisperd.peer.links.routes import TOKEN_SIZE, Host, Relays
 from whisperd.wire.spoken import MAX_NAMEPLATE, WORDS_SIZE, SpokenCode

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
+from whisperd.peer.conversation.conversation import Conversation
 from whisperd.peer.conversation.messages import Message
-from whisperd.peer.conversation.resumable import ResumableConversation
 from whisperd.peer.persistence.ids import Ids
 from whisperd.peer.records import BindingRecord, ConversationSnapshot, MessageRecord, Route, encode
 from whisperd.wire.envelope import Stream
@@ -31,7 +31,7 @@ class Entry:
     """A conversation that is kept, and what is known of what is kept of it."""
 
     name: str
-    conversation: ResumableConversation
+    conversation: Conversation
     route: Callable[[], Route]
     label: bytes
     created: float
@@ -98,7 +98,7 @@ class Writing:
         entry.outgoing = set(wanted)
 
     def _write_messages(self, entry: Entry) -> None:
-        wanted = {message.id: message for message in entry.conversation.messages(everything=self._history)}
+        wanted = {message.id: message for message in entry.conversation.messages.held(everything=self._history)}
         messages, disappearing = dict(entry.messages), dict(entry.disappearing)
         for number, message in wanted.items():
             state, at = messages.get(number, ("", self._wall()))
@@ -136,7 +136,7 @@ class Writing:
 
     def age(self, entry: Entry) -> None:
         """Remove texts that are too old, but for those that nobody else has; it stays known that they were there."""
-        needed = {message.id for message in entry.conversation.messages(everything=False)}
+        needed = {message.id for message in entry.conversation.messages.held(everything=False)}
         entry.messages = dict(entry.messages)
         for number, (state, at) in list(entry.messages.items()):
             if state and number not in needed and not self._fresh(at):

@@ -7,28 +7,27 @@ from typing import Any
 
 from whisperd.errors import PluginUnknown, WhisperdError
 from whisperd.interfaces import Random
-from whisperd.peer.conversation.resumable import ResumableConversation, invite_keys
-from whisperd.peer.conversation.states import ENDED
+from whisperd.peer.conversation.conversation import Conversation
+from whisperd.peer.conversation.opening import invite_keys
+from whisperd.peer.conversation.origin import Bounds, Origin
 from whisperd.peer.handshake.handshake import Terms
-from whisperd.peer.handshake.negotiation import Plugins
+from whisperd.peer.handshake.plugins import Plugins
 from whisperd.peer.links.routes import Host, choose
 from whisperd.peer.persistence.write_ahead import Found
 from whisperd.peer.records import ConversationSnapshot
 
 
 def returned(found: Found, plugins: Plugins, new_identity: Callable[[Sequence[str], Random], Any], random: Random,
-             **settings: Any) -> ResumableConversation:
+             bounds: Bounds) -> Conversation:
     """Return the conversation, as it was; one whose ratchet is not to be had any more is shown as ended, and why;
     its record stays as it is, for a daemon that has the ratchet again."""
     kept = found.kept.conversation
     terms = Terms(invite_keys(kept), kept.invite_floor, kept.floor, plugins, new_identity, random)
     try:
-        return ResumableConversation.load(found.name, kept, terms, found.messages, found.payloads, **settings)
+        return Conversation.load(found.name, kept, terms, found.messages, found.payloads, bounds)
     except (WhisperdError, ValueError) as error:
-        conversation = ResumableConversation(found.name, terms, inviter=kept.inviter, expires=kept.expires, **settings)
-        conversation.state, conversation.reason = ENDED, getattr(error, "code", PluginUnknown.code)
-        conversation.left_as_it_is = True
-        return conversation
+        why = error.code if isinstance(error, WhisperdError) else PluginUnknown.code
+        return Conversation(found.name, terms, Origin(kept.inviter, kept.expires), bounds, unusable=why)
 
 
 def way_back(kept: ConversationSnapshot, own: tuple[str, int] | None) -> list[Host]:

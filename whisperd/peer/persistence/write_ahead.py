@@ -17,8 +17,8 @@ from twisted.internet.defer import Deferred
 
 from whisperd.errors import StoreBusy, StoreDamaged, StoreFailed, StoreLocked, WhisperdError
 from whisperd.logs import note, unexpected
+from whisperd.peer.conversation.conversation import Conversation
 from whisperd.peer.conversation.messages import Message
-from whisperd.peer.conversation.resumable import ResumableConversation
 from whisperd.peer.conversation.states import ENDED
 from whisperd.peer.persistence.entries import CONVERSATIONS, MESSAGES, OUTGOING, Entry, Noted, Writing
 from whisperd.peer.persistence.ids import Given, Ids, number_of
@@ -109,8 +109,9 @@ class WriteAhead:
         except StoreFailed as error:
             raise not_begun(error) from None
 
-    def keep(self, conversation: ResumableConversation, route: Callable[[], Route], label: bytes, kept: ConversationSnapshot | None,
-             release: Callable[[], None], *, facts: Callable[[], BindingRecord], confirmed_only: bool = False,
+    def keep(self, conversation: Conversation, route: Callable[[], Route], label: bytes,
+             kept: ConversationSnapshot | None, release: Callable[[], None], *,
+             facts: Callable[[], BindingRecord], confirmed_only: bool = False,
              decide: Callable[[], None] = lambda: None) -> None:
         """Keep this conversation from now on, or only once its key is confirmed; ``release()`` does what was held, and
         ``decide()`` before that what is to be on the disk together with it.
@@ -122,7 +123,7 @@ class WriteAhead:
         entry = Entry(name, conversation, route, label, created, confirmed_only, release, facts, decide)
         entry.note(self._known.pop(name, (set(), {}, {})))
         self._entries[name] = entry
-        conversation.keep_until_written()
+        conversation.written()
         self._look_ahead(entry)
 
     def keeps(self, name: str) -> bool:
@@ -411,7 +412,7 @@ class WriteAhead:
         now = self._wall()
         for entry in list(self._entries.values()):
             if due := {number for number, at in entry.disappearing.items() if at <= now}:
-                due -= {message.id for message in entry.conversation.messages(everything=True)}
+                due -= {message.id for message in entry.conversation.messages.held(everything=True)}
                 for number in sorted(due):
                     self._emit("message-state", chat=entry.name, id=number, state="disappeared")
             if due:

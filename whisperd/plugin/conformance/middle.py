@@ -10,10 +10,11 @@ import msgspec
 
 from whisperd.errors import WhisperdError
 from whisperd.interfaces import Random
-from whisperd.peer.effects import Established, SendFrame
+from whisperd.peer.effects import SendFrame
+from whisperd.peer.handshake.established import Established
 from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake, Terms
 from whisperd.peer.handshake.keys import InviteKeys, Seal
-from whisperd.peer.handshake.negotiation import Plugins
+from whisperd.peer.handshake.plugins import Plugins
 from whisperd.plugin.conformance.report import Checks
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.wire.envelope import HandshakeMessage, SuiteOffer, decode_message, encode_message

@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from msgspec import structs
 from whisperd_plugins.double_he import DoubleHeaderEncrypted
 
-from tests.peer.support import events, frames, terms
+from tests.peer.support import conversation, events, frames, terms
 from whisperd.errors import ChannelBroken, ConversationEnded, PluginUnknown
-from whisperd.peer.conversation.resumable import MAX_HELD, PATIENCE, ResumableConversation, invite_keys
-from whisperd.peer.conversation.resume import Resuming
+from whisperd.peer.conversation.conversation import Conversation
+from whisperd.peer.conversation.opening import invite_keys
+from whisperd.peer.conversation.origin import Bounds
+from whisperd.peer.conversation.resume import MAX_HELD, PATIENCE, Resuming
 from whisperd.peer.conversation.states import AWAY, CONNECTED, ENDED
 from whisperd.peer.persistence.restore import returned
 from whisperd.peer.persistence.write_ahead import Found
@@ -24,7 +26,7 @@ from whisperd.plugin.identity import MemoryIdentity
 from whisperd.wire.envelope import CHANNEL_FRAME
 from whisperd.wire.resume import RESUME_FRAME, Counters
 
-BOUNDS = {"max_queue": 64}
+BOUNDS = Bounds(64)
 
 
 class Two:
@@ -33,7 +35,7 @@ class Two:
     def __init__(self) -> None:
         self.now = 0.0
         self.restarts = 0
-        self.sides = {name: ResumableConversation(name, terms(name), inviter=name == "anna", expires=1e9, **BOUNDS)
+        self.sides = {name: conversation(name, terms(name), inviter=name == "anna")
                       for name in ("anna", "ben")}
         self.way: dict[str, list[bytes]] = {"anna": [], "ben": []}
         self.sent: dict[str, list[bytes]] = {"anna": [], "ben": []}
@@ -71,7 +73,7 @@ class Two:
 
     def kept(self, name: str) -> tuple[bytes, list[Any], dict[int, bytes]]:
         side = self.sides[name]
-        return (encode(side.dump()), side.messages(everything=False),
+        return (encode(side.dump()), side.messages.held(everything=False),
                 {ticket: payload for ticket, (_, payload) in side.payloads().items()})
 
     def restart(self, name: str, kept: tuple[bytes, list[Any], dict[int, bytes]] | None = None) -> None:
@@ -80,7 +82,7 @@ class Two:
         value = decode(data, ConversationRecord)
         self.restarts += 1
         back = replace(terms(f"{name} {self.restarts}"), keys=invite_keys(value))
-        self.sides[name] = ResumableConversation.load(name, value, back, messages, payloads, **BOUNDS)
+        self.sides[name] = Conversation.load(name, value, back, messages, payloads, BOUNDS)
 
 
 class Ratchets:
@@ -120,7 +122,7 @@ def kinds(sent: list[bytes]) -> set[int]:
 def test_who_comes_back_asks_before_it_uses_the_ratchet(two):
     two.link_down()
     two.restart("anna")
-    assert (two.sides["anna"].state, two.sides["anna"].reason) == (AWAY, "restarted")
+    assert (two.sides["anna"].state, two.sides["anna"].status.reason) == (AWAY, "restarted")
     two.say("anna", "waiting")
     effects = two.sides["anna"].link_up(two.now)
     assert kinds(frames(effects)) == {RESUME_FRAME}
@@ -159,10 +161,11 @@ def test_a_conversation_whose_ratchet_is_not_to_be_had_comes_back_as_ended_and_s
     value = decode(data, ConversationRecord)
     session = change(value.agreed.channel.session)
     agreed = structs.replace(value.agreed, channel=structs.replace(value.agreed.channel, session=session))
-    kept = ConversationSnapshot(structs.replace(value, agreed=agreed), Route(bytes(32), []), b"", 0.0, BindingRecord("", False))
+    kept = ConversationSnapshot(structs.replace(value, agreed=agreed), Route(bytes(32), []), b"", 0.0,
+                                BindingRecord("", False))
     plugins = Ratchets(terms("anna").plugins, ratchet)
-    side = returned(Found("anna", kept, messages, payloads), plugins, MemoryIdentity, os.urandom, **BOUNDS)
-    assert (side.state, side.reason) == (ENDED, reason)
+    side = returned(Found("anna", kept, messages, payloads), plugins, MemoryIdentity, os.urandom, BOUNDS)
+    assert (side.state, side.status.reason) == (ENDED, reason)
     with pytest.raises(ConversationEnded):
         side.send("too late", 0.0)
 
@@ -222,9 +225,9 @@ def test_what_comes_meanwhile_is_held_within_bounds(two):
     anna.link_up(0.0)
     for number in range(MAX_HELD + 50):
         assert anna.frame_received(bytes([CHANNEL_FRAME, number % 256]), 0.0) == []
-    assert len(anna._held) == MAX_HELD
+    assert len(anna._resumption._held) == MAX_HELD
     anna.link_down("peer-lost", 0.0)
-    assert anna._held == []
+    assert anna._resumption._held == []
 
 
 @settings(max_examples=60, deadline=None)

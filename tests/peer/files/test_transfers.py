@@ -16,7 +16,7 @@ from tests.peer.files.test_offers import Carrier, kinds, said, states
 from tests.peer.support import events
 from whisperd.errors import ChannelBroken, FileChanged, FileFailed, NoDownloads, TooLate
 from whisperd.peer.effects import DropFile, FinishFile, Post, ReadFile, WriteFile
-from whisperd.peer.files.resumable import ResumableFiles
+from whisperd.peer.files.offers import Files
 from whisperd.peer.files.sending import FIRST_WINDOW
 from whisperd.peer.files.transfer import CHECKING, OnDisk
 from whisperd.peer.records import FilesRecord, decode, encode
@@ -39,18 +39,18 @@ from whisperd.wire.files import (
 HASH = bytes(32)
 
 
-def made() -> ResumableFiles:
-    return ResumableFiles("c1", max_size=10**9, max_open=4)
+def made() -> Files:
+    return Files("c1", max_size=10**9, max_open=4)
 
 
-def again(files: ResumableFiles) -> ResumableFiles:
+def again(files: Files) -> Files:
     """Return what a store gives back of it, in another run."""
     found = made()
     assert found.load(decode(encode(files.dump()), FilesRecord)) == []
     return found
 
 
-def sending(size: int = 100 * CHUNK) -> tuple[ResumableFiles, Carrier]:
+def sending(size: int = 100 * CHUNK) -> tuple[Files, Carrier]:
     """Return a sender with its first chunks under way."""
     files = made()
     files.offer("x", size, HASH, "/home/x")
@@ -59,7 +59,7 @@ def sending(size: int = 100 * CHUNK) -> tuple[ResumableFiles, Carrier]:
     return files, carrier
 
 
-def receiving(size: int = 100 * CHUNK, written: int = CHUNK, sure: int = CHUNK) -> ResumableFiles:
+def receiving(size: int = 100 * CHUNK, written: int = CHUNK, sure: int = CHUNK) -> Files:
     """Return a receiver that has written some."""
     files = made()
     files.received(FileOffer(1, "x", size, HASH), 0)
@@ -180,7 +180,7 @@ def test_a_file_that_was_whole_is_kept_after_the_restart():
     files = again(receiving(3, 3, 0))
     effects = files.found(1, OnDisk("partial", 3, HASH))
     assert said(effects) == [Accept(1, 3, 3)] and len(kinds(effects, FinishFile)) == 1
-    assert said(files.kept(1, "x")) == [Done(1)]
+    assert said(files.placed(1, "x")) == [Done(1)]
 
 
 @pytest.mark.parametrize("error", [FileFailed(), NoDownloads()])
@@ -199,7 +199,7 @@ def test_what_the_disk_tells_of_a_file_that_is_over_changes_nothing(close):
     files = again(receiving())
     assert kinds(close(files), DropFile) == [DropFile(1)]
     before = states(files)
-    assert files.found(1, OnDisk("partial", CHUNK, HASH)) == files.kept(1, "x") == files.written(1, 5, 0) == []
+    assert files.found(1, OnDisk("partial", CHUNK, HASH)) == files.placed(1, "x") == files.written(1, 5, 0) == []
     assert files.disk_failed(1, FileFailed()) == [] and states(files) == before
     with pytest.raises(TooLate):
         files.accept("f1")
@@ -242,7 +242,7 @@ class Side:
             elif isinstance(effect, FinishFile):
                 assert hashlib.sha256(self.written).digest() == effect.digest
                 self.name = effect.name
-                self.do(self.files.kept(1, effect.name))
+                self.do(self.files.placed(1, effect.name))
 
     def on_disk(self) -> OnDisk:
         return OnDisk("partial", self.sure, HASH)
