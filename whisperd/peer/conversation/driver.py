@@ -15,6 +15,7 @@ from whisperd.peer.conversation.for_contacts import ForContacts
 from whisperd.peer.conversation.messages import Message
 from whisperd.peer.conversation.states import AWAY, CONNECTED, ENDED
 from whisperd.peer.effects import SendFrame
+from whisperd.peer.files.disk import Threads
 from whisperd.peer.files.downloads import Downloads
 from whisperd.peer.files.edge import FilesEdge
 from whisperd.peer.files.offers import FileEffect
@@ -34,7 +35,7 @@ class Driver:
     ``link``.
     """
 
-    def __init__(self, conversation: Conversation, link: ConversationLink, reactor: Any,
+    def __init__(self, conversation: Conversation, link: ConversationLink, reactor: Threads,
                  listener: DriverListener, downloads: Downloads | None = None,
                  persistence: Persistence | None = None) -> None:
         self.name = conversation.name

@@ -35,7 +35,7 @@ from whisperd.peer.effects import (
     ToldOfLinks,
     WriteFile,
 )
-from whisperd.peer.files.disk import FilesOnDisk, Told
+from whisperd.peer.files.disk import FilesOnDisk, Threads, Told
 from whisperd.peer.files.downloads import Downloads
 from whisperd.peer.links.link import ConversationLink, Verdict
 from whisperd.timers import OneShot
@@ -92,7 +92,7 @@ class Persistence(Protocol):
 class Executor:
     """Carries out the effects of ``conversation``, in their order, and calls it when its time has come."""
 
-    def __init__(self, conversation: Conversation, link: ConversationLink, reactor: Any,
+    def __init__(self, conversation: Conversation, link: ConversationLink, reactor: Threads,
                  listener: DriverListener, downloads: Downloads, persistence: Persistence | None) -> None:
         #: Fires when the conversation has ended and the link is closed.
         self.closed: Deferred[None] = Deferred()

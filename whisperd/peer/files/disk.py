@@ -6,9 +6,10 @@ What becomes of a file that was dropped is not reported. One that was left by a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol, TypeVar, cast
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
@@ -19,9 +20,18 @@ from whisperd.peer.files.downloads import Downloads, Partial
 from whisperd.peer.files.offers import FileEffect, Files
 from whisperd.peer.files.transfer import OnDisk, Transfer
 from whisperd.peer.files.uploads import Left, UploadSource
+from whisperd.timers import Clock
 
 Told = Callable[[Files, float], list[FileEffect]]
 _File = Partial | UploadSource | Left
+_T = TypeVar("_T")
+
+
+class Threads(Clock, Protocol):
+    """A reactor that has threads for what may block."""
+
+    def getThreadPool(self) -> Any:
+        """Return its pool. [twisted.internet.interfaces.IReactorThreads]"""
 
 
 class _Open:
@@ -34,14 +44,14 @@ class _Open:
         #: Whether all of it is in its place, for good.
         self.done = False
         self.waiting = bytearray()
-        self.keep: FinishFile | None = None
+        self.finish: FinishFile | None = None
 
 
 class FilesOnDisk:
     """The open files of one conversation; ``report`` takes what its core has to be told, as a function of (files, now).
     """
 
-    def __init__(self, downloads: Downloads, reactor: Any, report: Callable[[Told], None]) -> None:
+    def __init__(self, downloads: Downloads, reactor: Threads, report: Callable[[Told], None]) -> None:
         self._downloads = downloads
         self._reactor = reactor
         self._report = report
@@ -67,8 +77,7 @@ class FilesOnDisk:
         Raises NoDownloads, FileFailed or TooLate."""
         opened = self._open.get(number)
         if opened is None:
-            partial: Partial = await self._thread(self._downloads.open)
-            return partial
+            return await self._thread(self._downloads.open)
         partial = self._partial(opened)
         if opened.busy and not partial.is_open:
             raise TooLate("the file is already being opened")
@@ -129,7 +138,7 @@ class FilesOnDisk:
             if isinstance(effect, WriteFile):
                 opened.waiting += effect.data
             else:
-                opened.keep = effect
+                opened.finish = effect
             if not opened.busy:
                 self._write(effect.number, opened)
 
@@ -158,9 +167,9 @@ class FilesOnDisk:
             data, opened.waiting = bytes(opened.waiting), bytearray()
             self._work(number, opened, lambda: partial.write(data),
                        lambda _: self._written(number, partial.size, partial.on_disk))
-        elif opened.keep is not None:
-            keep, opened.keep = opened.keep, None
-            self._work(number, opened, lambda: partial.keep(keep.name, keep.digest),
+        elif opened.finish is not None:
+            finish, opened.finish = opened.finish, None
+            self._work(number, opened, lambda: partial.finish(finish.name, finish.digest),
                        lambda name: self._report(lambda files, now: files.placed(number, name)))
 
     def _written(self, number: int, size: int, on_disk: OnDisk) -> None:
@@ -191,13 +200,13 @@ class FilesOnDisk:
             self._drop(number, opened)
         self._tell_quiet()
 
-    def _work(self, number: int, opened: _Open, work: Callable[[], Any], report: Callable[[Any], None]) -> None:
+    def _work(self, number: int, opened: _Open, work: Callable[[], _T], report: Callable[[_T], None]) -> None:
         self._occupy(opened)
         running = self._thread(work)
         running.addBoth(self._worked, number, opened, report)
         running.addErrback(_note_bug)
 
-    def _worked(self, outcome: Any, number: int, opened: _Open, report: Callable[[Any], None]) -> None:
+    def _worked(self, outcome: _T | Failure, number: int, opened: _Open, report: Callable[[_T], None]) -> None:
         opened.busy = False
         self._working -= 1
         if opened.dropped:
@@ -217,8 +226,8 @@ class FilesOnDisk:
         while not self._working and self._waiting:
             self._waiting.pop().callback(None)
 
-    def _thread(self, work: Callable[..., Any]) -> Deferred[Any]:
-        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
+    def _thread(self, work: Callable[[], _T]) -> Deferred[_T]:
+        return deferToThreadPool(cast(IReactorFromThreads, self._reactor), self._reactor.getThreadPool(), work)
 
 
 def _error_of(failure: Any) -> WhisperdError:

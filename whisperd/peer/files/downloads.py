@@ -91,7 +91,7 @@ class Partial:
         self._downloads = downloads
         self._whole = whole, digest
         self._folder = self._file = -1
-        self._kept: str | None = None
+        self._finished: str | None = None
         self._hash = hashlib.sha256()
 
     @property
@@ -132,27 +132,27 @@ class Partial:
         self._hash = written
         self.size += len(data)
 
-    def keep(self, name: str, digest: bytes) -> str:
+    def finish(self, name: str, digest: bytes) -> str:
         """Give the file a name that no other has, and return it; raises HashMismatch or FileFailed.
 
-        The hidden name stays until it is closed: whoever finds both after a restart knows that it was kept."""
+        The hidden name stays until it is closed: whoever finds both after a restart knows that it was finished."""
         if self._hash.digest() != digest:
             raise HashMismatch
         try:
             os.fsync(self._file)
-            self._kept = self._other_name() or self._link(name)
+            self._finished = self._other_name() or self._link(name)
             os.fsync(self._folder)
         except OSError as error:
             raise failed(f"the file could not be given its name: {error.strerror}") from None
-        return self._kept
+        return self._finished
 
     def close(self, *, wanted: bool) -> None:
-        """Close it; unless it was kept and is ``wanted``, nothing of it stays."""
+        """Close it; unless it was finished and is ``wanted``, nothing of it stays."""
         if self._folder < 0:
             with suppress(FileFailed, NoDownloads):
                 self._folder = self._downloads.folder()
         if self._folder >= 0:
-            gone = [self.on_disk.place, None if wanted else self._kept]
+            gone = [self.on_disk.place, None if wanted else self._finished]
             for name in filter(None, gone):
                 with suppress(OSError):
                     os.unlink(name, dir_fd=self._folder)
