@@ -215,7 +215,8 @@ def contact() -> dict[str, Any]:
     return {
         "inviter_nonce": nonces[0].hex(), "joiner_nonce": nonces[1].hex(), "verification": verification.hex(),
         "secret": secret.hex(),
-        "keep": encode_contact_message(SaveContact(nonces[0])).hex(), "withdraw": encode_contact_message(WithdrawContact()).hex(),
+        "keep": encode_contact_message(SaveContact(nonces[0])).hex(),
+        "withdraw": encode_contact_message(WithdrawContact()).hex(),
         "calls": [{"epoch": epoch, **_keys(call_keys(secret, epoch))} for epoch in epochs],
         "ring": Seal.for_role(keys, inviter=True).close(envelope.encode_message(envelope.Ring()), random).hex(),
         "ring_epoch": epochs[1], "next_verification": later.hex(), "next_secret": next_secret(secret, later).hex(),

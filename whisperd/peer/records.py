@@ -1,4 +1,4 @@
-"""What is kept of a conversation, as values: the cores fill them in and begin again from them.
+"""What a store has of a conversation, as values: the cores fill them in and begin again from them.
 
 Each is a MessagePack array whose first part is the version of its form. Payloads and texts are apart from the rest,
 because they are written once and the rest each time a key was used.
@@ -6,7 +6,7 @@ because they are written once and the rest each time a key was used.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -73,8 +73,8 @@ class TransferRecord(_Record):
 
 
 class FilesRecord(_Record):
-    """Of the files: the last numbers, those that are open, and, of a version before that kept these, what was open by
-    direction and its sender's number."""
+    """Of the files: the last numbers, those that are open, and, of a version before that recorded these, what was open
+    by direction and its sender's number."""
 
     last: int
     last_in: int
@@ -114,8 +114,8 @@ class ConversationRecord(_Record):
 
 
 class MessageRecord(_Record):
-    """One text; ``at`` is when it was first kept, in unix seconds. It disappears ``timer`` seconds after its delivery, or
-    stays (0); ``disappears_at`` is when, once it was delivered."""
+    """One text; ``at`` is when it was first recorded, in unix seconds. It disappears ``timer`` seconds after its
+    delivery, or stays (0); ``disappears_at`` is when, once it was delivered."""
 
     direction: str
     text: str

@@ -60,7 +60,7 @@ from whisperd.wire.resume import RESUME_FRAME
 #: Seconds to wait until the other side knows of the end.
 END_PATIENCE = 5.0
 
-#: What those are told to do whom every relay keeps out, and who have a key in common.
+#: What people are told whom no relay lets in, and who have a key in common.
 _GOES_ON = ("whisperd tries again, and the conversation continues when the relay accepts the connection. If it does "
             "not, make a new invite at another relay.")
 _HANDSHAKE, _CHANNEL, _RESUME = (bytes([head]) for head in (HANDSHAKE_FRAME, CHANNEL_FRAME, RESUME_FRAME))
@@ -81,7 +81,7 @@ class _Leaving:
 class Conversation:
     """One side of one conversation; ``now`` is in seconds, of the clock that ``origin.expires`` goes by.
 
-    ``unusable`` is the code of what keeps this daemon from using its record, which it only shows then.
+    ``unusable`` is the code of what makes its record useless to this daemon, which only shows the conversation then.
     """
 
     def __init__(self, name: str, terms: Terms, origin: Origin, bounds: Bounds, unusable: str = "") -> None:
@@ -322,8 +322,7 @@ class Conversation:
         """Nothing that was done can make this conversation go on."""
         if self.state == ENDED:
             return []
-        self.status.error = error
-        return [self.status.error_event(error), *self.finish(error.code)]
+        return [self.status.failed(error), *self.finish(error.code)]
 
     def finish(self, reason: str) -> list[Effect]:
         """It is over: what waited has failed, and everything secret is destroyed."""
@@ -373,7 +372,8 @@ class Conversation:
         """The other side has used the key, or, for a joiner, confirmed it."""
         if self.confirmed:
             return [*self.status.turn(HEARD, "resumed")]
-        self.confirmed, self.status.level = True, session.level
+        self.confirmed = True
+        self.status.secured(session.level)
         self._opening.close()
         return [Confirmed(bytes(session.verification)), *self.status.turn(HEARD, "confirmed")]
 
@@ -482,12 +482,12 @@ class Conversation:
         posts = found.files.load(record.files)
         if record.agreed is not None:
             session = found._session = Session.load(record.agreed, payloads, terms.plugins, terms.random)
-            found._resumption.asking = True
+            found._resumption.begin()
             places = [*record.agreed.channel.unacknowledged, *record.agreed.channel.waiting]
             found.contact_messages.load(record.contacts, places)
             if record.confirmed:
                 found.status.restore("restarted", ended=False)
-                found.status.level = session.level
+                found.status.secured(session.level)
                 for post in posts:
                     session.channel.send(Stream.FILES, post.payload, 0.0)
         return found

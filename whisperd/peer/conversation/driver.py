@@ -163,7 +163,7 @@ class Driver:
         self._executor.carry_out(self._conversation.cancel(number))
 
     def seen(self, last: int, first: int = 1) -> None:
-        """Somebody has been shown the messages ``first`` to ``last``, so they need not be kept for anybody."""
+        """Somebody has been shown the messages ``first`` to ``last``, so a store need not hold them for anybody."""
         if self._conversation.messages.seen(last, first):
             self._executor.changed()
 

@@ -86,7 +86,7 @@ class Persistence(Protocol):
         """Write this conversation now; return whether that worked."""
 
     def undo(self, step: Callable[[], None]) -> None:
-        """Have ``step`` called if what is being written now is not kept."""
+        """Have ``step`` called if what is being written now does not get onto the disk."""
 
 
 class Executor:

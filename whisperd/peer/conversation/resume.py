@@ -2,7 +2,7 @@
 
 A side that comes back from its store must not use the ratchet before it knows: an older copy of the store would make
 it use a key again. So it asks, outside of the ratchet and under keys of the session that stay the same; both sides
-compare how far they are. The random challenge keeps an old answer from being taken for a new one. Every side answers
+compare how far they are. By the random challenge an old answer is told from a new one. Every side answers
 when it is asked; only one that comes from a store asks, and until it has been answered it holds what comes in over the
 channel.
 """
@@ -102,6 +102,7 @@ class Resumption:
     """One side's way back into its channel; until ``asking`` is over it must not be used."""
 
     def __init__(self, random: Random, *, inviter: bool) -> None:
+        #: Whether the channel must not be used yet.
         self.asking = False
         #: When to ask again, or None.
         self.ask_at: float | None = None
@@ -109,6 +110,10 @@ class Resumption:
         self._inviter = inviter
         self._held: list[bytes] = []
         self._resuming: tuple[Session, Resuming] | None = None
+
+    def begin(self) -> None:
+        """The session comes from a store."""
+        self.asking = True
 
     def ask(self, session: Session, now: float) -> SendFrame:
         """Return the frame that asks the other side how far it is."""

@@ -70,10 +70,8 @@ class Status:
 
     def __init__(self, chat: str, reason: str) -> None:
         self.reason = reason
-        #: The security level in force, as the configuration spells it; None before the key is confirmed.
-        self.level: str | None = None
-        #: Why it failed, if it did.
-        self.error: WhisperdError | None = None
+        self._level: str | None = None
+        self._error: WhisperdError | None = None
         self._chat = chat
         self._state = WAITING
         self._trouble = ""
@@ -85,13 +83,23 @@ class Status:
         return SHOWN.get(self._state, self._state)
 
     @property
+    def level(self) -> str | None:
+        """The security level in force, as the configuration spells it; None before the key is confirmed."""
+        return self._level
+
+    @property
+    def error(self) -> WhisperdError | None:
+        """Why it failed, if it did."""
+        return self._error
+
+    @property
     def up(self) -> bool:
         """Whether a link leads to the other side."""
         return self._state in UP
 
     @property
     def trouble(self) -> str:
-        """The code of what kept the link from being made when that was tried last; "" when it is up."""
+        """The code of what was in the way when a link was to be made last; "" when it is up."""
         return self._trouble if self._state != ENDED else ""
 
     def turn(self, event: str, reason: str) -> list[Emit]:
@@ -109,6 +117,15 @@ class Status:
     def restore(self, reason: str, *, ended: bool) -> None:
         """A store gave back a conversation that has a key, or has ended; nobody is told."""
         self._state, self.reason = following(self._state, OVER if ended else RESTORED), reason
+
+    def secured(self, level: str) -> None:
+        """The key is confirmed, at this security level."""
+        self._level = level
+
+    def failed(self, error: WhisperdError) -> Emit:
+        """Nothing can make it go on; return what tells people why."""
+        self._error = error
+        return self.error_event(error)
 
     def event(self) -> Emit:
         """Return what tells people how it stands."""

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from itertools import count
 
-#: Most bytes of UTF-8 in a name, with room for a number in brackets.
+#: Maximum number of bytes of UTF-8 in a name, with room for a number in brackets.
 MAX_NAME_BYTES = 200
 NAMELESS = "file"
 
@@ -39,11 +39,11 @@ def alternatives(name: str) -> Iterator[str]:
         yield f"{stem} ({number}){suffix}"
 
 
-def _shortened(name: str, most: int) -> str:
-    if len(name.encode()) <= most:
+def _shortened(name: str, maximum: int) -> str:
+    if len(name.encode()) <= maximum:
         return name
     stem, suffix = _split(name)
-    return stem.encode()[:most - len(suffix.encode())].decode(errors="ignore").rstrip(". ") + suffix
+    return stem.encode()[:maximum - len(suffix.encode())].decode(errors="ignore").rstrip(". ") + suffix
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from whisperd.errors import (
 )
 from whisperd.peer.effects import DropFile, Emit, FinishFile, Post, ReadFile, WriteFile
 from whisperd.peer.files.names import safe_name
-from whisperd.peer.files.sending import MAX_DIRECT, MAX_WINDOW, Outgoing
+from whisperd.peer.files.sending import Outgoing
 from whisperd.peer.files.transfer import CANCELLED, DONE, FAILED, HALTED, MOVING, OFFERED, REFUSED, OnDisk, Transfer
 from whisperd.peer.files.transfers import Transfers
 from whisperd.peer.records import FilesRecord
@@ -163,7 +163,7 @@ class Files:
 
     def link_moved(self, *, direct: bool) -> None:
         """What is sent goes over a direct link from now on, or over a relay, which lets less wait."""
-        self._outgoing.most = MAX_DIRECT if direct else MAX_WINDOW
+        self._outgoing.link_moved(direct=direct)
 
     def link_down(self) -> None:
         """Nothing moves any more, for now."""

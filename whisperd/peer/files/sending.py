@@ -19,7 +19,7 @@ from whisperd.wire.files import CHUNK, Chunk, encode_file
 FIRST_WINDOW, MIN_WINDOW, MAX_WINDOW, MAX_DIRECT = 4, 2, 24, 56
 #: Seconds that an acknowledgement may take before fewer chunks are sent ahead.
 TARGET_DELAY = 1.5
-#: Most chunks that are read from the disk at once.
+#: Maximum number of chunks that are read from the disk at once.
 MAX_READ = 8
 
 
@@ -36,17 +36,20 @@ class Outgoing:
     """The chunks of all files that one conversation sends."""
 
     def __init__(self) -> None:
-        #: Most chunks under way, on the link that is used.
-        self.most = MAX_WINDOW
+        self._max_window = MAX_WINDOW
         self._window = FIRST_WINDOW
         self._under_way: deque[_UnderWay] = deque()
         self._unposted = 0
+
+    def link_moved(self, *, direct: bool) -> None:
+        """Chunks go over a direct link from now on, or over a relay, which lets fewer wait."""
+        self._max_window = MAX_DIRECT if direct else MAX_WINDOW
 
     def fill(self, transfers: Iterable[Transfer]) -> list[ReadFile]:
         """Ask for what may be sent now; one read of a file at a time."""
         moving = [transfer for transfer in transfers if transfer.state == MOVING and not transfer.checking]
         reading = sum(-(-transfer.reading // CHUNK) for transfer in moving)
-        room = min(self._window, self.most) - len(self._under_way) - self._unposted - reading
+        room = min(self._window, self._max_window) - len(self._under_way) - self._unposted - reading
         reads = []
         for transfer in moving:
             wanted = min(transfer.limit, transfer.size) - transfer.position
@@ -82,7 +85,7 @@ class Outgoing:
         while self._under_way and self._under_way[0].ticket <= ticket:
             chunk = self._under_way.popleft()
             quick = now - chunk.since < TARGET_DELAY
-            self._window = min(self._window + 1, self.most) if quick else max(self._window - 1, MIN_WINDOW)
+            self._window = min(self._window + 1, self._max_window) if quick else max(self._window - 1, MIN_WINDOW)
             if chunk.transfer.open:
                 chunk.transfer.moved = max(chunk.transfer.moved, min(chunk.end, chunk.transfer.position))
                 further[chunk.transfer.number] = chunk.transfer

@@ -12,7 +12,7 @@ REFUSED, CANCELLED, FAILED = "refused", "cancelled", "failed"
 #: States of a file that something can still happen to.
 OPEN = (OFFERED, MOVING, HALTED)
 
-#: Least seconds between two reports of one file's progress.
+#: Minimum seconds between two reports of one file's progress.
 INTERVAL = 0.5
 #: How much the newest interval counts for the rate that is shown.
 _WEIGHT = 0.4

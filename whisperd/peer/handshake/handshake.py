@@ -36,7 +36,7 @@ from whisperd.wire.envelope import (
 )
 from whisperd.wire.invite import VERSION
 
-#: Most earlier messages whose repetition is recognised.
+#: Maximum number of earlier messages whose repetition is recognised.
 REMEMBERED = 64
 #: The prekeys of one answer: one bundle for one message, which has to come within ten minutes.
 PREKEYS = Rotation(stock=1, outstanding=1, grace=600.0, last_resort=False)
@@ -128,7 +128,7 @@ class Handshake:
         return self._send(Abort(_ABORT_CODES.get(code, code)))[0]
 
     def forget(self) -> None:
-        """Destroy what is kept of the attempt at hand."""
+        """Destroy what there is of the attempt at hand."""
         if self._attempt is not None:
             self._attempt.wipe()
         self._attempt = None

@@ -1,6 +1,6 @@
 """Keys that are derived, and the seal on handshake frames. [whisperd-protocol(7), DERIVED and SESSION]
 
-HKDF is RFC 5869 with SHA-512. Keys are kept in bytearrays, so that ``wipe`` can overwrite them; the copies that
+HKDF is RFC 5869 with SHA-512. Keys stand in bytearrays, so that ``wipe`` can overwrite them; the copies that
 Python makes of bytes on the way into a primitive are beyond its reach.
 """
 

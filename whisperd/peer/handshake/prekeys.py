@@ -3,7 +3,7 @@
 [PQXDH, 3.2 and 4.9] It stands over any IKeyExchange. Every bundle has a signed prekey of its
 own, so that to rotate signed prekeys is to rotate bundles: one is not handed out any more when it is old or has served
 often enough, answers what is still under way to it for a time of grace, and is destroyed then, its record of messages
-that were accepted with it. What is kept is bounded, whoever asks for bundles, and whoever answers them.
+that were accepted with it. What is held is bounded, whoever asks for bundles, and whoever answers them.
 
 A core: ``now`` is in seconds of any clock that does not go back.
 """
