@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
 
@@ -111,7 +112,7 @@ def _usable(bench: HandshakeBench) -> Only:
     for offers, get in ((bench.registry.offers_kex(), bench.registry.kex),
                         (bench.registry.offers_ratchet(), bench.registry.ratchet)):
         for offer in offers:
-            plugin = get(offer[0])
+            plugin: Any = get(offer[0])  # an IPlugin
             if tuple(offer) != (plugin.id, plugin.version, int(plugin.level)):
                 raise Broken(f"{offer[0]} is offered as something else than it says of itself")
     kexes = [offer for offer in bench.registry.offers_kex()
