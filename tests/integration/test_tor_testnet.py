@@ -12,7 +12,7 @@ import pytest_twisted
 from twisted.internet.defer import CancelledError, ensureDeferred
 
 from whisperd.errors import TestnetFailed, TorNotInstalled
-from whisperd.tor.testnet import Testnet, down, processes, status
+from whisperd.tor.testnet import Testnet, detached_processes, down, status
 
 
 @pytest_twisted.ensureDeferred
@@ -90,14 +90,14 @@ def test_a_folder_without_a_network_is_named(tmp_path: Path) -> None:
 
 
 def test_stop_ends_its_process_and_spares_a_stranger_with_the_same_number() -> None:
-    process, recorded = processes.start([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    process, recorded = detached_processes.start([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        stranger = processes.Recorded(recorded.pid, recorded.started + 1, recorded.boot)
-        assert processes.alive(recorded) and not processes.alive(stranger)
-        processes.stop([stranger])
-        assert processes.alive(recorded)
-        processes.stop([recorded])
-        assert not processes.alive(recorded)
+        stranger = detached_processes.Recorded(recorded.pid, recorded.started + 1, recorded.boot)
+        assert detached_processes.alive(recorded) and not detached_processes.alive(stranger)
+        detached_processes.stop([stranger])
+        assert detached_processes.alive(recorded)
+        detached_processes.stop([recorded])
+        assert not detached_processes.alive(recorded)
     finally:
         process.kill()
         process.wait()
@@ -105,11 +105,12 @@ def test_stop_ends_its_process_and_spares_a_stranger_with_the_same_number() -> N
 
 def test_stop_kills_what_ignores_the_request() -> None:
     code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); input()"
-    process, recorded = processes.start([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process, recorded = detached_processes.start([sys.executable, "-c", code], stdin=subprocess.PIPE,
+                                                   stdout=subprocess.PIPE)
     try:
         assert process.stdout and process.stdout.readline() == b"ready\n"
-        processes.stop([recorded], grace=0.1)
-        assert not processes.alive(recorded)
+        detached_processes.stop([recorded], grace=0.1)
+        assert not detached_processes.alive(recorded)
     finally:
         process.kill()
         process.wait()
