@@ -106,7 +106,7 @@ async def test_the_name_comes_from_the_file_and_follows_it_and_tor_may_come_and_
     here = world()
     events = Events(reactor)
     service = here.service(events, TorTiming(hostname=0.1, socks=0.2), onion_probe_interval=0)
-    with pytest.raises(HostnameUnusable, match="there is no file"):
+    with pytest.raises(HostnameUnusable, match="does not exist"):
         await service.address(0.3)
     assert service.status()["error"]["code"] in ("hostname-unusable", "tor-unavailable")
     up = events.next("tor-state", timeout=60, state="up")

@@ -241,7 +241,7 @@ async def test_a_connection_that_the_factory_does_not_want_is_closed_again(serve
             return None
 
     port, _ = await serve([WELCOME, LOGGED_IN, GRANTED])
-    with pytest.raises(DialFailed, match="not wanted"):
+    with pytest.raises(DialFailed, match="no longer needed"):
         await dialer(port).connect(ONION, 80, Unwilling())
 
 

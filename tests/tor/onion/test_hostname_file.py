@@ -28,7 +28,7 @@ def test_what_is_no_onion_name_is_refused_with_the_file_s_name(tmp_path, content
 
 
 def test_a_missing_file_a_folder_and_a_pipe_are_named_and_block_nobody(tmp_path):
-    with pytest.raises(HostnameUnusable, match="there is no file") as caught:
+    with pytest.raises(HostnameUnusable, match="does not exist") as caught:
         read_hostname(tmp_path / "hostname")
     assert "HiddenServiceDir" in caught.value.remedy
     (tmp_path / "file").write_text("")
