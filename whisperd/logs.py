@@ -259,7 +259,7 @@ def adopt_twisted() -> None:
     from twisted.logger import ILogObserver, globalLogBeginner
     from zope.interface import implementer
 
-    @implementer(ILogObserver)
+    @implementer(ILogObserver)  # type: ignore[untyped-decorator]  # of zope
     def observe(event: dict[str, Any]) -> None:
         failure = event.get("log_failure")
         if failure is not None:

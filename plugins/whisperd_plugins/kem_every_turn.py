@@ -61,7 +61,7 @@ class KemState(RatchetState):
         self.peer_key = b""
         self.seed: bytearray | None = None
         #: The private key of that seed, once it was made.
-        self.key: mlkem.MLKEM1024PrivateKey | None = None
+        self.key: mlkem.PrivateKey | None = None
 
     def header(self, sending: Chain, random: Random) -> bytes:
         """Return the header in clear (3176 bytes) of the next message of ``sending``."""

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM1024PrivateKey, MLKEM1024PublicKey
 
+#: What holds a decapsulation key.
+PrivateKey = MLKEM1024PrivateKey
+
 SEED = 64
 PUBLIC = 1568
 CIPHERTEXT = 1568

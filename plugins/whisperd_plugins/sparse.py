@@ -65,7 +65,7 @@ class SparseRatchet:
     own: bytes
     seed: bytearray | None
     #: The private key of the seed, unless this side was loaded since it was made.
-    private: mlkem.MLKEM1024PrivateKey | None
+    private: mlkem.PrivateKey | None
     cursor: int
     acknowledged: int
     found: int

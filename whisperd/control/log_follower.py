@@ -61,7 +61,7 @@ class Following:
             self._end = None
 
     def _hear(self, line: LogLine) -> None:
-        if threadable.isInIOThread():  # type: ignore[no-untyped-call]
+        if threadable.isInIOThread():
             self._tell(line)
         else:
             self._client.in_reactor(lambda: self._tell(line))

@@ -59,7 +59,7 @@ class ControlServer:
         port = _UnixPort(self._place.path, _ControlFactory(self), self.reactor)
         try:
             with private_umask():
-                port.startListening()  # type: ignore[no-untyped-call]
+                port.startListening()
             self._port = port
             self._place.hand_over()
         except CannotListenError as error:
@@ -108,9 +108,9 @@ class _UnixPort(unix.Port):
 
     def connectionLost(self, reason: Failure) -> None:
         if self._file.exists():
-            super().connectionLost(reason)  # type: ignore[no-untyped-call]
+            super().connectionLost(reason)
         else:  # Twisted's would fail to remove the file and never close
-            tcp.Port.connectionLost(self, reason)  # type: ignore[no-untyped-call]
+            tcp.Port.connectionLost(self, reason)
 
 
 class _ControlFactory(Factory):

@@ -31,5 +31,5 @@ class WatchedSession(WhisperdSession):
 
 
 if __name__ == "__main__":
-    opening.WhisperdSession = WatchedSession  # type: ignore[misc]
+    opening.WhisperdSession = WatchedSession  # type: ignore[attr-defined]
     main()

@@ -88,7 +88,8 @@ class _MlDsa87(_Held):
 
     def sign(self, message: bytes) -> bytes:
         """Return a 4627-byte signature over ``message``, with an empty context; OpenSSL draws 32 bytes for it."""
-        return self._held().sign(message)
+        signature: bytes = self._held().sign(message)
+        return signature
 
 
 class _Falcon1024(_Key):
@@ -105,7 +106,8 @@ class _Falcon1024(_Key):
 
     def sign(self, message: bytes) -> bytes:
         """Return a 1280-byte signature over ``message``, in the padded form."""
-        return self._falcon.sign(self.private, message)
+        signature: bytes = self._falcon.sign(self.private, message)
+        return signature
 
     def wipe(self) -> None:
         """Overwrite the private key."""

@@ -163,7 +163,7 @@ def unmask(data: bytes, begin: int, end: int) -> bytes:
 
 
 def _by_autobahn(mask: bytes, masked: bytes) -> bytes:
-    payload = masked if type(masked) is bytearray else bytearray(masked)
+    payload = masked if isinstance(masked, bytearray) else bytearray(masked)
     masker = _new(mask)
     _process(masker, _address(payload), len(payload))
     _free(masker)

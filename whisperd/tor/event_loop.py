@@ -104,7 +104,7 @@ def sleep(seconds: float, clock: Clock) -> Deferred[None]:
 
 def failure(reason: BaseException) -> Failure:
     """Return ``reason`` as a Deferred takes it."""
-    return Failure(reason)  # type: ignore[no-untyped-call]
+    return Failure(reason)
 
 
 class Waiters(Generic[T]):

@@ -320,4 +320,4 @@ class TorService:
 
 def _pass_over(failure: Failure) -> None:
     """The next upload or probe tells it."""
-    failure.trap(WhisperdError)  # type: ignore[no-untyped-call]
+    failure.trap(WhisperdError)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -203,7 +203,7 @@ class DisappearingText(Struct, frozen=True, tag_field="t", tag="fading", forbid_
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_message = msgspec.msgpack.Decoder(HandshakeMessage)
+_message: msgspec.msgpack.Decoder[HandshakeMessage] = msgspec.msgpack.Decoder(HandshakeMessage)
 _control = msgspec.msgpack.Decoder(End)
 _chat = msgspec.msgpack.Decoder(Text | DisappearingText)
 _Failure = type[WhisperdError]
@@ -275,7 +275,7 @@ def _unpad(padded: bytes, length: int, failure: _Failure) -> bytes:
     return padded[:length]
 
 
-def decode_exactly(decoder: msgspec.msgpack.Decoder[Any], data: bytes, failure: _Failure) -> Any:
+def decode_exactly(decoder: msgspec.msgpack.Decoder[_Value], data: bytes, failure: _Failure) -> _Value:
     """Return what ``decoder`` reads from a map with exactly its keys, each once; raises ``failure``."""
     try:
         value = decoder.decode(data)

@@ -7,7 +7,7 @@ any other field that stands twice the last counts, as it does for ``JSON.parse``
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -92,14 +92,15 @@ class _AnyType(Struct):
     type: str
 
 
+FrameT = TypeVar("FrameT")
 ClientFrame = Join | Leave
 ServerFrame = Joined | Ready | PeerLeft | RelayError
 
 _CLIENT_TYPES = frozenset({"join", "leave"})
 _SERVER_TYPES = frozenset({"joined", "ready", "peer-left", "error"})
 
-_client = msgspec.json.Decoder(ClientFrame)
-_server = msgspec.json.Decoder(ServerFrame)
+_client: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)
+_server: msgspec.json.Decoder[ServerFrame] = msgspec.json.Decoder(ServerFrame)
 _any_type = msgspec.json.Decoder(_AnyType)
 _encode = msgspec.json.Encoder().encode
 
@@ -124,7 +125,7 @@ def decode_server(data: bytes) -> ServerFrame:
     return decode(_server, data, _SERVER_TYPES)
 
 
-def decode(decoder: Any, data: bytes, known: frozenset[str]) -> Any:
+def decode(decoder: msgspec.json.Decoder[FrameT], data: bytes, known: frozenset[str]) -> FrameT:
     """Return what ``decoder`` makes of ``data``; raises FrameError. ``known`` are the types that it takes."""
     try:
         return decoder.decode(data)

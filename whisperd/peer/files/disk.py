@@ -65,7 +65,9 @@ class FilesOnDisk:
     async def examine(self, source: UploadSource) -> tuple[bytes, str]:
         """Return the SHA-256 of a file that is to be sent, and where it is found after a restart, if there is one that
         it outlives; raises FileFailed."""
-        return await self._thread(lambda: (source.digest(), source.place() if self._downloads.lasting else ""))
+        digest, place = await self._thread(
+            lambda: (source.digest(), source.place() if self._downloads.lasting else ""))
+        return digest, place
 
     def take(self, number: int, file: _File) -> None:
         """Look after an open file from now on."""

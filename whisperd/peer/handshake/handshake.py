@@ -291,7 +291,8 @@ class JoinerHandshake(Handshake):
             plugin = self._terms.plugins.kex(kex.id)
             identity = self._terms.new_identity(plugin.identity_kinds, self._terms.random)
             try:
-                return plugin.initiate(bundle, identity, self._terms.random)
+                message, secret = plugin.initiate(bundle, identity, self._terms.random)
+                return message, secret
             finally:
                 identity.wipe()
 

@@ -182,7 +182,8 @@ class Links:
             self._used(use)
 
     def _now(self) -> float:
-        return self._reactor.seconds()
+        now: float = self._reactor.seconds()
+        return now
 
     def _key(self, link: Link) -> str | None:
         """Return the name of a link, None for one that was left."""

@@ -58,7 +58,7 @@ class TorControl(Protocol):
         """Drop the connection at once."""
 
 
-class TorControlConnection(TorControlProtocol):  # type: ignore[misc]
+class TorControlConnection(TorControlProtocol):
     """An authenticated connection once ``attach`` has returned it.
 
     ``stranger`` is the first line of a peer that does not speak tor's control protocol at all.

@@ -134,7 +134,7 @@ class _SocksProtocol(NetworkProtocol, Generic[P]):
             return
         protocol = cast(NetworkProtocol, built)
         transport.protocol = protocol
-        protocol.makeConnection(transport)  # type: ignore[no-untyped-call]
+        protocol.makeConnection(transport)
         if self._client.leftover:
             protocol.dataReceived(self._client.leftover)
         self._finish(built)

@@ -45,7 +45,7 @@ class LocalAddress:
 
     def _endpoint(self, reactor: Network, timeout: float) -> tuple[Endpoint, Callable[[IProtocol], IProtocol]]:
         if self.path:
-            unix: Endpoint = UNIXClientEndpoint(reactor, self.path, timeout)  # type: ignore[no-untyped-call]
+            unix: Endpoint = UNIXClientEndpoint(reactor, self.path, timeout)
             return unix, lambda protocol: protocol
         kind = TCP6ClientEndpoint if ":" in self.host else TCP4ClientEndpoint
         return kind(reactor, self.host, self.port, timeout), _send_at_once
