@@ -166,13 +166,13 @@ class Daemon:
         if self.peer is not None:
             self.peer.resume()
 
-    def _store_opened(self) -> None:
+    def store_opened(self) -> None:
         """Serve the peer role from now on."""
         self.peer = self._make_peer(self._settings.config.peer)
         self._roles.attach_peer(self.peer)
         self.peer.resume()
 
-    async def _store_closing(self) -> None:
+    async def store_closing(self) -> None:
         """Serve it no more."""
         peer, self.peer = self.peer, None
         self._roles.attach_peer(None)
@@ -229,12 +229,13 @@ class Daemon:
     def _make_vault(self, store: SealedStore | None) -> Vault:
         from whisperd.peer.persistence.ids import NUMBERS, taken_in
         from whisperd.peer.persistence.write_ahead import MOVED, MOVING
-        from whisperd.store.vault import Vault, make_store
+        from whisperd.store.vault import Portable, Vault, make_store
 
         settings, given = self.config.store, self._the_given()
-        return Vault(store or make_store(settings), settings, reactor=self._reactor, emit=self.bus.emit,
-                     opened=self._store_opened, closing=self._store_closing, moving=MOVING, moved=MOVED,
-                     beside=(NUMBERS,), taken_in=lambda records: taken_in(records, MOVED, given))
+        portable = Portable(frozenset(MOVING), frozenset(MOVED), frozenset([NUMBERS]),
+                            lambda records: taken_in(records, MOVED, given))
+        return Vault(store or make_store(settings), settings, self, reactor=self._reactor, emit=self.bus.emit,
+                     portable=portable)
 
     def _make_peer(self, settings: PeerSection) -> PeerService:
         from whisperd.peer.service import PeerService

@@ -9,9 +9,26 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.task import LoopingCall
+
+from whisperd.config import Config
+from whisperd.control.events import EventBus
+from whisperd.interfaces import ITor
+
+
+class Announced(Protocol):
+    """The daemon, as far as its service manager is told of it."""
+
+    @property
+    def config(self) -> Config: ...
+    @property
+    def bus(self) -> EventBus: ...
+    @property
+    def relay(self) -> object | None: ...
+    @property
+    def tor(self) -> ITor | None: ...
 
 
 class ServiceManager:
@@ -21,7 +38,7 @@ class ServiceManager:
     otherwise when the daemon has started. Alive is told twice in each period that the manager asks for.
     """
 
-    def __init__(self, daemon: Any, environment: Mapping[str, str]) -> None:
+    def __init__(self, daemon: Announced, environment: Mapping[str, str]) -> None:
         self._daemon = daemon
         self._address = environment.get("NOTIFY_SOCKET", "")
         self._period = _period(environment)
@@ -36,7 +53,8 @@ class ServiceManager:
         self._unsubscribe = self._daemon.bus.subscribe(self._happened)
         if self._period:
             self._alive.start(self._period / 2)
-        if not self._waits_for_onion() or self._daemon.tor.status()["onion"]["state"] == "up":
+        tor = self._awaited_tor()
+        if tor is None or tor.status()["onion"]["state"] == "up":
             self._tell_ready("listeners open")
 
     def stopping(self) -> None:
@@ -47,10 +65,11 @@ class ServiceManager:
             self._alive.stop()
         self._tell("STOPPING=1")
 
-    def _waits_for_onion(self) -> bool:
+    def _awaited_tor(self) -> ITor | None:
+        """Return the tor whose onion service is waited for, None if the listeners are enough."""
         config = self._daemon.config
-        published = self._daemon.relay is not None and self._daemon.tor is not None and config.onion.enabled
-        return published and config.daemon.ready == "onion"
+        awaited = self._daemon.relay is not None and config.onion.enabled and config.daemon.ready == "onion"
+        return self._daemon.tor if awaited else None
 
     def _happened(self, event: dict[str, Any]) -> None:
         if event["event"] == "tor-state":

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
-from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
 
 from whisperd import logs
+from whisperd.timers import Clock, OneShot
 
 
 async def every(*steps: Callable[[], object]) -> None:
@@ -22,13 +22,14 @@ async def every(*steps: Callable[[], object]) -> None:
             logs.unexpected(error)
 
 
-async def within(seconds: float, work: Awaitable[Any], reactor: Any) -> bool:
+async def within(seconds: float, work: Awaitable[object], reactor: Clock) -> bool:
     """Wait until ``work`` is done, ``seconds`` at most; return whether it is. It is not disturbed if not.
 
     Raises what it raises in time.
     """
     end: Deferred[bool] = Deferred()
-    alarm = reactor.callLater(seconds, end.callback, False)
+    alarm = OneShot(reactor, lambda: end.callback(False))
+    alarm.start(seconds)
 
     async def done() -> None:
         try:
@@ -46,5 +47,4 @@ async def within(seconds: float, work: Awaitable[Any], reactor: Any) -> bool:
     try:
         return await end
     finally:
-        if alarm.active():
-            alarm.cancel()
+        alarm.cancel()

@@ -16,7 +16,8 @@ from tests.house.pages import ROOT
 MAX_FILE = 500
 ROLES = ("relay", "peer", "tor")
 SHARED = ("whisperd.errors", "whisperd.interfaces", "whisperd.logs", "whisperd.config", "whisperd.metrics",
-          "whisperd.stopping", "whisperd.wire", "whisperd.backoff", "whisperd.private_files", "whisperd.timers")
+          "whisperd.stopping", "whisperd.wire", "whisperd.backoff", "whisperd.private_files", "whisperd.timers",
+          "whisperd.threads")
 PRIMITIVES = {"nacl", "cryptography", "blake3", "pqcrypto", "zope"}
 WITHOUT_TWISTED = ("whisperd.control.client", "whisperd.control.commands", "whisperd.control.events",
                    "whisperd.wire.control", "whisperd.cli.ctl")

@@ -35,7 +35,6 @@ LARGE = {
     "whisperd.peer.service.PeerService",
     "whisperd.relay.factory.RelayFactory",
     "whisperd.relay.websocket.RelayProtocol",
-    "whisperd.store.vault.Vault",
 }
 
 

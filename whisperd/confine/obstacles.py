@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from whisperd.confine import landlock
 
@@ -26,7 +26,7 @@ class Obstacle:
     remedy: str
 
 
-def obstacles(library: Any) -> list[Obstacle]:
+def obstacles(library: ctypes.CDLL | None) -> list[Obstacle]:
     """Return what is missing before anything is tried; ``library`` is libseccomp, or None where it is not installed."""
     found = list(_landlock())
     if not library:

@@ -11,7 +11,6 @@ import ctypes
 import errno
 import socket
 from collections.abc import Iterator
-from typing import Any
 
 LIBRARY = "libseccomp.so.2"
 
@@ -85,7 +84,7 @@ def names() -> tuple[str, ...]:
     return tuple(dict.fromkeys((*CLASSES, *ARGUMENTS)))
 
 
-def library() -> Any:
+def library() -> ctypes.CDLL | None:
     """Return libseccomp, or None where it is not installed."""
     try:
         found = ctypes.CDLL(LIBRARY, use_errno=True)
@@ -102,7 +101,7 @@ def library() -> Any:
     return found
 
 
-def restrict(found: Any) -> None:
+def restrict(found: ctypes.CDLL) -> None:
     """Put the filter into force for every thread of this process and all that it starts, with ``library()``.
 
     Raises OSError where libseccomp or the kernel refuses; no_new_privs has to be set.

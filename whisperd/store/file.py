@@ -20,6 +20,9 @@ from typing import Any
 
 from whisperd.errors import StoreBusy, StoreDamaged, StoreFailed, StoreUnusable
 
+#: What a column holds.
+Value = bytes | int | str
+
 #: "whsp", and the version of the file's form.
 APPLICATION = 0x77687370
 FORM = 1
@@ -71,12 +74,12 @@ class StoreFile:
         self.run(f"PRAGMA application_id = {APPLICATION}")
         self.run(f"PRAGMA user_version = {FORM}")
 
-    def run(self, statement: str, *values: Any) -> None:
+    def run(self, statement: str, *values: Value) -> None:
         """Execute one statement."""
         with typed_errors():
             self._connection.execute(statement, values).close()
 
-    def all(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    def all(self, statement: str, *values: Value) -> list[tuple[Any, ...]]:
         """Return every row of a query."""
         with typed_errors(), closing(self._connection.execute(statement, values)) as rows:
             return list(rows)

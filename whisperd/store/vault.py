@@ -8,52 +8,64 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock
-from twisted.internet.threads import deferToThreadPool
 
 from whisperd.config import StoreSection
 from whisperd.errors import StoreDamaged, StoreFailed, StoreLocked, StoreNotEmpty, UsageError
-from whisperd.interfaces import Random
 from whisperd.logs import note
 from whisperd.store import export
 from whisperd.store.passphrases import checked, from_keyring
 from whisperd.store.sealed import SealedStore
 from whisperd.store.sealing import Cost
+from whisperd.threads import ThreadReactor, in_thread
 
 Row = dict[str, Any]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: Most bytes of an export that are read.
 MAX_IMPORTED = 1 << 30
 
 
-class Vault:
-    """``store`` and who works with it.
+class StoreUser(Protocol):
+    """Who works with the store while it is open."""
 
-    ``opened()`` is called when it has been unlocked, ``closing()`` is awaited before it is locked. ``settings`` has the
-    keys of ``[store]``; ``moving`` are the collections that an export holds only if they are taken from here, and
-    ``moved`` those that are taken then; ``beside`` those that a store may have which holds nothing. An import puts
-    what ``taken_in`` makes of its records. ``emit(name, **fields)`` takes events.
+    def store_opened(self) -> None:
+        """It has been unlocked: begin to work with it."""
+
+    async def store_closing(self) -> None:
+        """It is about to be locked: stop working with it."""
+
+
+@dataclass(frozen=True)
+class Portable:
+    """What may be taken to another store, by collections.
+
+    An export holds those of ``moving`` only if they are taken from here, and those of ``moved`` are removed then; a
+    store that has no others than ``beside`` holds nothing. An import puts what ``taken_in`` makes of its records.
     """
 
-    def __init__(self, store: SealedStore, settings: Any, *, reactor: Any, emit: Callable[..., Any],
-                 opened: Callable[[], None], closing: Callable[[], Awaitable[None]], moving: Sequence[str] = (),
-                 moved: Sequence[str] = (), beside: Sequence[str] = (),
-                 taken_in: Callable[[Sequence[export.Record]], Sequence[export.Record]] = list,
-                 random: Random = os.urandom) -> None:
+    moving: frozenset[str] = frozenset()
+    moved: frozenset[str] = frozenset()
+    beside: frozenset[str] = frozenset()
+    taken_in: Callable[[Sequence[export.Record]], Sequence[export.Record]] = list
+
+
+class Vault:
+    """``store`` at work for ``user``, with the keys of ``[store]``; ``emit(name, **fields)`` takes events."""
+
+    def __init__(self, store: SealedStore, settings: StoreSection, user: StoreUser, *, reactor: ThreadReactor,
+                 emit: Callable[..., object], portable: Portable) -> None:
         self.store = store
         self._settings = settings
+        self._user = user
         self._reactor = reactor
         self._emit = emit
-        self._opened = opened
-        self._closing = closing
-        self._moving = frozenset(moving)
-        self._moved = frozenset(moved)
-        self._beside = frozenset(beside)
-        self._taken_in = taken_in
-        self._random = random
+        self._portable = portable
         self._lock = DeferredLock()
 
     @property
@@ -105,10 +117,10 @@ class Vault:
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
-    async def _alone(self, work: Callable[..., Awaitable[Row]], *given: Any) -> Row:
+    async def _alone(self, work: Callable[P, Awaitable[Row]], *args: P.args, **kwargs: P.kwargs) -> Row:
         await self._lock.acquire()
         try:
-            return await work(*given)
+            return await work(*args, **kwargs)
         finally:
             self._lock.release()
 
@@ -121,12 +133,12 @@ class Vault:
                 secret = checked(passphrase)
             self.store.unlock(await self._thread(self.store.prepare, secret))
             self._tell()
-            self._opened()
+            self._user.store_opened()
         return self.status()
 
     async def _lock_up(self) -> Row:
         self._need_open()
-        await self._closing()
+        await self._user.store_closing()
         self.store.lock()
         self._tell()
         return self.status()
@@ -146,21 +158,21 @@ class Vault:
         self._need_open()
         secret = checked(passphrase)
         if move:
-            await self._closing()
+            await self._user.store_closing()
         try:
             records = [(collection, key, self.store.get(collection, key) or b"")
-                       for collection in self.store.collections() if move or collection not in self._moving
+                       for collection in self.store.collections() if move or collection not in self._portable.moving
                        for key in self.store.keys(collection)]
-            data = await self._thread(export.encode, records, secret, self.store.cost, self._random)
+            data = await self._thread(export.encode, records, secret, self.store.cost, os.urandom)
             await self._thread(_write, file, data)
             if move:
                 with self.store.together():
-                    for collection in self._moved:
+                    for collection in self._portable.moved:
                         for key in self.store.keys(collection):
                             self.store.delete(collection, key)
         finally:
             if move and self.is_open:
-                self._opened()
+                self._user.store_opened()
         return {"records": len(records), "size": len(data), "moved": move}
 
     async def _take_in(self, file: int, passphrase: str) -> Row:
@@ -168,25 +180,25 @@ class Vault:
         self._need_empty()
         data = await self._thread(_read, file)
         records = await self._thread(export.decode, data, passphrase.encode(errors="surrogateescape"))
-        await self._closing()
+        await self._user.store_closing()
         try:
             self._need_empty()
             with self.store.together():
-                for record in self._taken_in(records):
+                for record in self._portable.taken_in(records):
                     self.store.put(*record)
         finally:
-            self._opened()
+            self._user.store_opened()
         return {"records": len(records)}
 
     async def _wipe(self) -> Row:
         self.store.lock()  # nothing more can be written, so conversations find no key to sleep with
         self.store.destroy()
-        await self._closing()
+        await self._user.store_closing()
         self._tell()
         return self.status()
 
     def _from_keyring(self) -> bytes:
-        return from_keyring(self.store.path, new=self.store.state == "new", random=self._random)
+        return from_keyring(self.store.path, new=self.store.state == "new", random=os.urandom)
 
     def _tell(self) -> None:
         note("store-state", state=self.store.state)
@@ -197,11 +209,11 @@ class Vault:
             raise StoreLocked
 
     def _need_empty(self) -> None:
-        if not self._beside.issuperset(self.store.collections()):
+        if not self._portable.beside.issuperset(self.store.collections()):
             raise StoreNotEmpty
 
-    def _thread(self, work: Callable[..., Any], *given: Any) -> Deferred[Any]:
-        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work, *given)
+    def _thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+        return in_thread(self._reactor, work, *args, **kwargs)
 
 
 def _write(file: int, data: bytes) -> None:
