@@ -57,6 +57,7 @@ pictures: install ## hold a conversation between two daemons and draw it for the
 	@$(BIN)/python -m contrib.pictures
 
 wheel: $(VENV)/.stamp ## build a wheel into dist, with man pages and completions
+	@rm -rf build/lib build/bdist.*
 	@$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 	@ls dist/whisperd-*.whl
 

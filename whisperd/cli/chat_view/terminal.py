@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whisperd.cli import guard, output
 from whisperd.cli.chat_view.conversation import ACTIONS
@@ -20,6 +20,10 @@ from whisperd.cli.chat_view.read_subscription import TheirText
 from whisperd.cli.render import Paint
 from whisperd.control.client import Client
 from whisperd.errors import OutputFailed
+
+if TYPE_CHECKING:
+    from prompt_toolkit.completion import Completer
+    from prompt_toolkit.key_binding import KeyBindings
 
 #: Lines below the one that is typed that completions may take; a small terminal shows no more than a few besides.
 MENU_LINES = 6
@@ -37,7 +41,7 @@ def converse(connect: Callable[[], Client], chat: str, paint: Paint, hook: str =
 
 
 class _Terminal:
-    """prompt_toolkit around the talks: one thread for calls, one that listens."""
+    """prompt_toolkit around the conversations: one thread for calls, one that listens."""
 
     def __init__(self, view: ConversationViews, listener: Client, paint: Paint, hook: str) -> None:
         from prompt_toolkit import PromptSession
@@ -104,7 +108,7 @@ class _Terminal:
         self._prompt.app.invalidate()
 
     async def _work(self, method: Callable[..., list[str]], *arguments: Any) -> None:
-        """Run a blocking method of the talk, and show what it returns."""
+        """Run a blocking method of the conversation, and show what it returns."""
         lines = await asyncio.get_running_loop().run_in_executor(self._worker, method, *arguments)
         self._show(lines)
         await self._painted()
@@ -187,7 +191,7 @@ class _Terminal:
             task.add_done_callback(self._tasks.discard)
 
 
-def _bindings() -> Any:
+def _bindings() -> KeyBindings:
     """Return what keys do besides: nothing for a mouse, of which no use is made and whose reports may be malformed."""
     from prompt_toolkit.key_binding import KeyBindings
     from prompt_toolkit.keys import Keys
@@ -197,7 +201,7 @@ def _bindings() -> Any:
     return bindings
 
 
-def _completer() -> Any:
+def _completer() -> Completer:
     from prompt_toolkit.completion import WordCompleter
 
     return WordCompleter(list(ACTIONS), meta_dict=ACTIONS, sentence=True)

@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorCore
 
@@ -105,7 +105,7 @@ class Runner:
         with suppress(ReactorNotRunning):  # it is being left already
             self._reactor.stop()
 
-    def _shutdown(self) -> Any:
+    def _shutdown(self) -> Deferred[None]:
         return ensureDeferred(every(
             *([self._welcome.stop] if self._welcome else []), lambda: logs.note("daemon-stopping"),
             self._manager.stopping, self._daemon.stop))

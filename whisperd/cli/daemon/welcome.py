@@ -121,9 +121,10 @@ class Welcome:
             return
         from whisperd.cli.render import qr_text
 
+        link = invite.link or ""
         self._console.print("\nGive this link to one person. It works once, and expires in one hour:\n")
-        self._console.print(invite.link, soft_wrap=True, markup=False)
-        self._console.print(f"\n{qr_text(invite.link, encoding=sys.stdout.encoding)}", markup=False)
+        self._console.print(link, soft_wrap=True, markup=False)
+        self._console.print(f"\n{qr_text(link, encoding=sys.stdout.encoding)}", markup=False)
         self._console.print(f"To talk, run: whisperctl chat open {invite.chat}")
 
 
