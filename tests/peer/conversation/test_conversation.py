@@ -313,7 +313,7 @@ def test_no_refusal_ends_a_conversation_that_has_a_key(talking: Two, error: Whis
     for side in (talking.inviter, talking.joiner):
         side.link_down("relay-lost", 0)
         told = events(side.link_troubled(error, refused=True), "chat-error")
-        assert [(one["code"], "keeps trying" in one["remedy"]) for one in told] == [(error.code, True)]
+        assert [(one["code"], "tries again" in one["remedy"]) for one in told] == [(error.code, True)]
         assert side.state == "away" and side.link_troubled(error, refused=True) == []
         side.send("this waits", 0)
 

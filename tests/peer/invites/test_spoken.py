@@ -76,7 +76,7 @@ def test_every_other_code_is_told_apart_and_costs_a_run(value):
     guess = SpokenCode.make(RIGHT.nameplate, value)
     inviter, joiner = pair(guess)
     if guess != RIGHT:
-        with pytest.raises(SpokenCodeWrong, match="4 more"):
+        with pytest.raises(SpokenCodeWrong, match="left: 4"):
             inviter.receive(attempt(inviter, joiner))
 
 
