@@ -94,7 +94,7 @@ async def test_only_who_has_a_credential_gets_in_and_a_restart_of_tor_changes_no
         await reach(friend.dialer, address, friend.reactor)
     wrong = new_credential(address, os.urandom)
     assert await friend.service.add_credential(wrong.line) == address
-    with pytest.raises(CredentialRefused, match="did not take"):
+    with pytest.raises(CredentialRefused, match="did not accept"):
         await reach(friend.dialer, address, friend.reactor, isolation="wrong")
     assert await friend.service.add_credential(line) == address
     assert friend.service.credentials() == [address]
