@@ -7,6 +7,7 @@ from typing import Protocol
 
 from whisperd.config import Config, PeerSection, RelaySection
 from whisperd.errors import RoleDisabled, StoreAbsent, StoreLocked
+from whisperd.interfaces import ITor
 
 #: One row of what a part says of itself, ready for JSON.
 Row = Mapping[str, object]
@@ -26,31 +27,6 @@ class RelayRole(Protocol):
     def issue(self, uses: int, hours: float) -> Row: ...
     def codes(self) -> Rows: ...
     def revoke(self, name: str) -> None: ...
-
-
-class OnionClientsRole(Protocol):
-    """Who may reach the private onion service."""
-
-    def add(self, name: str) -> Row: ...
-    def names(self) -> list[str]: ...
-    def remove(self, name: str) -> None: ...
-
-
-class TorRole(Protocol):
-    """Tor and the onion service that it publishes, launched, attached to or managed."""
-
-    @property
-    def private(self) -> OnionClientsRole: ...
-
-    def status(self) -> Mapping[str, object]: ...
-    async def address(self, timeout: float) -> str: ...
-    async def republish(self, wait: float = 0) -> None: ...
-    async def rotate(self, overlap: float, wait: float = 0) -> Row: ...
-    def retire(self) -> str: ...
-    async def newnym(self) -> None: ...
-    async def add_credential(self, line: str) -> str: ...
-    async def remove_credential(self, address: str) -> None: ...
-    def credentials(self) -> list[str]: ...
 
 
 class ContactsRole(Protocol):
@@ -113,7 +89,7 @@ class PluginsRole(Protocol):
 class Roles:
     """The parts of one daemon; None where a role is off. There is no peer either while its sealed store is locked."""
 
-    def __init__(self, config: Config, *, relay: RelayRole | None = None, tor: TorRole | None = None,
+    def __init__(self, config: Config, *, relay: RelayRole | None = None, tor: ITor | None = None,
                  peer: PeerRole | None = None, registry: PluginsRole | None = None,
                  vault: VaultRole | None = None) -> None:
         self._config = config
@@ -138,14 +114,13 @@ class Roles:
             raise RoleDisabled("this daemon does not run the relay role")
         return self.relay
 
-    def need_tor(self) -> TorRole:
+    def need_tor(self) -> ITor:
         """Return tor; raises RoleDisabled."""
         if self.tor is None:
-            raise RoleDisabled("this daemon does not use "
-                               "tor", remedy="Set tor.mode to 'launch', 'attach' or 'managed'.")
+            raise RoleDisabled("this daemon does not use tor", remedy="Set tor.mode to 'launch', 'attach' or 'managed'.")
         return self.tor
 
-    def need_onion(self) -> TorRole:
+    def need_onion(self) -> ITor:
         """Return the tor that publishes the onion service; raises RoleDisabled."""
         if self.tor is None or not self.publishes:
             raise RoleDisabled("this daemon does not publish an onion service",
