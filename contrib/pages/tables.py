@@ -10,6 +10,7 @@ from functools import partial
 
 import click
 
+from contrib.pages.results import described
 from whisperd.cli.daemon.main import cli
 from whisperd.cli.verbs import health
 from whisperd.config import KEYS, Key
@@ -211,6 +212,11 @@ def _specification(param: Param) -> str:
     return f"({kind}; {'required' if param.required else 'default ' + json.dumps(param.default)})"
 
 
+def results() -> Lines:
+    """Return every method of the control socket with what it returns."""
+    return tagged((f"Ic {method}", prose(text)) for method, text in described())
+
+
 def notifications() -> Lines:
     """Return every event of the control socket."""
     return tagged((f"Ic {name}", prose(f"{event.help} Fields: {', '.join(event.fields) or 'none'}."))
@@ -260,6 +266,7 @@ TABLES: dict[str, Callable[[], Lines]] = {
     "relay errors": relay_errors,
     "metrics": metrics,
     "control methods": methods,
+    "control results": results,
     "control events": notifications,
     "key exchange checks": partial(checks, KEX_CHECKS),
     "ratchet checks": partial(checks, RATCHET_CHECKS),

@@ -109,7 +109,7 @@ class Read(ControlResult, frozen=True, kw_only=True):
     """Messages were marked as read."""
 
     chat: str
-    unread: Annotated[int, said("number of messages that are unread still")]
+    unread: Annotated[int, said("number of messages that are still unread")]
 
 
 class FileRow(ControlResult, frozen=True, kw_only=True):
@@ -123,7 +123,7 @@ class FileRow(ControlResult, frozen=True, kw_only=True):
     state: str
     reason: str
     moved: Bytes
-    rate: Annotated[int, said("bytes a second")]
+    rate: Annotated[int, said("bytes per second")]
     remaining: Annotated[Number | None, said("seconds or null")]
 
 
@@ -163,7 +163,7 @@ class ContactRow(ControlResult, frozen=True, kw_only=True):
 
     contact: Annotated[str | None, said("name or null")]
     relays: list[str]
-    level: Annotated[str | None, said("least level of calls, or null")]
+    level: Annotated[str | None, said("minimum level of calls, or null")]
     verified: bool
     listens: bool
     state: Annotated[str, said('"saved", "listening", "here", "blocked", "offered", "unconfirmed", "asked" or the '

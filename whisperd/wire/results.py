@@ -81,7 +81,7 @@ class RetiringOnion(ControlResult, frozen=True, kw_only=True):
 
     address: str
     state: str
-    seconds: Annotated[int, said("until it answers no more")]
+    seconds: Annotated[int, said("until it no longer answers")]
 
 
 class OnionStatus(ControlResult, frozen=True, kw_only=True):
@@ -94,7 +94,7 @@ class OnionStatus(ControlResult, frozen=True, kw_only=True):
     pow: bool | None
     circuits: bool | None
     retiring: RetiringOnion | None
-    reached_age: Annotated[int | None, said("of the last proof that it is reached, or null")]
+    reached_age: Annotated[int | None, said("since it was last reached, or null")]
     wanted: Annotated[bool, said("whether one is to be published")]
     probe_interval: Seconds
 
@@ -247,8 +247,8 @@ class ConfigDiff(ControlResult, frozen=True, kw_only=True):
 class Reloaded(ControlResult, frozen=True, kw_only=True):
     """The keys that a reload has put into force, and those that wait for a restart."""
 
-    changed: Annotated[list[str], said("[keys in force now]")]
-    restart: Annotated[list[str], said("[keys that wait for the next start]")]
+    changed: Annotated[list[str], said("[keys applied now]")]
+    restart: Annotated[list[str], said("[keys that need a restart]")]
 
 
 # -- the onion service and tor ----------------------------------------------------------------------------------------
@@ -275,7 +275,7 @@ class OnionRotated(ControlResult, frozen=True, kw_only=True):
 
     address: Annotated[str, said("the new one")]
     old: str
-    seconds: Annotated[int, said("that the old one answers on")]
+    seconds: Annotated[int, said("for which the old one still answers")]
     url: str | None
     state: str
 
@@ -283,7 +283,7 @@ class OnionRotated(ControlResult, frozen=True, kw_only=True):
 class OnionRetired(ControlResult, frozen=True, kw_only=True):
     """An onion address is gone."""
 
-    address: Annotated[str, said("that answers no more")]
+    address: Annotated[str, said("the one that no longer answers")]
     retired: Always
 
 
@@ -292,7 +292,7 @@ class OnionClientAdded(ControlResult, frozen=True, kw_only=True):
 
     name: str
     address: str
-    line: Annotated[str, said("the credential, shown this once")]
+    line: Annotated[str, said("the credential, shown only this once")]
 
 
 class OnionClient(ControlResult, frozen=True, kw_only=True):
@@ -311,7 +311,7 @@ class OnionClientRemoved(ControlResult, frozen=True, kw_only=True):
 class CredentialAddress(ControlResult, frozen=True, kw_only=True):
     """The private onion service that a credential opens."""
 
-    address: Annotated[str, said("that it opens")]
+    address: Annotated[str, said("for which it is")]
 
 
 class CredentialRemoved(ControlResult, frozen=True, kw_only=True):
@@ -335,7 +335,7 @@ class LimitRow(ControlResult, frozen=True, kw_only=True):
 
     limit: str
     scope: Annotated[str, said('"circuit", "listener", "connection" or "total"')]
-    most: Number
+    most: Annotated[Number, said("for a rate, of one burst")]
     used: Annotated[Number | None, said("number or null")]
     refused: int
     slowed: int
@@ -347,7 +347,7 @@ class Drained(ControlResult, frozen=True, kw_only=True):
     draining: Always
     drained: Annotated[bool, said("whether no room is left")]
     rooms: int
-    stop: Annotated[bool, said("whether the daemon stops then")]
+    stop: Annotated[bool, said("whether the daemon stops when no room is left")]
 
 
 class Resumed(ControlResult, frozen=True, kw_only=True):
@@ -364,7 +364,7 @@ class AccessIssued(ControlResult, frozen=True, kw_only=True):
     uses: int
     left: int
     expires_in: Seconds
-    required: Annotated[bool, said("whether the relay asks for codes")]
+    required: Annotated[bool, said("whether the relay requires access codes")]
 
 
 class AccessRow(ControlResult, frozen=True, kw_only=True):
