@@ -238,16 +238,20 @@ class Daemon:
                      portable=portable)
 
     def _make_peer(self, settings: PeerSection) -> PeerService:
-        from whisperd.peer.service import PeerService
+        from whisperd.peer.handshake.suites import Suites
+        from whisperd.peer.persistence.entries import Retention
+        from whisperd.peer.service import Network, PeerService, Storage, Surroundings
         from whisperd.plugin.identity import MemoryIdentity
         from whisperd.store.memory import MemoryStore
 
         assert self.registry is not None
-        return PeerService(settings, registry=self.registry, reactor=self._reactor, dialer=self._the_dialer(),
-                           own_relay=self._own_relay, emit=self.bus.emit, new_identity=MemoryIdentity,
-                           store=self.vault.store if self.vault is not None else MemoryStore(),
-                           onions=self.tor.direct if self.tor is not None else None, wall=time.time,
-                           keep=self.config.store, given=self._the_given())
+        store = self.vault.store if self.vault is not None else MemoryStore()
+        retention = Retention(self.config.store.history, self.config.store.history_days)
+        onions = self.tor.direct if self.tor is not None else None
+        return PeerService(settings, Suites(self.registry, MemoryIdentity, os.urandom),
+                           Network(self._the_dialer(), self._own_relay, onions),
+                           Storage(store, retention, self._the_given()),
+                           Surroundings(self._reactor, time.time, self.bus.emit))
 
     def _the_given(self) -> Given:
         from whisperd.peer.persistence.ids import Given

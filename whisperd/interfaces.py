@@ -12,6 +12,7 @@ the manual.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from enum import IntEnum
 from typing import Protocol, TypedDict
 
@@ -184,6 +185,35 @@ class IStore(Interface):
         """Have ``step()`` called if the ``together`` that this is in keeps nothing."""
 
     def make_room():
+        """Give up what is held back for deletions where there is no room; return whether that was anything."""
+
+
+class Store(Protocol):
+    """IStore, as those see it who are given one."""
+
+    @property
+    def durable(self) -> bool:
+        """Whether what is put outlives the process."""
+
+    def get(self, collection: str, key: str) -> bytes | None:
+        """Return the bytes under ``key`` in ``collection``, or None."""
+
+    def put(self, collection: str, key: str, value: bytes) -> None:
+        """Store ``value`` in place of what was there."""
+
+    def delete(self, collection: str, key: str) -> None:
+        """Forget ``key``; no error when it is not there."""
+
+    def keys(self, collection: str) -> list[str]:
+        """Return the keys of a collection."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Return a context manager: what is put and deleted inside is stored as one, or not at all."""
+
+    def undo(self, step: Callable[[], None]) -> None:
+        """Have ``step()`` called if the ``together`` that this is in stores nothing."""
+
+    def make_room(self) -> bool:
         """Give up what is held back for deletions where there is no room; return whether that was anything."""
 
 

@@ -25,6 +25,7 @@ from whisperd.errors import (
     WrongSecret,
 )
 from whisperd.peer.commands import resolver
+from whisperd.peer.contacts.naming import Named
 from whisperd.peer.conversation.disappearing import seconds_of
 
 ADDRESS = "a" * 56 + ".onion"
@@ -121,7 +122,7 @@ class SampleApi:
     def _all(self) -> resolver.Known:
         return resolver.Known(
             [resolver.Candidate(chat, row["state"], row.get("contact") or "") for chat, row in self.chats.items()],
-            [resolver.Named(name, name, blocked=row["state"] == "blocked") for name, row in self.contacts.items()])
+            [Named(name, name, blocked=row["state"] == "blocked") for name, row in self.contacts.items()])
 
     async def chat_send(self, chat: str, text: str) -> dict[str, Any]:
         if self._known(chat)["state"] == "ended":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import pytest_twisted
 from twisted.internet import reactor
 
@@ -9,25 +10,32 @@ from tests.integration.keepers import Keeper
 from tests.integration.peers import Relay, Scene, company
 from tests.integration.processes import start
 from whisperd.config import load
+from whisperd.peer.service import Tuning
 from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.service import TorService
 
 __all__ = ["start"]
 
 
+@pytest.fixture
+def tuning() -> Tuning:
+    """The times and numbers of the people's services; for modules to make shorter."""
+    return Tuning()
+
+
 @pytest_twisted.async_yield_fixture
-async def scene():
+async def scene(tuning):
     """A relay and two people who have not met."""
-    async with company() as made:
+    async with company(tuning=tuning) as made:
         yield made
 
 
 @pytest_twisted.async_yield_fixture
-async def kept(tmp_path):
+async def kept(tmp_path, tuning):
     """The same with a sealed store each; ``annas_keeper`` and ``bens_keeper`` can start them again."""
     relay = Relay()
     await relay.start()
-    keepers = [Keeper(tmp_path / name / "store.db") for name in ("anna", "ben")]
+    keepers = [Keeper(tmp_path / name / "store.db", tuning=tuning) for name in ("anna", "ben")]
     for keeper in keepers:
         keeper.place.path.parent.mkdir()
         keeper.start()

@@ -16,23 +16,23 @@ async def saved(scene: Scene) -> None:
 
 async def parted(scene: Scene) -> None:
     """Their conversation is over."""
-    await scene.anna.service.end(chat=scene.annas)
+    await scene.anna.service.chats.end(chat=scene.annas)
     await scene.ben.until_state(scene.bens, "ended")
-    await scene.ben.service.end(chat=scene.bens)
+    await scene.ben.service.chats.end(chat=scene.bens)
 
 
 async def heard(person: Person, chat: str) -> None:
     """Wait until the other side has what this one said before, its wish to keep a contact among it."""
-    sent = await person.service.send(chat=chat, text="are you there?")
+    sent = await person.service.messages.send(chat=chat, text="are you there?")
     await person.until_delivered(chat, sent["id"])
 
 
 def secrets(person: Person) -> tuple[bytes, ...]:
-    (contact,) = person.service.contacts._book.contacts.values()
+    (contact,) = person.service._book.contacts.values()
     return contact.secrets
 
 
 async def talk(scene: Scene, anna: str, ben: str, text: str) -> None:
-    sent = await scene.anna.service.send(chat=anna, text=text)
+    sent = await scene.anna.service.messages.send(chat=anna, text=text)
     await scene.anna.until_delivered(anna, sent["id"])
     assert scene.ben.heard(ben)[-1] == text

@@ -65,9 +65,9 @@ class Pair(SimpleNamespace):
     ben: DirectPerson
 
     async def meet(self, *relays: str) -> None:
-        made = await self.anna.service.invite(relay=list(relays))
+        made = await self.anna.service.invites.invite(relay=list(relays))
         self.annas = made["chat"]
-        self.bens = (await self.ben.service.join(link=made["link"]))["chat"]
+        self.bens = (await self.ben.service.invites.join(link=made["link"]))["chat"]
         await self.anna.until_state(self.annas, "connected")
         await self.ben.until_state(self.bens, "connected")
 
@@ -77,8 +77,8 @@ class Pair(SimpleNamespace):
 
     async def say(self, text: str) -> None:
         """Have both say it, and return when both have it."""
-        to_ben = await self.anna.service.send(chat=self.annas, text=text)
-        to_anna = await self.ben.service.send(chat=self.bens, text=text)
+        to_ben = await self.anna.service.messages.send(chat=self.annas, text=text)
+        to_anna = await self.ben.service.messages.send(chat=self.bens, text=text)
         await self.anna.until_delivered(self.annas, to_ben["id"])
         await self.ben.until_delivered(self.bens, to_anna["id"])
 

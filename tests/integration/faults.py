@@ -98,8 +98,8 @@ class Stage:
         url = f"http://{self.address}"
         anna = Person(loopback=False, socks=self.testnet.clients[1].socks, relay=url)
         ben = Person(loopback=False, socks=self.testnet.clients[2].socks)
-        made = await anna.service.invite()
-        joined = await ben.service.join(link=made["link"])
+        made = await anna.service.invites.invite()
+        joined = await ben.service.invites.join(link=made["link"])
         self._contacts = [(anna, made["chat"]), (ben, joined["chat"])]
         for person, chat in self._contacts:
             await person.until_state(chat, "connected")
@@ -140,7 +140,7 @@ class Stage:
         for number, (person, chat) in enumerate(self._contacts):
             text = f"{number}: {len(self._said[number])}"
             self._said[number].append(text)
-            sent = await person.service.send(chat=chat, text=text)
+            sent = await person.service.messages.send(chat=chat, text=text)
             self._sent.append((person, chat, sent["id"]))
 
     def settled(self) -> bool:

@@ -32,7 +32,7 @@ class ConversationView:
         anna, ben = self._contacts
         for _ in range(5):
             self._said.append(f"in the middle of it, {len(self._said)}")
-            sent = await anna.service.send(chat=self._annas, text=self._said[-1])
+            sent = await anna.service.messages.send(chat=self._annas, text=self._said[-1])
             await anna.until_delivered(self._annas, sent["id"])
         assert ben.heard(self._bens) == self._said
         assert [person.errors() for person in self._contacts] == self._before
@@ -44,8 +44,8 @@ async def conversation(testnet: Testnet, address: str) -> AsyncIterator[Conversa
     anna = Person(loopback=False, socks=testnet.clients[1].socks, relay=f"http://{address}")
     ben = Person(loopback=False, socks=testnet.clients[2].socks)
     try:
-        made = await anna.service.invite()
-        joined = await ben.service.join(link=made["link"])
+        made = await anna.service.invites.invite()
+        joined = await ben.service.invites.join(link=made["link"])
         await anna.until_state(made["chat"], "connected")
         await ben.until_state(joined["chat"], "connected")
         yield ConversationView(anna, ben, made["chat"], joined["chat"])

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import shutil
-from types import SimpleNamespace
 
 from tests.integration.peers import Person
 from tests.store.kit import Place
 from whisperd.errors import StoreFailed
+from whisperd.peer.persistence.entries import Retention
+from whisperd.peer.service import Tuning
 from whisperd.store.file import places
 
 
 class Keeper:
     """A person whose daemon has a sealed store, and can be started again on it."""
 
-    def __init__(self, path, **keep) -> None:
+    def __init__(self, path, *, history: bool = False, history_days: int = 30,
+                 tuning: Tuning | None = None) -> None:
         self.place = Place(path)
-        self.keep = SimpleNamespace(**{"history": False, "history_days": 30, **keep})
+        self.retention, self.tuning = Retention(history, history_days), tuning
         self.store = None
 
     def start(self, **settings) -> Person:
         self.store = self.place.open()
-        self.person = Person(store=self.store, keep=self.keep, **settings)
+        self.person = Person(store=self.store, retention=self.retention, tuning=self.tuning, **settings)
         self.person.service.resume()
         return self.person
 
@@ -72,4 +74,4 @@ class Faulty:
 
 
 async def say(person, chat, text):
-    return (await person.service.send(chat=chat, text=text))["id"]
+    return (await person.service.messages.send(chat=chat, text=text))["id"]

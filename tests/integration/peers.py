@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -11,8 +12,10 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from whisperd.config import load
+from whisperd.peer.handshake.suites import Suites
+from whisperd.peer.persistence.entries import Retention
 from whisperd.peer.persistence.ids import Given
-from whisperd.peer.service import PeerService
+from whisperd.peer.service import Network, PeerService, Storage, Surroundings, Tuning
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.plugin.registry import Registry
 from whisperd.relay.service import RelayService
@@ -79,15 +82,16 @@ class Person:
     """A peer service and every event that it told."""
 
     def __init__(self, *, loopback: bool = True, socks: str | None = None, own_relay: Any = None, onions: Any = None,
-                 store: Any = None, keep: Any = None, given: Given | None = None, **settings: Any) -> None:
+                 store: Any = None, retention: Retention | None = None, given: Given | None = None,
+                 tuning: Tuning | None = None, **settings: Any) -> None:
         self.dialer = CountingDialer(loopback=loopback, socks=socks, changed=self._look)
         self.events: list[tuple[str, dict[str, Any]]] = []
         self._watchers: list[tuple[Callable[[], bool], Deferred[None]]] = []
         values = load(overrides={f"peer.{name}": value for name, value in settings.items()}).peer
-        self.service = PeerService(values, registry=Registry.load(values.kex, values.ratchet), reactor=reactor,
-                                   dialer=self.dialer, own_relay=lambda: own_relay, emit=self._emit,
-                                   new_identity=MemoryIdentity, store=MemoryStore() if store is None else store,
-                                   onions=onions, keep=keep, given=given)
+        suites = Suites(Registry.load(values.kex, values.ratchet), MemoryIdentity, os.urandom)
+        storage = Storage(MemoryStore() if store is None else store, retention or Retention(), given or Given())
+        self.service = PeerService(values, suites, Network(self.dialer, lambda: own_relay, onions), storage,
+                                   Surroundings(reactor, reactor.seconds, self._emit), tuning)  # type: ignore[attr-defined]
 
     def _emit(self, name: str, **fields: Any) -> None:
         self.events.append((name, fields))
@@ -145,13 +149,13 @@ class Scene(SimpleNamespace):
     ben: Person
 
     async def invite(self) -> str:
-        made = await self.anna.service.invite(relay=self.relay.url)
+        made = await self.anna.service.invites.invite(relay=self.relay.url)
         self.annas = made["chat"]
         return made["link"]
 
     async def meet(self) -> None:
         self.link = await self.invite()
-        self.bens = (await self.ben.service.join(link=self.link))["chat"]
+        self.bens = (await self.ben.service.invites.join(link=self.link))["chat"]
         await self.anna.until_state(self.annas, "connected")
         await self.ben.until_state(self.bens, "connected")
 

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from tests.integration.peers import PATIENCE, Person, Relay
 from whisperd.peer.contacts.rendezvous import Rendezvous
 from whisperd.peer.conversation.driver import Driver
+from whisperd.peer.conversation.executor import Executor
 from whisperd.peer.files.disk import FilesOnDisk
 from whisperd.peer.invites.spoken import Claim
 from whisperd.peer.links.multipath import Links
@@ -21,9 +22,10 @@ from whisperd.peer.links.onion import OnionDoor, OnionLink
 from whisperd.peer.links.redial import Redial
 from whisperd.peer.links.relay import RelayLink
 from whisperd.peer.links.relay_socket import RelaySocket
+from whisperd.timers import OneShot
 
 #: Whatever a conversation sets an alarm with.
-_OWNERS = (Driver, Rendezvous, Links, RelaySocket, Redial, Claim)
+_OWNERS = (Driver, Executor, Rendezvous, Links, RelaySocket, Redial, Claim, OneShot)
 
 
 def _all(*kinds: type) -> list[Any]:
@@ -37,8 +39,14 @@ def descriptors() -> int:
 
 def timers() -> list[str]:
     """Return whose alarms are set."""
-    owners = [getattr(call.func, "__self__", None) for call in reactor.getDelayedCalls()]  # type: ignore[attr-defined]
+    owners = [_owner(call.func) for call in reactor.getDelayedCalls()]  # type: ignore[attr-defined]
     return [type(owner).__name__ for owner in owners if isinstance(owner, _OWNERS)]
+
+
+def _owner(call: Any) -> Any:
+    """Return whose method is to be called; of a OneShot, whose method that calls, or itself where that is no method."""
+    owner = getattr(getattr(call, "func", call), "__self__", None)
+    return (_owner(owner._call) or owner) if isinstance(owner, OneShot) else owner
 
 
 def links() -> list[str]:
@@ -69,9 +77,11 @@ def remains(relay: Relay, *people: Person) -> dict[str, Any]:
     """Return what is left, where all conversations are over and nobody is listened for."""
     found: dict[str, Any] = {"links": links(), "timers": timers(), "files": files(), "seats": seats(relay)}
     for number, person in enumerate(people):
-        living = {chat for chat, driver in person.service._chats.items() if driver.state != "ended"}
-        ties = {chat for chat, tie in person.service.contacts._bindings.items() if tie.line is not None}
-        found |= {f"living {number}": living, f"ties {number}": ties, f"lines {number}": person.service.contacts._lines}
+        living = {chat for chat, driver in person.service.conversations._drivers.items() if driver.state != "ended"}
+        service = person.service
+        calls = {chat for chat, binding in service._bindings.items() if binding.rendezvous is not None}
+        found |= {f"living {number}": living, f"calls {number}": calls,
+                  f"rendezvous {number}": service._contacts._listening._all}
     return {name: left for name, left in found.items() if left}
 
 

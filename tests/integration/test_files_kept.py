@@ -48,19 +48,19 @@ async def restart(scene: Any, *names: str, meanwhile: Any = lambda: None) -> Non
 
 async def offer(scene: Any) -> None:
     with scene.source.open("rb") as file:
-        await scene.anna.service.send_file(chat=scene.annas, name="report.pdf", file=file.fileno())
+        await scene.anna.service.files.send(chat=scene.annas, name="report.pdf", file=file.fileno())
     await until_file(scene.ben, "f1", "offered")
 
 
 async def half(scene: Any) -> None:
     """Have more than half of the file written at Ben's."""
     await offer(scene)
-    await scene.ben.service.accept(chat=scene.bens, file="f1")
+    await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     await progress(scene.ben, SIZE * 2 // 3)
 
 
 async def row(person: Person, chat: str) -> dict[str, Any]:
-    (found,) = await person.service.files(chat=chat)
+    (found,) = await person.service.files.list(chat=chat)
     return found
 
 
@@ -79,7 +79,7 @@ async def test_an_offer_outlives_its_sender_and_its_receiver(scene, who):
     await restart(scene, *who)
     assert (await row(scene.ben, scene.bens))["state"] == "offered"
     await scene.ben.until_state(scene.bens, "connected")
-    await scene.ben.service.accept(chat=scene.bens, file="f1")
+    await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     await arrives(scene)
 
 
@@ -97,7 +97,7 @@ async def test_an_accepted_file_of_which_nothing_came_yet_goes_on_too(scene):
     await offer(scene)
     await scene.relay.crash()
     await scene.ben.until_state(scene.bens, "away")
-    await scene.ben.service.accept(chat=scene.bens, file="f1")
+    await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     await restart(scene, "ben", "anna")
     await scene.relay.start()
     await arrives(scene)
@@ -106,7 +106,7 @@ async def test_an_accepted_file_of_which_nothing_came_yet_goes_on_too(scene):
 @in_the_reactor
 async def test_a_conversation_with_a_file_is_restarted_again_and_again(scene):
     await offer(scene)
-    await scene.ben.service.accept(chat=scene.bens, file="f1")
+    await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     for number in range(4):
         name = ("anna", "ben")[number % 2]
         other = getattr(scene, ("ben", "anna")[number % 2])
@@ -208,7 +208,7 @@ async def test_a_file_that_was_halted_waits_until_it_is_accepted_again(scene):
     assert (await row(scene.ben, scene.bens))["state"] == "halted"
     folder.rename(scene.folder)
     await scene.ben.until_state(scene.bens, "connected")
-    found = await scene.ben.service.accept(chat=scene.bens, file="f1")
+    found = await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     assert found["moved"] > 500_000
     await arrives(scene)
 
@@ -223,7 +223,7 @@ async def test_a_daemon_without_its_folder_halts_the_file(scene):
     scene.settings["ben"] = settings
     await restart(scene, "ben")
     await scene.ben.until_state(scene.bens, "connected")
-    await scene.ben.service.accept(chat=scene.bens, file="f1")
+    await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     await arrives(scene)
 
 
@@ -238,20 +238,20 @@ async def test_a_file_that_is_given_up_after_a_restart_leaves_nothing(scene, hal
         await until_file(scene.ben, "f1", "halted")
         away.rename(scene.folder)
     await restart(scene, "ben")
-    await scene.ben.service.cancel(chat=scene.bens, id="f1")
+    await scene.ben.service.files.cancel(chat=scene.bens, id="f1")
     await until_file(scene.anna, "f1", "cancelled")
     assert os.listdir(scene.folder) == []
     with pytest.raises(TooLate):
-        await scene.ben.service.cancel(chat=scene.bens, id="f1")
+        await scene.ben.service.files.cancel(chat=scene.bens, id="f1")
 
 
 @in_the_reactor
 async def test_the_end_of_the_conversation_while_the_daemon_was_away_removes_what_is_partial(scene):
     await half(scene)
     await scene.keepers["ben"].stop()
-    await scene.anna.service.end(chat=scene.annas)
+    await scene.anna.service.chats.end(chat=scene.annas)
     scene.ben = scene.keepers["ben"].start(**scene.settings["ben"])
-    await scene.ben.service.end(chat=scene.bens)
+    await scene.ben.service.chats.end(chat=scene.bens)
     assert os.listdir(scene.folder) == []
 
 

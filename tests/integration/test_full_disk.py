@@ -11,14 +11,16 @@ from tests.integration.contacts import heard
 from tests.integration.keepers import Faulty, Keeper, say
 from tests.integration.peers import PATIENCE, Person
 from whisperd.errors import StoreFailed
+from whisperd.peer.persistence.write_ahead import StoreTiming
+from whisperd.peer.service import Tuning
 
 in_the_reactor = pytest_twisted.ensureDeferred
 
 
-@pytest.fixture(autouse=True)
-def _soon(monkeypatch):
-    monkeypatch.setattr("whisperd.peer.persistence.write_ahead.RETRY", 0.05)
-    monkeypatch.setattr("whisperd.peer.persistence.write_ahead.MAX_RETRY", 0.1)
+@pytest.fixture
+def tuning() -> Tuning:
+    """A store that could not be written is tried again soon."""
+    return Tuning(store=StoreTiming(retry=0.05, max_retry=0.1))
 
 
 async def poll(holds) -> None:
@@ -48,7 +50,7 @@ async def until_well(keeper: Keeper, chat: str) -> None:
 
 def standing(person: Person) -> tuple[set[bytes], set[str]]:
     """The secrets that somebody holds, and what they are told of contacts."""
-    contacts = person.service.contacts._book.contacts.values()
+    contacts = person.service._book.contacts.values()
     return {secret for contact in contacts for secret in contact.secrets}, {
         "confirmed" if contact.confirmed else "unconfirmed" for contact in contacts}
 
@@ -70,7 +72,7 @@ async def test_a_contact_is_common_or_nobodys_whichever_write_fails(kept, who, k
         for _ in range(3):
             await tried(say(kept.anna, kept.annas, "one"))
             await tried(say(kept.ben, kept.bens, "two"))
-        await other.service.verify(chat=kept.annas if other is kept.anna else kept.bens, confirm=True)
+        await other.service.chats.verify(chat=kept.annas if other is kept.anna else kept.bens, confirm=True)
         if killed:
             keepers[who].copy(tmp_path / f"{who}{first}")
             await keepers[who].stop()
@@ -87,9 +89,9 @@ async def test_a_contact_is_common_or_nobodys_whichever_write_fails(kept, who, k
             assert annas[1] == bens[1] == {"confirmed"}, (first, saved, annas[1], bens[1])
             assert len(annas[0]) == 1 and annas[0] == bens[0], (first, saved)
         for person, name, chat in ((kept.anna, "ben", kept.annas), (kept.ben, "anna", kept.bens)):
-            if person.service.contacts._book.contacts:
+            if person.service._book.contacts:
                 await person.service.contacts.remove(name=name)
-            await person.service.end(chat=chat)
+            await person.service.chats.end(chat=chat)
             person.events.clear()
         if not disk.failed:
             break

@@ -5,34 +5,34 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
+from twisted.internet import reactor
 
 from tests.integration.contacts import parted, saved, secrets, talk
 from tests.integration.peers import Person
 from tests.integration.remains import doubled, nothing_remains
 from whisperd.errors import FloorNotMet
-from whisperd.peer.contacts import contacts as calls
-from whisperd.peer.contacts import rendezvous
+from whisperd.peer.contacts.rendezvous import RendezvousTiming
 from whisperd.peer.contacts.secrets import call_keys, epoch_of
+from whisperd.peer.service import Tuning
 
 in_the_reactor = pytest_twisted.ensureDeferred
 
 
-@pytest.fixture(autouse=True)
-def no_rest(monkeypatch):
+@pytest.fixture
+def tuning() -> Tuning:
     """A contact is listened for again at once after a call that came to nothing, and soon by another secret."""
-    monkeypatch.setattr(calls, "REST", 0.0)
-    monkeypatch.setattr(rendezvous, "TURN", 1.0)
+    return Tuning(rest=0.0, rendezvous=RendezvousTiming(turn=1.0))
 
 
 async def given_up(person: Person, name: str) -> None:
     chat = (await person.service.contacts.call(name=name))["chat"]
     assert doubled() == []
-    await person.service.end(chat=chat)
+    await person.service.chats.end(chat=chat)
     assert doubled() == []
 
 
 def living(person: Person) -> list[str]:
-    return [chat for chat, driver in person.service._chats.items() if driver.state != "ended"]
+    return [chat for chat, driver in person.service.conversations._drivers.items() if driver.state != "ended"]
 
 
 async def ended_while_away(kept) -> None:
@@ -40,7 +40,7 @@ async def ended_while_away(kept) -> None:
     await saved(kept)
     await kept.annas_keeper.stop()
     await kept.ben.until_state(kept.bens, "away")
-    await kept.ben.service.end(chat=kept.bens)
+    await kept.ben.service.chats.end(chat=kept.bens)
     kept.anna = kept.annas_keeper.start()
 
 
@@ -59,7 +59,7 @@ async def test_a_call_that_is_given_up_and_made_again_many_times_has_one_seat(ke
     await other.until_state(answer, "connected")
     assert doubled() == [] and one.contact_errors() == other.contact_errors() == []
     await talk(kept, *((chat, answer) if caller == "anna" else (answer, chat)), "here I am")
-    await one.service.end(chat=chat)
+    await one.service.chats.end(chat=chat)
     await other.until_state(answer, "ended")
     await nothing_remains(kept.relay, one, other)
 
@@ -77,7 +77,7 @@ async def test_calls_that_are_given_up_by_both_at_any_moment_come_to_one_convers
         chat = (await one.service.contacts.call(name=name))["chat"]
         if number % 3:
             await one.until_state(chat, "handshake" if number % 3 == 1 else "connected")
-        await one.service.end(chat=chat)
+        await one.service.chats.end(chat=chat)
         assert doubled() == []
     chat = (await one.service.contacts.call(name=name))["chat"]
     await one.until_state(chat, "connected")
@@ -97,8 +97,8 @@ async def test_two_who_call_at_once_and_give_up_at_once_meet_at_last(kept):
         anna = (await kept.anna.service.contacts.call(name="ben"))["chat"]
         ben = (await kept.ben.service.contacts.call(name="anna"))["chat"]
         assert doubled() == []
-        await kept.anna.service.end(chat=anna)
-        await kept.ben.service.end(chat=ben)
+        await kept.anna.service.chats.end(chat=anna)
+        await kept.ben.service.chats.end(chat=ben)
     anna = (await kept.anna.service.contacts.call(name="ben"))["chat"]
     ben = (await kept.ben.service.contacts.call(name="anna"))["chat"]
     await kept.anna.until_state(anna, "connected")
@@ -126,11 +126,11 @@ async def test_a_contact_whose_daemon_starts_again_between_calls_is_reached(kept
 async def test_a_call_leaves_a_conversation_that_the_contact_ended_out_of_reach(kept):
     await ended_while_away(kept)
     await kept.ben.service.contacts.listen(name="anna")
-    lost = await kept.anna.service.send(chat=kept.annas, text="into the dark")
+    lost = await kept.anna.service.messages.send(chat=kept.annas, text="into the dark")
     called = await kept.anna.service.contacts.call(name="ben")
     assert called["chat"] != kept.annas
     assert await kept.anna.service.contacts.call(name="ben") == called | {
-        "state": kept.anna.service.driver(called["chat"]).state}
+        "state": kept.anna.service.conversations.driver(called["chat"]).state}
     await kept.anna.until_state(called["chat"], "connected")
     await talk(kept, called["chat"], await kept.ben.until_contact("anna", "called"), "can you hear me now?")
     await kept.anna.until_state(kept.annas, "ended", "superseded")
@@ -143,7 +143,7 @@ async def test_a_call_leaves_a_conversation_that_the_contact_ended_out_of_reach(
 @in_the_reactor
 async def test_a_contact_who_ended_out_of_reach_and_calls_takes_the_place_of_the_old_conversation(kept):
     await ended_while_away(kept)
-    lost = await kept.anna.service.send(chat=kept.annas, text="into the dark")
+    lost = await kept.anna.service.messages.send(chat=kept.annas, text="into the dark")
     await kept.anna.service.contacts.listen(name="ben")
     ben = (await kept.ben.service.contacts.call(name="anna"))["chat"]
     anna = await kept.anna.until_contact("ben", "called")
@@ -159,10 +159,10 @@ async def test_a_call_never_returns_what_is_being_ended_or_has_ended(kept):
     await saved(kept)
     await kept.relay.stop()
     await kept.anna.until_state(kept.annas, "away")
-    kept.anna.service.driver(kept.annas).end()
+    kept.anna.service.conversations.driver(kept.annas).end()
     first = await kept.anna.service.contacts.call(name="ben")
     assert first["chat"] != kept.annas and first["state"] == "waiting"
-    kept.anna.service.driver(first["chat"]).end()  # whose effects are held until the store has it
+    kept.anna.service.conversations.driver(first["chat"]).end()  # whose effects are held until the store has it
     second = await kept.anna.service.contacts.call(name="ben")
     assert second["chat"] != first["chat"] and second["state"] == "waiting"
     await kept.anna.until_state(kept.annas, "ended")
@@ -175,7 +175,7 @@ async def test_a_conversation_that_comes_back_makes_the_call_needless(kept):
     await saved(kept)
     await kept.bens_keeper.stop()
     await kept.anna.until_state(kept.annas, "away")
-    text = await kept.anna.service.send(chat=kept.annas, text="when you are back")
+    text = await kept.anna.service.messages.send(chat=kept.annas, text="when you are back")
     called = (await kept.anna.service.contacts.call(name="ben"))["chat"]
     assert called != kept.annas
     kept.ben = kept.bens_keeper.start()
@@ -193,7 +193,7 @@ async def test_a_conversation_whose_ratchet_is_missing_is_not_called(kept):
     assert kept.anna.states(kept.annas) == [] or kept.anna.states(kept.annas)[-1][0] == "ended"
     with pytest.raises(FloorNotMet):  # as for a new conversation
         await kept.anna.service.contacts.call(name="ben")
-    await kept.anna.service.end(chat=kept.annas)
+    await kept.anna.service.chats.end(chat=kept.annas)
     assert [row["contact"] for row in await kept.anna.service.contacts.list()] == ["ben"]
 
 
@@ -208,18 +208,18 @@ async def test_a_seat_that_a_conversation_holds_is_left_to_it_until_a_call_needs
     anna = await kept.anna.until_contact("ben", "called")
     await kept.anna.until_state(anna, "connected")
     await talk(kept, anna, chat, "hello")
-    people = kept.anna.service.contacts
-    (key,) = people._book.contacts
-    used = people._bindings[anna].line.secret
-    people._book.change(key, secrets=(secrets(kept.anna)[0], used))
-    people._listen_anew(key)
-    (waiting,) = people._lines.values()
+    service = kept.anna.service
+    (key,) = service._book.contacts
+    used = service._bindings.of(anna).rendezvous.secret
+    service._book.change(key, secrets=(secrets(kept.anna)[0], used))
+    service._contacts._listening.listen_anew(key)
+    (waiting,) = service._contacts._listening._all.values()
     waiting._turn = 1  # its turn in the other room has come
     waiting._leave()
     waiting.begin()
-    assert waiting.keys.room == call_keys(used, epoch_of(people._wall())).room and doubled() == []
+    assert waiting.keys.room == call_keys(used, epoch_of(reactor.seconds())).room and doubled() == []
     await kept.bens_keeper.stop()
     await kept.anna.until_state(anna, "away")
-    called = (await people.call(name="ben"))["chat"]
+    called = (await service.contacts.call(name="ben"))["chat"]
     assert called != anna and doubled() == []
     await kept.anna.until_state(anna, "ended", "superseded")

@@ -18,14 +18,14 @@ async def restarted(kept: Scene) -> None:
 
 
 def sure(person: Person) -> bool:
-    (contact,) = person.service.contacts._book.contacts.values()
+    (contact,) = person.service._book.contacts.values()
     return contact.confirmed
 
 
 @in_the_reactor
 async def test_a_contact_is_called_after_both_have_started_again(kept):
     await saved(kept)
-    await kept.anna.service.verify(chat=kept.annas, confirm=True)
+    await kept.anna.service.chats.verify(chat=kept.annas, confirm=True)
     await kept.ben.service.contacts.listen(name="anna")
     await parted(kept)
     before = secrets(kept.anna)
@@ -53,7 +53,7 @@ async def test_a_call_goes_on_after_a_restart_and_knows_its_contact(kept):
     await kept.anna.until_state(anna, "connected")
     await kept.ben.until_state(ben, "connected")
     await talk(kept, anna, ben, "after")
-    rows = [row for row in await kept.anna.service.list() if row["chat"] == anna]
+    rows = [row for row in await kept.anna.service.chats.list() if row["chat"] == anna]
     assert [row["contact"] for row in rows] == ["ben"] and secrets(kept.anna) == secrets(kept.ben)
 
 
@@ -71,7 +71,7 @@ async def test_the_block_list_outlives_the_daemon(kept):
 @in_the_reactor
 async def test_nothing_of_a_contact_stands_in_the_file_to_be_read(kept):
     await saved(kept)
-    (contact,) = kept.anna.service.contacts._book.contacts.values()
+    (contact,) = kept.anna.service._book.contacts.values()
     folder = kept.annas_keeper.place.path.parent
     data = b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
     for secret in (*contact.secrets, contact.seat, b"ben\xa7secrets", f"127.0.0.1:{kept.relay.port}".encode()):
@@ -116,19 +116,19 @@ async def test_what_was_heard_and_not_seen_to_when_the_daemon_was_killed_is_seen
     await kept.meet()
     await kept.anna.service.contacts.save(chat=kept.annas, name="ben")
     await kept.ben.until_contact("", "asked")
-    people = kept.anna.service.contacts
+    book = kept.anna.service._book
     with monkeypatch.context() as patch:
-        patch.setitem(kept.anna.service.driver(kept.annas)._executor._decisions, ContactMessageReceived,
+        patch.setitem(kept.anna.service.conversations.driver(kept.annas)._executor._decisions, ContactMessageReceived,
                       lambda told: kept.annas_keeper.copy(tmp_path / "before") or ())
         await kept.ben.service.contacts.save(chat=kept.bens, name="anna")
         await heard(kept.ben, kept.bens)
-    assert people._book.contacts == {}
+    assert book.contacts == {}
     for _ in range(2):
         await kept.annas_keeper.stop()
         kept.annas_keeper.put_back(tmp_path / "before")
         kept.anna = kept.annas_keeper.start()
         assert secrets(kept.anna) == secrets(kept.ben)
-        made = kept.anna.service.contacts._book.contacts
+        made = kept.anna.service._book.contacts
         kept.annas_keeper.copy(tmp_path / "before")
     assert [contact.name for contact in made.values()] == ["ben"]
 
@@ -141,11 +141,11 @@ async def test_a_contact_that_the_other_side_never_got_is_said_to_be_one(kept):
     await kept.annas_keeper.stop()
     await kept.ben.until_state(kept.bens, "away")
     await kept.ben.service.contacts.save(chat=kept.bens, name="anna")
-    await kept.ben.service.end(chat=kept.bens)
+    await kept.ben.service.chats.end(chat=kept.bens)
     assert kept.ben.contact_errors() == ["contact-unconfirmed"]
     assert [row["state"] for row in await kept.ben.service.contacts.list()] == ["unconfirmed"]
     await kept.ben.service.contacts.call(name="anna")
-    await kept.ben.service.end(chat=(await kept.ben.service.list())[0]["chat"])
+    await kept.ben.service.chats.end(chat=(await kept.ben.service.chats.list())[0]["chat"])
     assert kept.ben.contact_errors() == ["contact-unconfirmed"] * 2
 
 

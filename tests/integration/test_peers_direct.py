@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import pytest_twisted
@@ -46,7 +45,7 @@ async def test_a_conversation_moves_to_a_direct_link_and_outlives_its_relay(pair
     await pair.meet(pair.onion)
     await pair.say("over the relay, or not any more")
     await pair.until_link("onion")
-    rows = (await pair.anna.service.list())[0], (await pair.ben.service.list())[0]
+    rows = (await pair.anna.service.chats.list())[0], (await pair.ben.service.chats.list())[0]
     assert [(row["link"], row["direct"]) for row in rows] == [("onion", "up")] * 2
     await pair.relay.crash()
     await pair.say("without any relay")
@@ -61,7 +60,7 @@ async def test_a_call_to_a_contact_moves_to_a_direct_link_and_falls_back_to_the_
     await pair.ben.until_contact("", "asked")
     await pair.ben.service.contacts.save(chat=pair.bens, name="anna")
     await pair.anna.until_contact("ben", "saved")
-    await pair.anna.service.end(chat=pair.annas)
+    await pair.anna.service.chats.end(chat=pair.annas)
     await pair.ben.until_state(pair.bens, "ended")
     await pair.ben.service.contacts.listen(name="anna")
     pair.annas = (await pair.anna.service.contacts.call(name="ben"))["chat"]
@@ -101,14 +100,14 @@ def no_onions(line: str, connection: int, number: int) -> str:
 async def until_row(person, **fields) -> None:
     """Wait until the only conversation is listed so."""
     async def listed() -> bool:
-        return fields.items() <= (await person.service.list())[0].items()
+        return fields.items() <= (await person.service.chats.list())[0].items()
 
     await eventually(listed, f"it is never listed with {fields}")
 
 
 def annas_onion(pair) -> str:
     """Return the address of Anna's onion service for this conversation."""
-    return pair.anna.service._chats[pair.annas]._link._direct._service.address
+    return pair.anna.service.conversations._drivers[pair.annas]._link._direct._service.address
 
 
 def streams_of(person) -> list[OnionStream]:
@@ -123,7 +122,7 @@ async def test_it_falls_back_to_the_relay_and_comes_again_by_the_other_service(p
     await pair.ben.until(lambda: streams_of(pair.ben) != [])
     before = streams_of(pair.anna)  # when it took Ben longer than the time that he has for it
     await until(lambda: not any(stream.transport.connected for stream in before))
-    pair.anna.service._chats[pair.annas]._link._paths._paths[OUT].patience = 2.0
+    pair.anna.service.conversations._drivers[pair.annas]._link._paths._paths[OUT].patience = 2.0
     await pair.anna.tor.service.direct.control.request(f"DEL_ONION {annas_onion(pair).removesuffix('.onion')}")
     streams_of(pair.ben)[-1].transport.abortConnection()
     await pair.until_link("relay")
@@ -160,7 +159,7 @@ async def test_it_is_gone_from_tor_when_the_conversation_has_ended(pair):
     controls = [person.tor.service.direct.control for person in (pair.anna, pair.ben)]
     assert all([(await control.request("GETINFO onions/current")).partition("=")[2] for control in controls])
     assert address_lines(await controls[1].request("ONION_CLIENT_AUTH_VIEW"))
-    await pair.anna.service.end(chat=pair.annas)
+    await pair.anna.service.chats.end(chat=pair.annas)
     await pair.ben.until_state(pair.bens, "ended", "peer-ended")
     for person, control in zip((pair.anna, pair.ben), controls, strict=True):
         await person.service.stop()
@@ -183,7 +182,7 @@ async def test_two_relays_of_which_one_dies_and_a_peer_that_wants_no_direct_link
     await pair.meet(pair.onion, second)
     await pair.relay.crash()
     await pair.say("at the other relay")
-    assert [row["direct"] for row in [*await pair.anna.service.list(), *await pair.ben.service.list()]] == [
+    assert [row["direct"] for row in [*await pair.anna.service.chats.list(), *await pair.ben.service.chats.list()]] == [
         "asked", "off"]
     await pair.stop()
     await attached.service.stop()
@@ -203,7 +202,7 @@ async def test_after_a_restart_of_tor_the_same_service_is_there_again(testnet, t
         await pair.until_link("onion")
         address = annas_onion(pair)
         await tor.kill()
-        queued = await pair.ben.service.send(chat=pair.bens, text="while tor was dead")
+        queued = await pair.ben.service.messages.send(chat=pair.bens, text="while tor was dead")
         await tor.start()
         await pair.ben.until_delivered(pair.bens, queued["id"])
         await pair.say("and after it")
@@ -220,7 +219,7 @@ async def test_where_no_relay_may_carry_texts_they_wait_for_the_direct_link(pair
     for person in (pair.anna, pair.ben):
         person.service.reload(load(overrides={"peer.links": ["onion"]}).peer)
     await pair.meet(pair.onion)
-    sent = await pair.anna.service.send(chat=pair.annas, text="not over the relay")
+    sent = await pair.anna.service.messages.send(chat=pair.annas, text="not over the relay")
     assert sent["state"] == "queued" and pair.anna.links(pair.annas) == []
     await pair.anna.until_delivered(pair.annas, sent["id"])
     assert pair.anna.links(pair.annas) == ["onion"] and pair.heard()[1] == ["not over the relay"]
@@ -237,9 +236,9 @@ async def test_a_file_arrives_whole_although_its_links_die_on_the_way(tmp_path, 
     await pair.meet(pair.onion)
     await pair.until_link("onion")
     with (tmp_path / "data").open("rb") as file:
-        await pair.anna.service.send_file(chat=pair.annas, name="data", file=file.fileno())
+        await pair.anna.service.files.send(chat=pair.annas, name="data", file=file.fileno())
     await pair.ben.until(lambda: pair.ben.files("offered"))
-    await pair.ben.service.accept(chat=pair.bens, file="f1")
+    await pair.ben.service.files.accept(chat=pair.bens, file="f1")
     for cuts in (1, 2):
         before = len(pair.ben.moved())
         await pair.ben.until(lambda before=before: len(pair.ben.moved()) > before)
@@ -251,11 +250,11 @@ async def test_a_file_arrives_whole_although_its_links_die_on_the_way(tmp_path, 
 
 @in_the_reactor
 async def test_a_side_that_comes_back_from_its_store_comes_to_a_direct_link_again(tmp_path, pair):
-    place, keep, moved = Place(tmp_path / "store.db"), SimpleNamespace(history=False, history_days=30), 0
+    place, moved = Place(tmp_path / "store.db"), 0
     await pair.ben.stop()
     for again in (False, True):
         store = place.open()
-        pair.ben = DirectPerson(pair.ben.tor.control, pair.ben.socks, store=store, keep=keep)
+        pair.ben = DirectPerson(pair.ben.tor.control, pair.ben.socks, store=store)
         pair.ben.service.resume()
         if again:
             await pair.anna.until(lambda before=moved: len(pair.anna.links(pair.annas)) > before)
@@ -268,7 +267,7 @@ async def test_a_side_that_comes_back_from_its_store_comes_to_a_direct_link_agai
             await pair.ben.stop()
             store.close()
             await pair.anna.until_state(pair.annas, "away")
-            waiting = await pair.anna.service.send(chat=pair.annas, text="meanwhile")
+            waiting = await pair.anna.service.messages.send(chat=pair.annas, text="meanwhile")
     await pair.anna.until_delivered(pair.annas, waiting["id"])
     assert pair.heard() == (["once", "once more"], ["meanwhile", "once more"])
     await pair.ben.stop()

@@ -18,9 +18,9 @@ in_the_reactor = pytest_twisted.ensureDeferred
 
 async def agree(kept, time):
     """Anna proposes, Ben accepts."""
-    await kept.anna.service.timer(chat=kept.annas, time=time)
+    await kept.anna.service.timers.timer(chat=kept.annas, time=time)
     await kept.ben.until(lambda: disappeared(kept.ben)[-1:] != [] and disappeared(kept.ben)[-1]["by"] == "them")
-    await kept.ben.service.timer(chat=kept.bens, time="accept")
+    await kept.ben.service.timers.timer(chat=kept.bens, time="accept")
     await kept.anna.until(lambda: disappeared(kept.anna)[-1]["by"] is None)
 
 
@@ -42,17 +42,17 @@ async def test_both_sides_agree_and_a_message_goes_from_both_and_from_their_stor
     stays = await say(kept.anna, kept.annas, "stays")
     await kept.anna.until_delivered(kept.annas, stays)
     await agree(kept, "5")
-    assert [row["timer"] for row in await kept.anna.service.list()] == [
+    assert [row["timer"] for row in await kept.anna.service.chats.list()] == [
         {"seconds": 5, "proposed": None, "by": None}]
     goes = await say(kept.anna, kept.annas, "an unlikely sentence")
     await kept.anna.until_delivered(kept.annas, goes)
-    assert [row["timer"] for row in await kept.ben.service.history(chat=kept.bens)] == [0, 5]
+    assert [row["timer"] for row in await kept.ben.service.messages.history(chat=kept.bens)] == [0, 5]
     await until_gone(kept.anna, kept.annas, goes)
     await until_gone(kept.ben, kept.bens, goes)
     for person, chat, keeper in ((kept.anna, kept.annas, kept.annas_keeper),
                                  (kept.ben, kept.bens, kept.bens_keeper)):
-        await person.service.verify(chat=chat)  # which waits until all is written
-        assert [row["text"] for row in await person.service.history(chat=chat)] == ["stays"]
+        await person.service.chats.verify(chat=chat)  # which waits until all is written
+        assert [row["text"] for row in await person.service.messages.history(chat=chat)] == ["stays"]
         assert keeper.store.keys("message") == [f"{chat}/{stays}"] and keeper.store.keys("outgoing") == []
         for path in places(keeper.place.path):
             assert not path.exists() or b"an unlikely sentence" not in path.read_bytes()
@@ -72,18 +72,18 @@ async def test_the_time_goes_on_while_a_daemon_is_stopped_and_what_waits_does_no
     waiting = await say(kept.anna, kept.annas, "while he is away")
     await until_gone(kept.anna, kept.annas, first)
     ben = kept.bens_keeper.start()
-    (row,) = await ben.service.list()
+    (row,) = await ben.service.chats.list()
     assert row["timer"]["seconds"] == 5
-    assert "before the stop" not in [row["text"] for row in await ben.service.history(chat=kept.bens)]
+    assert "before the stop" not in [row["text"] for row in await ben.service.messages.history(chat=kept.bens)]
     await kept.anna.until_delivered(kept.annas, waiting)
     assert ben.heard(kept.bens) == ["while he is away"]
-    await kept.anna.service.end(chat=kept.annas)
+    await kept.anna.service.chats.end(chat=kept.annas)
     await ben.until_state(kept.bens, "ended")
     ben = await kept.bens_keeper.restart()
-    assert [row["text"] for row in await ben.service.history(chat=kept.bens)] == ["while he is away"]
+    assert [row["text"] for row in await ben.service.messages.history(chat=kept.bens)] == ["while he is away"]
     await until_gone(ben, kept.bens, waiting)
     assert kept.bens_keeper.store.keys("message") == []
-    assert [row["state"] for row in await ben.service.list()] == ["ended"]
+    assert [row["state"] for row in await ben.service.chats.list()] == ["ended"]
 
 
 @in_the_reactor
@@ -92,21 +92,21 @@ async def test_a_proposal_waits_for_who_is_away_and_outlives_a_restart_of_both(k
     await kept.bens_keeper.stop()
     await kept.anna.until_state(kept.annas, "away")
     for time in ("1h", "10m"):
-        await kept.anna.service.timer(chat=kept.annas, time=time)
+        await kept.anna.service.timers.timer(chat=kept.annas, time=time)
     kept.anna = await kept.annas_keeper.restart()
-    assert (await kept.anna.service.timer(chat=kept.annas))["proposed"] == 600
+    assert (await kept.anna.service.timers.timer(chat=kept.annas))["proposed"] == 600
     kept.ben = kept.bens_keeper.start()
     await kept.ben.until(lambda: bool(disappeared(kept.ben)))
     assert [event["proposed"] for event in disappeared(kept.ben)] == [600]
     kept.ben = await kept.bens_keeper.restart()
-    await kept.ben.service.timer(chat=kept.bens, time="accept")
+    await kept.ben.service.timers.timer(chat=kept.bens, time="accept")
     await kept.anna.until(lambda: bool(disappeared(kept.anna)) and disappeared(kept.anna)[-1]["seconds"] == 600)
 
 
 @in_the_reactor
 async def test_a_hostile_side_can_neither_impose_a_timer_nor_flood(kept):
     await kept.meet()
-    driver = kept.ben.service.driver(kept.bens)
+    driver = kept.ben.service.conversations.driver(kept.bens)
     payloads = [b"\x83\xa1t\xa5timer\xa6number\x01\xa7seconds\xcf" + bytes([0x80]) + bytes(7),
                 b"\x83\xa1t\xa5timer\xa6number\x01\xa7seconds\xff", encode_timer(Timer(2**32 - 1, 5)), os.urandom(40)]
     payloads += [encode_timer(Timer(number, 30 + number % 2)) for number in range(1, 501)]
@@ -115,9 +115,9 @@ async def test_a_hostile_side_can_neither_impose_a_timer_nor_flood(kept):
     last = await say(kept.ben, kept.bens, "hello")
     await kept.ben.until_delivered(kept.bens, last)
     assert len(disappeared(kept.anna)) == 16
-    assert (await kept.anna.service.timer(chat=kept.annas)) == {
+    assert (await kept.anna.service.timers.timer(chat=kept.annas)) == {
         "chat": kept.annas, "seconds": 0, "proposed": 30, "by": "them"}
-    assert (await kept.anna.service.timer(chat=kept.annas, time="refuse"))["by"] is None
+    assert (await kept.anna.service.timers.timer(chat=kept.annas, time="refuse"))["by"] is None
 
 
 @in_the_reactor
@@ -125,6 +125,6 @@ async def test_who_asks_for_what_is_not_there_is_told(kept):
     await kept.meet()
     for time in ("soon", "4", "accept", "refuse"):
         with pytest.raises(UsageError):
-            await kept.anna.service.timer(chat=kept.annas, time=time)
+            await kept.anna.service.timers.timer(chat=kept.annas, time=time)
     with pytest.raises(ConversationUnknown):
-        await kept.anna.service.timer(chat="c99", time="10m")
+        await kept.anna.service.timers.timer(chat="c99", time="10m")

@@ -38,7 +38,7 @@ async def offer(scene: Scene, content: bytes, name: str = "report.pdf") -> dict[
     path.write_bytes(content)
     file = os.open(path, os.O_RDONLY)
     try:
-        row = await scene.anna.service.send_file(chat=scene.annas, name=name, file=file)
+        row = await scene.anna.service.files.send(chat=scene.annas, name=name, file=file)
     finally:
         os.close(file)
     await until_file(scene.ben, row["file"], "offered")
@@ -59,11 +59,11 @@ async def test_a_file_arrives_whole_after_it_was_accepted_and_not_before(scene):
     content = os.urandom(3_000_000)
     row = await offer(scene, content)
     assert left(scene) == [], "nothing is written before somebody accepts"
-    assert (await scene.ben.service.accept(chat=scene.bens, file="f1"))["state"] == "moving"
+    assert (await scene.ben.service.files.accept(chat=scene.bens, file="f1"))["state"] == "moving"
     await both_done(scene, row["file"])
     assert left(scene) == ["report.pdf"] and (scene.folder / "report.pdf").read_bytes() == content
     assert stat.S_IMODE((scene.folder / "report.pdf").stat().st_mode) == 0o600
-    (listed,) = await scene.anna.service.files(chat=scene.annas)
+    (listed,) = await scene.anna.service.files.list(chat=scene.annas)
     assert (listed["moved"], listed["size"], listed["state"]) == (3_000_000, 3_000_000, "done")
 
 
@@ -72,7 +72,7 @@ async def test_a_file_arrives_whole_after_it_was_accepted_and_not_before(scene):
 async def test_any_size_arrives(scene, size):
     content = os.urandom(size)
     row = await offer(scene, content)
-    await scene.ben.service.accept(chat=scene.bens, file="f1")
+    await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     await both_done(scene, row["file"])
     assert (scene.folder / "report.pdf").read_bytes() == content
 
@@ -82,7 +82,7 @@ async def test_any_size_arrives(scene, size):
 async def test_a_link_that_breaks_on_either_side_is_made_good(scene, side):
     content = os.urandom(8_000_000)
     row = await offer(scene, content)
-    await scene.ben.service.accept(chat=scene.bens, file="f1")
+    await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     for _ in range(3):
         seen = len(scene.ben.events)
         await scene.ben.until(lambda seen=seen: len(scene.ben.events) > seen)
@@ -94,9 +94,9 @@ async def test_a_link_that_breaks_on_either_side_is_made_good(scene, side):
 @in_the_reactor
 async def test_a_text_is_not_starved_by_a_file(scene):
     row = await offer(scene, os.urandom(12_000_000))
-    await scene.ben.service.accept(chat=scene.bens, file="f1")
+    await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     await progress(scene.anna, 1)
-    sent = await scene.anna.service.send(chat=scene.annas, text="meanwhile")
+    sent = await scene.anna.service.messages.send(chat=scene.annas, text="meanwhile")
     await scene.anna.until_delivered(scene.annas, sent["id"])
     assert file_states(scene.anna, row["file"])[-1][0] == "moving", "the text overtook the file"
     await both_done(scene, row["file"])
@@ -106,11 +106,11 @@ async def test_a_text_is_not_starved_by_a_file(scene):
 async def test_nothing_is_overwritten_by_a_name_that_is_taken(scene):
     (scene.folder / "report.pdf").write_bytes(b"mine")
     await offer(scene, b"theirs", "../../report.pdf")
-    await scene.ben.service.accept(chat=scene.bens, file="f1")
+    await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     await both_done(scene, "f1")
     assert left(scene) == ["report (1).pdf", "report.pdf"]
     assert (scene.folder / "report.pdf").read_bytes() == b"mine"
-    assert (await scene.ben.service.files())[0]["filename"] == "report (1).pdf"
+    assert (await scene.ben.service.files.list())[0]["filename"] == "report (1).pdf"
 
 
 @in_the_reactor
@@ -120,15 +120,15 @@ async def test_a_full_disk_halts_the_file_and_it_goes_on_where_it_stopped(scene)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
     try:
-        await scene.ben.service.accept(chat=scene.bens, file="f1")
+        await scene.ben.service.files.accept(chat=scene.bens, file="f1")
         await until_file(scene.ben, "f1", "halted")
         await until_file(scene.anna, "f1", "halted")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert scene.ben.errors() == ["file-failed"]
-    before = (await scene.ben.service.files())[0]["moved"]
+    before = (await scene.ben.service.files.list())[0]["moved"]
     assert 0 < before <= 1_000_000
-    await scene.ben.service.accept(chat=scene.bens, file="f1")
+    await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     await both_done(scene, "f1")
     assert (scene.folder / "report.pdf").read_bytes() == content and left(scene) == ["report.pdf"]
 
@@ -138,30 +138,30 @@ async def test_a_folder_without_permission_or_none_at_all_is_said_to_whoever_acc
     await offer(scene, b"content")
     scene.folder.rename(scene.home / "elsewhere")
     with pytest.raises(FileFailed, match="downloads"):
-        await scene.ben.service.accept(chat=scene.bens, file="f1")
+        await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     (scene.home / "elsewhere").rename(scene.folder)
-    await scene.ben.service.accept(chat=scene.bens, file="f1")
+    await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     await both_done(scene, "f1")
 
 
 @in_the_reactor
 async def test_without_a_folder_in_the_configuration_nothing_can_be_accepted(scene):
     file = os.open(__file__, os.O_RDONLY)
-    await scene.ben.service.send_file(chat=scene.bens, name="x", file=file)
+    await scene.ben.service.files.send(chat=scene.bens, name="x", file=file)
     os.close(file)
     await until_file(scene.anna, "f1", "offered")
     with pytest.raises(NoDownloads):
-        await scene.anna.service.accept(chat=scene.annas, file="f1")
-    await scene.anna.service.refuse(chat=scene.annas, file="f1")
+        await scene.anna.service.files.accept(chat=scene.annas, file="f1")
+    await scene.anna.service.files.refuse(chat=scene.annas, file="f1")
     await until_file(scene.ben, "f1", "refused")
 
 
 @in_the_reactor
 async def test_without_a_store_no_path_is_asked_for_and_nothing_is_flushed_for_a_restart(scene):
     await offer(scene, os.urandom(20_000_000))
-    await scene.ben.service.accept(chat=scene.bens, file="f1")
+    await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     await progress(scene.ben, 3_000_000)
-    here, there = (person.service.driver(chat).files._owner.open_files().left()[0].on_disk
+    here, there = (person.service.conversations.driver(chat).files._owner.open_files().left()[0].on_disk
                    for person, chat in ((scene.anna, scene.annas), (scene.ben, scene.bens)))
     assert here.place == "" and there.size == 0
 
@@ -170,15 +170,15 @@ async def test_without_a_store_no_path_is_asked_for_and_nothing_is_flushed_for_a
 @in_the_reactor
 async def test_a_cancelled_file_leaves_nothing_on_the_disk(scene, side):
     await offer(scene, os.urandom(20_000_000))
-    await scene.ben.service.accept(chat=scene.bens, file="f1")
+    await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     await progress(scene.ben, 1)
     (partial,) = left(scene)
     assert partial.startswith(".whisperd-") and stat.S_IMODE((scene.folder / partial).stat().st_mode) == 0o600
     person, chat = (scene.anna, scene.annas) if side == "anna" else (scene.ben, scene.bens)
-    await person.service.cancel(chat=chat, id="f1")
+    await person.service.files.cancel(chat=chat, id="f1")
     await until_file(scene.anna, "f1", "cancelled")
     await until_file(scene.ben, "f1", "cancelled")
-    sent = await scene.anna.service.send(chat=scene.annas, text="and on")
+    sent = await scene.anna.service.messages.send(chat=scene.annas, text="and on")
     await scene.anna.until_delivered(scene.annas, sent["id"])
     await scene.ben.service.stop()
     assert left(scene) == []
@@ -187,9 +187,9 @@ async def test_a_cancelled_file_leaves_nothing_on_the_disk(scene, side):
 @in_the_reactor
 async def test_the_end_of_the_conversation_removes_what_is_not_complete(scene):
     await offer(scene, os.urandom(20_000_000))
-    await scene.ben.service.accept(chat=scene.bens, file="f1")
+    await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     await progress(scene.ben, 1)
-    await scene.anna.service.end(chat=scene.annas)
+    await scene.anna.service.chats.end(chat=scene.annas)
     await scene.ben.until_state(scene.bens, "ended", "peer-ended")
     assert file_states(scene.ben, "f1")[-1][0] == "failed"
     await scene.ben.service.stop()
@@ -200,7 +200,7 @@ async def test_the_end_of_the_conversation_removes_what_is_not_complete(scene):
 async def test_a_file_that_changes_while_it_is_sent_is_not_kept(scene):
     row = await offer(scene, bytes(4_000_000))
     (scene.home / "source").write_bytes(bytes(3_999_999) + b"x")
-    await scene.ben.service.accept(chat=scene.bens, file="f1")
+    await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     await until_file(scene.ben, "f1", "failed")
     await until_file(scene.anna, row["file"], "failed")
     assert file_states(scene.ben, "f1")[-1][1] == file_states(scene.anna, "f1")[-1][1] == "hash-mismatch"
@@ -211,7 +211,7 @@ async def test_a_file_that_changes_while_it_is_sent_is_not_kept(scene):
 async def test_a_file_that_shrinks_while_it_is_sent_is_withdrawn(scene):
     await offer(scene, bytes(4_000_000))
     os.truncate(scene.home / "source", 1_000_000)
-    await scene.ben.service.accept(chat=scene.bens, file="f1")
+    await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     await until_file(scene.ben, "f1", "failed")
     await scene.ben.service.stop()
     assert scene.anna.errors() == ["file-failed"] and left(scene) == []
@@ -221,8 +221,8 @@ async def test_a_file_that_shrinks_while_it_is_sent_is_withdrawn(scene):
 async def test_what_is_no_plain_file_or_too_much_is_refused_here(scene):
     small = Person(max_file=10, max_files=1)
     scene.others.append(small)
-    link = (await small.service.invite(relay=scene.relay.url))["link"]
-    await scene.ben.service.join(link=link)
+    link = (await small.service.invites.invite(relay=scene.relay.url))["link"]
+    await scene.ben.service.invites.join(link=link)
     await small.until_state("c1", "connected")
     (scene.home / "ten").write_bytes(b"x" * 10)
     (scene.home / "eleven").write_bytes(b"x" * 11)
@@ -231,10 +231,10 @@ async def test_what_is_no_plain_file_or_too_much_is_refused_here(scene):
         file = os.open(path, os.O_RDONLY)
         try:
             if error is None:
-                await small.service.send_file(chat="c1", name="x", file=file)
+                await small.service.files.send(chat="c1", name="x", file=file)
             else:
                 with pytest.raises(error):
-                    await small.service.send_file(chat="c1", name="x", file=file)
+                    await small.service.files.send(chat="c1", name="x", file=file)
         finally:
             os.close(file)
 
@@ -243,31 +243,31 @@ async def test_what_is_no_plain_file_or_too_much_is_refused_here(scene):
 async def test_what_is_not_there_or_over_cannot_be_accepted_or_cancelled(scene):
     await offer(scene, b"x")
     with pytest.raises(TooLate):
-        await scene.anna.service.accept(chat=scene.annas, file="f1")
-    for use in (scene.ben.service.accept, scene.ben.service.refuse):
+        await scene.anna.service.files.accept(chat=scene.annas, file="f1")
+    for use in (scene.ben.service.files.accept, scene.ben.service.files.refuse):
         with pytest.raises(FileUnknown):
             await use(chat=scene.bens, file="f2")
-    await scene.ben.service.accept(chat=scene.bens, file="f1")
+    await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     await both_done(scene, "f1")
     for word in ("f1", "f9", "7", "x", ""):
         with pytest.raises(TooLate if word == "f1" else FileUnknown):
-            await scene.ben.service.cancel(chat=scene.bens, id=word)
+            await scene.ben.service.files.cancel(chat=scene.bens, id=word)
 
 
 @in_the_reactor
 async def test_a_message_can_be_taken_back_while_it_is_queued_and_not_later(scene):
-    first = await scene.anna.service.send(chat=scene.annas, text="one")
+    first = await scene.anna.service.messages.send(chat=scene.annas, text="one")
     await scene.anna.until_delivered(scene.annas, first["id"])
     await scene.relay.crash()
     await scene.anna.until_state(scene.annas, "away")
-    sent = [await scene.anna.service.send(chat=scene.annas, text=text) for text in ("two", "three", "four")]
-    await scene.anna.service.cancel(chat=scene.annas, id=str(sent[1]["id"]))
+    sent = [await scene.anna.service.messages.send(chat=scene.annas, text=text) for text in ("two", "three", "four")]
+    await scene.anna.service.files.cancel(chat=scene.annas, id=str(sent[1]["id"]))
     with pytest.raises(TooLate):
-        await scene.anna.service.cancel(chat=scene.annas, id="#1")
+        await scene.anna.service.files.cancel(chat=scene.annas, id="#1")
     await scene.relay.start()
     await scene.anna.until_delivered(scene.annas, sent[2]["id"])
     assert scene.ben.heard(scene.bens) == ["one", "two", "four"]
-    assert [row["state"] for row in await scene.anna.service.history(chat=scene.annas)] == \
+    assert [row["state"] for row in await scene.anna.service.messages.history(chat=scene.annas)] == \
         ["delivered", "delivered", "cancelled", "delivered"]
 
 
@@ -276,7 +276,7 @@ async def test_what_a_killed_daemon_left_is_removed_and_a_living_one_s_is_not(sc
     (scene.folder / ".whisperd-0011223344556677.part").write_bytes(b"left by a daemon that was killed")
     (scene.folder / "other.part").write_bytes(b"somebody else's")
     await offer(scene, os.urandom(20_000_000))
-    await scene.ben.service.accept(chat=scene.bens, file="f1")
+    await scene.ben.service.files.accept(chat=scene.bens, file="f1")
     await progress(scene.ben, 1)
     scene.others.append(Person(downloads=str(scene.folder)))
     assert len(left(scene)) == 2 and ".whisperd-0011223344556677.part" not in left(scene)

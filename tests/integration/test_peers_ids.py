@@ -19,8 +19,8 @@ in_the_reactor = pytest_twisted.ensureDeferred
 
 async def begun_and_ended(scene, person, *, code=False) -> str:
     """Return the id of an invite that is made and given up again."""
-    made = await person.service.invite(relay=scene.relay.url, code=code)
-    await person.service.end(chat=made["chat"])
+    made = await person.service.invites.invite(relay=scene.relay.url, code=code)
+    await person.service.chats.end(chat=made["chat"])
     return made["chat"]
 
 
@@ -33,17 +33,17 @@ async def test_an_id_that_ended_does_not_come_back_after_a_restart(kept, code):
         kept.anna = await kept.annas_keeper.restart()
         for chat in given:
             with pytest.raises(ConversationEnded):
-                await kept.anna.service.find(chat)
+                await kept.anna.service.chats.find(chat)
     assert given == [f"c{number}" for number in range(1, 7)]
     with pytest.raises(ConversationUnknown):
-        await kept.anna.service.find("c7")
+        await kept.anna.service.chats.find("c7")
 
 
 @in_the_reactor
 async def test_nor_does_that_of_a_code_that_nobody_answered_before_the_stop(kept):
-    first = (await kept.anna.service.invite(relay=kept.relay.url, code=True))["chat"]
+    first = (await kept.anna.service.invites.invite(relay=kept.relay.url, code=True))["chat"]
     kept.anna = await kept.annas_keeper.restart()
-    joined = (await kept.ben.service.join(code="3-abandon-ability-able", relay=kept.relay.url))["chat"]
+    joined = (await kept.ben.service.invites.join(code="3-abandon-ability-able", relay=kept.relay.url))["chat"]
     kept.ben = await kept.bens_keeper.restart()
     assert (first, await begun_and_ended(kept, kept.anna)) == ("c1", "c2")
     assert (joined, await begun_and_ended(kept, kept.ben)) == ("c1", "c2")
@@ -67,7 +67,7 @@ async def test_a_store_that_kept_no_number_goes_on_behind_what_it_has(kept):
     store.delete(NUMBERS, "")
     store.close()
     kept.anna = kept.annas_keeper.start()
-    await kept.anna.service.end(chat=kept.annas)
+    await kept.anna.service.chats.end(chat=kept.annas)
     kept.anna = await kept.annas_keeper.restart()
     assert (kept.annas, await begun_and_ended(kept, kept.anna)) == ("c2", "c3")
 
@@ -76,15 +76,16 @@ async def test_a_store_that_kept_no_number_goes_on_behind_what_it_has(kept):
 async def test_nothing_begins_on_a_full_disk_and_no_id_is_lost_or_given_twice(kept):
     await saved(kept)
     await parted(kept)
-    link = (await kept.ben.service.invite(relay=kept.relay.url))["link"]
+    link = (await kept.ben.service.invites.invite(relay=kept.relay.url))["link"]
     disk = Faulty(kept.annas_keeper)
     service = kept.anna.service
-    for attempt in (lambda: service.invite(relay=kept.relay.url), lambda: service.join(link=link),
-                    lambda: service.invite(relay=kept.relay.url, code=True), lambda: service.contacts.call("ben"),
-                    lambda: service.join(code="3-abandon-ability-able", relay=kept.relay.url)):
+    for attempt in (lambda: service.invites.invite(relay=kept.relay.url), lambda: service.invites.join(link=link),
+                    lambda: service.invites.invite(relay=kept.relay.url, code=True),
+                    lambda: service.contacts.call("ben"),
+                    lambda: service.invites.join(code="3-abandon-ability-able", relay=kept.relay.url)):
         with pytest.raises(StoreFailed, match="nothing was started"):
             await attempt()
-    assert await service.list() == []
+    assert await service.chats.list() == []
     disk.mend()
     assert await begun_and_ended(kept, kept.anna) == "c2"
     kept.anna = await kept.annas_keeper.restart()

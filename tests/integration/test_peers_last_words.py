@@ -14,8 +14,15 @@ from tests.integration.contacts import parted, saved, secrets, talk
 from tests.integration.peers import Person
 from whisperd.peer.conversation.driver import Driver
 from whisperd.peer.effects import Confirmed, ContactMessageReceived, Effect
+from whisperd.peer.service import Tuning
 
 in_the_reactor = pytest_twisted.ensureDeferred
+
+
+@pytest.fixture
+def tuning() -> Tuning:
+    """A contact is listened for again at once after a call that came to nothing."""
+    return Tuning(rest=0.0)
 
 
 class LongTurn:
@@ -23,12 +30,12 @@ class LongTurn:
 
     def __init__(self, person: Person, what: type[Effect], then=lambda driver: None) -> None:
         self._service, self._what, self._then = person.service, what, then
-        self._flush = self._service._keeping._flush
-        self._service._keeping._flush = self._end
+        self._flush = self._service._write_ahead._flush
+        self._service._write_ahead._flush = self._end
         self.seen: set[str] = set()
 
     def _end(self) -> None:
-        for driver in list(self._service._chats.values()):
+        for driver in list(self._service.conversations._drivers.values()):
             if any(isinstance(effect, self._what) for effect in driver._executor._held) and driver.lasting:
                 self._begun(driver)
             if any(isinstance(effect, self._what) for effect in driver._executor._held) and driver.lasting:
@@ -42,7 +49,7 @@ class LongTurn:
             self._then(driver)
 
     def over(self) -> None:
-        self._service._keeping._flush = self._flush
+        self._service._write_ahead._flush = self._flush
 
 
 async def call(kept) -> tuple[str, str]:
@@ -53,15 +60,14 @@ async def call(kept) -> tuple[str, str]:
 
 
 @in_the_reactor
-async def test_a_call_that_is_ended_with_the_first_word_leaves_both_with_the_same_secret(kept, monkeypatch):
-    monkeypatch.setattr("whisperd.peer.contacts.contacts.REST", 0.0)
+async def test_a_call_that_is_ended_with_the_first_word_leaves_both_with_the_same_secret(kept):
     await saved(kept)
     await parted(kept)
     await kept.anna.service.contacts.listen(name="ben")
     before = secrets(kept.anna)
     ends: list[Deferred] = []
     turn = LongTurn(kept.anna, Confirmed, lambda driver: ends.append(
-        Deferred.fromCoroutine(kept.anna.service.end(chat=driver.name))))
+        Deferred.fromCoroutine(kept.anna.service.chats.end(chat=driver.name))))
     anna, ben = await call(kept)
     await kept.anna.until_state(anna, "ended")
     await kept.ben.until_state(ben, "ended")
@@ -87,16 +93,16 @@ async def test_who_agrees_and_ends_at_once_is_a_contact_of_both(kept, who):
     ends: list[Deferred] = []
 
     def ended(driver: Driver) -> None:
-        ends.append(Deferred.fromCoroutine(kept.ben.service.end(chat=kept.bens)))
+        ends.append(Deferred.fromCoroutine(kept.ben.service.chats.end(chat=kept.bens)))
 
     turn = LongTurn(kept.ben, ContactMessageReceived, ended if who == "this side" else lambda driver: None)
     await kept.anna.service.contacts.save(chat=kept.annas, name="ben")
     if who == "the other":
-        await kept.anna.service.end(chat=kept.annas)
+        await kept.anna.service.chats.end(chat=kept.annas)
     await kept.ben.until_state(kept.bens, "ended")
     for end in ends:
         await end
     turn.over()
     assert secrets(kept.anna) == secrets(kept.ben)
     assert [contact.confirmed for person in (kept.anna, kept.ben)
-            for contact in person.service.contacts._book.contacts.values()] == [True, True]
+            for contact in person.service._book.contacts.values()] == [True, True]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from types import SimpleNamespace
 
 import pytest
 import pytest_twisted
@@ -27,6 +26,8 @@ from whisperd.peer.effects import Settled
 from whisperd.peer.handshake.keys import InviteKeys
 from whisperd.peer.links.link import NOT_THEIRS, Link, Verdict
 from whisperd.peer.links.routes import Host, Relays
+from whisperd.peer.persistence.entries import Retention
+from whisperd.peer.service import Tuning
 from whisperd.wire import invite
 from whisperd.wire.invite import RelayAddress
 
@@ -37,6 +38,12 @@ in_the_reactor = pytest_twisted.ensureDeferred
 def time_to_leave(monkeypatch):
     """No connection is cut before its goodbye was read, which both ends do in this process, however busy it is."""
     monkeypatch.setattr("whisperd.peer.links.relay_socket.CLOSE_TIMEOUT", PATIENCE)
+
+
+@pytest.fixture
+def tuning() -> Tuning:
+    """Of those that ended by themselves, one stays to be seen."""
+    return Tuning(max_ended=1)
 
 
 class Silent:
@@ -63,7 +70,7 @@ class Silent:
 
 
 @pytest_twisted.async_yield_fixture(params=["memory", "sealed"])
-async def two(request, tmp_path):
+async def two(request, tmp_path, tuning):
     """A relay and two people with stores of this kind; whoever is among ``others`` is stopped, too."""
     relay, stores, people = Relay(), [], []
     await relay.start()
@@ -72,7 +79,7 @@ async def two(request, tmp_path):
         if request.param == "sealed":
             stores.append(Place(tmp_path / name / "store.db").open())
         people.append(Person(store=stores[-1] if stores else None,
-                             keep=SimpleNamespace(history=False, history_days=30)))
+                             retention=Retention(history=False, days=30), tuning=tuning))
     scene = Scene(relay=relay, anna=people[0], ben=people[1], others=[], silent=[])
     yield scene
     for person in (*people, *scene.others):
@@ -92,9 +99,9 @@ async def waiting(two: Scene) -> str:
 
 
 async def joining(two: Scene) -> str:
-    made = await two.ben.service.invite(relay=two.relay.url)
-    await two.ben.service.end(chat=made["chat"])
-    return (await two.anna.service.join(link=made["link"]))["chat"]
+    made = await two.ben.service.invites.invite(relay=two.relay.url)
+    await two.ben.service.chats.end(chat=made["chat"])
+    return (await two.anna.service.invites.join(link=made["link"]))["chat"]
 
 
 async def shaking(two: Scene) -> str:
@@ -106,7 +113,7 @@ async def shaking(two: Scene) -> str:
 
 
 async def coded(two: Scene) -> str:
-    return (await two.anna.service.invite(relay=two.relay.url, code=True))["chat"]
+    return (await two.anna.service.invites.invite(relay=two.relay.url, code=True))["chat"]
 
 
 async def calling(two: Scene) -> str:
@@ -146,25 +153,25 @@ UNCONFIRMED = ("waiting", "joining", "shaking", "coded", "calling")
 # -- how it ends -------------------------------------------------------------------------------------------------------
 
 async def by_its_people(two: Scene, chat: str) -> None:
-    await two.anna.service.end(chat=chat)
+    await two.anna.service.chats.end(chat=chat)
 
 
 async def twice_at_once(two: Scene, chat: str) -> None:
-    first = Deferred.fromCoroutine(two.anna.service.end(chat=chat))
-    second = Deferred.fromCoroutine(two.anna.service.end(chat=chat))
+    first = Deferred.fromCoroutine(two.anna.service.chats.end(chat=chat))
+    second = Deferred.fromCoroutine(two.anna.service.chats.end(chat=chat))
     second.addErrback(lambda failure: failure.trap(ConversationEnded))
     await first
     await second
 
 
 async def by_its_time(two: Scene, chat: str) -> None:
-    driver = two.anna.service.driver(chat)
+    driver = two.anna.service.conversations.driver(chat)
     driver._conversation._opening._expires = 0.0
     driver._executor.set_timer()
 
 
 async def by_a_failure(two: Scene, chat: str) -> None:
-    driver = two.anna.service.driver(chat)
+    driver = two.anna.service.conversations.driver(chat)
     driver.link_failed(driver._link, RelayRefused())
 
 
@@ -175,9 +182,9 @@ async def by_a_stop(two: Scene, chat: str) -> None:
 async def gone(two: Scene, chat: str) -> None:
     """Everything else that lives in this scene ends, too."""
     for person in (two.anna, two.ben):
-        for row in await person.service.list():
+        for row in await person.service.chats.list():
             if row["state"] != "ended":
-                await person.service.end(chat=row["chat"])
+                await person.service.chats.end(chat=row["chat"])
     for silent in two.silent:
         await silent.link.stop()
 
@@ -194,7 +201,7 @@ async def test_one_that_its_people_end_is_told_once_and_leaves_nothing(two, doin
     chat = await DOING[doing](two)
     await way(two, chat)
     assert told(two.anna, chat) == 1
-    assert chat not in [row["chat"] for row in await two.anna.service.list()]
+    assert chat not in [row["chat"] for row in await two.anna.service.chats.list()]
     await gone(two, chat)
     await nothing_remains(two.relay, two.anna, two.ben, open_before=before)
 
@@ -207,7 +214,7 @@ async def test_one_that_comes_to_nothing_is_told_once_and_leaves_nothing(two, do
     chat = await DOING[doing](two)
     await way(two, chat)
     await two.anna.until(lambda: told(two.anna, chat) == 1)
-    assert (await two.anna.service.end(chat=chat))["state"] == "ended"
+    assert (await two.anna.service.chats.end(chat=chat))["state"] == "ended"
     assert told(two.anna, chat) == 1
     await gone(two, chat)
     await nothing_remains(two.relay, two.anna, two.ben, open_before=before)
@@ -218,7 +225,7 @@ async def test_one_that_comes_to_nothing_is_told_once_and_leaves_nothing(two, do
 async def test_a_role_that_stops_leaves_nothing(two, doing):
     """As for 'stop' and for 'store lock': a conversation that goes on another time keeps its seat, and no more."""
     chat = await DOING[doing](two)
-    lasting = two.anna.service._keeping.keeps(chat)
+    lasting = two.anna.service._write_ahead.persists(chat)
     await by_a_stop(two, chat)
     assert told(two.anna, chat) == (0 if lasting else 1)
     await gone(two, chat)
@@ -233,31 +240,30 @@ async def test_a_contact_who_is_no_contact_any_more_is_not_called_any_more(two, 
     before = descriptors()
     chat = await calling(two)
     await getattr(two.anna.service.contacts, verb)(name="ben")
-    assert told(two.anna, chat) == 1 and two.anna.service.contacts._resting == {}
+    assert told(two.anna, chat) == 1 and two.anna.service._contacts._listening._rests._timers == {}
     await gone(two, chat)
     await nothing_remains(two.relay, two.anna, two.ben, open_before=before)
 
 
 @in_the_reactor
-async def test_what_ended_by_itself_and_makes_room_for_others_leaves_nothing(two, monkeypatch):
-    monkeypatch.setattr("whisperd.peer.service.MAX_ENDED", 1)
+async def test_what_ended_by_itself_and_makes_room_for_others_leaves_nothing(two):
     before = descriptors()
     for doing in ("waiting", "joining", "waiting"):
         chat = await DOING[doing](two)
         await by_its_time(two, chat)
         await two.anna.until(lambda chat=chat: told(two.anna, chat) == 1)
-    await until_empty(lambda: set(two.anna.service._chats) - {chat})
+    await until_empty(lambda: set(two.anna.service.conversations._drivers) - {chat})
     await nothing_remains(two.relay, two.anna, two.ben, open_before=before)
 
 
 @in_the_reactor
 async def test_an_address_that_is_refused_leaves_nothing(two):
     before = descriptors()
-    refusing = Person(loopback=False, store=two.anna.service._keeping._store if two.anna.service._keeping.durable
-                      else None)
+    write_ahead = two.anna.service._write_ahead
+    refusing = Person(loopback=False, store=write_ahead._store if write_ahead.durable else None)
     two.others.append(refusing)
     with pytest.raises(DialRefused):
-        await refusing.service.invite(relay=two.relay.url)
+        await refusing.service.invites.invite(relay=two.relay.url)
     assert refusing.states("c1")[-1:] == [("ended", "dial-refused")] and refusing.errors() == ["dial-refused"]
     await nothing_remains(two.relay, refusing, open_before=before)
 
@@ -266,13 +272,13 @@ async def test_an_address_that_is_refused_leaves_nothing(two):
 async def test_who_waits_for_a_seat_for_a_code_is_told_of_a_stop_and_leaves_nothing(two):
     before = descriptors()
     await two.relay.stop()
-    waits = Deferred.fromCoroutine(two.anna.service.invite(relay=two.relay.url, code=True))
+    waits = Deferred.fromCoroutine(two.anna.service.invites.invite(relay=two.relay.url, code=True))
     await two.anna.service.stop()
-    durable = two.anna.service._keeping.durable
+    durable = two.anna.service._write_ahead.durable
     with pytest.raises(StoreLocked if durable else DaemonUnreachable):
         await waits
     with pytest.raises(StoreLocked if durable else DaemonUnreachable):
-        await two.anna.service.invite(relay=two.relay.url)
+        await two.anna.service.invites.invite(relay=two.relay.url)
     await two.relay.start()
     await nothing_remains(two.relay, two.anna, open_before=before)
 
@@ -286,9 +292,9 @@ def _full(*arguments: object) -> None:
 @in_the_reactor
 async def test_a_role_stops_though_nothing_can_be_written(two, doing, monkeypatch):
     chat = await DOING[doing](two)
-    lasting = two.anna.service._keeping.keeps(chat)
+    lasting = two.anna.service._write_ahead.persists(chat)
     with monkeypatch.context() as patch:
-        patch.setattr(two.anna.service._keeping._store._file, "run", _full)
+        patch.setattr(two.anna.service._write_ahead._store._file, "run", _full)
         await by_a_stop(two, chat)
     assert told(two.anna, chat) == (0 if lasting else 1)
     await gone(two, chat)
@@ -301,7 +307,7 @@ async def test_a_role_stops_though_nothing_can_be_written(two, doing, monkeypatc
 async def test_a_role_stops_though_a_contact_cannot_be_written(two, doing):
     """What came of a conversation for its contact stands before its end, and cannot be done."""
     chat = await DOING[doing](two)
-    driver = two.anna.service.driver(chat)
+    driver = two.anna.service.conversations.driver(chat)
     driver._executor._decisions[Settled] = lambda effect: _full()
     driver._executor.carry_out([Settled()])
     await by_a_stop(two, chat)
@@ -316,8 +322,8 @@ async def test_a_call_that_is_given_up_while_nothing_can_be_written_leaves_nothi
     """Nothing of it is in the store yet, so that nothing has to be removed from it."""
     chat = await calling(two)
     with monkeypatch.context() as patch:
-        patch.setattr(two.anna.service._keeping._store._file, "run", _full)
-        assert (await two.anna.service.end(chat=chat))["state"] == "ended"
+        patch.setattr(two.anna.service._write_ahead._store._file, "run", _full)
+        assert (await two.anna.service.chats.end(chat=chat))["state"] == "ended"
         assert told(two.anna, chat) == 1
         await until_empty(links)
     await gone(two, chat)

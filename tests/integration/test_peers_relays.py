@@ -28,16 +28,16 @@ async def scene():
 
 
 async def meet(scene):
-    made = await scene.anna.service.invite()
+    made = await scene.anna.service.invites.invite()
     scene.annas = made["chat"]
-    scene.bens = (await scene.ben.service.join(link=made["link"]))["chat"]
+    scene.bens = (await scene.ben.service.invites.join(link=made["link"]))["chat"]
     await scene.anna.until_state(scene.annas, "connected")
     await scene.ben.until_state(scene.bens, "connected")
 
 
 async def say(scene, text):
     """Have Anna say it, and return when Ben has it."""
-    sent = await scene.anna.service.send(chat=scene.annas, text=text)
+    sent = await scene.anna.service.messages.send(chat=scene.annas, text=text)
     await scene.anna.until_delivered(scene.annas, sent["id"])
 
 
@@ -47,7 +47,7 @@ def seats(relay):
 
 @in_the_reactor
 async def test_an_invite_names_the_configured_relays_in_their_order(scene):
-    link = (await scene.anna.service.invite())["link"]
+    link = (await scene.anna.service.invites.invite())["link"]
     assert [relay.url for relay in invite.parse(link, 0).relays] == [relay.url for relay in scene.relays]
 
 
@@ -69,7 +69,7 @@ async def test_a_conversation_survives_a_change_of_relay_and_a_change_back(scene
     await meet(scene)
     await say(scene, "at the first")
     await scene.relays[0].crash()
-    queued = await scene.ben.service.send(chat=scene.bens, text="on the way")
+    queued = await scene.ben.service.messages.send(chat=scene.bens, text="on the way")
     await say(scene, "at the second")
     await scene.ben.until_delivered(scene.bens, queued["id"])
     await scene.relays[0].start()
@@ -84,4 +84,4 @@ async def test_a_conversation_survives_a_change_of_relay_and_a_change_back(scene
 @in_the_reactor
 async def test_too_many_relays_and_one_named_twice_are_refused(scene, relays):
     with pytest.raises(UsageError):
-        await scene.anna.service.invite(relay=relays)
+        await scene.anna.service.invites.invite(relay=relays)

@@ -26,14 +26,14 @@ async def test_the_conversation_goes_on_with_nothing_lost_or_doubled(
         anna = Person(loopback=False, socks=testnet.clients[1].socks, relay=f"http://{address}")
         ben = Person(loopback=False, socks=testnet.clients[2].socks)
         people += [anna, ben]
-        made = await anna.service.invite()
-        chats = {anna: made["chat"], ben: (await ben.service.join(link=made["link"]))["chat"]}
+        made = await anna.service.invites.invite()
+        chats = {anna: made["chat"], ben: (await ben.service.invites.join(link=made["link"]))["chat"]}
         await anna.until_state(chats[anna], "connected")
         sent: list[tuple[Person, int]] = []
 
         async def say(text: str) -> None:
             for person in people:
-                sent.append((person, (await person.service.send(chat=chats[person], text=text))["id"]))
+                sent.append((person, (await person.service.messages.send(chat=chats[person], text=text))["id"]))
 
         for way in ("kill", "stop"):
             await say(f"before the {way}")

@@ -22,7 +22,7 @@ from whisperd.peer.links.link import Link, Verdict
 from whisperd.peer.links.redial import FIRST_DELAY, MAX_DELAY
 from whisperd.peer.links.relay import NEEDED_FRAME, REFUSED_DELAY, RelayLink, RelayRoom
 from whisperd.peer.links.relay_socket import MAX_MESSAGE, PING_INTERVAL, SEAT_TIMEOUT, WAKE_PATIENCE
-from whisperd.peer.wakeup import INTERVAL, LATE, Awake
+from whisperd.timers import LATE_SECONDS, LOOK_SECONDS, SleepDetector
 
 #: How a frame begins that only the other side can have sent.
 GOOD = b"\2 good"
@@ -344,9 +344,9 @@ async def test_a_connection_that_died_while_the_machine_slept_is_dialled_anew_so
     bench.relay.answers_pings = False
     await bench.start()
     await bench.notes.until_there_is("up")
-    awake = Awake(bench.clock, bench.link.woke)
+    awake = SleepDetector(bench.clock, bench.link.woke)
     awake.start()
-    bench.clock.advance(INTERVAL)
+    bench.clock.advance(LOOK_SECONDS)
     assert ("ping",) not in bench.notes.all
     bench.clock.advance(8 * 3600)
     bench.clock.advance(WAKE_PATIENCE)
@@ -385,10 +385,10 @@ async def test_a_pause_between_two_attempts_ends_when_the_machine_wakes_up(bench
 
 def test_only_a_clock_that_jumped_is_sleep():
     clock, woke = Clock(), []
-    awake = Awake(clock, lambda: woke.append(clock.seconds()))
+    awake = SleepDetector(clock, lambda: woke.append(clock.seconds()))
     awake.start()
     awake.start()
-    clock.pump([INTERVAL] * 3 + [INTERVAL + LATE])
+    clock.pump([LOOK_SECONDS] * 3 + [LOOK_SECONDS + LATE_SECONDS])
     assert woke == [] and len(clock.getDelayedCalls()) == 1
     clock.advance(3 * 3600)
     assert woke == [clock.seconds()]

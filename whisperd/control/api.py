@@ -49,7 +49,7 @@ class Api:
 
     def conversation(self, word: str) -> str:
         """Return the id of the conversation that ``word`` means."""
-        return self._roles.need_peer().conversation(word)
+        return self._roles.need_peer().chats.resolve(word)
 
     async def status(self) -> results.DaemonStatus:
         """The whole daemon on one screen."""

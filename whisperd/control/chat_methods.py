@@ -26,49 +26,50 @@ class ChatMethods:
 
     async def invite(self, relay: str | Sequence[str] = "", expiry: int = 0, floor: str = "", access: str = "",
                      code: bool = False) -> chat_results.Invited:
-        return made(chat_results.Invited, await self._roles.need_peer().invite(relay, expiry, floor, access, code))
+        invites = self._roles.need_peer().invites
+        return made(chat_results.Invited, await invites.invite(relay, expiry, floor, access, code))
 
     async def join(self, link: str = "", access: str = "", code: str = "", relay: str = "") -> chat_results.ChatState:
-        return made(chat_results.ChatState, await self._roles.need_peer().join(link, access, code, relay))
+        return made(chat_results.ChatState, await self._roles.need_peer().invites.join(link, access, code, relay))
 
     async def list(self) -> list[chat_results.ChatRow]:
-        return made_all(chat_results.ChatRow, await self._roles.need_peer().list())
+        return made_all(chat_results.ChatRow, await self._roles.need_peer().chats.list())
 
     async def find(self, chat: str = "", text: str = "", word: str = "") -> chat_results.ChatFound:
-        return made(chat_results.ChatFound, await self._roles.need_peer().find(chat, text, word))
+        return made(chat_results.ChatFound, await self._roles.need_peer().chats.find(chat, text, word))
 
     async def send(self, chat: str, text: str) -> chat_results.MessageAccepted:
-        return made(chat_results.MessageAccepted, await self._roles.need_peer().send(chat, text))
+        return made(chat_results.MessageAccepted, await self._roles.need_peer().messages.send(chat, text))
 
     async def history(self, chat: str, after: int = 0) -> Sequence[chat_results.MessageRow]:
-        return made_all(chat_results.MessageRow, await self._roles.need_peer().history(chat, after))
+        return made_all(chat_results.MessageRow, await self._roles.need_peer().messages.history(chat, after))
 
     async def read(self, chat: str, id: int, after: int = 0) -> chat_results.Read:
-        return made(chat_results.Read, await self._roles.need_peer().read(chat, id, after))
+        return made(chat_results.Read, await self._roles.need_peer().messages.read(chat, id, after))
 
     async def send_file(self, chat: str, name: str, file: int) -> chat_results.FileRow:
-        return made(chat_results.FileRow, await self._roles.need_peer().send_file(chat, name, file))
+        return made(chat_results.FileRow, await self._roles.need_peer().files.send(chat, name, file))
 
     async def accept(self, chat: str, file: str) -> chat_results.FileRow:
-        return made(chat_results.FileRow, await self._roles.need_peer().accept(chat, file))
+        return made(chat_results.FileRow, await self._roles.need_peer().files.accept(chat, file))
 
     async def refuse(self, chat: str, file: str) -> chat_results.FileRow:
-        return made(chat_results.FileRow, await self._roles.need_peer().refuse(chat, file))
+        return made(chat_results.FileRow, await self._roles.need_peer().files.refuse(chat, file))
 
     async def cancel(self, chat: str, id: str) -> chat_results.Cancelled:
-        return made(chat_results.Cancelled, await self._roles.need_peer().cancel(chat, id))
+        return made(chat_results.Cancelled, await self._roles.need_peer().files.cancel(chat, id))
 
     async def files(self, chat: str = "") -> Sequence[chat_results.FileRow]:
-        return made_all(chat_results.FileRow, await self._roles.need_peer().files(chat))
+        return made_all(chat_results.FileRow, await self._roles.need_peer().files.list(chat))
 
     async def verify(self, chat: str, confirm: bool = False, require: bool = False) -> chat_results.Verification:
-        return made(chat_results.Verification, await self._roles.need_peer().verify(chat, confirm, require))
+        return made(chat_results.Verification, await self._roles.need_peer().chats.verify(chat, confirm, require))
 
     async def timer(self, chat: str, time: str = "") -> chat_results.ChatTimer:
-        return made(chat_results.ChatTimer, await self._roles.need_peer().timer(chat, time))
+        return made(chat_results.ChatTimer, await self._roles.need_peer().timers.timer(chat, time))
 
     async def end(self, chat: str) -> chat_results.ChatState:
-        return made(chat_results.ChatState, await self._roles.need_peer().end(chat))
+        return made(chat_results.ChatState, await self._roles.need_peer().chats.end(chat))
 
     async def call(self, name: str) -> chat_results.ChatState:
         return made(chat_results.ChatState, await self._roles.need_peer().contacts.call(name))

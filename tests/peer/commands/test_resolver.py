@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whisperd.errors import ContactBlocked, ConversationUnknown, UsageError
-from whisperd.peer.commands.resolver import Candidate, Known, Named, conversation, is_id, like_id, only
+from whisperd.peer.commands.resolver import Candidate, Known, conversation, is_id, only
+from whisperd.peer.contacts.naming import Named, like_id
 
 BEN, ANNA = Named("ben", "1"), Named("Anna", "2")
 MALLORY = Named("mallory", "3", blocked=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,9 +13,16 @@ from twisted.internet.task import Clock
 
 from tests.peer.support import seeded
 from whisperd.errors import ConversationEnded
-from whisperd.peer.contacts.book import Contact
+from whisperd.peer.commands.contacts import ContactCommands
+from whisperd.peer.contacts.bindings import Bindings
+from whisperd.peer.contacts.book import Book, Contact
 from whisperd.peer.contacts.contacts import Contacts
+from whisperd.peer.contacts.decisions import Decisions
+from whisperd.peer.contacts.exchange import ContactExchange
+from whisperd.peer.contacts.listening import Listening, Rests
 from whisperd.peer.contacts.secrets import next_secret
+from whisperd.peer.contacts.with_contacts import WithContacts
+from whisperd.peer.conversation.driver import Steps
 from whisperd.store.memory import MemoryStore
 from whisperd.wire.contacts import NONCE_SIZE, SaveContact, encode_contact_message
 
@@ -27,17 +35,30 @@ class Side:
 
     def __init__(self, *, first: bool, secret: bytes) -> None:
         self.store = MemoryStore()
-        self.seen: list[bytes] = []
+        self.told: list[tuple[str, dict[str, Any]]] = []
         self.restart()
-        self.key = self.contacts._book.add(Contact(
+        self.key = self.book.add(Contact(
             name="other", secrets=(secret,), first=first, relays=("127.0.0.1:80",), access="", floor=2, seat=bytes(32)))
 
     def restart(self) -> None:
-        self.contacts = Contacts(self, self.store, reactor=Clock(), emit=lambda *_, **__: None, random=seeded("people"),
-                             wall=lambda: 0.0)
+        clock, random = Clock(), seeded("people")
+        self.book = Book(self.store, random)
+        self.decisions = Decisions(self, lambda event, **fields: self.told.append((event, fields)))
+        self.bindings = Bindings(self.book, self.decisions)
+        with_contacts = WithContacts(self, self.book, self.bindings, clock.seconds)
+        unused: Any = None  # nobody calls, or is listened for
+        listening = Listening(unused, unused, self.book, self.bindings, self.decisions, Rests(clock, 30.0))
+        exchange = ContactExchange(self, self.book, self.bindings, self.decisions, listening, random)
+        self.contacts = Contacts(self.book, self.bindings, self.decisions, exchange, listening, with_contacts)
+        self.commands = ContactCommands(self.book, self.bindings, self.decisions, exchange, listening, with_contacts)
 
-    def atomically(self, work: Any, *chats: str) -> Any:
+    # -- as conversations, and what persists them --
+
+    def atomically(self, work: Callable[[], Any], *chats: str) -> Any:
         return work()
+
+    def undo(self, step: Callable[[], None]) -> None:
+        self.store.undo(step)
 
     async def end(self, chat: str) -> None:
         raise ConversationEnded
@@ -47,14 +68,23 @@ class Side:
 
     @property
     def secrets(self) -> tuple[bytes, ...]:
-        return self.contacts._book.contacts[self.key].secrets
+        return self.book.contacts[self.key].secrets
 
     def begin(self, chat: str, secret: bytes) -> None:
-        line = SimpleNamespace(secret=secret, confirmed=lambda: None)
-        self.contacts._bind(chat, self.key, line)  # type: ignore[arg-type]
+        """A call begins at a rendezvous."""
+        met: Any = SimpleNamespace(secret=secret, confirmed=lambda: None)
+        binding = self.bindings.made(chat)
+        binding.contact, binding.rendezvous, binding.relays = self.key, met, self.book.contacts[self.key].addresses
 
     def confirm(self, chat: str, verification: bytes) -> None:
-        self.contacts.confirmed(chat, verification)
+        self.do(self.contacts.confirmed(chat, verification))
+
+    def settle(self, chat: str) -> None:
+        self.do(self.contacts.settled(chat))
+
+    def do(self, steps: Steps) -> None:
+        for step in steps:
+            step()
 
 
 def call(number: int, inviter: Side, joiner: Side, outcome: str) -> None:
@@ -67,9 +97,9 @@ def call(number: int, inviter: Side, joiner: Side, outcome: str) -> None:
         joiner.confirm(chat, verification)
     if outcome in ("inviter", "settled"):
         inviter.confirm(chat, verification)
-        inviter.contacts.settled(chat)
+        inviter.settle(chat)
     if outcome == "settled":
-        joiner.contacts.settled(chat)
+        joiner.settle(chat)
     for side in (inviter, joiner):
         side.contacts.ended(chat)
 
@@ -108,7 +138,7 @@ def test_a_contact_whose_first_word_is_the_last_has_the_next_secret_all_the_same
     for side in (joiner, inviter):
         side.begin("c1", bytes(32))
         side.confirm("c1", b"v" * 32)
-        side.contacts.settled("c1")
+        side.settle("c1")
         side.contacts.ended("c1")
     assert inviter.secrets == joiner.secrets == (next_secret(bytes(32), b"v" * 32),)
 
@@ -117,53 +147,50 @@ def test_a_contact_who_is_blocked_during_a_call_is_not_written_again():
     side = Side(first=False, secret=bytes(32))
     side.begin("c1", bytes(32))
     side.confirm("c1", bytes(32))
-    side.contacts._book.block(side.key)
-    side.contacts.settled("c1")
+    side.book.block(side.key)
+    side.settle("c1")
     side.confirm("c1", bytes(32))
     side.contacts.ended("c1")
-    assert side.contacts._book.contacts == {} and list(side.contacts._book.blocked) == [side.key]
+    assert side.book.contacts == {} and list(side.book.blocked) == [side.key]
 
 
 def test_a_contact_who_is_blocked_and_offers_another_nonce_is_not_written_again():
     side = Side(first=False, secret=bytes(32))
-    side.contacts._bind("c1", side.key, SimpleNamespace())  # type: ignore[arg-type]
-    binding = side.contacts._bindings["c1"]
+    side.begin("c1", bytes(32))
+    binding = side.bindings.of("c1")
     binding.ours, binding.theirs = bytes(NONCE_SIZE), bytes(NONCE_SIZE)
-    side.contacts._book.block(side.key)
-    side.contacts.told("c1", encode_contact_message(SaveContact(b"n" * NONCE_SIZE)), bytes(32))
-    assert side.contacts._book.contacts == {} and list(side.contacts._book.blocked) == [side.key]
+    side.book.block(side.key)
+    side.do(side.contacts.told("c1", encode_contact_message(SaveContact(b"n" * NONCE_SIZE)), bytes(32)))
+    assert side.book.contacts == {} and list(side.book.blocked) == [side.key]
 
 
 def test_a_contact_who_was_removed_during_a_call_is_not_written_again():
     side = Side(first=True, secret=bytes(32))
     side.begin("c1", bytes(32))
-    side.contacts._book.remove("other")
-    side.contacts._bindings["c1"].contact = ""
+    side.book.remove("other")
+    side.bindings.of("c1").contact = ""
     side.confirm("c1", bytes(32))
-    side.contacts.settled("c1")
+    side.settle("c1")
     side.contacts.ended("c1")
-    assert side.contacts._book.contacts == {} and side.store.keys("contact") == []
+    assert side.book.contacts == {} and side.store.keys("contact") == []
 
 
 @pytest.mark.parametrize("work", ["removed", "renamed", "blocked"])
 async def test_every_conversation_with_a_contact_is_told_what_becomes_of_its_name(work: str) -> None:
-    side, told = Side(first=True, secret=bytes(32)), []
-    side.contacts._emit = lambda event, **fields: told.append((event, fields))
+    side = Side(first=True, secret=bytes(32))
     for chat in ("c1", "c2", "c3"):
-        side.contacts._binding(chat).contact = side.key if chat != "c3" else ""
+        side.bindings.made(chat).contact = side.key if chat != "c3" else ""
     if work == "removed":
-        await side.contacts.remove("other")
+        await side.commands.remove("other")
     elif work == "renamed":
-        side.contacts._check_free = lambda *_, **__: None  # the names that it compares with are the conversations' too
-        await side.contacts.rename("other", "ben")
+        await side.commands.rename("other", "ben")
     else:
-        await side.contacts.block("other")
+        await side.commands.block("other")
     name = "ben" if work == "renamed" else "other"
-    assert told == [("contact-state", {"contact": name, "state": work, "chat": chat}) for chat in ("c1", "c2")]
+    assert side.told == [("contact-state", {"contact": name, "state": work, "chat": chat}) for chat in ("c1", "c2")]
 
 
 async def test_what_concerns_no_conversation_is_told_of_none() -> None:
-    side, told = Side(first=True, secret=bytes(32)), []
-    side.contacts._emit = lambda event, **fields: told.append((event, fields))
-    await side.contacts.remove("other")
-    assert told == [("contact-state", {"contact": "other", "state": "removed", "chat": ""})]
+    side = Side(first=True, secret=bytes(32))
+    await side.commands.remove("other")
+    assert side.told == [("contact-state", {"contact": "other", "state": "removed", "chat": ""})]

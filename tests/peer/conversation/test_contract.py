@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.peer.conversation.test_driver import Writes
-from tests.peer.persistence.test_write_ahead import Kept
+from tests.peer.persistence.test_write_ahead import Persisted
 from tests.peer.support import ManyPlugins, PlainKex, Wipeable, conversation, real_plugins, seeded, terms
 from tests.protocols import differences
 from whisperd.peer.conversation.executor import Persistence
@@ -20,7 +20,7 @@ CODES = Registry.load(["cpace-25519"], ["double"])
 MANY = ManyPlugins([("plain", 1)], [("double-he", 1)])
 
 
-@pytest.mark.parametrize("made", [Kept().keeping, Writes()], ids=lambda made: type(made).__name__)
+@pytest.mark.parametrize("made", [Persisted().writes, Writes()], ids=lambda made: type(made).__name__)
 def test_what_writes_conversations(made: object):
     assert differences(made, Persistence) == []
 

@@ -13,12 +13,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from msgspec import msgpack
 
 from tests.peer.conversation.test_resume import Two
-from tests.peer.persistence.test_write_ahead import Kept
+from tests.peer.persistence.test_write_ahead import TIMING, Persisted, opened
 from tests.peer.support import events
 from whisperd.errors import ChannelBroken, ConversationNotConnected, QueueFull, UsageError
 from whisperd.peer.conversation.disappearing import MAX_HONOURED, MAX_OPEN, MAX_TOLD, Negotiation, seconds_of
 from whisperd.peer.conversation.messages import MAX_HELD_MESSAGES
-from whisperd.peer.persistence.write_ahead import GRACE
 from whisperd.peer.records import TimerRecord, decode, encode
 from whisperd.wire.disappearing import Timer, decode_timer, encode_timer
 from whisperd.wire.envelope import MAX_TIMER, DisappearingText, Stream, Text, decode_chat, encode_chat
@@ -471,8 +470,8 @@ def test_a_restart_keeps_the_timer_the_proposal_and_the_time(two):
 # -- in a store -------------------------------------------------------------------------------------------------------
 
 
-class KeptTimers(Kept):
-    """Anna's side of a conversation with a timer, kept."""
+class PersistedTimers(Persisted):
+    """Anna's side of a conversation with a timer, persisted."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -488,12 +487,12 @@ class KeptTimers(Kept):
 
     def tick(self) -> None:
         self.two.do("anna", self.two.sides["anna"].tick(self.clock.seconds()))
-        self.keeping.changed("c1")
+        self.writes.changed("c1")
         self.clock.advance(0)
 
 
 def test_what_has_disappeared_is_not_in_the_history_any_more():
-    kept = KeptTimers()
+    kept = PersistedTimers()
     kept.say("hello")
     kept.advance(0)
     assert kept.store.keys("message") == ["c1/1"] and kept.texts() == ["hello"]
@@ -507,7 +506,7 @@ def test_what_has_disappeared_is_not_in_the_history_any_more():
 
 
 def test_without_history_an_unread_text_disappears_too():
-    kept = KeptTimers(history=False)
+    kept = PersistedTimers(history=False)
     kept.say("hello")
     kept.advance(0)
     assert kept.store.keys("message") == ["c1/1"]
@@ -517,43 +516,43 @@ def test_without_history_an_unread_text_disappears_too():
 
 
 def test_what_memory_holds_no_more_is_removed_from_the_store_in_time_and_told():
-    kept = KeptTimers()
+    kept = PersistedTimers()
     kept.say("hello")
     kept.advance(0)
     anna = kept.two.sides["anna"]
     for number in range(MAX_HELD_MESSAGES):
         anna.messages.received(Text(str(number)), 0.0)
-    kept.keeping.changed("c1")
+    kept.writes.changed("c1")
     kept.advance(0)
     assert len(kept.store.keys("message")) == MAX_HELD_MESSAGES + 1
-    kept.advance(30 + GRACE)
+    kept.advance(30 + TIMING.aging.grace)
     kept.advance(0)
     assert "c1/1" not in kept.store.keys("message") and len(kept.store.keys("message")) == MAX_HELD_MESSAGES
     assert kept.events == ["disappeared"]
 
 
 def test_one_of_ours_that_waited_while_much_was_said_goes_from_memory_and_store_in_its_time():
-    kept = KeptTimers()
+    kept = PersistedTimers()
     anna = kept.two.sides["anna"]
     kept.two.link_down()
     kept.two.say("anna", "waiting")
     for number in range(MAX_HELD_MESSAGES):
         anna.messages.received(Text(str(number)), 0.0)
-    kept.keeping.changed("c1")
+    kept.writes.changed("c1")
     kept.advance(0)
     assert "c1/1" in kept.store.keys("message")
     kept.two.link_up()
     kept.two.deliver()
-    kept.keeping.changed("c1")
+    kept.writes.changed("c1")
     kept.advance(0)
-    assert kept.keeping.history("c1", 0)[0]["state"] == "delivered"
+    assert kept.writes.history("c1", 0)[0]["state"] == "delivered"
     kept.advance(30)
     kept.tick()
     assert "c1/1" not in kept.store.keys("message") and anna.messages.written_history(0)[0]["id"] > 1
 
 
 def test_a_full_disk_delays_it_and_no_more():
-    kept = KeptTimers()
+    kept = PersistedTimers()
     kept.say("hello")
     kept.advance(0)
     kept.store.full = True
@@ -567,14 +566,13 @@ def test_a_full_disk_delays_it_and_no_more():
 
 @pytest.mark.parametrize(("away", "left"), [(-1e6, 30.0), (0.0, 30.0), (10.0, 20.0), (1e6, 30.0 - 1e6)])
 def test_in_the_next_run_the_time_goes_on_by_the_clock_on_the_wall(away, left):
-    kept = KeptTimers()
+    kept = PersistedTimers()
     kept.say("hello")
     kept.advance(0)
-    kept.keeping.stop()
-    kept.keeping._wall = lambda: kept.clock.seconds() + away
-    (found,) = kept.keeping.read()
+    kept.writes.stop()
+    _, reading = opened(kept.store, kept.clock, print, wall=lambda: kept.clock.seconds() + away)
+    (found,) = reading.read()
     assert [(message.timer, message.disappears_at) for message in found.messages] == [(30, kept.clock.seconds() + left)]
-    kept.keeping.stop()
 
 
 def test_records_from_before_there_were_timers_are_read():

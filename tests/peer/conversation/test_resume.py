@@ -19,8 +19,8 @@ from whisperd.peer.conversation.opening import invite_keys
 from whisperd.peer.conversation.origin import Bounds
 from whisperd.peer.conversation.resume import MAX_HELD, PATIENCE, Resuming
 from whisperd.peer.conversation.states import AWAY, CONNECTED, ENDED
-from whisperd.peer.persistence.restore import returned
-from whisperd.peer.persistence.write_ahead import Found
+from whisperd.peer.handshake.suites import Suites
+from whisperd.peer.persistence.restore import Found, restored
 from whisperd.peer.records import BindingRecord, ConversationRecord, ConversationSnapshot, Route, decode, encode
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.wire.envelope import CHANNEL_FRAME
@@ -161,10 +161,10 @@ def test_a_conversation_whose_ratchet_is_not_to_be_had_comes_back_as_ended_and_s
     value = decode(data, ConversationRecord)
     session = change(value.agreed.channel.session)
     agreed = structs.replace(value.agreed, channel=structs.replace(value.agreed.channel, session=session))
-    kept = ConversationSnapshot(structs.replace(value, agreed=agreed), Route(bytes(32), []), b"", 0.0,
-                                BindingRecord("", False))
-    plugins = Ratchets(terms("anna").plugins, ratchet)
-    side = returned(Found("anna", kept, messages, payloads), plugins, MemoryIdentity, os.urandom, BOUNDS)
+    found = ConversationSnapshot(structs.replace(value, agreed=agreed), Route(bytes(32), []), b"", 0.0,
+                                 BindingRecord("", False))
+    suites = Suites(Ratchets(terms("anna").plugins, ratchet), MemoryIdentity, os.urandom)
+    side = restored(Found("anna", found, messages, payloads, (set(), {}, {})), suites, BOUNDS)
     assert (side.state, side.status.reason) == (ENDED, reason)
     with pytest.raises(ConversationEnded):
         side.send("too late", 0.0)

@@ -7,7 +7,8 @@ from twisted.internet.task import Clock
 
 from tests.integration.test_peers_contacts import Intruder
 from tests.integration.test_peers_leaving import Silent
-from tests.peer import test_line, test_links_model, test_relay_link
+from tests.peer import test_links_model, test_relay_link
+from tests.peer.contacts import test_rendezvous
 from tests.peer.conversation import test_driver
 from tests.peer.invites import test_spoken
 from tests.peer.support import seeded
@@ -19,14 +20,15 @@ from whisperd.peer.links.onion import OnionDoor, OnionLink
 from whisperd.peer.links.relay import RelayLink, RelayRoom
 
 CLOCK, RANDOM = Clock(), seeded("contract")
-LINE = test_line.Side(test_line.Relay(), CLOCK, bytes(32), first=True)
+MET = test_rendezvous.Side(CLOCK, test_rendezvous.Relay(), first=True)
 DRIVEN = test_driver.Stage(inviter=True)
 
 LINKS = [RelayLink(RelayRoom("::1", 80, bytes(32)), reactor=CLOCK, dialer=None, random=RANDOM),
-         OnionLink("x.onion", reactor=CLOCK, dialer=None, random=RANDOM), OnionDoor(reactor=CLOCK), LINE.line,
-         Claim(test_spoken.ClaimedLink), test_spoken.ClaimedLink(None), test_line.Seat(test_line.Relay(), bytes(32)),
+         OnionLink("x.onion", reactor=CLOCK, dialer=None, random=RANDOM), OnionDoor(reactor=CLOCK), MET.line,
+         Claim(test_spoken.ClaimedLink), test_spoken.ClaimedLink(None),
+         test_rendezvous.Seat(test_rendezvous.Relay(), bytes(32)),
          test_links_model.End(test_links_model.Way(), 0), test_links_model.Door(test_links_model.Way(), 0)]
-OWNERS = [Links([], reactor=CLOCK), LINE.line, Claim(test_spoken.ClaimedLink), LINE, test_spoken.Hearing(),
+OWNERS = [Links([], reactor=CLOCK), MET.line, Claim(test_spoken.ClaimedLink), MET, test_spoken.Hearing(),
           test_relay_link.Owner(test_relay_link.Notes()), Intruder.__new__(Intruder), Silent.__new__(Silent)]
 
 

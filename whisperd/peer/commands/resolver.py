@@ -9,35 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from unicodedata import category, normalize
 
 from whisperd.errors import ContactBlocked, ConversationUnknown, UsageError
+from whisperd.peer.contacts.naming import MAX_SHOWN, Named, called, folded, like_id, listed, shortened
 from whisperd.peer.conversation.states import ENDED
 
-#: Names that a message shows at most, and characters of a word that was typed.
-MAX_SHOWN, MAX_WORD = 6, 40
-#: Characters of what can be a name in another spelling; a contact's has 32, and each may be written as several.
-MAX_FOLDED = 128
 #: From this length on a name is taken for misspelt with two mistakes in it, below it with one.
 LONG_NAME = 6
 
 _ID = re.compile(r"c[1-9][0-9]{0,15}", re.ASCII)
-#: The letter of an id and what looks the same, as it is folded: Cyrillic, Greek, Latin, Coptic, Cherokee, Burmese,
-#: Lisu, Deseret, Carian, Old Italic and Elbasan; normalisation sees to what is round, wide, Roman or mathematical.
-_LIKE_C = ("c\u0441\u03c2\u03c3\u03f2\u1d04\u2ca5\u13df\u1004\ua4da"
-           "\U0001043d\U000102a2\U00010302\U0001051c")
-_LIKE_ID = re.compile(rf"[{_LIKE_C}]\d+")
 #: What may stand around a name in a sentence.
 _AROUND = "@,:;.!?'\"()<>"
-
-
-@dataclass(frozen=True)
-class Named:
-    """Somebody with a name: a contact, by its key, or an offer to keep one, by its conversation."""
-
-    name: str
-    key: str
-    blocked: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,40 +42,9 @@ class Known:
         return [*(seen.chat for seen in self.conversations), *(person.name for person in self.contacts)]
 
 
-def folded(name: str) -> str:
-    """Return what is the same in all spellings of a name: case, width and composition do not matter.
-
-    What is too long for a name stays as it is, so that nobody can keep the daemon busy with it."""
-    return name if len(name) > MAX_FOLDED else normalize("NFKC", normalize("NFKC", name).casefold())
-
-
 def is_id(word: str) -> bool:
     """Return whether a word is the id of a conversation, there or not."""
     return _ID.fullmatch(word) is not None
-
-
-def like_id(word: str) -> bool:
-    """Return whether a person may take a word for the id of a conversation: ``c4``, but also ``C4`` or ``c04``."""
-    return _LIKE_ID.fullmatch(folded(word)) is not None
-
-
-def like_any_id(name: str) -> bool:
-    """Return whether a name is one letter, whichever, and a number: a person may read that as an id.
-
-    No list of what looks like a letter is complete, so none is asked."""
-    spelt = folded(name)
-    return spelt[:1].isalpha() and len(spelt) > 1 and all(category(each).startswith("N") for each in spelt[1:])
-
-
-def person(name: str, contacts: Sequence[Named]) -> Named | None:
-    """Return who is called so, in exactly this spelling if anybody is; None if nobody is.
-
-    Raises UsageError where several people are."""
-    found = _called(name, contacts)
-    if len(found) > 1:
-        raise UsageError(f"{len(found)} contacts are called '{_short(name)}': {_cut([each.name for each in found])}",
-                         remedy="Write the name exactly as 'whisperctl contact list' shows it.")
-    return found[0] if found else None
 
 
 def conversation(word: str, known: Known) -> str:
@@ -101,14 +52,14 @@ def conversation(word: str, known: Known) -> str:
 
     Raises ConversationUnknown, ContactBlocked or UsageError, with what can be meant instead.
     """
-    contacts = _called(word, known.contacts)
+    contacts = called(word, known.contacts)
     if like_id(word):
         return _by_id(word, contacts, known)
     if len(contacts) > 1:
-        raise UsageError(f"{len(contacts)} contacts are called '{_short(word)}'",
+        raise UsageError(f"{len(contacts)} contacts are called '{shortened(word)}'",
                          remedy=f"Name the conversation instead. {_choices(known)}")
     if not contacts:
-        raise ConversationUnknown(f"there is no conversation or contact '{_short(word)}'",
+        raise ConversationUnknown(f"there is no conversation or contact '{shortened(word)}'",
                           remedy=f"{_suggestion(word, known)}{_choices(known)}")
     if contacts[0].blocked:
         raise ContactBlocked(f"the contact {contacts[0].name} is blocked",
@@ -119,15 +70,15 @@ def conversation(word: str, known: Known) -> str:
 def only(known: Known, text: str = "", word: str = "") -> str:
     """Return the id of the one conversation there is; an ended one counts if it is alone.
 
-    Raises ConversationUnknown or UsageError: there is none or more than one, ``text`` begins with what may be meant as a name,
-    or ``word``, an argument of another kind, is the name of somebody else.
+    Raises ConversationUnknown or UsageError: there is none or more than one, ``text`` begins with what may be meant as
+    a name, or ``word``, an argument of another kind, is the name of somebody else.
     """
     if text:
         _check_no_name(text, known)
     living = [seen for seen in known.conversations if seen.state != ENDED] or known.conversations
-    other = [person for person in _called(word, known.contacts) if len(living) != 1 or person.key != living[0].key]
+    other = [person for person in called(word, known.contacts) if len(living) != 1 or person.key != living[0].key]
     if word and (like_id(word) or other):
-        raise UsageError(f"'{_short(word)}' could be the name of a conversation, and then an argument is missing "
+        raise UsageError(f"'{shortened(word)}' could be the name of a conversation, and then an argument is missing "
                          "after it",
                          remedy=f"Write the conversation first, then the other arguments. {_choices(known)}")
     if not living:
@@ -144,11 +95,11 @@ def _by_id(word: str, contacts: Sequence[Named], known: Known) -> str:
     for person in contacts:
         if person.key != there.get(word, ""):
             first = f"'whisperctl contact unblock {person.name}', then " if person.blocked else ""
-            raise UsageError(f"'{_short(word)}' is the name of a contact, but looks like the id of a conversation",
+            raise UsageError(f"'{shortened(word)}' is the name of a contact, but looks like the id of a conversation",
                              remedy=f"Give the contact another name: {first}'whisperctl contact rename {person.name} "
                                     "NEW'.")
     if not is_id(word):
-        raise ConversationUnknown(f"there is no conversation '{_short(word)}'",
+        raise ConversationUnknown(f"there is no conversation '{shortened(word)}'",
                           remedy=f"{_suggestion(word, known)}{_choices(known)}")
     return word
 
@@ -175,15 +126,9 @@ def _check_no_name(text: str, known: Known) -> None:
         name for name in known.names() if folded(name) == folded(first) or (alone and _near(first, name))]
     if near:
         which = "" if near[0] == first else f" {near[0]}"
-        raise UsageError(f"'{_short(first)}' could be the name{which} instead of the start of the message",
+        raise UsageError(f"'{shortened(first)}' could be the name{which} instead of the start of the message",
                          remedy="Name the conversation before the message: 'whisperctl chat send CHAT TEXT'. "
                                 f"{_choices(known)}")
-
-
-def _called(word: str, contacts: Sequence[Named]) -> list[Named]:
-    """Return who has this name, in exactly this spelling if anybody has."""
-    exact = [each for each in contacts if each.name == word]
-    return exact or [each for each in contacts if folded(each.name) == folded(word)]
 
 
 def _suggestion(word: str, known: Known) -> str:
@@ -197,22 +142,13 @@ def _choices(known: Known) -> str:
     without = [person.name for person in known.contacts if person.key not in with_one and not person.blocked]
     parts = [f"Conversations: {_listed(known.conversations, known) or 'none'}."]
     if without:
-        parts.append(f"Contacts without a conversation ('whisperctl chat call NAME' calls one): {_cut(without)}.")
+        parts.append(f"Contacts without a conversation ('whisperctl chat call NAME' calls one): {listed(without)}.")
     return " ".join(parts)
 
 
 def _listed(conversations: Sequence[Candidate], known: Known) -> str:
     names = {person.key: person.name for person in known.contacts}
-    return _cut([f"{seen.chat} ({names[seen.key]})" if seen.key in names else seen.chat for seen in conversations])
-
-
-def _cut(names: Sequence[str]) -> str:
-    more = [f"and {len(names) - MAX_SHOWN} more"] if len(names) > MAX_SHOWN else []
-    return ", ".join([*names[:MAX_SHOWN], *more])
-
-
-def _short(word: str) -> str:
-    return word if len(word) <= MAX_WORD else f"{word[:MAX_WORD]}..."
+    return listed([f"{seen.chat} ({names[seen.key]})" if seen.key in names else seen.chat for seen in conversations])
 
 
 def _near(word: str, name: str) -> bool:

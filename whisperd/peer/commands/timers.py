@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from whisperd.peer.conversation.driver import Driver
-from whisperd.peer.persistence.write_ahead import WriteAhead
+from whisperd.peer.commands.settling import Persistence
+from whisperd.peer.contacts.exchange import Drivers
 
 
-class TimerVerbs:
-    """What PeerService serves of timers; it has the conversations, by ``_find``."""
+class TimerCommands:
+    """Shows the timer in force, and negotiates another."""
 
-    _keeping: WriteAhead
-
-    def _find(self, name: str) -> Driver:
-        raise NotImplementedError
+    def __init__(self, drivers: Drivers, persistence: Persistence) -> None:
+        self._drivers = drivers
+        self._persistence = persistence
 
     async def timer(self, chat: str, time: str = "") -> dict[str, Any]:
         """Propose a timer, or accept or refuse the one that is proposed; without ``time`` only say what is in force.
 
-        Raises ConversationUnknown, ConversationEnded, ConversationNotConnected, UsageError, QueueFull or StoreFailed."""
-        driver = self._find(chat)
+        Raises ConversationUnknown, ConversationEnded, ConversationNotConnected, UsageError, QueueFull or
+        StoreFailed."""
+        driver = self._drivers.driver(chat)
         if time:
             driver.set_timer(time)
-            await self._keeping.settled(chat)
+            await self._persistence.settled(chat)
         return {"chat": chat, **driver.timer()}

@@ -1,4 +1,4 @@
-"""The contacts and the block list of this daemon, kept in an IStore."""
+"""The contacts and the block list of this daemon, in its store."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from whisperd.errors import ContactBlocked, ContactExists, ContactUnknown, ContactUnreadable, UsageError
-from whisperd.interfaces import Random
-from whisperd.peer.commands.resolver import Named, folded, like_any_id, person
+from whisperd.interfaces import Random, Store
+from whisperd.peer.contacts.naming import Named, folded, like_any_id, person
 from whisperd.wire.invite import MAX_RELAYS, RelayAddress
 
 CONTACTS, BLOCKED = "contact", "blocked"
@@ -27,9 +27,9 @@ class Contact(Struct, frozen=True, forbid_unknown_fields=True):
 
     ``secrets`` are those that the other side may hold, the newest first: two between the end of a call's handshake and
     the first word of the other side, else one. ``first`` says whether this side takes the inviter's part in calls.
-    ``relays`` are ``HOST[:PORT]``, the best first, ``access`` the code that the first one wants, ``floor`` the lowest
-    level of calls, ``seat`` what
-    the tokens of this side's seats are made of, ``confirmed`` whether the other side is known to hold the secret.
+    ``relays`` are ``HOST[:PORT]``, the best first, ``access`` the access code that the first one wants, ``floor`` the
+    lowest level of calls, ``seat`` what the tokens of this side's seats are made of, ``confirmed`` whether the other
+    side is known to hold the secret.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Contact(Struct, frozen=True, forbid_unknown_fields=True):
 class Book:
     """Contacts by a key of their own; those that are blocked stand apart. Raises ContactUnreadable."""
 
-    def __init__(self, store: Any, random: Random) -> None:
+    def __init__(self, store: Store, random: Random) -> None:
         self._store = store
         self._random = random
         self.contacts = self._load(CONTACTS)
@@ -63,7 +63,7 @@ class Book:
 
     def _load(self, collection: str) -> dict[str, Contact]:
         try:
-            return {key: msgspec.msgpack.decode(self._store.get(collection, key), type=Contact)
+            return {key: msgspec.msgpack.decode(self._store.get(collection, key) or b"", type=Contact)
                     for key in self._store.keys(collection)}
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise ContactUnreadable from None
@@ -112,19 +112,19 @@ class Book:
         return next((key for key, contact in self.contacts.items() if secret in contact.secrets), "")
 
     def add(self, contact: Contact) -> str:
-        """Keep a new contact and return its key."""
+        """Store a new contact and return its key."""
         key = self._random(_KEY_SIZE).hex()
         self.put(key, contact)
         return key
 
     def put(self, key: str, contact: Contact) -> None:
-        """Keep ``contact`` in place of what was there; it is durable when this returns, as far as the store is."""
+        """Store ``contact`` in place of what was there; it is durable when this returns, as far as the store is."""
         with self._store.together():
             self._store.put(CONTACTS, key, msgspec.msgpack.encode(contact))
             self._note(self.contacts, key, contact)
 
     def change(self, key: str, **fields: Any) -> Contact:
-        """Keep the contact with other values in some fields, and return it."""
+        """Store the contact with other values in some fields, and return it."""
         contact = msgspec.structs.replace(self.contacts[key], **fields)
         self.put(key, contact)
         return contact
@@ -161,7 +161,7 @@ class Book:
             self._note(source[1], key, None)
 
     def _note(self, held: dict[str, Contact], key: str, contact: Contact | None) -> None:
-        """Know this, unless it turns out not to be kept."""
+        """Know this, unless it turns out not to be stored."""
         before = held.get(key)
 
         def put(now: Contact | None) -> None:

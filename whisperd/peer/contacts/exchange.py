@@ -1,24 +1,24 @@
 """How two become contacts inside a conversation, and both come to know it. [whisperd-protocol(7), CONTACTS]
 
-What is said about it is kept like a text until the other side has it, and what was heard of it like a text, too: so
-neither a lost link nor a restart leaves a contact to one side alone, as long as the conversation goes on. What follows
-from either for the contacts is in the same transaction, so that it is on the disk before the other side hears of it,
-and nothing of it has happened where that fails: what is told and done besides waits in ``_afterwards``. A contact
-whose other side has not acknowledged it is not ``confirmed``, and one whose secret is renewed holds both until then.
+What is said about it waits like a text until the other side has it, and what was heard of it is stored like a text,
+too: so neither a lost link nor a restart leaves a contact to one side alone, as long as the conversation goes on. What
+follows from either is a ``Decision``. A contact whose other side has not acknowledged it is not ``confirmed``, and one
+whose secret is renewed holds both until then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from contextlib import suppress
+from typing import Any, Protocol
 
-from whisperd.errors import ChannelBroken, ContactExists
+from whisperd.errors import ChannelBroken, ContactExists, ConversationEnded
 from whisperd.interfaces import Random
-from whisperd.peer.commands.resolver import folded
-from whisperd.peer.contacts.bindings import Binding, Peers, Row
+from whisperd.peer.contacts.bindings import Binding, Bindings
 from whisperd.peer.contacts.book import Book, Contact
+from whisperd.peer.contacts.decisions import Decisions
+from whisperd.peer.contacts.naming import folded
 from whisperd.peer.contacts.secrets import first_secret
+from whisperd.peer.conversation.driver import Driver
 from whisperd.peer.conversation.session import level_number
 from whisperd.wire.contacts import (
     NONCE_SIZE,
@@ -32,40 +32,54 @@ from whisperd.wire.contacts import (
 MAX_AGREEMENTS = 8
 
 
+class Drivers(Protocol):
+    """Where conversations are found; ``peer.conversations`` has the shape."""
+
+    def driver(self, chat: str) -> Driver:
+        """Return the driver of a conversation. Raises ConversationUnknown or ConversationEnded."""
+
+
+class Listeners(Protocol):
+    """Who waits for contacts; ``contacts.listening`` has the shape."""
+
+    def listen_anew(self, key: str) -> None:
+        """Wait for a contact by the secrets that it has now."""
+
+
 class ContactExchange:
-    """The part of ``Contacts`` that makes contacts."""
+    """Makes contacts in conversations, and renews them; has ``listeners`` wait for them by their newest secrets."""
 
-    _peers: Peers
-    _book: Book
-    _random: Random
-    _store: Any
-    _bindings: dict[str, Binding]
-    #: What is to be done once what is being decided is kept; None while nothing is.
-    _later: list[Callable[[], None]] | None = None
+    def __init__(self, drivers: Drivers, book: Book, bindings: Bindings, decisions: Decisions, listeners: Listeners,
+                 random: Random) -> None:
+        self._drivers = drivers
+        self._book = book
+        self._bindings = bindings
+        self._decisions = decisions
+        self._listeners = listeners
+        self._random = random
 
-    async def save(self, chat: str, name: str) -> Row:
-        """Ask the other side of a conversation to be kept as the contact ``name``, or agree to that.
+    def save(self, chat: str, name: str) -> dict[str, Any]:
+        """Ask the other side of a conversation to become the contact ``name``, or agree to that.
 
-        Raises ConversationUnknown, ConversationEnded, ConversationNotConnected, UsageError, ContactExists or StoreFailed.
+        Raises ConversationUnknown, ConversationEnded, ConversationNotConnected, UsageError, ContactExists or
+        StoreFailed.
         """
-        verification = self._peers.driver(chat).contacts.verification()
-        binding = self._binding(chat)
-        self._check_free(name, chat, besides=binding.contact if binding.ours else "")
+        verification = self._drivers.driver(chat).contacts.verification()
+        binding = self._bindings.made(chat)
+        self.check_free(name, chat, besides=binding.contact if binding.ours else "")
         if binding.contact and not binding.ours:
             raise ContactExists("the other person in this conversation already is a contact",
                                 remedy="To change the name, run 'whisperctl contact rename'.")
-        steps = self._peers.atomically(lambda: self.deciding(self._save, chat, name, verification), chat)
-        for step in steps:
-            step()
+        self._decisions.do(lambda: self._save(chat, name, verification), chat)
         state = "saved" if binding.contact else "offered"
         if state == "offered":
-            self._tell(name, state, chat)
+            self._decisions.tell(name, state, chat)
         return {"contact": name, "chat": chat, "state": state}
 
     def _save(self, chat: str, name: str, verification: bytes) -> None:
-        binding = self._touched(chat)
+        binding = self._bindings.changing(chat)
         binding.name = name
-        certain = self._peers.driver(chat).contacts.acknowledged or binding.heard == binding.ours
+        certain = self._drivers.driver(chat).contacts.acknowledged or binding.heard == binding.ours
         if not binding.ours or certain:  # or it would not be known which nonce the other side has
             binding.heard, binding.ours = binding.ours, self._random(NONCE_SIZE)
             self._say(chat, SaveContact(binding.ours))
@@ -73,20 +87,26 @@ class ContactExchange:
             self._book.change(binding.contact, name=name)
         self._agree(chat, binding, verification)
 
-    def deciding(self, work: Callable[..., None], *given: Any) -> list[Callable[[], None]]:
-        """Have ``work`` write what it writes, and return what is to be done once that is kept."""
-        before, self._later = self._later, []
-        try:
-            work(*given)
-            return self._later
-        finally:
-            self._later = before
+    def withdraw(self, chat: str) -> None:
+        """Take back what this side wanted to save; a part of a decision."""
+        binding = self._bindings.changing(chat)
+        binding.ours = binding.heard = b""
+        binding.name = ""
+        self._say(chat, WithdrawContact())
+
+    def forget(self, chat: str) -> None:
+        """The other side of a conversation is no contact any more; a part of a decision."""
+        binding = self._bindings.changing(chat)
+        with suppress(ConversationEnded):
+            self._decisions.undo(self._drivers.driver(chat).contacts.forget_heard())
+        binding.contact, binding.name = "", ""
+        binding.ours = binding.heard = binding.theirs = b""
 
     def told(self, chat: str, payload: bytes, verification: bytes) -> None:
-        """The other side said something about keeping contacts, or had said it before a restart.
+        """The other side said something about contacts, or had said it before a restart; a part of a decision.
 
         The conversation may have ended since: who agreed has the contact all the same, as the other side does."""
-        binding = self._touched(chat)
+        binding = self._bindings.changing(chat)
         try:
             message = decode_contact_message(payload)
         except ChannelBroken:
@@ -96,21 +116,24 @@ class ContactExchange:
         elif binding.contact in self._book.blocked:
             return
         elif not (binding.contact and not binding.ours) and binding.agreed < MAX_AGREEMENTS:
-            before, binding.theirs = binding.theirs, message.nonce
-            if before != message.nonce or not binding.contact:
-                self._agree(chat, binding, verification)
-            elif binding.ours:  # and calls may have replaced the secret since
-                binding.secret = self._secret(chat, binding, binding.ours, verification)
-            if before and binding.ours and before != message.nonce:  # who begins anew may have lost what this side said
-                self._say(chat, SaveContact(binding.ours))
-            if not binding.ours and not before:
-                self._tell("", "asked", chat)
+            self._hear(chat, binding, message, verification)
 
-    def heard(self, chat: str) -> None:
-        """The other side has all that was said here about keeping contacts."""
-        binding = self._touched(chat)
+    def _hear(self, chat: str, binding: Binding, message: SaveContact, verification: bytes) -> None:
+        before, binding.theirs = binding.theirs, message.nonce
+        if before != message.nonce or not binding.contact:
+            self._agree(chat, binding, verification)
+        elif binding.ours:  # and calls may have replaced the secret since
+            binding.secret = self._secret(chat, binding, binding.ours, verification)
+        if before and binding.ours and before != message.nonce:  # who begins anew may have lost what this side said
+            self._say(chat, SaveContact(binding.ours))
+        if not binding.ours and not before:
+            self._decisions.tell("", "asked", chat)
+
+    def acknowledged(self, chat: str) -> None:
+        """The other side has all that was said here about contacts; a part of a decision."""
+        binding = self._bindings.changing(chat)
         contact = self._book.contacts.get(binding.contact)
-        if not self._peers.driver(chat).contacts.acknowledged:  # more was said meanwhile
+        if not self._drivers.driver(chat).contacts.acknowledged:  # more was said meanwhile
             return
         binding.heard = binding.ours
         if contact is not None and contact.secrets[0] == binding.secret:
@@ -118,13 +141,22 @@ class ContactExchange:
             if len(contact.secrets) > 1:
                 self._listen_anew(binding.contact)
 
+    def check_free(self, name: str, chat: str = "", besides: str = "") -> None:
+        """Raise UsageError or ContactExists when ``name`` cannot be given, in ``chat`` or to a contact."""
+        self._book.check_free(name, besides)
+        if any(binding.offers and folded(binding.name) == folded(name)
+               for other, binding in self._bindings.items() if other != chat):
+            raise ContactExists("this name was already offered in another conversation whose answer is still open",
+                                remedy="Choose another name, or take that offer back: 'whisperctl contact remove "
+                                "NAME'.")
+
     # -- inside ---------------------------------------------------------------------------------------------------
 
     def _agree(self, chat: str, binding: Binding, verification: bytes) -> None:
         """Make, or renew, the contact if both sides want it."""
         if not binding.ours or not binding.theirs or not binding.relays:
             return
-        driver = self._peers.driver(chat)
+        driver = self._drivers.driver(chat)
         sure = driver.contacts.acknowledged
         binding.secret = self._secret(chat, binding, binding.ours, verification)
         secrets = [binding.secret]
@@ -133,7 +165,8 @@ class ContactExchange:
         held = self._book.contacts.get(binding.contact)
         if held is not None and held.secrets[0] == secrets[0]:
             return
-        binding.contact = binding.contact if binding.contact in self._book.contacts else self._book.holder(secrets[0])
+        known = binding.contact in self._book.contacts
+        binding.contact = binding.contact if known else self._book.holder(secrets[0])
         binding.agreed += 1
         if binding.contact:
             self._book.change(binding.contact, secrets=tuple(secrets), confirmed=sure or bool(binding.heard))
@@ -141,56 +174,21 @@ class ContactExchange:
         else:
             binding.contact = self._book.add(Contact(
                 name=self._book.usable(binding.name), secrets=tuple(secrets), first=driver.contacts.inviter,
-                relays=tuple(map(str, binding.relays)), access=binding.access, floor=level_number(driver.contacts.level),
-                seat=self._random(32), verified=driver.verified, confirmed=sure))
-        self._tell(self._book.contacts[binding.contact].name, "saved", chat)
-
-    def _check_free(self, name: str, chat: str = "", besides: str = "") -> None:
-        """Raise UsageError or ContactExists when ``name`` cannot be given, in ``chat`` or to a contact."""
-        self._book.check_free(name, besides)
-        if any(binding.offers and folded(binding.name) == folded(name) for other, binding in self._bindings.items() if other != chat):
-            raise ContactExists("this name was already offered in another conversation whose answer is still open",
-                                remedy="Choose another name, or take that offer back: 'whisperctl contact remove "
-                                "NAME'.")
+                relays=tuple(map(str, binding.relays)), access=binding.access,
+                floor=level_number(driver.contacts.level), seat=self._random(32), verified=driver.verified,
+                confirmed=sure))
+        self._decisions.tell(self._book.contacts[binding.contact].name, "saved", chat)
 
     def _secret(self, chat: str, binding: Binding, ours: bytes, verification: bytes) -> bytes:
         """Return what the two share by this nonce of ours."""
-        inviter = self._peers.driver(chat).contacts.inviter
+        inviter = self._drivers.driver(chat).contacts.inviter
         nonces = (ours, binding.theirs) if inviter else (binding.theirs, ours)
         return first_secret(*nonces, verification)
 
     def _say(self, chat: str, message: SaveContact | WithdrawContact) -> None:
-        contacts = self._peers.driver(chat).contacts
-        self._store.undo(contacts.put(encode_contact_message(message)))
-        self._afterwards(contacts.send_waiting)
+        contacts = self._drivers.driver(chat).contacts
+        self._decisions.undo(contacts.put(encode_contact_message(message)))
+        self._decisions.then(contacts.send_waiting)
 
     def _listen_anew(self, key: str) -> None:
-        """Wait for a contact by the secrets that it has now."""
-        self._afterwards(lambda: self._silence(key))
-        self._afterwards(lambda: self._listen(key))
-
-    def _afterwards(self, step: Callable[[], None]) -> None:
-        """Do this once what is being decided is kept, or now."""
-        if self._later is None:
-            step()
-        else:
-            self._later.append(step)
-
-    def _touched(self, chat: str) -> Binding:
-        """Return a tie that is about to change; what is not kept has not."""
-        binding = self._binding(chat)
-        before = replace(binding)
-        self._store.undo(lambda: vars(binding).update(vars(before)))
-        return binding
-
-    def _binding(self, chat: str) -> Binding:
-        return self._bindings.setdefault(chat, Binding())
-
-    def _silence(self, key: str) -> None:
-        raise NotImplementedError
-
-    def _listen(self, key: str) -> None:
-        raise NotImplementedError
-
-    def _tell(self, name: str, state: str, *chats: str) -> None:
-        raise NotImplementedError
+        self._decisions.then(lambda: self._listeners.listen_anew(key))

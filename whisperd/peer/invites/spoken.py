@@ -8,7 +8,8 @@ can test one guess per run. Both sides count the runs; when they are used up, th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 
@@ -24,12 +25,16 @@ from whisperd.errors import (
     WhisperdError,
 )
 from whisperd.interfaces import Level, Random
+from whisperd.peer.conversation.beginning import Beginning
+from whisperd.peer.conversation.origin import Origin
 from whisperd.peer.handshake.handshake import Terms
 from whisperd.peer.handshake.keys import InviteKeys
-from whisperd.peer.handshake.negotiation import check_floor
 from whisperd.peer.handshake.plugins import Plugins
+from whisperd.peer.handshake.suites import Suites
+from whisperd.peer.links.configured import ConfiguredRelays
 from whisperd.peer.links.link import NOT_THEIRS, Link, LinkOwner, Verdict
-from whisperd.peer.links.routes import TOKEN_SIZE, Host, Relays
+from whisperd.peer.links.routes import TOKEN_SIZE, Host
+from whisperd.timers import Clock
 from whisperd.wire.spoken import MAX_NAMEPLATE, WORDS_SIZE, SpokenCode
 
 #: Runs that a code is good for on each side; in each the other side can test one guess.
@@ -209,17 +214,40 @@ class Claim:
             report(self._owner)
 
 
-class Codes:
-    """Begins conversations by a code; ``peers`` is the PeerService."""
+class Beginnings(Protocol):
+    """Where conversations begin; ``peer.conversations`` has the shape."""
 
-    def __init__(self, peers: Any, registry: Plugins, relays: Relays, *, reactor: Any, random: Random,
-                 new_identity: Callable[[Sequence[str], Random], Any], wall: Callable[[], float]) -> None:
-        self._peers = peers
-        self._registry = registry
+    def check_room_for_one_more(self) -> None:
+        """Raise TooManyConversations, or what says that this role stops."""
+
+    def joins(self, label: bytes) -> bool:
+        """Return whether a conversation is being joined that must not be joined twice."""
+
+    def begin(self, beginning: Beginning) -> str:
+        """Start a conversation and return its id. Raises StoreFailed, and why its link can never be made."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a conversation that begins by a spoken code: its relay, the lowest security level, how long it
+    may take, in seconds, the relay's access code, and who hears its id before it begins."""
+
+    host: Host
+    floor: int
+    seconds: int
+    access: str
+    binding: Callable[[str], None]
+
+
+class SpokenInvites:
+    """Begins conversations by spoken codes; ``wall()`` is the unix time in seconds."""
+
+    def __init__(self, beginnings: Beginnings, suites: Suites, relays: ConfiguredRelays, reactor: Clock,
+                 wall: Callable[[], float]) -> None:
+        self._beginnings = beginnings
+        self._suites = suites
         self._relays = relays
         self._reactor = reactor
-        self._random = random
-        self._new_identity = new_identity
         self._wall = wall
         self._claiming: list[Deferred[tuple[SpokenCode, Claim]]] = []
 
@@ -228,62 +256,62 @@ class Codes:
         for claiming in list(self._claiming):
             claiming.cancel()
 
-    async def invite(self, host: Host, floor: int, seconds: int, access: str) -> dict[str, Any]:
-        """Open a conversation with a new code, which lives for ``seconds``, once the relay gave a seat."""
-        check_floor(CodePlugins(self._registry, SpokenCode.make(1, bytes(WORDS_SIZE))), floor)  # as with any other code
-        self._peers.check_room_for_one_more()
+    async def invite(self, asked: Asked) -> dict[str, Any]:
+        """Open a conversation with a new code, once the relay gave a seat."""
+        trial = CodePlugins(self._suites.plugins, SpokenCode.make(1, bytes(WORDS_SIZE)))  # as with any other code
+        self._suites.check_floor(asked.floor, trial)
+        self._beginnings.check_room_for_one_more()
         tokens: dict[int, bytes] = {}
 
         def make_link(code: SpokenCode, done: Callable[[], None]) -> Link:
-            token = tokens[code.nameplate] = self._random(TOKEN_SIZE)
+            token = tokens[code.nameplate] = self._suites.random(TOKEN_SIZE)
             room = InviteKeys.of_nameplate(code.nameplate).room
-            return self._relays.link(host, room, access, token=token, claimed=done)
+            return self._relays.claim(asked.host, asked.access, room, token, done)
 
         code, claim = await self._claimed(make_link)
-        expires = int(self._wall()) + seconds
+        expires = int(self._wall()) + asked.seconds
         try:
-            self._peers.check_room_for_one_more()
-            terms = self._terms(code, floor)
-            route = self._peers.route([host], terms.keys.room, access, token=tokens[code.nameplate])
-            link = self._peers.links([host], route, inviter=True, begun=claim)
-            name = self._peers.begin(terms, link, inviter=True, expires=expires, route=lambda: route,
-                                     confirmed_only=True,
-                                     binding=lambda chat: self._peers.contacts.met_at(chat, [host.named], access))
+            self._beginnings.check_room_for_one_more()
+            terms = self._terms(code, asked.floor)
+            route = self._relays.route([asked.host], terms.keys.room, asked.access, token=tokens[code.nameplate])
+            link = self._relays.links([asked.host], route, inviter=True, begun=claim)
+            name = self._beginnings.begin(Beginning(
+                terms=terms, link=link, route=lambda: route, origin=Origin(True, expires), binding=asked.binding,
+                confirmed_only=True))
         except BaseException:
             claim.stop()
             raise
-        return {"chat": name, "code": str(code), "relay": host.named.url, "expires_at": expires}
+        return {"chat": name, "code": str(code), "relay": asked.host.named.url, "expires_at": expires}
 
-    def join(self, code: SpokenCode, host: Host, floor: int, seconds: int, access: str) -> dict[str, Any]:
-        """Join the conversation of a code, for at most ``seconds``."""
-        terms = self._terms(code, floor)
-        check_floor(terms.plugins, floor)
-        label = str(host.named).encode() + terms.keys.room
-        if self._peers.joins(label):
+    def join(self, code: SpokenCode, asked: Asked) -> str:
+        """Join the conversation of a code, and return its id."""
+        terms = self._terms(code, asked.floor)
+        self._suites.check_floor(asked.floor, terms.plugins)
+        label = str(asked.host.named).encode() + terms.keys.room
+        if self._beginnings.joins(label):
             raise InviteUsed("this spoken code is already being joined")
-        self._peers.check_room_for_one_more()
-        route = self._peers.route([host], terms.keys.room, access)
-        name = self._peers.begin(terms, self._peers.links([host], route, inviter=False), inviter=False, label=label,
-                                 route=lambda: route, confirmed_only=True,
-                                 expires=int(self._wall()) + seconds,
-                                 binding=lambda chat: self._peers.contacts.met_at(chat, [host.named], access))
-        return {"chat": name, "state": self._peers.driver(name).state}
+        self._beginnings.check_room_for_one_more()
+        route = self._relays.route([asked.host], terms.keys.room, asked.access)
+        return self._beginnings.begin(Beginning(
+            terms=terms, link=self._relays.links([asked.host], route, inviter=False), route=lambda: route,
+            origin=Origin(False, int(self._wall()) + asked.seconds), binding=asked.binding, label=label,
+            confirmed_only=True))
 
     async def _claimed(self, make_link: Callable[[SpokenCode, Callable[[], None]], Link]) -> tuple[SpokenCode, Claim]:
         """Return what ``claimed`` does, unless this is stopped meanwhile."""
-        claiming = Deferred.fromCoroutine(claimed(self._random, self._reactor, make_link))
+        claiming = Deferred.fromCoroutine(claimed(self._suites.random, self._reactor, make_link))
         self._claiming.append(claiming)
         try:
             return await claiming
         except CancelledError:
-            self._peers.check_room_for_one_more()  # which says why none begins any more
+            self._beginnings.check_room_for_one_more()  # which says why none begins any more
             raise
         finally:
             self._claiming.remove(claiming)
 
     def _terms(self, code: SpokenCode, floor: int) -> Terms:
-        return Terms(InviteKeys.of_nameplate(code.nameplate), Level.STANDARD, floor,
-                     CodePlugins(self._registry, code), self._new_identity, self._random)
+        return self._suites.terms(InviteKeys.of_nameplate(code.nameplate), Level.STANDARD, floor,
+                                  CodePlugins(self._suites.plugins, code))
 
 
 async def claimed(random: Random, reactor: Any,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
 
 from whisperd.errors import InviteUsed
+from whisperd.interfaces import Store
 from whisperd.wire.invite import CLOCK_SKEW
 
 _COLLECTION = "used-invites"
@@ -13,9 +13,9 @@ _TIME = struct.Struct(">d")
 
 
 class UsedInvites:
-    """The rooms of used invites in ``store`` (an IStore). A room is the 32-byte id that the secret gives."""
+    """The rooms of used invites in ``store``. A room is the 32-byte id that the secret gives."""
 
-    def __init__(self, store: Any) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
 
     def check(self, room: bytes, now: float) -> None:
@@ -30,6 +30,6 @@ class UsedInvites:
 
     def _forget_expired(self, now: float) -> None:
         for key in self._store.keys(_COLLECTION):
-            kept = self._store.get(_COLLECTION, key)
-            if kept is not None and _TIME.unpack(kept)[0] < now:
+            expiry = self._store.get(_COLLECTION, key)
+            if expiry is not None and _TIME.unpack(expiry)[0] < now:
                 self._store.delete(_COLLECTION, key)

@@ -1,6 +1,6 @@
 """The ids of conversations, of which none is ever given twice: an old pipe, script or watcher goes on naming its own.
 
-A durable store keeps the last number, which is on the disk before anybody is told an id. What the process has given
+A durable store has the last number, which is on the disk before anybody is told an id. What the process has given
 outlives a store that is locked, wiped or filled from an export, because connections to the process do, too.
 """
 
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from whisperd.errors import StoreDamaged
+from whisperd.interfaces import Store
 
 #: The collection of the last number, which is under an empty key.
 NUMBERS = "last-conversation"
@@ -27,15 +27,15 @@ class Given:
 
 
 class Ids:
-    """The ids of the conversations that ``store``, an IStore, is to hold."""
+    """The ids of the conversations that ``store`` is to hold."""
 
-    def __init__(self, store: Any, given: Given) -> None:
+    def __init__(self, store: Store, given: Given) -> None:
         self._store = store
         self._given = given
         value = store.get(NUMBERS, "")
-        self._kept = 0 if value is None else _decode(value)
+        self._stored = 0 if value is None else _decode(value)
         self._last = 0
-        self._found(self._kept)
+        self._found(self._stored)
 
     def was_given(self, word: str) -> bool:
         """Return whether this was a conversation's id."""
@@ -46,11 +46,11 @@ class Ids:
         """There is a conversation of this name."""
         self._found(number_of(name))
 
-    def take(self, keep: Callable[[], object]) -> str:
-        """Return a new id; ``keep()`` is to ``write`` and may raise, then none is taken."""
+    def take(self, persist: Callable[[], object]) -> str:
+        """Return a new id; ``persist()`` is to ``write`` and may raise, then none is taken."""
         before, self._last = self._last, max(self._last, self._given.last) + 1
         try:
-            keep()
+            persist()
         except BaseException:
             self._last = before
             raise
@@ -58,13 +58,13 @@ class Ids:
         return id_of(self._last)
 
     def write(self) -> None:
-        """Put the last number into the store, if that lasts and has less; a part of a transaction. It may have been
-        begun by a version that kept none."""
-        before = self._kept
+        """Put the last number into the store, if that lasts and has less; a part of a transaction. A store of an
+        earlier version may have none."""
+        before = self._stored
         if self._store.durable and before < self._last:
             self._store.put(NUMBERS, "", _NUMBER.pack(self._last))
-            self._kept = self._last
-            self._store.undo(lambda: setattr(self, "_kept", before))
+            self._stored = self._last
+            self._store.undo(lambda: setattr(self, "_stored", before))
 
     def _found(self, number: int) -> None:
         self._last = max(self._last, number)
@@ -96,10 +96,10 @@ def taken_in(records: Sequence[_Record], named: Iterable[str], given: Given) -> 
         name, slash, rest = key.partition("/")
         return id_of(numbers[name] + more) + slash + rest
 
-    kept = [(collection, renamed(key) if collection in collections else key, value)
-            for collection, key, value in records if collection != NUMBERS]
+    moved = [(collection, renamed(key) if collection in collections else key, value)
+             for collection, key, value in records if collection != NUMBERS]
     last = max(given.last, more + max([last, *numbers.values()])) if numbers or last else 0
-    return [*kept, (NUMBERS, "", _NUMBER.pack(last))] if last else kept
+    return [*moved, (NUMBERS, "", _NUMBER.pack(last))] if last else moved
 
 
 def _decode(value: bytes) -> int:

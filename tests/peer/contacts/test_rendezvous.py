@@ -1,7 +1,8 @@
-"""A contact's line: where it waits, when it moves, who makes it ring, and who cannot."""
+"""The rendezvous with a contact: where it waits, when it moves, who makes it ring, and who cannot."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from twisted.internet.task import Clock
 
 from tests.peer.support import only, real_plugins, seeded
 from whisperd.errors import DialFailed, RoomFull, WhisperdError
-from whisperd.peer.contacts.rendezvous import MAX_JITTER, RING_INTERVAL, TURN, Rendezvous
+from whisperd.peer.contacts.book import Contact
+from whisperd.peer.contacts.rendezvous import Rendezvous, RendezvousTiming
 from whisperd.peer.contacts.secrets import EPOCH, call_keys, epoch_of, next_secret
 from whisperd.peer.effects import SendFrame
 from whisperd.peer.handshake.established import Established
@@ -22,6 +24,8 @@ from whisperd.peer.links.link import NOT_THEIRS, Link, LinkOwner, Verdict
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.wire.envelope import Abort, Ring, encode_message
 
+TIMING = RendezvousTiming()
+TURN, RING_INTERVAL, MAX_JITTER = TIMING.turn, TIMING.ring, TIMING.max_jitter
 OLD, NOW, OTHER = bytes(32), bytes([1]) * 32, bytes([2]) * 32
 NOON = 1_000 * EPOCH + 1_800.0
 
@@ -33,7 +37,7 @@ class Relay:
         self.rooms: dict[bytes, list[Seat]] = {}
         self.seen: list[bytes] = []
 
-    def seat(self, room: bytes, place: int) -> Seat:
+    def seat(self, room: bytes) -> Seat:
         return Seat(self, room)
 
 
@@ -81,15 +85,15 @@ class Seat:
 class Side:
     """One person's line, what it told, and the handshake that answers."""
 
-    def __init__(self, relay: Relay, clock: Clock, *secrets: bytes, first: bool, answers: bool = True,
-                 slow: float = 0.0) -> None:
+    def __init__(self, clock: Clock, *relays: Relay, secrets: Sequence[bytes] = (NOW,), first: bool,
+                 answers: bool = True, slow: float = 0.0) -> None:
         self.told: list[Any] = []
         self.answers = answers
-        self.line = Rendezvous(secrets, first=first, make_link=relay.seat, reactor=clock,
-                         random=seeded(f"line {first}"), wall=lambda: clock.seconds() - slow, heard=self._heard,
-                         wrong=lambda: self.told.append("wrong"),
-                         trouble=lambda error: self.told.append(error.code),
-                         present=lambda here: self.told.append("here" if here else "gone"))
+        self.held: set[bytes] = set()  # the rooms whose seats conversations hold
+        self._relays = relays
+        contact = Contact(name="other", secrets=tuple(secrets), first=first, relays=("127.0.0.1:80",) * len(relays),
+                          access="", floor=1, seat=bytes(32))
+        self.line = Rendezvous(contact, self, clock, seeded(f"line {first}"), lambda: clock.seconds() - slow, TIMING)
         terms = Terms(self.line.keys, 1, 1, real_plugins(), MemoryIdentity, seeded(f"handshake {first}"))
         self.handshake = (InviterHandshake if first else JoinerHandshake)(terms)
         self.established: list[Any] = []
@@ -98,10 +102,27 @@ class Side:
         self.line.start(self)
         self.line.call()
 
-    def _heard(self) -> None:
+    # -- RendezvousListener --
+
+    def seat(self, room: bytes, place: int) -> Seat:
+        return self._relays[place].seat(room)
+
+    def taken(self, rendezvous: Rendezvous) -> bool:
+        return rendezvous.keys.room in self.held
+
+    def called(self) -> None:
         self.told.append("heard")
         if self.answers:
             self.line.start(self)
+
+    def impersonated(self) -> None:
+        self.told.append("wrong")
+
+    def troubled(self, error: WhisperdError) -> None:
+        self.told.append(error.code)
+
+    def present(self, here: bool) -> None:
+        self.told.append("here" if here else "gone")
 
     # -- as the conversation on the line --
 
@@ -140,7 +161,7 @@ def clock() -> Clock:
 
 
 def pair(clock: Clock, relay: Relay, **more: Any) -> tuple[Side, Side]:
-    return Side(relay, clock, NOW, first=True, **more), Side(relay, clock, NOW, first=False, **more)
+    return Side(clock, relay, first=True, **more), Side(clock, relay, first=False, **more)
 
 
 @pytest.mark.parametrize("caller", [0, 1])
@@ -185,7 +206,7 @@ def test_an_inviter_rings_until_it_is_heard(clock):
 def test_rooms_change_with_every_epoch_and_nothing_is_left_behind(start, epochs):
     clock, relay = Clock(), Relay()
     clock.rightNow = 1_000 * EPOCH + start
-    side = Side(relay, clock, NOW, first=True)
+    side = Side(clock, relay, first=True)
     side.line.begin()
     clock.pump([MAX_JITTER] * round(epochs * EPOCH / MAX_JITTER + 1))
     last = 1_000 + epochs
@@ -196,7 +217,7 @@ def test_rooms_change_with_every_epoch_and_nothing_is_left_behind(start, epochs)
 
 def test_two_whose_clocks_differ_meet_in_the_next_epoch_at_the_latest(clock):
     relay = Relay()
-    early, late = Side(relay, clock, NOW, first=True), Side(relay, clock, NOW, first=False, slow=100.0)
+    early, late = Side(clock, relay, first=True), Side(clock, relay, first=False, slow=100.0)
     clock.rightNow = 1_001 * EPOCH + 10.0
     late.line.begin()
     early.call()
@@ -220,7 +241,8 @@ def test_a_line_that_moves_while_somebody_is_there_gives_them_time_first(clock):
 def test_a_side_with_two_secrets_finds_the_other_by_either(clock):
     for held in (OLD, NOW):
         relay = Relay()
-        unsure, sure = Side(relay, clock, NOW, OLD, first=False), Side(relay, clock, held, first=True)
+        unsure = Side(clock, relay, secrets=(NOW, OLD), first=False)
+        sure = Side(clock, relay, secrets=(held,), first=True)
         sure.line.begin()
         unsure.call()
         clock.advance(TURN)
@@ -243,7 +265,7 @@ def bridged(relay: Relay, here: bytes, there: bytes) -> None:
 def test_a_thief_with_the_secret_before_the_last_call_is_told_of_and_gets_nothing(clock, first, calling):
     """Even where the relay helps: their frames do not open, and no conversation begins or ends."""
     relay = Relay()
-    victim, thief = Side(relay, clock, NOW, first=first), Side(relay, clock, OLD, first=not first)
+    victim, thief = Side(clock, relay, first=first), Side(clock, relay, secrets=(OLD,), first=not first)
     victim.call() if calling else victim.line.begin()
     thief.call()
     room, stale = victim.line.keys.room, thief.line.keys.room
@@ -253,7 +275,7 @@ def test_a_thief_with_the_secret_before_the_last_call_is_told_of_and_gets_nothin
     assert victim.told.count("wrong") == 1 and "heard" not in victim.told
     assert victim.established == thief.established == []
     thief.line.stop()
-    real = Side(relay, clock, NOW, first=not first)
+    real = Side(clock, relay, first=not first)
     real.call()
     assert real.established and victim.established
 
@@ -268,7 +290,7 @@ def encoded(side: Side, message: Any) -> bytes:
 def test_whatever_a_relay_makes_up_starts_nothing(frame):
     clock, relay = Clock(), Relay()
     clock.rightNow = NOON
-    side = Side(relay, clock, NOW, first=True)
+    side = Side(clock, relay, first=True)
     side.line.begin()
     relay.rooms[side.line.keys.room][0].owner.frame_received(None, frame).proceed()
     assert side.told == (["wrong"] if frame[:1] == b"\x01" else [])
@@ -285,7 +307,7 @@ def test_frames_of_an_earlier_room_are_worth_nothing_in_a_later_one(clock):
     for secret, later in ((NOW, EPOCH), (next_secret(NOW, OTHER), 0)):
         clock.advance(later)
         for first in (True, False):
-            side = Side(Relay(), clock, secret, first=first)
+            side = Side(clock, Relay(), secrets=(secret,), first=first)
             side.line.begin()
             for frame in recorded:
                 side.line.frame_received(None, frame)
@@ -317,7 +339,7 @@ def test_one_s_own_frames_thrown_back_are_not_the_contact_s(clock):
 
 def test_trouble_is_told_once_until_it_is_over(clock):
     relay = Relay()
-    side = Side(relay, clock, NOW, first=True)
+    side = Side(clock, relay, first=True)
     side.line.begin()
     side.line.link_troubled(None, DialFailed())
     side.line.link_troubled(None, DialFailed())
@@ -326,7 +348,7 @@ def test_trouble_is_told_once_until_it_is_over(clock):
 
 
 def test_a_line_that_a_relay_keeps_out_moves_with_the_epochs_all_the_same(clock):
-    side = Side(Relay(), clock, NOW, first=True)
+    side = Side(clock, Relay(), first=True)
     side.line.begin()
     before = side.line.keys.room
     for _ in range(round((EPOCH + MAX_JITTER) / 30) + 1):
@@ -336,7 +358,7 @@ def test_a_line_that_a_relay_keeps_out_moves_with_the_epochs_all_the_same(clock)
 
 
 def test_trouble_of_a_call_is_the_conversation_s(clock):
-    side = Side(Relay(), clock, NOW, first=True)
+    side = Side(clock, Relay(), first=True)
     side.call()
     side.line.link_troubled(None, DialFailed())
     side.line.link_failed(None, RoomFull())
@@ -346,7 +368,7 @@ def test_trouble_of_a_call_is_the_conversation_s(clock):
 class Unreachable(Relay):
     """A relay that does not answer."""
 
-    def seat(self, room: bytes, place: int) -> Seat:
+    def seat(self, room: bytes) -> Seat:
         seat = Seat(self, room)
         seat.seated = False
         self.seen.append(room)
@@ -356,10 +378,7 @@ class Unreachable(Relay):
 
 def test_where_the_first_relay_is_gone_the_two_meet_at_the_next_and_come_back_with_the_epoch(clock):
     gone, there = Unreachable(), Relay()
-    sides = [Side(there, clock, NOW, first=first) for first in (True, False)]
-    for side in sides:
-        side.line._places = 2
-        side.line._make_link = lambda room, place: (gone, there)[place].seat(room, place)
+    sides = [Side(clock, gone, there, first=first) for first in (True, False)]
     sides[1].line.begin()
     sides[0].line.begin()
     assert sides[1].told == ["dial-failed"]
@@ -373,8 +392,7 @@ def test_where_the_first_relay_is_gone_the_two_meet_at_the_next_and_come_back_wi
 
 def test_a_relay_that_came_back_in_time_is_not_left(clock):
     relay = Relay()
-    side = Side(relay, clock, NOW, first=True)
-    side.line._places = 2
+    side = Side(clock, relay, relay, first=True)
     side.line.begin()
     side.line.link_troubled(None, DialFailed())
     clock.advance(TURN)
@@ -383,7 +401,7 @@ def test_a_relay_that_came_back_in_time_is_not_left(clock):
 
 def test_a_line_that_is_stopped_leaves_its_room_and_plans_nothing(clock):
     relay = Relay()
-    side = Side(relay, clock, NOW, first=True)
+    side = Side(clock, relay, first=True)
     side.call()
     side.line.woke()
     assert side.line.stop().called
@@ -409,9 +427,9 @@ def test_keys_that_are_gone_before_the_line_is_told_take_nobody_for_somebody_els
 
 
 def test_a_room_in_which_a_conversation_has_the_seat_is_left_to_it(clock):
-    relay, taken = Relay(), {call_keys(NOW, epoch_of(NOON)).room}
-    side = Side(relay, clock, NOW, first=True)
-    side.line._taken = taken.__contains__
+    relay = Relay()
+    side = Side(clock, relay, first=True)
+    side.held = {call_keys(NOW, epoch_of(NOON)).room}
     side.line.begin()
     assert relay.rooms == {} and not side.line.seated
     clock.advance(EPOCH)
@@ -419,7 +437,7 @@ def test_a_room_in_which_a_conversation_has_the_seat_is_left_to_it(clock):
 
 
 def test_a_line_that_was_stopped_sets_no_alarm_when_its_link_fails_later(clock):
-    side = Side(Relay(), clock, NOW, first=True)
+    side = Side(clock, Relay(), first=True)
     side.line.begin()
     link = side.line._link
     side.line.stop()
