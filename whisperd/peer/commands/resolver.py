@@ -154,8 +154,8 @@ def _listed(conversations: Sequence[Candidate], known: Known) -> str:
 def _near(word: str, name: str) -> bool:
     """Return whether ``word`` may be ``name`` with a mistake in it."""
     typed, meant = folded(word).strip(), folded(name)
-    most = 2 if len(meant) >= LONG_NAME else 1
-    return abs(len(typed) - len(meant)) <= most and _mistakes(typed, meant) <= most
+    limit = 2 if len(meant) >= LONG_NAME else 1
+    return abs(len(typed) - len(meant)) <= limit and _mistakes(typed, meant) <= limit
 
 
 def _mistakes(typed: str, meant: str) -> int:

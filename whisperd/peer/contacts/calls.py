@@ -71,10 +71,10 @@ class Calls:
         """Raise TooManyConversations, or what says that this role stops."""
         self._beginnings.check_room_for_one_more()
 
-    def make_way(self, key: str) -> None:
+    def prepare(self, key: str) -> None:
         """Make room for a call to a contact. Raises as ``check_room_for_one_more``."""
         self.check_room_for_one_more()
-        self._with_contacts.make_way(key)
+        self._with_contacts.free_seat(key)
 
     def begin(self, contact: Contact, rendezvous: Rendezvous, reason: str, binding: Callable[[str], None]) -> str:
         """Start a conversation at a rendezvous and return its id, which ``binding`` hears before it begins.

@@ -116,7 +116,7 @@ class Listening:
     def call(self, key: str) -> str:
         """Call a contact, and return the conversation. Raises TooManyConversations, FloorNotMet, StoreFailed or why its
         link can never be made."""
-        self._calls.make_way(key)
+        self._calls.prepare(key)
         rendezvous = self._all.get(key) or self._made(key)
         chat = self._begin(key, rendezvous, "calling")
         rendezvous.call()
@@ -145,7 +145,7 @@ class Listening:
     # -- inside ---------------------------------------------------------------------------------------------------
 
     def _made(self, key: str) -> Rendezvous:
-        listener = _Listener(key, self, self._maker, self._book, self._bindings)
+        listener = ContactListener(key, self, self._maker, self._book, self._bindings)
         return self._maker.make(self._book.contacts[key], listener)
 
     def _begin(self, key: str, rendezvous: Rendezvous, reason: str) -> str:
@@ -166,7 +166,7 @@ class Listening:
             self._all.pop(key, None)
 
 
-class _Listener:
+class ContactListener:
     """What the rendezvous with one contact tells and asks; a RendezvousListener."""
 
     def __init__(self, key: str, listening: Listening, maker: RendezvousMaker, book: Book, bindings: Bindings) -> None:

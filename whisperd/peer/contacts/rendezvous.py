@@ -217,7 +217,7 @@ class Rendezvous:
         return NOT_THEIRS if self._owner is None else self._owner.frame_received(self, frame)
 
     def link_troubled(self, link: Link, error: WhisperdError) -> None:
-        self._look_elsewhere()
+        self._wait_before_leaving()
         if self._owner is not None:
             self._owner.link_troubled(self, error)
         elif error.code != self._troubled:
@@ -293,7 +293,7 @@ class Rendezvous:
             self._gone("moved")
         self.begin()
 
-    def _look_elsewhere(self) -> None:
+    def _wait_before_leaving(self) -> None:
         """Give a relay a while; if there is no seat then, go to the next one, as the other side does."""
         if self._places > 1 and not self._done and not self._elsewhere_timer:
             self._elsewhere_timer.start(self._timing.turn)
@@ -303,7 +303,7 @@ class Rendezvous:
             self.place = (self.place + 1) % self._places
             self._leave()
             self._sit()
-            self._look_elsewhere()
+            self._wait_before_leaving()
 
     def _leave(self, leave: bool = True) -> None:
         link, self._link = self._link, None

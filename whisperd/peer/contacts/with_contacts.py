@@ -63,7 +63,7 @@ class WithContacts:
             if other != chat:
                 self._supersede(other)
 
-    def make_way(self, key: str) -> None:
+    def free_seat(self, key: str) -> None:
         """End what holds the seat that a call needs: a conversation that the contact may never have come to."""
         contact, epoch = self._book.contacts[key], epoch_of(self._wall())
         rooms = [call_keys(secret, epoch).room for secret in contact.secrets]

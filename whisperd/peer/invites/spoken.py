@@ -127,8 +127,8 @@ class CodePlugins:
 
 def made_codes(random: Random) -> Iterator[SpokenCode]:
     """Yield codes to try one after the other."""
-    for most in TRIES:
-        yield SpokenCode.make(1 + int.from_bytes(random(8)) % most, random(WORDS_SIZE))
+    for highest in TRIES:
+        yield SpokenCode.make(1 + int.from_bytes(random(8)) % highest, random(WORDS_SIZE))
 
 
 class Claim:

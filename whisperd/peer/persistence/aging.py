@@ -48,7 +48,7 @@ class Aging:
         self._disappearing = OneShot(clocks.reactor, self._remove_due)
         self._sweeping = OneShot(clocks.reactor, self.sweep)
 
-    def look_ahead(self, entry: Entry) -> None:
+    def expect_next(self, entry: Entry) -> None:
         """Look again when the next text is to disappear that the conversation may not hold any more."""
         due = min(entry.disappearing.values(), default=inf)
         if due != inf:
@@ -78,4 +78,4 @@ class Aging:
             if due:
                 self._entries.changed(entry.name)
             else:
-                self.look_ahead(entry)
+                self.expect_next(entry)

@@ -22,7 +22,7 @@ class Clocks:
         """Return the unix time at a moment of the reactor's clock."""
         return moment - self.reactor.seconds() + self.wall()
 
-    def in_this_run(self, time: float, longest: float) -> float:
-        """Return the moment of the reactor's clock at a unix time, but at most ``longest`` seconds from now: a clock
+    def in_this_run(self, time: float, limit: float) -> float:
+        """Return the moment of the reactor's clock at a unix time, but at most ``limit`` seconds from now: a clock
         that was set back makes no wait longer than it was."""
-        return self.reactor.seconds() + min(time - self.wall(), longest)
+        return self.reactor.seconds() + min(time - self.wall(), limit)

@@ -90,7 +90,7 @@ class WriteAhead:
         if self.durable:
             self._entries[entry.name] = entry
             entry.conversation.written()
-            self._aging.look_ahead(entry)
+            self._aging.expect_next(entry)
 
     def persists(self, name: str) -> bool:
         """Return whether this conversation goes on after a restart."""
@@ -269,7 +269,7 @@ class WriteAhead:
         for entry in done.values():
             entry.conversation.written()
             entry.release()
-            self._aging.look_ahead(entry)
+            self._aging.expect_next(entry)
         for name, each in waiting:
             if trouble is None or name in done:
                 each.callback(None)
