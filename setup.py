@@ -30,7 +30,6 @@ REQUIRES = [
 ]
 
 EXTRAS = {
-    "speed": ["uvloop>=0.21,<1; platform_python_implementation == 'CPython'"],
     "falcon": ["pqcrypto==0.4.*"],
     "keyring": ["keyring>=25,<27"],
     "test": [
@@ -39,6 +38,7 @@ EXTRAS = {
         "pytest-twisted>=1.14,<2",
         "pytest-xdist>=3.6,<4",
         "hypothesis>=6.130,<7",
+        "h11>=0.16,<0.17",
         "ruff>=0.14,<0.18",
         "mypy>=1.18,<3",
         "doubleratchet>=1.3,<2",
