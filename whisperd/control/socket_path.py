@@ -5,17 +5,16 @@ from __future__ import annotations
 import fcntl
 import grp
 import os
-import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from whisperd import unix_sockets
 from whisperd.errors import ConfigError, DaemonRunning
 
 SOCKET_MODE = 0o660
 _FOLDER_MODE = stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP
-_ANSWER_SECONDS = 1.0
 
 
 @contextmanager
@@ -123,24 +122,20 @@ class SocketPlace:
     def _clear(self) -> None:
         """Remove a socket that nobody answers on."""
         try:
-            if not self._found():
-                return
+            if self._found():
+                unix_sockets.remove_stale(self.path)
+        except unix_sockets.InUse:
+            raise _taken(self.path) from None
         except OSError as error:
             raise _unusable(self.path, error) from None
-        if _somebody_answers(self.path):
-            raise _taken(self.path)
-        self.path.unlink(missing_ok=True)
 
     def _found(self) -> bool:
         """Return whether there is a socket already; raises ConfigError when there is something else, OSError."""
         try:
-            mode = self.path.lstat().st_mode
-        except FileNotFoundError:
-            return False
-        if not stat.S_ISSOCK(mode):
+            return unix_sockets.is_there(self.path)
+        except unix_sockets.NotASocket:
             raise ConfigError(f"{self.path} exists and is not a socket",
-                              remedy="Move it away, or set control.socket to another path.")
-        return True
+                              remedy="Move it away, or set control.socket to another path.") from None
 
 
 def _not_open_to_all(folder: Path) -> None:
@@ -148,18 +143,6 @@ def _not_open_to_all(folder: Path) -> None:
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         raise ConfigError(f"anybody could replace the control socket, because everybody may write to {folder}",
                           remedy="Remove the write permission for others, or set control.socket to another path.")
-
-
-def _somebody_answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(_ANSWER_SECONDS)
-        try:
-            probe.connect(str(path))
-        except (ConnectionRefusedError, FileNotFoundError):
-            return False
-        except OSError:
-            return True
-        return True
 
 
 def _same_file(descriptor: int, path: Path) -> bool:

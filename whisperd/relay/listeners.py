@@ -11,12 +11,12 @@ import errno
 import ipaddress
 import os
 import re
-import socket
-import stat
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.endpoints import serverFromString
 
+from whisperd import unix_sockets
 from whisperd.config.listener import PROXIED, unix_path
 from whisperd.errors import AddressInUse, ConfigError
 
@@ -130,26 +130,21 @@ def _of_systemd(description: str) -> bool:
 def _is_socket(path: str, key: str) -> bool:
     """Return whether there is a unix socket at ``path``; raises ConfigError for anything else that is there."""
     try:
-        if not stat.S_ISSOCK(os.stat(path).st_mode):
-            raise ConfigError(f"{key} names {path}, which exists and is not a socket",
-                              remedy="Move it away, or choose another path.")
-    except OSError:  # it is not there, or cannot be seen: then it cannot be made either, which is told then
+        return unix_sockets.is_there(Path(path), follow_symlinks=True)
+    except unix_sockets.NotASocket:
+        raise ConfigError(f"{key} names {path}, which exists and is not a socket",
+                          remedy="Move it away, or choose another path.") from None
+    except OSError:  # it cannot be seen: then it cannot be made either, which is told then
         return False
-    return True
 
 
 def _remove_stale(path: str, key: str) -> None:
     """Remove the unix socket at ``path`` when nobody answers there; raises AddressInUse or ConfigError."""
-    if not _is_socket(path, key):
-        return
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(1)
+    if _is_socket(path, key):
         try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            os.unlink(path)
-        else:
-            raise AddressInUse(f"another program already answers on {path}")
+            unix_sockets.remove_stale(Path(path))
+        except unix_sockets.InUse as found:
+            raise found.error or AddressInUse(f"another program already answers on {path}") from None
 
 
 def why_not(description: str, error: Any, key: str = "relay.listen") -> AddressInUse | ConfigError:
