@@ -211,9 +211,7 @@ class Daemon:
     def _make_relay(self) -> RelayService:
         from whisperd.relay.service import RelayService
 
-        relay = RelayService(self.config.relay, reactor=self._reactor)
-        relay.onion_url = self._own_onion
-        return relay
+        return RelayService(self.config.relay, reactor=self._reactor, onion_url=self._own_onion)
 
     def _make_tor(self) -> ITor:
         from whisperd.tor import make_tor

@@ -82,7 +82,7 @@ EVENTS: dict[str, LogEvent] = {
     "relay-listening": LogEvent("info", "The relay accepts connections.", ("listeners",)),
     "relay-refused": LogEvent("debug", "The relay refused a connection or a frame.", ("code",)),
     "relay-room-expired": LogEvent("debug", "A room with fewer than two clients expired."),
-    "relay-access-not-kept": LogEvent("error", "The file of access codes could not be written."),
+    "relay-access-not-written": LogEvent("error", "The file of access codes could not be written."),
     "tor-state": LogEvent("info", "The state of the connection to tor changed.", ("state", "percent", "code")),
     "onion-state": LogEvent("info", "The state of the onion service changed.", ("state", "code")),
     "onion-probe": LogEvent("info", "The result of a probe of the onion service through Tor.", ("reached", "code")),

@@ -33,10 +33,12 @@ def read(path: Path, limit: int = MAX_SIZE) -> bytes | None:
     return content
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file of mode 0600 and its folder (0700) where it lacks, both on the disk on return. Raises OSError."""
+def write(path: Path, content: bytes, *, make_folder: bool = True) -> None:
+    """Write a file of mode 0600, and with ``make_folder`` its folder (0700) where it lacks, both on the disk on return.
+    Raises OSError."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if make_folder:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(FileNotFoundError):
         beside.unlink()
     try:

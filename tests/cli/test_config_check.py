@@ -68,9 +68,9 @@ def test_a_listener_that_is_none_is_named_with_its_line(place, listener):
     ("[relay]\ntls_listen = ['tcp:1']\ntls_certificate = '@/absent'\ntls_key = '@/absent'\n", ConfigError,
      "/absent cannot be read: No such file or directory", 4),
     ("[relay]\ntls_certificate = '@/a'\ntls_key = '@/b'\ntls_listen = ['ssl:1']\n", ConfigError, "relay.tls_listen", 5),
-    ("[relay]\naccess_keep = '@/shared'\n", ConfigError, "other users than its owner may read it", 3),
-    ("[relay]\naccess_keep = '@/nonsense'\n", ConfigError, "its content is not what this program writes", 3),
-    ("[relay]\naccess_keep = '@/open'\n", ConfigError, "/open cannot be used: Is a directory", 3),
+    ("[relay]\naccess_file = '@/shared'\n", ConfigError, "other users than its owner may read it", 3),
+    ("[relay]\naccess_file = '@/nonsense'\n", ConfigError, "its content is not what this program writes", 3),
+    ("[relay]\naccess_file = '@/open'\n", ConfigError, "/open cannot be used: Is a directory", 3),
     ("[onion]\nkey = 'persistent'\nkey_file = '@/shared'\n", OnionKeyUnusable, "other users than its owner may read",
      4),
     ("[onion]\nkey = 'persistent'\nkey_file = '@/nonsense'\n", OnionKeyUnusable, "holds no ED25519-V3 key", 4),
@@ -90,11 +90,11 @@ def test_what_would_stop_the_start_is_named_with_its_remedy(place, text, error, 
 
 
 @pytest.mark.parametrize("text", [
-    f"[relay]\nenabled = false\naccess_keep = '@/{ABSENT}/x'\nlisten = ['nonsense']\n",
+    f"[relay]\nenabled = false\naccess_file = '@/{ABSENT}/x'\nlisten = ['nonsense']\n",
     "[peer]\nenabled = false\nkex = ['rot13']\n[store]\nkind = 'sealed'\nfile = '@/shared'\n",
     "[tor]\nmode = 'off'\nnetwork = '@/absent'\n[onion]\nlisten = 'nonsense'\nkey = 'persistent'\n"
     "key_file = '@/shared'\n",
-    "[onion]\nkey = 'persistent'\nkey_file = '@/new/folder/key'\n[relay]\naccess_keep = '@/new/codes'\n",
+    "[onion]\nkey = 'persistent'\nkey_file = '@/new/folder/key'\n[relay]\naccess_file = '@/new/codes'\n",
     "[relay]\nlisten = ['tcp:0:interface=\\:\\:1', 'unix:@/new/relay:mode=600', 'haproxy:unix:@/new/tor']\n",
     "[control]\ngroup = '0'\nadmin_group = '0'\naudit = '@/new/audit'\nsocket = '@/new/c'\n",
 ])

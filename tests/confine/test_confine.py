@@ -50,7 +50,7 @@ def test_the_folder_of_the_store_is_writable_only_where_one_is_kept(tmp_path, ki
 
 
 def test_kept_access_codes_and_unix_listeners_have_their_folders(tmp_path):
-    found = rules(tmp_path, tor__mode="off", relay__access_keep=str(tmp_path / "codes" / "kept"),
+    found = rules(tmp_path, tor__mode="off", relay__access_file=str(tmp_path / "codes" / "kept"),
                   relay__listen=(f"unix:{tmp_path}/front/relay.sock:mode=660", f"haproxy:unix:{tmp_path}/tor-side/r"))
     assert found.writable >= {tmp_path / "codes", tmp_path / "front", tmp_path / "tor-side"}
 
@@ -58,7 +58,7 @@ def test_kept_access_codes_and_unix_listeners_have_their_folders(tmp_path):
 def test_the_page_names_every_key_that_makes_a_folder_writable_and_no_other(tmp_path):
     config = load(None, {
         "control.audit": f"{tmp_path}/audit", "onion.key": "persistent", "peer.downloads": str(tmp_path),
-        "store.kind": "sealed", "relay.access_keep": f"{tmp_path}/codes", "relay.listen": (f"unix:{tmp_path}/a",)})
+        "store.kind": "sealed", "relay.access_file": f"{tmp_path}/codes", "relay.listen": (f"unix:{tmp_path}/a",)})
     page = pages.source("whisperd-security.7")
     body = re.search(r"^\.Sh CONFINEMENT\n.*?deleted only\n(.*?)^\.El$", page, re.M | re.S)
     named = set(re.findall(r"^\.Ic ([a-z]+\.[a-z_]+)", body[1], re.M))

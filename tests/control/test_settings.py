@@ -13,7 +13,7 @@ from whisperd.control.api import opt_ins
 from whisperd.control.roles import Roles
 from whisperd.control.settings import Settings
 from whisperd.errors import ConfigError
-from whisperd.relay.bounds import Bounds
+from whisperd.relay.bounds import ConfiguredBounds
 from whisperd.wire import results
 
 
@@ -133,6 +133,6 @@ def test_after_a_refusal_nothing_has_changed(tmp_path):
 def test_every_key_of_the_relay_that_is_said_to_be_live_is_read_by_its_reload():
     """The bounds, and what RelayService.reload gives to access, the listeners and TLS."""
     read = {f"relay.{name}" for name in (
-        *Bounds.__struct_fields__, "access", "access_guesses", "circuit_access_guesses", "cors", "onion_location",
-        "tls_certificate", "tls_key", "tls_require_pq")}
+        *ConfiguredBounds.__struct_fields__, "access", "access_guesses", "circuit_access_guesses", "cors",
+        "onion_location", "tls_certificate", "tls_key", "tls_require_pq")}
     assert {key.name for key in KEYS if key.section == "relay" and key.name not in AT_START} == read

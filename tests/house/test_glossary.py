@@ -22,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 #: Names that are still to be changed; this only gets shorter.
 UNFINISHED: dict[str, set[str]] = {
-    "keep": {"KeepPath", "_keep", "_keep_if_whole", "_keep_only", "access_keep"},
+    "keep": {"KeepPath", "_keep", "_keep_if_whole", "_keep_only"},
     "kept": {"MAX_KEPT", "_KEPT_ZEROS", "_kept", "_kept_out", "kept", "kept_bound", "max_kept"},
     "largest": {"largest"},
     "lasting": {"lasting"},

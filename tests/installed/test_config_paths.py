@@ -91,7 +91,7 @@ audit = "~/log/audit"
 [relay]
 listen = ["unix:~/run/relay.sock:mode=600"]
 access = "code"
-access_keep = "~/keep/codes"
+access_file = "~/keep/codes"
 [tor]
 mode = "off"
 binary = "~/bin/tor"

@@ -78,7 +78,7 @@ tls_listen = ["tcp:{secure}:interface=127.0.0.1", "haproxy:unix:{folder}/secure"
 tls_certificate = "{folder}/certificate.pem"
 tls_key = "{folder}/key.pem"
 tls_require_pq = true
-access_keep = "{folder}/codes/kept"
+access_file = "{folder}/codes/kept"
 cors = ["*"]
 [peer]
 loopback = true

@@ -102,12 +102,12 @@ def test_codes_are_issued_spent_listed_and_revoked(start, tmp_path):
 
 
 def test_codes_that_are_kept_are_good_after_a_restart(start, tmp_path):
-    first = Operated(start, tmp_path, access="code", access_keep=str(tmp_path / "codes"))
+    first = Operated(start, tmp_path, access="code", access_file=str(tmp_path / "codes"))
     code = first.call("access.issue", uses=1, hours=1)["code"]
     first.call("stop")
     first.daemon.ended()
-    second = Operated(start, tmp_path, access="code", access_keep=str(tmp_path / "codes"))
-    assert second.call("status")["opt_in"] == ["relay.access", "relay.access_keep"]
+    second = Operated(start, tmp_path, access="code", access_file=str(tmp_path / "codes"))
+    assert second.call("status")["opt_in"] == ["relay.access", "relay.access_file"]
     assert second.join(ANNA, code=code)[1]["type"] == "joined"
     assert second.call("access.list") == []
 

@@ -12,7 +12,7 @@ from twisted.internet import reactor
 from tests.relay.kit import ANNA, BEN, CARL, HANDSHAKE, OURS, ROOM, Failures, RelayWorld, frame
 from tests.relay.wires import ThroughAutobahn
 from tests.waiting import eventually
-from whisperd.relay.limits import SPARE_SOCKETS
+from whisperd.relay.admission import SPARE_SOCKETS
 from whisperd.relay.websocket import RelayProtocol
 
 JOIN = json.dumps({"type": "join", "room": ROOM, "token": ANNA}).encode()

@@ -9,8 +9,9 @@ import pytest_twisted
 from twisted.internet import reactor
 
 from tests.relay.kit import ANNA, RelayWorld
-from whisperd.relay.limits import SPARE_SOCKETS
-from whisperd.relay.transport import Connection, accept_for
+from whisperd.relay.admission import SPARE_SOCKETS
+from whisperd.relay.accepting import accept_for
+from whisperd.relay.transport import Connection
 
 
 @pytest_twisted.ensureDeferred
@@ -31,7 +32,7 @@ async def test_connections_know_no_address_and_send_at_once() -> None:
     world = await RelayWorld(reactor).up()
     client = await world.peer(ANNA)
     assert await client.types(1) == ["joined"]
-    [protocol] = world.service._listeners[0][1].protocols
+    [protocol] = world.service._listeners[0][1].connections
     transport = protocol.transport
     assert type(transport) is Connection
     port = str(client.transport.getHost().port)

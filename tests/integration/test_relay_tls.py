@@ -148,11 +148,9 @@ async def test_pages_of_origins_that_are_configured_may_read_answers(cors, origi
 @pytest_twisted.ensureDeferred
 async def test_browsers_are_told_the_onion_address_where_that_is_wanted_and_it_is_published(tmp_path) -> None:
     world = await served(tmp_path, onion_location=True)
-    published: list[str] = []
-    world.service.onion_url = lambda: published[0] if published else None
     assert "Onion-Location" not in (await world.http("GET / HTTP/1.1"))[1]
-    published.append("http://" + "a" * 56 + ".onion")
-    assert (await world.http("GET / HTTP/1.1"))[1]["Onion-Location"] == published[0] + "/"
+    world.onion_url = "http://" + "a" * 56 + ".onion"
+    assert (await world.http("GET / HTTP/1.1"))[1]["Onion-Location"] == world.onion_url + "/"
     world.settings.onion_location = False
     world.service.reload(world.settings)
     assert "Onion-Location" not in (await world.http("GET / HTTP/1.1"))[1]
@@ -162,6 +160,6 @@ async def test_browsers_are_told_the_onion_address_where_that_is_wanted_and_it_i
 @pytest_twisted.ensureDeferred
 async def test_a_listener_without_tls_tells_no_onion_address() -> None:
     world = await RelayWorld(reactor, onion_location=True).up()
-    world.service.onion_url = lambda: "http://" + "a" * 56 + ".onion"
+    world.onion_url = "http://" + "a" * 56 + ".onion"
     assert "Onion-Location" not in (await world.http("GET / HTTP/1.1"))[1]
     await world.down()

@@ -14,7 +14,7 @@ from random import Random
 
 from tests.relay.kit import ANNA, BEN, HANDSHAKE, OURS, ROOM, frame
 from tests.relay.wires import Wires, drop
-from whisperd.wire import frames, wh15p3r
+from whisperd.wire import frames, relay_client, wh15p3r
 
 CORPUS = Path(__file__).with_name("corpus.txt")
 STATUS = {b"101", b"200", b"400", b"403", b"404", b"405", b"408", b"426", b"431", b"503", b"505"}
@@ -123,7 +123,7 @@ def talk(wires: Wires, random: Random, case: bytes) -> None:
 
 def codec(wires: Wires, random: Random, case: bytes) -> None:
     """Every decoder takes a case or says FrameError with a code that stands in the table."""
-    decoders: tuple[Callable[[bytes], object], ...] = (frames.decode_client, frames.decode_server,
+    decoders: tuple[Callable[[bytes], object], ...] = (frames.decode_client, relay_client.decode_server,
                                                        wh15p3r.decode_wh15p3r)
     for decode in decoders:
         try:
@@ -145,7 +145,7 @@ def run(target: str, cases: int, seed: int) -> None:
         except Exception as error:
             raise AssertionError(f"seed {seed}, case {number}: {target} {case.hex()}") from error
     wires.clock.advance(601)
-    wires.relay.expire()
-    limits = wires.relay.limits
-    assert (limits.connections, limits.sockets, len(wires.relay.rooms), len(wires.relay.seatless)) == (0, 0, 0, 0)
+    wires.service.expire()
+    sockets = wires.sockets
+    assert (sockets.connections, sockets.sockets, len(wires.relay.rooms), len(wires.relay.seatless)) == (0, 0, 0, 0)
     assert not [call for call in wires.clock.getDelayedCalls() if call.active()]

@@ -18,7 +18,8 @@ from twisted.logger import globalLogPublisher
 from zope.interface import implementer
 
 from whisperd.config import RelaySection, load
-from whisperd.relay.bounds import Bounds
+from whisperd.relay.bounds import ConfiguredBounds
+from whisperd.relay.limits import Bounds
 from whisperd.relay.service import RelayService
 
 ROOM, ANNA, BEN, CARL = ("A" * 43, "E" * 43, "I" * 43, "M" * 43)
@@ -33,10 +34,10 @@ def settings(*listen: str, **changes: Any) -> RelaySection:
 
 def bounds(**changes: int) -> Bounds:
     """Return bounds for 9 connections and rooms of 600 seconds, no rates and no shares, with ``changes``."""
-    wide = dict.fromkeys(Bounds.__struct_fields__, 0)
-    return Bounds(**{**wide, "max_connections": 9, "max_rooms": 9, "max_frame": 1_024, "max_unsent": 1_048_576,
-                     "room_expiry": 600, "handshake_timeout": 30, "join_timeout": 60, "burst": 5,
-                     "listener_share": 100, **changes})
+    wide = dict.fromkeys(ConfiguredBounds.__struct_fields__, 0)
+    return ConfiguredBounds(**{
+        **wide, "max_connections": 9, "max_rooms": 9, "max_frame": 1_024, "max_unsent": 1_048_576, "room_expiry": 600,
+        "handshake_timeout": 30, "join_timeout": 60, "burst": 5, "listener_share": 100, **changes}).spread()
 
 
 class Failures:
@@ -183,7 +184,8 @@ class RelayWorld:
         self.tls = tls
         self.clock = Clock()
         self.settings = settings(*listen, **changes)
-        self.service = RelayService(self.settings, reactor=reactor, clock=self.clock)
+        self.onion_url: str | None = None
+        self.service = RelayService(self.settings, reactor=reactor, clock=self.clock, onion_url=lambda: self.onion_url)
         self.clients: list[Any] = []
 
     async def up(self) -> RelayWorld:

@@ -11,33 +11,34 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tests.relay.kit import bounds
-from whisperd.relay import limits as limits_module
-from whisperd.relay.limits import MAX_REMEMBERED, SPARE_SOCKETS, Denial, RelayLimits
+from whisperd.relay.admission import MAX_REMEMBERED, SPARE_SOCKETS, ConnectionLimits
+from whisperd.relay.limits import CODES, Denial, RelayLimits
 from whisperd.wire.relay_errors import ERRORS
 
 
 class World:
     def __init__(self, **changes: int) -> None:
         self.limits = RelayLimits(bounds(**changes))
-        self.listener = self.limits.new_listener()
+        self.sockets = ConnectionLimits(self.limits)
+        self.listener = self.sockets.new_listener()
 
     def source(self, circuit: object = None, now: float = 0.0):
-        return self.limits.source(self.listener, circuit, now)
+        return self.sockets.source(self.listener, circuit, now)
 
 
 def test_connections_beyond_the_cap_are_refused_counted_and_possible_again_later() -> None:
     world = World(max_connections=2)
     first = world.source()
     refused = Denial("too-many-connections", 30)
-    assert [world.limits.connect(source, 0) for source in (first, world.source(), world.source())] == [
+    assert [world.sockets.connect(source, 0) for source in (first, world.source(), world.source())] == [
         None, None, refused]
     assert world.limits.refused == {"too-many-connections": 1}
-    world.limits.disconnect(first)
-    assert world.limits.connect(world.source(), 0) is None
+    world.sockets.disconnect(first)
+    assert world.sockets.connect(world.source(), 0) is None
 
 
 def test_some_sockets_more_than_connections_are_let_in_and_no_more_than_these() -> None:
-    limits = World(max_connections=2).limits
+    limits = World(max_connections=2).sockets
     assert [limits.socket_opened() for _ in range(2 + SPARE_SOCKETS)] == [True] * (2 + SPARE_SOCKETS)
     assert not limits.socket_opened()
     limits.socket_closed()
@@ -63,8 +64,8 @@ def test_one_circuit_cannot_use_up_what_is_there_for_all() -> None:
     world = World(circuit_connections=2, circuit_rooms=1)
     greedy, modest = world.source(7), world.source(8)
     assert world.source(7) is greedy
-    assert [world.limits.connect(greedy, 0) for _ in range(3)] == [None, None, Denial("too-many-connections", 30)]
-    assert world.limits.connect(modest, 0) is None
+    assert [world.sockets.connect(greedy, 0) for _ in range(3)] == [None, None, Denial("too-many-connections", 30)]
+    assert world.sockets.connect(modest, 0) is None
     greedy.add(1, 1)
     assert world.limits.join(greedy, 0, opens=True) == Denial("too-many-rooms", 30)
     assert world.limits.join(modest, 0, opens=True) is None
@@ -73,10 +74,10 @@ def test_one_circuit_cannot_use_up_what_is_there_for_all() -> None:
 
 def test_a_listener_has_its_share_of_everything() -> None:
     world = World(max_connections=4, listener_share=50)
-    other = world.limits.new_listener()
-    assert [world.limits.connect(world.source(), 0) for _ in range(3)] == [
+    other = world.sockets.new_listener()
+    assert [world.sockets.connect(world.source(), 0) for _ in range(3)] == [
         None, None, Denial("too-many-connections", 30)]
-    assert world.limits.connect(world.limits.source(other, None, 0), 0) is None
+    assert world.sockets.connect(world.sockets.source(other, None, 0), 0) is None
     assert world.limits.listener.refused == {"connections": 1}
 
 
@@ -92,7 +93,7 @@ def test_joins_come_in_bursts_and_then_at_their_rate_with_the_time_to_wait() -> 
 
 def test_a_rate_of_less_than_one_in_a_burst_still_lets_one_through() -> None:
     world = World(connection_rate=1, burst=1)
-    assert [world.limits.connect(world.source(), now) for now in (0, 0.5, 1)] == [
+    assert [world.sockets.connect(world.source(), now) for now in (0, 0.5, 1)] == [
         None, Denial("too-many-connections", 1), None]
 
 
@@ -120,7 +121,7 @@ def test_when_all_together_are_too_fast_those_are_slowed_who_send_much_and_nobod
     assert world.limits.spend(loud, 8, 0, 0) == 0
     assert world.limits.spend(loud_too, 8, 0, 0) == pytest.approx(0.6)
     assert world.limits.spend(modest, 1, 0, 0) == 0
-    assert world.limits.total.level.slowed == {"frame_rate": 1}
+    assert world.limits.total.limits.slowed == {"frame_rate": 1}
 
 
 def test_the_further_all_together_are_beyond_their_rate_the_less_is_fair_but_a_little_always_is() -> None:
@@ -156,10 +157,10 @@ def test_draining_refuses_new_rooms_only() -> None:
 def test_new_bounds_are_in_force_at_once_and_close_nothing() -> None:
     world = World(max_connections=2)
     sources = [world.source() for _ in range(3)]
-    assert [world.limits.connect(source, 0) for source in sources[:2]] == [None, None]
+    assert [world.sockets.connect(source, 0) for source in sources[:2]] == [None, None]
     world.limits.apply(bounds(max_connections=1, circuit_join_rate=1, burst=1))
-    assert world.limits.connections == 2
-    assert world.limits.connect(sources[2], 0) == Denial("too-many-connections", 30)
+    assert world.sockets.connections == 2
+    assert world.sockets.connect(sources[2], 0) == Denial("too-many-connections", 30)
     assert [world.limits.join(sources[0], 0, opens=False) for _ in range(2)] == [None, Denial("too-many-joins", 1)]
 
 
@@ -168,27 +169,27 @@ def test_a_circuit_is_forgotten_when_its_buckets_are_full_again_and_not_before()
     world.limits.join(world.source(7), 0, opens=False)
     gc.collect()
     assert world.limits.join(world.source(7, 0.5), 0.5, opens=False) == Denial("too-many-joins", 1)
-    world.limits.forget(4)
+    world.sockets.forget(4)
     gc.collect()
-    assert len(world.listener.circuits) == 0
+    assert len(world.sockets.circuits) == 0
 
 
 def test_circuits_without_number_leave_nothing_but_the_last_few_thousand() -> None:
     world = World()
     for circuit in range(3 * MAX_REMEMBERED):
-        world.limits.connect(source := world.source(circuit), 0)
-        world.limits.disconnect(source)
+        world.sockets.connect(source := world.source(circuit), 0)
+        world.sockets.disconnect(source)
     del source
     gc.collect()
-    assert len(world.listener.circuits) == MAX_REMEMBERED
+    assert len(world.sockets.circuits) == MAX_REMEMBERED
     held = world.source(1)
-    world.limits.forget(100)
+    world.sockets.forget(100)
     gc.collect()
-    assert list(world.listener.circuits.values()) == [held]
+    assert list(world.sockets.circuits.values()) == [held]
 
 
 def test_every_refusal_of_the_limits_has_a_code_that_closes_and_a_time() -> None:
-    for code in limits_module.CODES.values():
+    for code in CODES.values():
         assert ERRORS[code].fatal
         assert ERRORS[code].retry_after
 
@@ -245,9 +246,10 @@ class LimitsAgainstModel(RuleBasedStateMachine):
         config |= {f"circuit_{name}": own for name, (own, _) in (NUMBERS | PER_SECOND).items()}
         config |= {name: rate for name, (_, rate) in PER_SECOND.items()}
         self.limits = RelayLimits(bounds(**config, burst=BURST, listener_share=50))
+        self.sockets = ConnectionLimits(self.limits)
         self.now = 0.0
-        listeners = [self.limits.new_listener(), self.limits.new_listener()]
-        self.real = [self.limits.source(listeners[number // 2], number, 0) for number in range(4)]
+        listeners = [self.sockets.new_listener(), self.sockets.new_listener()]
+        self.real = [self.sockets.source(listeners[number // 2], number, 0) for number in range(4)]
 
         def counted(place: int, share: int) -> Counted:
             return Counted({name: math.ceil(pair[place] / share) for name, pair in NUMBERS.items()},
@@ -279,14 +281,14 @@ class LimitsAgainstModel(RuleBasedStateMachine):
     @rule(source=SOURCES)
     def connect(self, source: int) -> None:
         expected = self.verdict(source, "connection_rate", ["connections"])
-        assert self.limits.connect(self.real[source], self.now) == expected
+        assert self.sockets.connect(self.real[source], self.now) == expected
         if expected is None:
             self.count(source, "connections", 1)
 
     @rule(source=SOURCES)
     def disconnect(self, source: int) -> None:
         if self.model[source][0].used["connections"]:
-            self.limits.disconnect(self.real[source])
+            self.sockets.disconnect(self.real[source])
             self.count(source, "connections", -1)
 
     @rule(source=SOURCES, opens=st.booleans(), pairs=st.booleans())
@@ -331,7 +333,7 @@ class LimitsAgainstModel(RuleBasedStateMachine):
     def counts_agree(self) -> None:
         for real, model in zip(self.real, self.model, strict=True):
             for scope, counted in zip(real, model, strict=True):
-                assert scope.held == list(counted.used.values())
+                assert scope.used == list(counted.used.values())
 
 
 def test_limits_do_what_the_model_says_whatever_happens_in_whatever_order() -> None:

@@ -35,10 +35,9 @@ def test_connections_that_are_gone_are_garbage_at_once_and_wait_for_no_collector
     finally:
         gc.enable()
     assert len(gone) > 2 * CONNECTIONS
-    limits = wires.relay.limits
-    assert (limits.sockets, limits.connections, len(wires.factory.protocols)) == (0, 0, 0)
+    assert (wires.sockets.sockets, wires.sockets.connections, len(wires.factory.connections)) == (0, 0, 0)
     wires.clock.advance(601)
-    wires.relay.expire()
+    wires.service.expire()
     assert len(wires.relay.rooms) == 0
     assert [call for call in wires.clock.getDelayedCalls() if call.active()] == []
 

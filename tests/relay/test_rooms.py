@@ -6,8 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from whisperd.relay.effects import Paired, PartnerGone, Refuse, Seated
-from whisperd.relay.rooms import Rooms
+from whisperd.relay.rooms import Paired, PartnerGone, Refuse, Rooms, Seated
 
 
 def paired_rooms() -> Rooms:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from tests.relay import kit
 from whisperd.relay.access import AccessCodes
+from whisperd.relay.admission import ConnectionLimits
+from whisperd.relay.expiry import expire
 from whisperd.relay.limits import RelayLimits
-from whisperd.relay.relay import Relay
-from whisperd.relay.session import Session, WhisperdSession
+from whisperd.relay.session import Relay, Session, WhisperdSession
 from whisperd.relay.wh15p3r import Wh15p3rSession
 
 ROOM, ANNA, BEN, CARL = ("A" * 43, "E" * 43, "I" * 43, "M" * 43)
@@ -50,12 +51,19 @@ class World:
         self.now = 0.0
         self.limits = RelayLimits(kit.bounds(**bounds))
         self.access = AccessCodes(os.urandom)
-        self.listener = self.limits.new_listener()
-        self.relay = Relay(self.limits, lambda: self.now, b"salt", self.access, lambda: self.now)
+        self.sockets = ConnectionLimits(self.limits)
+        self.listener = self.sockets.new_listener()
+        self.refused: list[str] = []
+        self.relay = self.another(b"salt")
+
+    def another(self, salt: bytes) -> Relay:
+        """Return a relay with these limits and codes."""
+        return Relay(self.limits, lambda code, source: self.access.admit(code, source, self.now), salt,
+                     lambda: self.now, self.refused.append)
 
     def session(self, dialect: type[Session] = WhisperdSession) -> tuple[Session, Recorder]:
         wire = Recorder()
-        return dialect(self.relay, wire, self.limits.source(self.listener, None, self.now)), wire
+        return dialect(self.relay, wire, self.sockets.source(self.listener, None, self.now)), wire
 
     def joined(self, token: str, room: str = ROOM) -> tuple[Session, Recorder]:
         session, wire = self.session()
@@ -92,7 +100,7 @@ def test_the_relay_keeps_no_token_but_a_salted_digest() -> None:
     world.joined(ANNA)
     kept = repr([(room.tokens, room.name) for room in world.relay.rooms._rooms.values()])
     assert ANNA not in kept
-    assert world.relay.digest(ANNA) != Relay(world.limits, lambda: 0, b"another", world.access).digest(ANNA)
+    assert world.relay.digest(ANNA) != world.another(b"another").digest(ANNA)
 
 
 @pytest.mark.parametrize(("frame", "binary", "code", "close"), [
@@ -138,7 +146,7 @@ def test_expiry_is_told_to_whoever_waits() -> None:
     world = World()
     _, wire = world.joined(ANNA)
     world.now = 600
-    world.relay.expire()
+    expire(world.relay)
     assert wire.types() == ["joined", "expired"]
     assert wire.closed == (4002, "expired")
 
@@ -221,12 +229,12 @@ def test_who_takes_no_seat_in_time_is_told_and_closed_and_leaving_starts_the_tim
     world.now = 50
     anna.received(b'{"type":"leave"}', False)
     world.now = 60
-    world.relay.expire()
+    expire(world.relay)
     assert idle.types() == ["join-timeout"]
     assert idle.closed == (4014, "join-timeout")
     anna.received(b'{"type":"leave"}', False)
     world.now = 110
-    world.relay.expire()
+    expire(world.relay)
     assert at_anna.types() == ["joined", "not-joined", "join-timeout"]
     assert world.relay.seatless == {}
 
@@ -237,7 +245,7 @@ def test_a_third_party_who_is_refused_holds_nothing() -> None:
     world.joined(BEN)
     _, refused = world.joined(CARL)
     assert refused.types() == ["room-full"]
-    assert (len(world.relay.rooms), world.limits.total.held[1:], world.relay.seatless) == (1, [1, 0], {})
+    assert (len(world.relay.rooms), world.limits.total.used[1:], world.relay.seatless) == (1, [1, 0], {})
 
 
 def test_a_flood_is_held_back_first_and_closed_with_the_time_to_wait_when_it_goes_on() -> None:
@@ -292,7 +300,7 @@ def coded(token: str, code: object, room: str = ROOM) -> bytes:
 class ClosedWorld(World):
     def __init__(self, uses: int) -> None:
         super().__init__()
-        self.access.required = True
+        self.access.apply(required=True, guesses=0, circuit_guesses=0)
         self.code = self.access.issue(uses, 1, 0)["code"]
 
     def entered(self, token: str, code: object) -> tuple[Session, Recorder]:

@@ -52,9 +52,10 @@ class Wires:
         self.service = RelayService(settings(max_frame=max_frame, **RATES), reactor=self.clock, clock=self.clock,
                                     random=bytes)
         self.relay = self.service._relay
-        self.factory = RelayFactory(self.relay, self.clock)
+        self.sockets = self.service._sockets
+        self.factory = RelayFactory(self.relay, self.sockets, self.clock)
         if not short:
-            self.factory.protocol = type("Slow", (ThroughAutobahn, self.factory.protocol), {})
+            self.factory._protocol = type("Slow", (ThroughAutobahn, self.factory._protocol), {})
 
     def connect(self, data: bytes = b"") -> RelayProtocol:
         """Return a new connection that has received ``data``."""

@@ -11,7 +11,7 @@ from hashlib import shake_256
 from pathlib import Path
 from typing import Any
 
-from whisperd.wire import frames
+from whisperd.wire import frames, relay_client
 
 FILE = Path(__file__).parent.parent / "vectors/relay_frames.json"
 SEED = b"whisperd/1 vectors relay"
@@ -46,7 +46,7 @@ def make() -> dict[str, Any]:
         ("ice-candidate", "Wh15p3rCandidate", '{"type":"ice-candidate","sessionCode":"K7QM2XWP","candidate":{}}'),
     ]
     rows = [{"name": name, "from": "whisperd.1 client", "decoded": type(frame).__name__,
-             "text": frames.encode_client(frame).decode()} for name, frame in client]
+             "text": relay_client.encode_client(frame).decode()} for name, frame in client]
     rows += [{"name": name, "from": "whisperd.1 relay", "decoded": type(frame).__name__,
               "text": frames.encode_server(frame).decode()} for name, frame in relay]
     rows += [{"name": name, "from": "WH15P3R client", "decoded": kind, "text": text} for name, kind, text in whisper]

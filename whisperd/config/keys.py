@@ -84,7 +84,7 @@ class Key:
 
 
 #: Keys of the relay that need a restart.
-AT_START = ("relay.enabled", "relay.listen", "relay.tls_listen", "relay.access_keep")
+AT_START = ("relay.enabled", "relay.listen", "relay.tls_listen", "relay.access_file")
 #: Keys of other sections that need none.
 LIVE = ("log.level", "peer.relay", "peer.links", "peer.floor", "peer.invite_expiry", "peer.max_chats", "peer.max_queue",
         "peer.max_file", "peer.max_files")
@@ -166,7 +166,7 @@ KEYS: tuple[Key, ...] = (
         "Onion-Location. This links the onion address to the public address, visibly to everybody."),
     Key("relay.access", "open", "Who may join a room. 'open': everybody. 'code': only holders of an access code, "
         "which 'whisperctl access issue' makes.", choices=("open", "code")),
-    Key("relay.access_keep", "", "File in which access codes survive a restart of the daemon, stored as hashes "
+    Key("relay.access_file", "", "File in which access codes survive a restart of the daemon, stored as hashes "
         "together with the key of the hash. Empty: they are held in memory only.", path=paths.FILE),
     Key("relay.access_guesses", 60, "Maximum number of wrong access codes per minute. Above it, the relay refuses "
         "every access code for a while. 0 means no limit.",

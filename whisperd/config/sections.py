@@ -73,7 +73,7 @@ class RelaySection(msgspec.Struct, frozen=True, kw_only=True):
     cors: tuple[str, ...]
     onion_location: bool
     access: Literal["open", "code"]
-    access_keep: str
+    access_file: str
     access_guesses: int
     circuit_access_guesses: int
 

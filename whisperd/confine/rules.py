@@ -77,7 +77,7 @@ def folders(config: Config) -> Iterator[tuple[str, Path]]:
     if config.peer.enabled and config.store.kind == "sealed":
         yield "store.file", Path(config.store.file).absolute().parent
     if config.relay.enabled:
-        named = [("relay.access_keep", config.relay.access_keep),
+        named = [("relay.access_file", config.relay.access_file),
                  *(("relay.listen", unix_path(listener)) for listener in config.relay.listen),
                  *(("relay.tls_listen", unix_path(listener)) for listener in config.relay.tls_listen)]
         yield from ((key, Path(path).absolute().parent) for key, path in named if path)

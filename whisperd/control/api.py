@@ -109,7 +109,7 @@ def opt_ins(config: Config) -> list[str]:
         "relay.access": config.relay.enabled and config.relay.access == "code",
         "store.kind": config.peer.enabled and config.store.kind == "sealed",
         "store.history": config.peer.enabled and config.store.kind == "sealed" and config.store.history,
-        "relay.access_keep": config.relay.enabled and bool(config.relay.access_keep),
+        "relay.access_file": config.relay.enabled and bool(config.relay.access_file),
         "relay.tls_listen": config.relay.enabled and bool(config.relay.tls_listen),
         "relay.onion_location": config.relay.enabled and config.relay.onion_location,
         "relay.cors": config.relay.enabled and bool(config.relay.cors),

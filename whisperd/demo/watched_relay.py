@@ -11,8 +11,9 @@ from typing import Any
 
 from whisperd.cli.daemon.main import main
 from whisperd.demo.watch import line
-from whisperd.relay import opening
+from whisperd.relay.factory import DIALECTS
 from whisperd.relay.session import WhisperdSession
+from whisperd.wire.frames import SUBPROTOCOL
 
 
 class WatchedSession(WhisperdSession):
@@ -31,5 +32,5 @@ class WatchedSession(WhisperdSession):
 
 
 if __name__ == "__main__":
-    opening.WhisperdSession = WatchedSession  # type: ignore[attr-defined]
+    DIALECTS[SUBPROTOCOL] = WatchedSession
     main()

@@ -7,48 +7,49 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Generic, TypeVar
+
+from whisperd.timers import Clock, OneShot
+
+Who = TypeVar("Who", bound=Hashable)
 
 
-class Deadlines:
+class Deadlines(Generic[Who]):
     """``act`` is called with each that was added ``delay`` seconds ago, and not discarded meanwhile; each is there once
-    at most. Another ``delay`` is in force for those who wait already once the timer that runs is over. ``clock`` is an
-    IReactorTime."""
+    at most. Another ``delay`` is in force for those who wait already once the timer that runs is over."""
 
-    def __init__(self, clock: Any, delay: float, act: Callable[[Any], object]) -> None:
+    def __init__(self, clock: Clock, delay: float, act: Callable[[Who], object]) -> None:
         self.delay = delay
         self._clock = clock
         self._act = act
-        self._since: OrderedDict[Hashable, float] = OrderedDict()
-        self._timer: Any = None
+        self._since: OrderedDict[Who, float] = OrderedDict()
+        self._timer = OneShot(clock, self._look)
 
-    def add(self, who: Hashable) -> None:
-        """Begin to wait for somebody who is not waited for."""
+    def add(self, who: Who) -> None:
+        """Begin to wait for somebody, from now on if somebody waited already."""
+        self._since.pop(who, None)
         self._since[who] = self._clock.seconds()
-        if self._timer is None:
-            self._timer = self._clock.callLater(self.delay, self._look)
+        if not self._timer:
+            self._timer.start(self.delay)
 
-    def discard(self, who: Hashable) -> None:
+    def discard(self, who: Who) -> None:
         """Wait no longer, if anybody does."""
         self._since.pop(who, None)
 
-    def __contains__(self, who: Hashable) -> bool:
+    def __contains__(self, who: Who) -> bool:
         return who in self._since
 
     def stop(self) -> None:
         """Forget everybody."""
         self._since.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._timer.cancel()
 
     def _look(self) -> None:
-        self._timer = None
         while self._since:
             who, since = next(iter(self._since.items()))
             left = since + self.delay - self._clock.seconds()
             if left > 0:
-                self._timer = self._clock.callLater(left, self._look)
+                self._timer.start(left)
                 return
             del self._since[who]
             self._act(who)

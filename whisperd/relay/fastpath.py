@@ -1,4 +1,4 @@
-"""The short way of a message: whole frames straight from a read, and one write for each client whom it reaches.
+"""The fast path of a message: whole frames straight from a read, and one write for each client whom it reaches.
 
 What nearly every message is, one masked text or binary frame of less than 64 KiB, is taken here without autobahn's
 state machine. Whatever else comes, and whatever comes while that machine is inside a frame or a message, goes to
@@ -10,10 +10,16 @@ byte there. [RFC 6455, 5.2 to 5.6]
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
 from struct import Struct
+from types import SimpleNamespace
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
+from autobahn.websocket.protocol import TrafficStats
+from autobahn.websocket.utf8validator import Utf8Validator
+from autobahn.websocket.xormasker import create_xor_masker
 
 from whisperd.relay.session import Session
 
@@ -21,40 +27,55 @@ TEXT, BINARY = _MESSAGES = 0x81, 0x82
 _pack_short, _pack_long, _unpack = Struct("!BBH").pack, Struct("!BBQ").pack, Struct("!BBH4s").unpack_from
 #: Bytes of the largest frame that is put together here from several reads: each of them copies what there is of it.
 MAX_TAIL = 16_384
-#: Bytes up to which a number as wide as the frame is the quicker way to unmask it.
-WIDE = 192
-_LONG = 8 + WIDE  # of a whole frame
-#: A mask times the entry for so many words of 4 bytes is a stream of it.
-_REPEAT = [sum(1 << 32 * word for word in range(words)) for words in range(WIDE // 4 + 1)]
-
-
 #: While a read is handled that is more than one usual message: what it makes us send, to be sent at its end.
-_waiting: dict[ShortWay, list[bytes]] | None = None
-
+_waiting: dict[FastPath, list[bytes]] | None = None
 _CONNECTING, _OPEN, _CLOSED = (WebSocketServerProtocol.STATE_CONNECTING, WebSocketServerProtocol.STATE_OPEN,
                                WebSocketServerProtocol.STATE_CLOSED)
 
 
-class ShortWay(WebSocketServerProtocol):
-    """autobahn's protocol with the short way in front of it, and nothing of its own to decide."""
+class FastPath(WebSocketServerProtocol):
+    """autobahn's protocol with the fast path in front of it. The opening, the pressure on slow clients, signs of life
+    and the end are its subclass's: ``processHandshake``, ``write``, ``alive``.
 
+    autobahn gives each connection some fifty attributes, counters, a queue, a validator and two futures; here all of
+    that stands on the class until it changes, and nothing of the opening handshake or the client's address is stored.
+    """
+
+    is_closed = SimpleNamespace(callback=lambda connection: None)  # a future that nobody waits for
+    trafficStats = TrafficStats()
+    utf8validator = cached_property(lambda self: Utf8Validator())
+    websocket_version = 13
+    peer: Any = None
+    trackedTimings: Any = None
+    wasNotCleanReason: Any = None
+    _perMessageCompress = closeHandshakeTimeoutCall = autoPingTimeoutCall = autoPingPending = None
+    wasClean = False
     transport: Any
-    factory: Any
+    maxFramePayloadSize: int  # of the listener
     session: Session | None
-    held: bool  # what was read waits here, and nothing more is read
-    usual: int  # the first byte of what this client's messages to its partner are
-    pinged: bool  # and has not answered yet
-    congested: bool  # more waits for the client than its transport wants
+    write: Callable[[bytes], None]
+    alive: Callable[[], None]
+
+    def __init__(self) -> None:
+        self.state = _CONNECTING
+        self.session = None
+        self.data = b""
+        self.usual = 0  # the first byte of what this client's messages to its partner are
+        self.current_frame: Any = None
+        self.inside_message = self.failedByMe = False
+        self.held = False  # what was read waits here, and nothing more is read
+        self.pinged = False  # and has not answered yet
+        self.congested = False  # more waits for the client than its transport wants
 
     def dataReceived(self, data: bytes) -> None:
         short = self.state == _OPEN and self.current_frame is None and not self.inside_message
         if short:
             if self.data:
                 data, self.data = self.data + data, b""
-            if len(data) > _LONG and not (self.failedByMe or self.held):  # one read, one message, one write
+            if len(data) >= 8 + 126 and not (self.failedByMe or self.held):  # one read, one message, one write
                 first, second, size, mask = _unpack(data)
-                if second == 0xFE and size == len(data) - 8 <= self.factory.max_frame and first == self.usual:
-                    self._take(first, _unmask_long(mask, data[8:]))
+                if second == 0xFE and size == len(data) - 8 <= self.maxFramePayloadSize and first == self.usual:
+                    self._take(first, unmask(mask, data[8:]))
                     return
         if self.state == _CONNECTING:
             self.data += data
@@ -80,20 +101,14 @@ class ShortWay(WebSocketServerProtocol):
         """Send bytes: at the end of the read that is being handled, otherwise now."""
         if _waiting is None:
             self.write(data)
-        elif self in _waiting:
-            _waiting[self].append(data)
         else:
-            _waiting[self] = [data]
+            _waiting.setdefault(self, []).append(data)
 
     def flush(self) -> None:
         """Write now what the read that is being handled has made us send so far."""
         parts = _waiting.pop(self, None) if _waiting else None
         if parts:
             self.write(parts[0] if len(parts) == 1 else b"".join(parts))
-
-    def write(self, data: bytes) -> None:
-        """Give bytes to the transport."""
-        self.transport.write(data)
 
     def send(self, payload: bytes, binary: bool) -> None:
         """Send one message; nothing happens when the connection is closing or gone."""
@@ -108,7 +123,7 @@ class ShortWay(WebSocketServerProtocol):
 
     def _take_whole_frames(self, data: bytes) -> bytes:
         """Hand over the messages that ``data`` begins with; return the rest, which is for autobahn."""
-        at, size, largest, take = 0, len(data), self.factory.max_frame, self._take
+        at, size, largest, take = 0, len(data), self.maxFramePayloadSize, self._take
         while self.state == _OPEN and not (self.failedByMe or self.held):
             first, begin, end = _usual(data, at, largest)
             if end > size and end - begin <= MAX_TAIL:
@@ -116,7 +131,7 @@ class ShortWay(WebSocketServerProtocol):
                 return b""
             if not end or end > size:
                 break
-            take(first, unmask(data, begin, end))
+            take(first, unmask(bytes(data[begin - 4:begin]), data[begin:end]))
             at = end
         return data[at:]
 
@@ -131,10 +146,6 @@ class ShortWay(WebSocketServerProtocol):
                 return
         if self.session is not None:
             self.session.received(payload, first == BINARY)
-
-    def alive(self) -> None:
-        """Take note that the client has shown itself."""
-        raise NotImplementedError
 
 
 def _usual(data: bytes, at: int, largest: int) -> tuple[int, int, int]:
@@ -151,36 +162,23 @@ def _usual(data: bytes, at: int, largest: int) -> tuple[int, int, int]:
     return 0, 0, 0
 
 
-def unmask(data: bytes, begin: int, end: int) -> bytes:
-    """Return the payload that stands there, behind its mask of 4 bytes. [RFC 6455, 5.3]"""
-    if end - begin > WIDE:
-        return _unmask_long(bytes(data[begin - 4:begin]), data[begin:end])
-    size = end - begin
-    words = size + 3 >> 2
-    stream = int.from_bytes(data[begin - 4:begin], "little") * _REPEAT[words]
-    wide = (int.from_bytes(data[begin:end], "little") ^ stream).to_bytes(words * 4, "little")
-    return wide if size % 4 == 0 else wide[:size]
-
-
-def _by_autobahn(mask: bytes, masked: bytes) -> bytes:
-    payload = masked if isinstance(masked, bytearray) else bytearray(masked)
-    masker = _new(mask)
-    _process(masker, _address(payload), len(payload))
-    _free(masker)
-    return payload  # type: ignore[return-value]  # which is as good as bytes to all who get it
-
-
-def _by_number(mask: bytes, masked: bytes) -> bytes:
-    size = len(masked)
-    stream = int.from_bytes((mask * (size // 4 + 1))[:size], "little")
-    return (int.from_bytes(masked, "little") ^ stream).to_bytes(size, "little")
+def unmask_slowly(mask: bytes, masked: bytes) -> bytes:
+    """Return the payload that was sent under a mask of 4 bytes. [RFC 6455, 5.3]"""
+    return bytes(create_xor_masker(mask, len(masked)).process(bytes(masked)))
 
 
 try:
-    from _nvx_xormasker import ffi, lib  # autobahn's own, called without the object around it
+    from _nvx_xormasker import ffi, lib
 except ImportError:  # autobahn was built without it
-    _unmask_long = _by_number
+    unmask = unmask_slowly
 else:
-    _address = ffi.from_buffer
     _new, _process, _free = lib.nvx_xormask_new, lib.nvx_xormask_process, lib.nvx_xormask_free
-    _unmask_long = _by_autobahn
+    _address = ffi.from_buffer
+
+    def unmask(mask: bytes, masked: bytes) -> Any:  # a bytearray, which is as good as bytes to all who get it
+        """Return the same by autobahn's own code in C, called without the object around it."""
+        payload = masked if isinstance(masked, bytearray) else bytearray(masked)
+        masker = _new(mask)
+        _process(masker, _address(payload), len(payload))
+        _free(masker)
+        return payload

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from whisperd.relay.access import AccessCodes
-from whisperd.relay.bounds import GAUGES, RATES
-from whisperd.relay.buckets import Scope, ScopeBounds
-from whisperd.relay.limits import SPARE_SOCKETS, RelayLimits
+from whisperd.relay.admission import ConnectionLimits
+from whisperd.relay.limits import GAUGES, RATES, LimitScope, RelayLimits, ScopeLimits
 
 #: Limits that are no numbers at a time and no rates -> the code of their refusals.
 _OTHERS = {
@@ -19,17 +18,16 @@ _OTHERS = {
 Row = dict[str, object]
 
 
-def rows(limits: RelayLimits, listeners: list[Scope], now: float) -> list[Row]:
+def rows(limits: RelayLimits, sockets: ConnectionLimits, listeners: list[LimitScope], now: float) -> list[Row]:
     """Return one row for each limit that is in force.
 
     ``used`` is what there is at the moment, of the busiest listener where it is a listener's, and of a rate what is
     used up of its burst; None where it is not counted together. ``most`` is the bound, of a rate its whole burst.
     """
-    total = limits.total.level
-    sockets = limits.bounds.max_connections + SPARE_SOCKETS
-    return [_row("sockets", total.name, sockets, limits.sockets, total.refused["sockets"], 0),
-            *_level(limits, total, [limits.total], now), *_level(limits, limits.listener, listeners, now),
-            *_level(limits, limits.circuit, [], now),
+    total = limits.total.limits
+    return [_row("sockets", total.name, sockets.max_sockets, sockets.sockets, total.refused["sockets"], 0),
+            *_of_scopes(total, [limits.total], now), *_of_scopes(limits.listener, listeners, now),
+            *_of_scopes(limits.circuit, [], now),
             *(_row(name, "connection", getattr(limits.bounds, name), None, limits.refused[code], 0)
               for name, code in _OTHERS.items())]
 
@@ -41,17 +39,17 @@ def guesses(access: AccessCodes, now: float) -> list[Row]:
     return [row for row in found if access.required and row["most"]]
 
 
-def _level(limits: RelayLimits, level: ScopeBounds, scopes: list[Scope], now: float) -> list[Row]:
-    burst = limits.bounds.burst
+def _of_scopes(limits: ScopeLimits, scopes: list[LimitScope], now: float) -> list[Row]:
     found = []
     for number, name in enumerate(GAUGES):
-        used = max((scope.held[number] for scope in scopes), default=None)
-        found.append(_row(name, level.name, level.most[number], used, level.refused[name], 0))
+        used = max((scope.used[number] for scope in scopes), default=None)
+        found.append(_row(name, limits.name, limits.max[number], used, limits.refused[name], 0))
     for number, name in enumerate(RATES):
-        rate = level.rates[number]
-        spent = max((scope.spent(number, now, burst) for scope in scopes), default=None)
-        found.append(_row(name, level.name, rate * burst, None if spent is None else round(spent * rate),
-                          level.refused[name], level.slowed[name]))
+        bucket = limits.buckets[number]
+        spent = max((bucket.spent(scope.until[number], now) for scope in scopes), default=None)
+        found.append(_row(name, limits.name, round(bucket.rate * bucket.burst),
+                          None if spent is None else round(spent * bucket.rate),
+                          limits.refused[name], limits.slowed[name]))
     return [row for row in found if row["most"]]
 
 

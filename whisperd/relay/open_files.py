@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 
 from whisperd.errors import ConfigError
-from whisperd.relay.limits import SPARE_SOCKETS
+from whisperd.relay.admission import SPARE_SOCKETS
 
 #: Files and sockets that everything but the relay's connections may need: tor, control socket, peers, libraries.
 RESERVED = 256

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from whisperd.relay.access_file import read
+from whisperd.relay.access_file import AccessFile
 from whisperd.relay.listeners import check, check_for_onion, from_manager
 
 #: Where systemd puts the credentials of a unit, while it runs. [systemd.exec(5), CREDENTIALS]
@@ -28,8 +28,8 @@ def look(settings: Any, onion_listen: str | None) -> Iterator[str]:
         check_for_onion(onion_listen)
     if settings.tls_listen:
         yield from _look_at_certificate(settings)
-    if settings.access_keep:
-        read(settings.access_keep)
+    if settings.access_file:
+        AccessFile(settings.access_file).read()
 
 
 def _look_at_certificate(settings: Any) -> Iterator[str]:

@@ -3,43 +3,63 @@
 Both dialects share this model. A client is any hashable object, one for each connection; it holds at most one seat.
 A room is named by any hashable value that includes its dialect, so that the two never meet. A seat of ``whisperd.1``
 belongs to a token (the caller hands in a digest of it): its holder may drop and take it again. A seat of WH15P3R's
-dialect has a fixed number and no token: it is free as soon as its connection is gone. Every call returns effects, in
-the order in which they are to be carried out. [whisperd-protocol(7), RELAY]
+dialect has a fixed number and no token: it is free as soon as its connection is gone. Every call returns effects, which
+the caller carries out in the order in which they come. [whisperd-protocol(7), RELAY]
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Protocol
+from typing import Generic, TypeVar
 
-from whisperd.relay.effects import Effect, Paired, PartnerGone, Refuse, Seated
+from msgspec import Struct
 
+from whisperd.relay.limits import LimitScope
 
-class Owner(Protocol):
-    """Whoever a room is counted for."""
-
-    def add(self, rooms: int, waiting: int) -> None:
-        """Count so many rooms more, and so many more that wait for a live connection."""
+Client = TypeVar("Client", bound=Hashable)
 
 
-class _Room:
+class Seated(Struct, Generic[Client], frozen=True):
+    """``client`` has got this seat, 0 or 1; ``peer`` says whether the other seat has a live connection."""
+
+    client: Client
+    seat: int
+    peer: bool
+
+
+class Paired(Struct, Generic[Client], frozen=True):
+    """Both seats of ``client``'s room have a live connection from now on."""
+
+    client: Client
+
+
+class PartnerGone(Struct, Generic[Client], frozen=True):
+    """The other seat has no connection any more; ``reason`` is ``left`` (for good) or ``lost``."""
+
+    client: Client
+    reason: str
+
+
+class Refuse(Struct, Generic[Client], frozen=True):
+    """Tell ``client`` of the error ``code``, a key of wire.relay_errors.ERRORS; after a fatal one it has no seat."""
+
+    client: Client
+    code: str
+
+
+Effect = Seated[Client] | Paired[Client] | PartnerGone[Client] | Refuse[Client]
+
+
+class _Room(Generic[Client]):
     __slots__ = ("clients", "counted", "name", "owner", "tokens", "used")
 
-    def __init__(self, name: Hashable, owner: Owner | None) -> None:
+    def __init__(self, name: Hashable, owner: LimitScope | None) -> None:
         self.name = name
         self.owner = owner
         self.counted = (0, 0)
-        self.clients: list[Hashable | None] = [None, None]
+        self.clients: list[Client | None] = [None, None]
         self.tokens: list[bytes | None] = [None, None]
         self.used = 0.0
-
-    @property
-    def paired(self) -> bool:
-        return None not in self.clients
-
-    @property
-    def empty(self) -> bool:
-        return self.clients == [None, None] and self.tokens == [None, None]
 
     def count(self, rooms: int, waiting: int) -> None:
         """Tell the owner as what this room counts from now on."""
@@ -47,28 +67,25 @@ class _Room:
             self.owner.add(rooms - self.counted[0], waiting - self.counted[1])
         self.counted = (rooms, waiting)
 
-    def free(self, seat: int) -> bool:
-        return self.clients[seat] is None and self.tokens[seat] is None
-
     def choose(self, token: bytes | None, seat: int | None) -> int | None:
         """Return the seat that this token or this number gets, or None when there is none for it."""
         if token is not None and token in self.tokens:
             return self.tokens.index(token)
         for each in (0, 1) if seat is None else (seat,):
-            if self.free(each):
+            if self.clients[each] is None and self.tokens[each] is None:
                 return each
         return None
 
 
-class Rooms:
+class Rooms(Generic[Client]):
     """All rooms of one relay. ``expiry``: seconds that a room lives without two live connections and without a
     join, leave or loss; one with two live connections never expires."""
 
     def __init__(self, expiry: float) -> None:
         self.expiry = expiry
-        self._rooms: dict[Hashable, _Room] = {}
-        self._unpaired: dict[Hashable, _Room] = {}  # the one that was unused for longest comes first
-        self._places: dict[Hashable, tuple[_Room, int]] = {}
+        self._rooms: dict[Hashable, _Room[Client]] = {}
+        self._unpaired: dict[Hashable, _Room[Client]] = {}  # the one that was unused for longest comes first
+        self._places: dict[Client, tuple[_Room[Client], int]] = {}
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -76,7 +93,7 @@ class Rooms:
     def __contains__(self, name: Hashable) -> bool:
         return name in self._rooms
 
-    def seated(self, client: Hashable) -> bool:
+    def seated(self, client: Client) -> bool:
         """Return whether ``client`` holds a seat."""
         return client in self._places
 
@@ -85,7 +102,7 @@ class Rooms:
         room = self._rooms.get(name)
         return room is not None and token is not None and token in room.tokens
 
-    def holder(self, name: Hashable, seat: int) -> Hashable | None:
+    def holder(self, name: Hashable, seat: int) -> Client | None:
         """Return the client that has this seat, None when it is empty."""
         room = self._rooms.get(name)
         return None if room is None else room.clients[seat]
@@ -95,8 +112,8 @@ class Rooms:
         """Return how many rooms lack a live connection on one seat or both."""
         return len(self._unpaired)
 
-    def join(self, client: Hashable, name: Hashable, now: float, *, token: bytes | None = None,
-             seat: int | None = None, owner: Owner | None = None) -> list[Effect]:
+    def join(self, client: Client, name: Hashable, now: float, *, token: bytes | None = None,
+             seat: int | None = None, owner: LimitScope | None = None) -> list[Effect[Client]]:
         """Seat ``client`` by its token, which takes its seat again, or by a seat number, which has to be free.
 
         A room that is not there is opened, and counted for ``owner``. Errors, which change nothing:
@@ -108,7 +125,7 @@ class Rooms:
         chosen = room.choose(token, seat)
         if chosen is None:
             return [Refuse(client, "room-full")]
-        effects: list[Effect] = []
+        effects: list[Effect[Client]] = []
         older = room.clients[chosen]
         if older is not None:
             del self._places[older]
@@ -122,7 +139,7 @@ class Rooms:
             effects += [Paired(client), Paired(partner)]
         return effects
 
-    def leave(self, client: Hashable, now: float) -> list[Effect]:
+    def leave(self, client: Client, now: float) -> list[Effect[Client]]:
         """Free the seat of ``client`` for anybody; error: ``not-joined``."""
         if client not in self._places:
             return [Refuse(client, "not-joined")]
@@ -130,11 +147,11 @@ class Rooms:
         room.tokens[seat] = None
         return self._vacate(client, now, "left")
 
-    def lost(self, client: Hashable, now: float) -> list[Effect]:
-        """Note that the connection of ``client`` is gone; a seat with a token stays kept for it."""
+    def lost(self, client: Client, now: float) -> list[Effect[Client]]:
+        """Note that the connection of ``client`` is gone; a seat with a token stays reserved for it."""
         return self._vacate(client, now, "lost") if client in self._places else []
 
-    def partner(self, client: Hashable, name: Hashable = None) -> Hashable | Refuse:
+    def partner(self, client: Client, name: Hashable = None) -> Client | Refuse[Client]:
         """Return whom a message of ``client`` goes to. Errors: ``not-joined``, also when a ``name`` is given that is
         not this room's; ``peer-absent``."""
         place = self._places.get(client)
@@ -143,9 +160,9 @@ class Rooms:
         partner = place[0].clients[1 - place[1]]
         return Refuse(client, "peer-absent") if partner is None else partner
 
-    def expire(self, now: float) -> list[Effect]:
+    def expire(self, now: float) -> list[Effect[Client]]:
         """Forget every unpaired room whose time is over; whoever waits in it is told ``expired``."""
-        effects: list[Effect] = []
+        effects: list[Effect[Client]] = []
         while self._unpaired:
             room = next(iter(self._unpaired.values()))
             if now - room.used < self.expiry:
@@ -163,26 +180,27 @@ class Rooms:
             self._forget(room)
         self._places.clear()
 
-    def _vacate(self, client: Hashable, now: float, reason: str) -> list[Effect]:
+    def _vacate(self, client: Client, now: float, reason: str) -> list[Effect[Client]]:
         room, seat = self._places.pop(client)
         room.clients[seat] = None
         self._settle(room, now)
         partner = room.clients[1 - seat]
         return [] if partner is None else [PartnerGone(partner, reason)]
 
-    def _settle(self, room: _Room, now: float) -> None:
+    def _settle(self, room: _Room[Client], now: float) -> None:
         """Put ``room`` where it belongs after one of its seats has changed."""
-        if room.empty:
+        if room.clients == room.tokens == [None, None]:
             self._forget(room)
             return
+        waiting = None in room.clients
         self._rooms[room.name] = room
         room.used = now
         self._unpaired.pop(room.name, None)
-        if not room.paired:
+        if waiting:
             self._unpaired[room.name] = room
-        room.count(1, int(not room.paired))
+        room.count(1, int(waiting))
 
-    def _forget(self, room: _Room) -> None:
+    def _forget(self, room: _Room[Client]) -> None:
         self._rooms.pop(room.name, None)
         self._unpaired.pop(room.name, None)
         room.count(0, 0)

@@ -17,18 +17,20 @@ from twisted.internet.task import LoopingCall
 
 from whisperd.interfaces import Random
 from whisperd.logs import note
-from whisperd.relay import metrics
+from whisperd.relay import bounds, metrics
+from whisperd.relay.accepting import accept_for
 from whisperd.relay.access import AccessCodes
-from whisperd.relay.access_file import kept
-from whisperd.relay.bounds import Bounds
-from whisperd.relay.factory import RelayFactory
-from whisperd.relay.limits import RelayLimits
+from whisperd.relay.access_file import AccessFile
+from whisperd.relay.admission import ConnectionLimits
+from whisperd.relay.expiry import expire
+from whisperd.relay.factory import ListenerKind, RelayFactory
+from whisperd.relay.limits import ROOMS, RelayLimits
 from whisperd.relay.limits_table import guesses, rows
 from whisperd.relay.listeners import address, check_for_onion, endpoint, not_a_listener, tells_circuits, why_not
 from whisperd.relay.open_files import room_for
-from whisperd.relay.relay import Relay
-from whisperd.relay.transport import accept_for
+from whisperd.relay.session import Relay
 from whisperd.stopping import every
+from whisperd.timers import OneShot
 
 if TYPE_CHECKING:  # a relay without TLS loads no OpenSSL
     from whisperd.relay.tls import Credentials
@@ -50,20 +52,23 @@ class RelayService(Service):
 
     name = "relay"
 
-    def __init__(self, settings: Any, *, reactor: Any, random: Random = os.urandom, clock: Any = None) -> None:
+    def __init__(self, settings: Any, *, reactor: Any, random: Random = os.urandom, clock: Any = None,
+                 onion_url: Callable[[], str | None] = lambda: None) -> None:
         self._settings = settings
         self._reactor = reactor
         self._clock = clock or reactor
-        limits = RelayLimits(Bounds.read(settings, settings.max_connections))
+        limits = RelayLimits(bounds.read(settings, settings.max_connections))
         now: Callable[[], float] = clock.seconds if clock else time.monotonic
-        self.onion_url: Callable[[], str | None] = lambda: None  #: where the relay is an onion service, once it is
+        self._onion_url = onion_url
         self._tells_onion = False
-        self._relay = Relay(limits, now, random(32), AccessCodes(random))
-        self._random = random
+        self._access = AccessCodes(random)
+        self._sockets = ConnectionLimits(limits)
+        self._relay = Relay(limits, lambda code, source: self._access.admit(code, source, time.time()), random(32), now,
+                            lambda code: note("relay-refused", code=code))
         self._listeners: list[tuple[Any, RelayFactory]] = []
         self._tls: Credentials | None = None
         self._drained: list[Deferred[bool]] = []
-        self._sweep = LoopingCall(self._relay.expire)
+        self._sweep = LoopingCall(self.expire)
         self._drain = LoopingCall(self._look_if_drained)
         self._sweep.clock = self._drain.clock = self._clock
 
@@ -75,9 +80,8 @@ class RelayService(Service):
         none is left open.
         """
         self.reload(self._settings)
-        if self._settings.access_keep:
-            self._relay.access = kept(self._settings.access_keep, self._random)
-            self._admit_by(self._settings)
+        if self._settings.access_file:
+            self._access.persist(AccessFile(self._settings.access_file))
         try:
             for description in self._settings.listen:
                 await self._open(description, discreet=torrc and tells_circuits(description))
@@ -99,41 +103,41 @@ class RelayService(Service):
     def addresses(self) -> list[str]:
         """Return the ordinary listeners as ``tcp:HOST:PORT`` and ``unix:PATH``, behind ``tls:`` where they speak it."""
         return [("tls:" if factory.secure else "") + address(port) for port, factory in self._listeners
-                if not factory.onion]
+                if not factory.kind.onion]
 
     @property
     def local_port(self) -> int | None:
         """Return a TCP port that 127.0.0.1 reaches this relay at, an ordinary one first; None when there is none."""
-        ports = sorted(self._listeners, key=lambda listener: listener[1].onion)
-        hosts = [port.getHost() for port, factory in ports if not factory.secure and not factory.circuits]
+        ports = sorted(self._listeners, key=lambda listener: listener[1].kind.onion)
+        hosts = [port.getHost() for port, factory in ports if not factory.secure and not factory.kind.circuits]
         return next((host.port for host in hosts if getattr(host, "host", "") in ("127.0.0.1", "0.0.0.0")),  # noqa: S104
                     None)
 
     def reload(self, settings: Any) -> None:
         """Put the limits of ``settings`` into force; raises ConfigError, and then those before stay."""
-        relay, bounds = self._relay, Bounds.read(settings, room_for(settings.max_connections))
+        relay, allowed = self._relay, bounds.read(settings, room_for(settings.max_connections))
         if self._settings.tls_listen:
             self._credentials().load(settings.tls_certificate, settings.tls_key, require_pq=settings.tls_require_pq)
-        relay.limits.apply(bounds)
-        relay.rooms.expiry = bounds.room_expiry
-        self._sweep.interval = min(5.0, min(bounds.room_expiry, bounds.join_timeout) / 4)
-        self._admit_by(settings)
+        relay.limits.apply(allowed)
+        relay.rooms.expiry = allowed.room_expiry
+        self._sweep.interval = min(5.0, min(allowed.room_expiry, allowed.join_timeout) / 4)
+        self._access.apply(required=settings.access == "code", guesses=settings.access_guesses,
+                           circuit_guesses=settings.circuit_access_guesses)
         self._tells_onion = settings.onion_location
         for _, factory in self._listeners:
-            factory.apply()
-            factory.cors = settings.cors
+            factory.apply(settings.cors)
 
     def issue(self, uses: int, hours: float) -> dict[str, object]:
         """Return a new access code, which is shown this once; raises AccessFull."""
-        return self._relay.access.issue(uses, hours, self._relay.wall())
+        return self._access.issue(uses, hours, time.time())
 
     def codes(self) -> list[dict[str, object]]:
         """Return what is known of each access code that is still good."""
-        return self._relay.access.list(self._relay.wall())
+        return self._access.list(time.time())
 
     def revoke(self, name: str) -> None:
         """Make an access code worth nothing; raises AccessUnknown."""
-        self._relay.access.revoke(name)
+        self._access.revoke(name)
 
     def drain(self) -> None:
         """Open no new rooms; existing rooms continue until they end."""
@@ -162,8 +166,8 @@ class RelayService(Service):
     def limits(self) -> list[dict[str, object]]:
         """Return each limit with its use and its refusals, as ``whisperctl relay limits`` shows them."""
         relay = self._relay
-        return [*rows(relay.limits, [factory.scope for _, factory in self._listeners], relay.now()),
-                *guesses(relay.access, relay.wall())]
+        scopes = [factory.scope for _, factory in self._listeners]
+        return [*rows(relay.limits, self._sockets, scopes, relay.now()), *guesses(self._access, time.time())]
 
     @property
     def tls_groups(self) -> dict[str, int]:
@@ -175,9 +179,10 @@ class RelayService(Service):
         relay = self._relay
         return {
             "rooms": len(relay.rooms), "waiting": relay.rooms.waiting, "paired": len(relay.rooms) - relay.rooms.waiting,
-            "connections": relay.limits.connections, "listeners": self.addresses, "refused": dict(relay.limits.refused),
-            "max_connections": relay.limits.bounds.max_connections, "max_rooms": relay.limits.bounds.max_rooms,
-            "draining": relay.limits.draining, "access": "code" if relay.access.required else "open",
+            "connections": self._sockets.connections, "listeners": self.addresses,
+            "refused": dict(relay.limits.refused),
+            "max_connections": relay.limits.bounds.max_connections, "max_rooms": relay.limits.total.limits.max[ROOMS],
+            "draining": relay.limits.draining, "access": "code" if self._access.required else "open",
         }
 
     def metrics(self) -> str:
@@ -185,6 +190,12 @@ class RelayService(Service):
         limits = self._relay.limits
         counted = {"frames": limits.frames, "bytes": limits.bytes, "codes": len(self.codes())}
         return metrics.text(self.status(), self.limits(), counted, self.tls_groups)
+
+    def expire(self) -> None:
+        """Let go of everything whose time is over."""
+        expire(self._relay)
+        self._sockets.forget(self._relay.now())
+        self._access.forget(time.time())
 
     async def stop(self) -> None:
         """Close the listeners, tell every client ``shutting-down``, and wait until all are gone, 3 seconds at most."""
@@ -200,9 +211,10 @@ class RelayService(Service):
     async def _open(self, description: str, *, onion: bool = False, discreet: bool = False,
                     secure: bool = False, key: str = "relay.listen") -> Any:
         tls = self._credentials() if secure else None
-        factory = RelayFactory(self._relay, self._clock, onion=onion, discreet=discreet,
-                               circuits=tells_circuits(description), tls=tls, cors=self._settings.cors)
-        factory.onion_location = self._onion_location
+        kind = ListenerKind(onion=onion, discreet=discreet, circuits=tells_circuits(description))
+        factory = RelayFactory(self._relay, self._sockets, self._clock, kind, tls=tls,
+                               onion_location=self._onion_location)
+        factory.apply(self._settings.cors)
         behind = tls.wrap(factory, self._reactor) if tls else factory
         try:
             port = await endpoint(self._reactor, description, key).listen(behind)
@@ -220,7 +232,7 @@ class RelayService(Service):
         return port
 
     def _onion_location(self) -> str | None:
-        return self.onion_url() if self._tells_onion else None
+        return self._onion_url() if self._tells_onion else None
 
     def _credentials(self) -> Credentials:
         if self._tls is None:
@@ -228,11 +240,6 @@ class RelayService(Service):
 
             self._tls = Credentials(self._relay.limits.refused)
         return self._tls
-
-    def _admit_by(self, settings: Any) -> None:
-        access = self._relay.access
-        access.required = settings.access == "code"
-        access.guesses, access.circuit_guesses = settings.access_guesses, settings.circuit_access_guesses
 
     @staticmethod
     def _rest(call: LoopingCall) -> None:
@@ -250,11 +257,11 @@ class RelayService(Service):
 
     async def _say_goodbye(self, factories: list[RelayFactory]) -> None:
         leaving = [factory.go_away() for factory in factories]
-        late = self._reactor.callLater(STOP_TIMEOUT, _abort, factories)
+        late = OneShot(self._reactor, lambda: _abort(factories))
+        late.start(STOP_TIMEOUT)
         for gone in leaving:
             await gone
-        if late.active():
-            late.cancel()
+        late.cancel()
 
     async def _close_ports(self) -> None:
         listeners, self._listeners = self._listeners, []

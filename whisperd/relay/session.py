@@ -1,26 +1,21 @@
 """One connection's side of the protocol: frames in, calls of the rooms, frames out; and the dialect ``whisperd.1``.
 
-A session never sees a transport, only a Wire; which dialect it speaks is its class. [whisperd-protocol(7), RELAY]
+A session never sees a transport, only a Wire; which dialect it speaks is its class. What all sessions share is the
+Relay: its limits, its rooms, and who has no seat yet. [whisperd-protocol(7), RELAY]
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from functools import cache
-from typing import Protocol
+from collections.abc import Callable, Hashable, Iterable
+from hashlib import sha256
+from typing import ClassVar, Protocol
 
-from whisperd.logs import note
-from whisperd.relay.access import Grant
-from whisperd.relay.buckets import Scope
-from whisperd.relay.effects import Effect, Paired, PartnerGone, Refuse, Seated
-from whisperd.relay.limits import Denial
-from whisperd.relay.relay import Relay
+from whisperd.relay.limits import Denial, LimitScope, RelayLimits
+from whisperd.relay.rooms import Effect, Paired, PartnerGone, Refuse, Rooms, Seated
 from whisperd.wire import frames
 
 #: A session's frames, or bytes of frames, that may go uncharged until the limits are asked.
 UNCHARGED_FRAMES, UNCHARGED_BYTES = 32, 32_768
-
-
 READY = frames.encode_server(frames.Ready())
 
 
@@ -40,15 +35,65 @@ class Wire(Protocol):
         """Ask the client for a sign of life, and call ``answer``; with False after its session is lost."""
 
 
-class Session:
-    """One WebSocket connection, from its opening to its end. ``source`` is what it is counted for."""
+class Admission(Protocol):
+    """What an access code has admitted: ``left`` are its joins, of which ``spend`` takes one."""
 
-    def __init__(self, relay: Relay, wire: Wire, source: Scope) -> None:
+    @property
+    def left(self) -> int: ...
+    def spend(self) -> None: ...
+
+
+#: Returns what an access code admits to, or why it does not; None where none is needed. [relay.access]
+Access = Callable[[str, LimitScope], Admission | Denial | None]
+
+
+class Relay:
+    """One relay. ``now`` returns seconds of any clock that does not go back. ``salt`` makes what is stored of a seat
+    token good for nothing elsewhere. ``log`` is told each error that a client is told."""
+
+    def __init__(self, limits: RelayLimits, access: Access, salt: bytes, now: Callable[[], float],
+                 log: Callable[[str], None]) -> None:
+        self.limits = limits
+        self.access = access
+        self.now = now
+        self.log = log
+        self.rooms: Rooms[Session] = Rooms(limits.bounds.room_expiry)
+        self.seatless: dict[Session, float] = {}  # since when; who has been without a seat for longest comes first
+        self._salt = salt
+
+    def digest(self, token: str) -> bytes:
+        """Return what the relay stores of a seat token: SHA-256(salt ‖ token), 32 bytes."""
+        return sha256(self._salt + token.encode()).digest()
+
+    def admit(self, source: LimitScope, name: Hashable, token: bytes | None, code: str) -> Admission | Denial | None:
+        """Return what a join uses up, or why it may not be. Who takes a seat back by its token needs no code again."""
+        denial = self.limits.join(source, self.now(), opens=name not in self.rooms)
+        if denial is not None or self.rooms.takes_back(name, token):
+            return denial
+        return self.access(code, source)
+
+    def perform(self, effects: Iterable[Effect[Session]]) -> None:
+        """Carry out what the rooms have decided."""
+        for effect in effects:
+            effect.client.tell(effect)
+
+
+class Session:
+    """One WebSocket connection, from its opening to its end. ``source`` is what it is counted for. A dialect says how
+    it handles a message, what it sends for an effect and for an error with a time to wait, and whether what its clients
+    send each other is binary."""
+
+    handle: Callable[[bytes, bool], None]
+    tell: Callable[[Effect[Session]], None]
+    encode_error: ClassVar[staticmethod[[str, int | None], bytes]]
+    opaque = False
+
+    def __init__(self, relay: Relay, wire: Wire, source: LimitScope) -> None:
         self.relay = relay
         self.wire = wire
         self.source = source
         self._frames = self._bytes = 0
-        self._grant: Grant | None = None
+        self._admission: Admission | None = None
         relay.seatless[self] = relay.now()
 
     def received(self, payload: bytes, binary: bool) -> None:
@@ -59,8 +104,7 @@ class Session:
             self.handle(payload, binary)
 
     def charge(self, size: int, frames: int = 1) -> bool:
-        """Count a frame of ``size`` bytes, or one that counts as several; False: it was too much, and the session is
-        over."""
+        """Count a frame of ``size`` bytes, or one that counts as several; return whether the session goes on."""
         self._frames += frames
         self._bytes += size
         return (self._frames < UNCHARGED_FRAMES and self._bytes < UNCHARGED_BYTES) or self._within()
@@ -75,28 +119,17 @@ class Session:
             self.wire.hold(verdict)
         return True
 
-    def handle(self, payload: bytes, binary: bool) -> None:
-        """Do what a message asks for."""
-        raise NotImplementedError
-
     def _forward(self, payload: bytes, binary: bool, name: Hashable = None) -> None:
         partner = self.relay.rooms.partner(self, name)
-        if type(partner) is Refuse:
+        if isinstance(partner, Refuse):
             self.tell(partner)
         else:
-            partner.wire.send(payload, binary)  # type: ignore[attr-defined]
-
-    def tell(self, effect: Effect) -> None:
-        """Send the client what an effect means in its dialect."""
-        raise NotImplementedError
-
-    def encode_error(self, code: str, retry_after: int | None) -> bytes:
-        raise NotImplementedError
+            partner.wire.send(payload, binary)
 
     def refuse(self, code: str, retry_after: int | None = None) -> None:
         """Tell the client of an error; a fatal one ends the session, and the partner hears that it is gone."""
         self.relay.limits.refused[code] += 1
-        note("relay-refused", code=code)
+        self.relay.log(code)
         self.wire.send(self.encode_error(code, retry_after), False)
         close = frames.ERRORS[code].close
         if close is not None:
@@ -110,8 +143,8 @@ class Session:
         self._settle()
 
     def _settle(self) -> float | Denial:
-        frames, size, self._frames, self._bytes = self._frames, self._bytes, 0, 0
-        return self.relay.limits.spend(self.source, frames, size, self.relay.now()) if frames else 0.0
+        count, size, self._frames, self._bytes = self._frames, self._bytes, 0, 0
+        return self.relay.limits.spend(self.source, count, size, self.relay.now()) if count else 0.0
 
     def _join(self, name: Hashable, code: str, *, token: bytes | None = None, seat: int | None = None) -> None:
         if not self.relay.rooms.seated(self):
@@ -119,7 +152,7 @@ class Session:
             if isinstance(verdict, Denial):
                 self.refuse(verdict.code, verdict.retry_after)
                 return
-            self._grant = verdict
+            self._admission = verdict
         self._take(name, token=token, seat=seat)
 
     def _take(self, name: Hashable, *, token: bytes | None = None, seat: int | None = None) -> None:
@@ -127,22 +160,18 @@ class Session:
         relay.perform(relay.rooms.join(self, name, relay.now(), token=token, seat=seat, owner=self.source))
         if relay.rooms.seated(self):
             relay.seatless.pop(self, None)
-            grant, self._grant = self._grant, None
-            if grant is not None:
-                relay.access.spend(grant)
-
-    def _leave(self) -> None:
-        relay, now = self.relay, self.relay.now()
-        if relay.rooms.seated(self):
-            relay.seatless[self] = now
-        relay.perform(relay.rooms.leave(self, now))
+            admission, self._admission = self._admission, None
+            if admission is not None:
+                admission.spend()
 
 
 class WhisperdSession(Session):
     """The dialect ``whisperd.1``."""
 
+    opaque = True
+    encode_error = staticmethod(lambda code, wait: frames.encode_server(frames.RelayError.of(code, wait)))
+
     def handle(self, payload: bytes, binary: bool) -> None:
-        relay = self.relay
         if binary:
             self._forward(payload, True)
             return
@@ -152,30 +181,24 @@ class WhisperdSession(Session):
             self.refuse(error.code)
             return
         if isinstance(frame, frames.Join):
-            self._join((frames.SUBPROTOCOL, frame.room), frame.code, token=relay.digest(frame.token))
+            self._join((frames.SUBPROTOCOL, frame.room), frame.code, token=self.relay.digest(frame.token))
         else:
             self._leave()
 
-    def tell(self, effect: Effect) -> None:
+    def tell(self, effect: Effect[Session]) -> None:
         if isinstance(effect, Seated):
             bounds = self.relay.limits.bounds
-            self.wire.send(_joined(effect.seat, effect.peer, bounds.max_frame, bounds.room_expiry), False)
+            announced = frames.AnnouncedLimits(bounds.max_frame, bounds.room_expiry)
+            self.wire.send(frames.encode_server(frames.Joined(effect.seat, effect.peer, announced)), False)
         elif isinstance(effect, Paired):
             self.wire.send(READY, False)
         elif isinstance(effect, PartnerGone):
-            self.wire.send(_peer_left(effect.reason), False)
+            self.wire.send(frames.encode_server(frames.PeerLeft(effect.reason)), False)
         else:
             self.refuse(effect.code)
 
-    def encode_error(self, code: str, retry_after: int | None) -> bytes:
-        return frames.encode_server(frames.RelayError.of(code, retry_after))
-
-
-@cache
-def _joined(seat: int, peer: bool, largest: int, expiry: int) -> bytes:
-    return frames.encode_server(frames.Joined(seat, peer, frames.AnnouncedLimits(largest, expiry)))
-
-
-@cache
-def _peer_left(reason: str) -> bytes:
-    return frames.encode_server(frames.PeerLeft(reason))
+    def _leave(self) -> None:
+        relay, now = self.relay, self.relay.now()
+        if relay.rooms.seated(self):
+            relay.seatless[self] = now
+        relay.perform(relay.rooms.leave(self, now))

@@ -1,8 +1,5 @@
-"""The sockets of plain listeners: Twisted's transport without what it does for each connection and nobody asks for.
-
-Twisted accepts until it fails, makes an address, a name for the log and one for debugging of each connection, asks for
-interfaces, and shuts down what is closed already. What goes wrong here is left to its own way.
-"""
+"""The sockets of plain listeners: Twisted's transport without what it does for each connection and nobody asks for: an
+address, a name for the log and one for debugging, interfaces, and a shutdown of what is closed already."""
 
 from __future__ import annotations
 
@@ -11,7 +8,6 @@ from typing import Any
 
 from twisted.internet import tcp
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.python import log
 from twisted.python.failure import Failure
 
 #: Where reads go; each is handed on as a copy of its own size.
@@ -28,9 +24,9 @@ class Connection(tcp.Server):
     connected = 1
     streamingProducer = True
     client: Any = None
+    server: Any = None
     hostname = logstr = repstr = "relay"
     sessionno = 0
-    server: Any = None
 
     def __init__(self, accepted: socket.SocketType, protocol: Any, reactor: Any) -> None:
         self.socket: Any = accepted
@@ -85,32 +81,3 @@ class Connection(tcp.Server):
         protocol = self.protocol
         del self.protocol, self.producer, self.socket, self.fileno
         protocol.connectionLost(reason)
-
-
-def accept_for(port: Any, factory: Any) -> None:
-    """Have a TCP or unix port of Twisted's, which listens already, make a Connection of each socket."""
-    listening = port.socket
-    family, kind, number = listening.family, listening.type, listening.proto
-    if family in (socket.AF_INET, socket.AF_INET6):
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what it accepts inherits it [tcp(7)]
-
-    def accept() -> Any:
-        try:
-            descriptor, _ = listening._accept()
-        except OSError:
-            return type(port).doRead(port)
-        accepted = socket.SocketType(family, kind, number, descriptor)
-        accepted.setblocking(False)
-        try:
-            protocol = factory.buildProtocol(None)
-            if protocol is None:
-                accepted.close()
-                return None
-            connection = Connection(accepted, protocol, port.reactor)
-            connection.startReading()
-            protocol.makeConnection(connection)
-        except Exception:
-            log.err()
-        return None
-
-    port.doRead = accept

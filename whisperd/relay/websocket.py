@@ -1,79 +1,110 @@
-"""The WebSocket edge: autobahn between a socket and a Session, with autobahn's traps closed.
+"""The WebSocket edge: one connection between a socket and a session, with autobahn's traps closed.
 
-autobahn frames, unmasks, validates UTF-8, pings and closes, behind the short way of ``relay.fastpath``; how a
-connection begins stands in ``relay.opening``, and its deadlines in ``relay.factory``.
+autobahn frames, unmasks, validates UTF-8 and closes, behind the fast path. How a connection begins, how its signs of
+life are watched and when it is cut off is decided by the listener that it came to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IHandshakeListener, ITCPTransport
 from zope.interface import implementer
 
-from whisperd.relay.liveness import LivenessProbe
-from whisperd.relay.opening import OpeningProtocol
+from whisperd.relay.fastpath import BINARY, TEXT, FastPath
+from whisperd.relay.session import Session
 from whisperd.relay.transport import Connection
 
-CLOSE_TIMEOUT = 10
 #: Frames as many as one counts that autobahn has to take: about so many times the work of a usual one.
 SLOW_FRAME = 4
 #: Frames that a client may still send after it was told that its connection ends.
 MAX_LATE = 1_000
-
 _BROKEN = {1009: "frame-too-large", 1007: "not-text-utf8"}
 
 
+class Listener(Protocol):
+    """What a connection tells the listener that it came to. [whisperd.relay.factory, whisperd.relay.liveness]"""
+
+    max_unsent: int  # bytes that may wait for a client beyond its transport's own buffer
+
+    def made(self, connection: RelayProtocol) -> None: ...  # it is there
+    def agreed(self, connection: RelayProtocol) -> None: ...  # to drop it where TLS has not agreed on a good enough key
+    def requested(self, connection: RelayProtocol, head: bytes) -> None: ...  # to call ``open`` or ``answer``, if whole
+    def opened(self, connection: RelayProtocol) -> None: ...  # to call ``ping`` when it is silent
+    def heard(self, connection: RelayProtocol) -> None: ...  # after ``ping``
+    def ponged(self, connection: RelayProtocol) -> None: ...  # for those who have asked by ``probe``
+    def probe(self, connection: RelayProtocol, answer: Callable[[bool], None]) -> None: ...  # to ping it, and tell
+    def hold(self, connection: RelayProtocol, seconds: float) -> None: ...  # to call ``release`` then, and not before
+    def ending(self, connection: RelayProtocol) -> None: ...  # to cut it off if it is not gone in time
+    def lost(self, connection: RelayProtocol) -> None: ...  # it is gone
+
+
 @implementer(IHandshakeListener)
-class RelayProtocol(OpeningProtocol):
+class RelayProtocol(FastPath):
     """One connection, plain HTTP or WebSocket; the Wire of its session."""
 
-    _drop_call: Any = None
     _unsent = _late = 0
-    _hold_call: Any = None
-    _probe: LivenessProbe | None = None
 
-    # -- the socket --------------------------------------------------------------------------------------------------
+    def __init__(self, listener: Listener) -> None:
+        super().__init__()
+        self.factory = listener
 
     def connectionMade(self) -> None:
-        super().connectionMade()
         if not isinstance(self.transport, Connection):
             if ITCPTransport.providedBy(self.transport):
                 self.transport.setTcpNoDelay(True)
             self.transport.registerProducer(self, True)
-        self.factory.protocols.add(self)
+        self.factory.made(self)
 
     def handshakeCompleted(self) -> None:
-        """Drop a client whose key agreement is not good enough; called where TLS is spoken, before any data."""
-        tls = self.factory.tls
-        if tls is not None and not tls.admits(self.transport.getHandle()):
-            self.transport.abortConnection()
+        self.factory.agreed(self)
+
+    def processHandshake(self) -> None:
+        self.factory.requested(self, self.data)
+
+    def answer(self, response: bytes) -> None:
+        """Answer a request that opens no WebSocket, and close."""
+        self.transport.write(response)
+        self.wasClean = True
+        self.dropConnection(abort=False)
+
+    def open(self, response: bytes, rest: bytes, session: Session) -> None:
+        """Answer a request that opens a WebSocket; ``rest`` is frames that came behind it."""
+        self.factory.opened(self)
+        self.data, self.state, self.session = b"", self.STATE_OPEN, session
+        self.usual = BINARY if session.opaque else TEXT
+        self.sendData(response)
+        if rest:
+            self.dataReceived(rest)
 
     def write(self, data: bytes) -> None:
+        """Give bytes to the transport, unless more waits for the client than may; it has some seconds to read why."""
         if self.congested:
             self._unsent += len(data)
             if self._unsent > self.factory.max_unsent:
                 self._unsent = -self.factory.max_unsent  # what is told of it has to fit on top
-                self._too_slow()
+                if self.state == self.STATE_OPEN and self.session is not None and not self.failedByMe:
+                    self.session.refuse("slow-reader")
+                else:
+                    self.dropConnection(abort=True)
                 return
         self.transport.write(data)
 
     def connectionLost(self, reason: Any = None) -> None:
-        self.factory.protocols.discard(self)
-        self.factory.relay.limits.socket_closed()
-        if self.session is not None:
-            self.factory.relay.limits.disconnect(self.session.source)
-            self.session.lost()
-            self._shown(False)
+        self.state = self.STATE_CLOSED
+        try:
+            if self.session is not None:
+                self.session.lost()
+        finally:
+            self.factory.lost(self)
             self.session = None
-        for call in (self._drop_call, self._hold_call):
-            if call is not None and call.active():
-                call.cancel()
-        self.gone()
-        self.factory.tell_if_empty()
 
-    # -- messages ----------------------------------------------------------------------------------------------------
+    def alive(self) -> None:
+        """Take note that the client has shown itself."""
+        if self.pinged:
+            self.pinged = False
+            self.factory.heard(self)
 
     def onMessageEnd(self) -> None:
         """Hand over a message without autobahn's Deferred for each."""
@@ -83,19 +114,30 @@ class RelayProtocol(OpeningProtocol):
         self.message_data = []
 
     def onPing(self, payload: bytes) -> None:
-        if not self.failedByMe and self.session is not None and self.session.charge(len(payload), SLOW_FRAME):
+        if self._charged(len(payload)):
             self.sendPong(payload)
 
     def onPong(self, payload: bytes) -> None:
         self.alive()
-        if not self.failedByMe and self.session is not None and self.session.charge(len(payload), SLOW_FRAME):
-            self._shown(True)
+        if self._charged(len(payload)):
+            self.factory.ponged(self)
 
     def onMessageFrameBegin(self, length: int) -> None:
         """Count the parts of a message, of which there can be any number without a byte in them."""
-        if not self.failedByMe and self.session is not None and not self.current_frame.fin:
-            self.session.charge(0, SLOW_FRAME)
+        if not self.current_frame.fin:
+            self._charged(0)
         super().onMessageFrameBegin(length)
+
+    def _charged(self, size: int) -> bool:
+        """Count a frame that autobahn has taken; return whether its session goes on."""
+        return not self.failedByMe and self.session is not None and self.session.charge(size, SLOW_FRAME)
+
+    def onFrameBegin(self) -> None:
+        """Drop a client that goes on and on after its end."""
+        super().onFrameBegin()
+        self._late += self.failedByMe
+        if self._late > MAX_LATE:
+            self.dropConnection(abort=True)
 
     def pauseProducing(self) -> None:
         """The transport's buffer is full: count from here on what is put on top (it says so at every write)."""
@@ -112,9 +154,10 @@ class RelayProtocol(OpeningProtocol):
         if not self.held:
             self.held = True
             self.transport.pauseProducing()
-            self._hold_call = self.factory.call_later(seconds, self._release)
+            self.factory.hold(self, seconds)
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Take frames again."""
         self.held = False
         data, self.data = self.data, b""
         if data:
@@ -126,52 +169,23 @@ class RelayProtocol(OpeningProtocol):
         """Leave the rest of a read for later while the client is held."""
         return not self.held and bool(super().processData())
 
-    def onFrameBegin(self) -> None:
-        """Drop a client that goes on and on after its end."""
-        super().onFrameBegin()
-        self._late += self.failedByMe
-        if self._late > MAX_LATE:
-            self.dropConnection(abort=True)
+    def ping(self) -> None:
+        """Ask a client that may be gone."""
+        self.pinged = True
+        self.sendPing()
 
     def probe(self, answer: Callable[[bool], None]) -> None:
         """Ask the client for a sign of life."""
-        self._probe = self._probe or LivenessProbe(self, self.factory.call_later)
-        self._probe.ask(answer)
-
-    def _shown(self, alive: bool) -> None:
-        probe, self._probe = self._probe, None
-        if probe is not None:
-            probe.settle(alive)
-
-    # -- the end -----------------------------------------------------------------------------------------------------
+        self.factory.probe(self, answer)
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake; what still comes in is thrown away."""
         self.failedByMe = True
         if self.state == self.STATE_OPEN:
             self.sendCloseFrame(code, reason.encode())
+            self.factory.ending(self)
         if self.held:  # or its answer would not be read
-            self._hold_call.reset(0)
-
-    def give_up(self) -> None:
-        """Drop a connection whose client does not answer."""
-        if self.session is not None:
-            self.session.lost()
-        self.dropConnection(abort=True)
-
-    def go_away(self) -> None:
-        """Tell the client that the relay stops, and close; a client that has not asked for anything is just closed."""
-        if self.state == self.STATE_OPEN and self.session is not None:
-            self.session.refuse("shutting-down")
-        elif self.state == self.STATE_CONNECTING:
-            self.dropConnection(abort=True)
-
-    def _too_slow(self) -> None:
-        """More waits for the client than may; it has CLOSE_TIMEOUT to read that and why."""
-        if self.state == self.STATE_OPEN and self.session is not None and not self.failedByMe:
-            self.session.refuse("slow-reader")
-        else:
-            self.dropConnection(abort=True)
+            self.factory.hold(self, 0)
 
     def _fail_connection(self, code: int = 1001, reason: str = "") -> None:
         """autobahn has found a message too large (1009), not UTF-8 (1007) or against the protocol (1002)."""
@@ -195,4 +209,4 @@ class RelayProtocol(OpeningProtocol):
             self.transport.abortConnection()
         else:
             self.transport.loseConnection()
-            self._drop_call = self.factory.call_later(CLOSE_TIMEOUT, self.transport.abortConnection)
+            self.factory.ending(self)

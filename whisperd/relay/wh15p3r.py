@@ -1,8 +1,7 @@
 """WH15P3R's dialect: a room is told of ``ready`` and of errors, and hears nothing of who leaves.
 
-Its seats have no token. Who wants a seat that is taken waits until its holder has answered a ping, and gets the seat
-when it does not: so that a page that was loaded again is not kept out by its own dead connection.
-[whisperd-protocol(7), WH15P3R]
+Its seats have no token. A seat that is taken is given to the next who wants it if its holder does not answer a ping: a
+page that was loaded again is not shut out by its own dead connection. [whisperd-protocol(7), WH15P3R]
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from functools import partial
 
-from whisperd.relay.effects import Effect, Paired, Refuse
+from whisperd.relay.rooms import Effect, Paired, Refuse
 from whisperd.relay.session import READY, Session
 from whisperd.wire import frames, wh15p3r
 
@@ -18,6 +17,7 @@ from whisperd.wire import frames, wh15p3r
 class Wh15p3rSession(Session):
     """The dialect of clients that ask for no subprotocol."""
 
+    encode_error = staticmethod(wh15p3r.encode_wh15p3r_error)
     _wanted: tuple[Hashable, int] | None = None
     _asked = False
 
@@ -39,10 +39,10 @@ class Wh15p3rSession(Session):
             self._wanted = (name, 0 if frame.is_initiator else 1)
             self._join(name, frame.access_code, seat=self._wanted[1])
 
-    def tell(self, effect: Effect) -> None:
+    def tell(self, effect: Effect[Session]) -> None:
         if isinstance(effect, Refuse):
             holder = self.relay.rooms.holder(*self._wanted) if self._wanted and not self._asked else None
-            if effect.code == "room-full" and isinstance(holder, Session):
+            if effect.code == "room-full" and holder is not None:
                 self._asked = True
                 holder.wire.probe(partial(self._answered, *self._wanted or ()))
             else:
@@ -50,16 +50,13 @@ class Wh15p3rSession(Session):
         elif isinstance(effect, Paired):
             self.wire.send(READY, False)
 
-    def encode_error(self, code: str, retry_after: int | None) -> bytes:
-        return wh15p3r.encode_wh15p3r_error(code, retry_after)
-
     def _answered(self, name: Hashable, seat: int, alive: bool) -> None:
         """Go on after the holder of the seat has, or has not, shown that it is there."""
         if self not in self.relay.seatless:  # this client has gone meanwhile
             return
         if alive:
             self.refuse("room-full")
-        elif self._grant is not None and self._grant.left <= 0:
+        elif self._admission is not None and self._admission.left <= 0:
             self.refuse("code-refused")
         else:
             self._take(name, seat=seat)

@@ -97,17 +97,9 @@ ClientFrame = Join | Leave
 ServerFrame = Joined | Ready | PeerLeft | RelayError
 
 _CLIENT_TYPES = frozenset({"join", "leave"})
-_SERVER_TYPES = frozenset({"joined", "ready", "peer-left", "error"})
-
 _client: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)
-_server: msgspec.json.Decoder[ServerFrame] = msgspec.json.Decoder(ServerFrame)
 _any_type = msgspec.json.Decoder(_AnyType)
 _encode = msgspec.json.Encoder().encode
-
-
-def encode_client(frame: ClientFrame) -> bytes:
-    """Return the text frame that a ``whisperd.1`` client sends."""
-    return _encode(frame)
 
 
 def decode_client(data: bytes) -> ClientFrame:
@@ -118,11 +110,6 @@ def decode_client(data: bytes) -> ClientFrame:
 def encode_server(frame: ServerFrame) -> bytes:
     """Return the text frame that the relay sends to a ``whisperd.1`` client."""
     return _encode(frame)
-
-
-def decode_server(data: bytes) -> ServerFrame:
-    """Return the frame that the relay sent to a ``whisperd.1`` client; raises FrameError."""
-    return decode(_server, data, _SERVER_TYPES)
 
 
 def decode(decoder: msgspec.json.Decoder[FrameT], data: bytes, known: frozenset[str]) -> FrameT:

@@ -51,14 +51,13 @@ Signal = Wh15p3rOffer | Wh15p3rAnswer | Wh15p3rCandidate
 Wh15p3rFrame = Wh15p3rJoin | Signal
 
 _TYPES = frozenset({"join", "offer", "answer", "ice-candidate"})
-_decoder = msgspec.json.Decoder(Wh15p3rFrame)
+_decoder: msgspec.json.Decoder[Wh15p3rFrame] = msgspec.json.Decoder(Wh15p3rFrame)
 _encode = msgspec.json.Encoder().encode
 
 
 def decode_wh15p3r(data: bytes) -> Wh15p3rFrame:
     """Return the frame that a WH15P3R client sent; raises FrameError."""
-    frame: Wh15p3rFrame = decode(_decoder, data, _TYPES)
-    return frame
+    return decode(_decoder, data, _TYPES)
 
 
 def encode_wh15p3r_error(code: str, retry_after: int | None = None) -> bytes:

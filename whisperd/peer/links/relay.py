@@ -21,8 +21,8 @@ from whisperd.peer.links.link import LinkOwner
 from whisperd.peer.links.reconnecting import Dialling
 from whisperd.peer.links.redial import FIRST_DELAY
 from whisperd.peer.links.relay_socket import RelaySocket, RelaySocketFactory
-from whisperd.wire import frames
 from whisperd.wire.frames import ERRORS, FrameError, Join, Joined, Leave, PeerLeft, Ready, RelayError
+from whisperd.wire.relay_client import decode_server, encode_client
 
 #: Longest time, in seconds, that a relay may ask to wait.
 MAX_RETRY_AFTER = 300
@@ -73,7 +73,7 @@ class RelayLink(Dialling):
         super().__init__(reactor, random)
         self._room = room
         self._dialer = dialer
-        self._join = frames.encode_client(Join(room=_b64(room.room), token=_b64(token or random(32)), code=room.access))
+        self._join = encode_client(Join(room=_b64(room.room), token=_b64(token or random(32)), code=room.access))
         self._factory = RelaySocketFactory(room.url, self, reactor=reactor, random=random)
         self._owner: LinkOwner  # since ``start``
         self._socket: RelaySocket | None = None
@@ -103,7 +103,7 @@ class RelayLink(Dialling):
         if self._socket is not None:
             self._leaving = True
             self._redial.exactly(delay)
-            self._socket.leave(frames.encode_client(Leave()))
+            self._socket.leave(encode_client(Leave()))
 
     def woke(self) -> None:
         """This machine has slept: find out soon whether the connection still lives, or dial at once."""
@@ -116,7 +116,7 @@ class RelayLink(Dialling):
         self._up = False
         done = self._no_more()
         if self._socket is not None:
-            self._socket.leave(*([frames.encode_client(Leave())] if leave else []))
+            self._socket.leave(*([encode_client(Leave())] if leave else []))
         else:
             self._give_up_waiting()
         return done
@@ -171,7 +171,7 @@ class RelayLink(Dialling):
     def text_received(self, socket: RelaySocket, payload: bytes) -> None:
         """A frame of the relay itself."""
         try:
-            frame = frames.decode_server(payload)
+            frame = decode_server(payload)
         except FrameError:
             self._trouble(RelayRefused("the relay broke the protocol"))
             socket.drop()
@@ -240,7 +240,7 @@ class RelayLink(Dialling):
             self._down(self._reason)
         if self._socket is not None:
             self._leaving = True
-            self._socket.leave(frames.encode_client(Leave()))
+            self._socket.leave(encode_client(Leave()))
         self._owner.link_failed(self, error)
 
 
