@@ -20,14 +20,12 @@ MAX_ROOMS, MAX_FLOORS = 12, 6
 MAX_LINES, MAX_METHODS, MAX_PARAMETERS = 450, 40, 6
 
 #: Packages that still have circles inside. The whole house is "whisperd".
-CIRCLES = {"whisperd", "whisperd.relay"}
+CIRCLES = {"whisperd"}
 #: Modules that import what is private to another.
 PRIES: set[str] = set()
 #: Classes that are larger than they may be, or want more when they are made.
 LARGE = {
     "whisperd.peer.links.direct.DirectLinks",
-    "whisperd.relay.factory.RelayFactory",
-    "whisperd.relay.websocket.RelayProtocol",
 }
 
 

@@ -74,7 +74,7 @@ def test_a_clock_that_jumps_breaks_no_pair_and_keeps_nobody_out(leaps) -> None:
     one, other = wires.pair(ours=True)
     for leap in leaps:
         time[0] += leap
-        wires.relay.expire()
+        wires.service.expire()
         one.dataReceived(frame(2, b"still here"))
         assert other.transport.value().endswith(b"\x82\x0astill here")
         lonely = wires.connect(OURS + frame(1, JOIN.replace(ROOM.encode(), b"Q" * 43)))
@@ -83,7 +83,7 @@ def test_a_clock_that_jumps_breaks_no_pair_and_keeps_nobody_out(leaps) -> None:
     drop(one)
     drop(other)
     time[0] = 1e10
-    wires.relay.expire()
+    wires.service.expire()
     time[0] += 601
-    wires.relay.expire()
+    wires.service.expire()
     assert len(wires.relay.rooms) == 0

@@ -9,8 +9,8 @@ import pytest_twisted
 from twisted.internet import reactor
 
 from tests.relay.kit import ANNA, RelayWorld
-from whisperd.relay.admission import SPARE_SOCKETS
 from whisperd.relay.accepting import accept_for
+from whisperd.relay.admission import SPARE_SOCKETS
 from whisperd.relay.transport import Connection
 
 

@@ -16,9 +16,8 @@ from whisperd.errors import ConfigError
 
 
 async def served(tmp_path: Path, tls: Tls | None = None, listen: str = TCP, **changes) -> RelayWorld:
-    world = RelayWorld(reactor, tls=tls, tls_listen=(listen,), **write_certificate(tmp_path), **changes)
-    world.settings.listen = ()
-    return await world.up()
+    return await RelayWorld(reactor, tls=tls, tls_listen=(listen,), listen=(), **write_certificate(tmp_path),
+                            **changes).up()
 
 
 def name_of(client) -> str:
@@ -46,8 +45,7 @@ async def test_a_client_without_the_hybrid_is_served_and_counted_unless_it_is_re
     world = await served(tmp_path, Tls(classical=True))
     assert await (await world.peer(ANNA)).types(1) == ["joined"]
     assert world.service.tls_groups == {"secp256r1": 1}
-    world.settings.tls_require_pq = True
-    world.service.reload(world.settings)
+    world.reload(tls_require_pq=True)
     refused = await world.socket(OURS)
     assert await refused.closed.addTimeout(30, reactor) == b""
     assert world.service.status()["refused"] == {"not-post-quantum": 1}
@@ -90,7 +88,8 @@ async def test_files_that_cannot_be_used_are_named_and_those_before_stay(tmp_pat
     await world.down()
     (tmp_path / broken).unlink()
     with pytest.raises(ConfigError, match=rf"relay\.{key}: .* cannot be read: No such file or directory"):
-        await RelayWorld(reactor, **vars(world.settings) | {"tls_listen": (TCP,), "listen": (TCP,)}).up()
+        await RelayWorld(reactor, tls_listen=(TCP,), tls_certificate=world.settings.tls_certificate,
+                         tls_key=world.settings.tls_key).up()
 
 
 @pytest_twisted.ensureDeferred
@@ -151,8 +150,7 @@ async def test_browsers_are_told_the_onion_address_where_that_is_wanted_and_it_i
     assert "Onion-Location" not in (await world.http("GET / HTTP/1.1"))[1]
     world.onion_url = "http://" + "a" * 56 + ".onion"
     assert (await world.http("GET / HTTP/1.1"))[1]["Onion-Location"] == world.onion_url + "/"
-    world.settings.onion_location = False
-    world.service.reload(world.settings)
+    world.reload(onion_location=False)
     assert "Onion-Location" not in (await world.http("GET / HTTP/1.1"))[1]
     await world.down()
 

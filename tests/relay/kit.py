@@ -188,6 +188,11 @@ class RelayWorld:
         self.service = RelayService(self.settings, reactor=reactor, clock=self.clock, onion_url=lambda: self.onion_url)
         self.clients: list[Any] = []
 
+    def reload(self, **changes: Any) -> None:
+        """Put settings with these changes into force."""
+        self.settings = msgspec.structs.replace(self.settings, **changes)
+        self.service.reload(self.settings)
+
     async def up(self) -> RelayWorld:
         await self.service.listen()
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from whisperd.config import RelaySection
 from whisperd.relay.limits import GAUGES, RATES, Bounds
 
 
@@ -48,7 +49,7 @@ class ConfiguredBounds(Struct, frozen=True, kw_only=True):
         return Bounds(**{name: values[name] for name in Bounds.__struct_fields__ if name != "scopes"}, scopes=scopes)
 
 
-def read(settings: object, connections: int) -> Bounds:
+def read(settings: RelaySection, connections: int) -> Bounds:
     """Return the bounds that ``settings`` has as attributes; ``connections`` is what 0 connections or rooms mean."""
     values = {name: getattr(settings, name) for name in ConfiguredBounds.__struct_fields__}
     values["max_connections"] = connections

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from whisperd.config import RelaySection
 from whisperd.relay.access_file import AccessFile
 from whisperd.relay.listeners import check, check_for_onion, from_manager
 
@@ -14,7 +14,7 @@ from whisperd.relay.listeners import check, check_for_onion, from_manager
 _CREDENTIALS = Path("/run/credentials")
 
 
-def look(settings: Any, onion_listen: str | None) -> Iterator[str]:
+def look(settings: RelaySection, onion_listen: str | None) -> Iterator[str]:
     """Raise ConfigError for what would keep the relay from starting; yield what cannot be seen before it does.
 
     ``settings`` has the keys of ``[relay]`` as attributes; ``onion_listen`` is None where there is no such listener.
@@ -32,7 +32,7 @@ def look(settings: Any, onion_listen: str | None) -> Iterator[str]:
         AccessFile(settings.access_file).read()
 
 
-def _look_at_certificate(settings: Any) -> Iterator[str]:
+def _look_at_certificate(settings: RelaySection) -> Iterator[str]:
     handed_over = [(key, path) for key, path in (("relay.tls_certificate", Path(settings.tls_certificate)),
                                                  ("relay.tls_key", Path(settings.tls_key)))
                    if path.is_relative_to(_CREDENTIALS) and not path.exists()]

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall
 
+from whisperd.config import RelaySection
 from whisperd.interfaces import Random
 from whisperd.logs import note
 from whisperd.relay import bounds, metrics
@@ -52,7 +53,7 @@ class RelayService(Service):
 
     name = "relay"
 
-    def __init__(self, settings: Any, *, reactor: Any, random: Random = os.urandom, clock: Any = None,
+    def __init__(self, settings: RelaySection, *, reactor: Any, random: Random = os.urandom, clock: Any = None,
                  onion_url: Callable[[], str | None] = lambda: None) -> None:
         self._settings = settings
         self._reactor = reactor
@@ -113,7 +114,7 @@ class RelayService(Service):
         return next((host.port for host in hosts if getattr(host, "host", "") in ("127.0.0.1", "0.0.0.0")),  # noqa: S104
                     None)
 
-    def reload(self, settings: Any) -> None:
+    def reload(self, settings: RelaySection) -> None:
         """Put the limits of ``settings`` into force; raises ConfigError, and then those before stay."""
         relay, allowed = self._relay, bounds.read(settings, room_for(settings.max_connections))
         if self._settings.tls_listen:
