@@ -73,7 +73,7 @@ def look(config: Config) -> list[str]:
 
         look_at_store(Path(config.store.file))
     if config.relay.enabled:
-        from whisperd.relay.preflight import look as look_at_relay
+        from whisperd.relay.relay_preflight import look as look_at_relay
 
         onion = config.tor.mode != "off" and config.onion.enabled
         unseen += look_at_relay(config.relay, config.onion.listen if onion else None)

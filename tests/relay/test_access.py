@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.relay.kit import bounds
 from whisperd import logs
 from whisperd.errors import AccessFull, AccessUnknown, ConfigError
-from whisperd.relay.access import ALPHABET, AccessCodes, AccessRecord, AccessStore, CodeAdmission
+from whisperd.relay.access_codes import ALPHABET, AccessCodes, AccessRecord, AccessStore, CodeAdmission
 from whisperd.relay.access_file import AccessFile
 from whisperd.relay.admission import ConnectionLimits
 from whisperd.relay.limits import Denial, RelayLimits

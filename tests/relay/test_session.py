@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.relay import kit
-from whisperd.relay.access import AccessCodes
+from whisperd.relay.access_codes import AccessCodes
 from whisperd.relay.admission import ConnectionLimits
 from whisperd.relay.expiry import expire
 from whisperd.relay.limits import RelayLimits
 from whisperd.relay.session import Relay, Session, WhisperdSession
-from whisperd.relay.wh15p3r import Wh15p3rSession
+from whisperd.relay.wh15p3r_session import Wh15p3rSession
 
 ROOM, ANNA, BEN, CARL = ("A" * 43, "E" * 43, "I" * 43, "M" * 43)
 

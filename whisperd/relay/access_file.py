@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from whisperd import private_files
 from whisperd.errors import ConfigError
-from whisperd.relay.access import MAX_CODES, AccessRecord, Grant
+from whisperd.relay.access_codes import MAX_CODES, AccessRecord, Grant
 
 _VERSION = 1
 #: Bytes; one code takes about 150.

@@ -16,7 +16,7 @@ from whisperd.relay.listeners import circuit
 from whisperd.relay.liveness import Liveness
 from whisperd.relay.session import Relay, Session, WhisperdSession
 from whisperd.relay.websocket import Listener, RelayProtocol
-from whisperd.relay.wh15p3r import Wh15p3rSession
+from whisperd.relay.wh15p3r_session import Wh15p3rSession
 from whisperd.timers import Clock
 from whisperd.wire.frames import SUBPROTOCOL
 

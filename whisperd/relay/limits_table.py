@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whisperd.relay.access import AccessCodes
+from whisperd.relay.access_codes import AccessCodes
 from whisperd.relay.admission import ConnectionLimits
 from whisperd.relay.limits import GAUGES, RATES, LimitScope, RelayLimits, ScopeLimits
 

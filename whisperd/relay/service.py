@@ -20,7 +20,7 @@ from whisperd.interfaces import Random
 from whisperd.logs import note
 from whisperd.relay import bounds, metrics
 from whisperd.relay.accepting import accept_for
-from whisperd.relay.access import AccessCodes
+from whisperd.relay.access_codes import AccessCodes
 from whisperd.relay.access_file import AccessFile
 from whisperd.relay.admission import ConnectionLimits
 from whisperd.relay.expiry import expire

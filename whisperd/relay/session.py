@@ -43,7 +43,7 @@ class Admission(Protocol):
     def spend(self) -> None: ...
 
 
-#: Returns what an access code admits to, or why it does not; None where none is needed. [relay.access]
+#: Returns what an access code admits to, or why it does not; None where none is needed. [relay.access_codes]
 Access = Callable[[str, LimitScope], Admission | Denial | None]
 
 
