@@ -11,6 +11,9 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
+
+import msgspec
 
 from tests.relay.kit import ANNA, BEN, HANDSHAKE, OURS, ROOM, frame
 from tests.relay.wires import Wires, drop
@@ -122,14 +125,25 @@ def talk(wires: Wires, random: Random, case: bytes) -> None:
 
 
 def codec(wires: Wires, random: Random, case: bytes) -> None:
-    """Every decoder takes a case or says FrameError with a code that stands in the table."""
-    decoders: tuple[Callable[[bytes], object], ...] = (frames.decode_client, relay_client.decode_server,
-                                                       wh15p3r.decode_wh15p3r)
-    for decode in decoders:
+    """Every decoder takes a case, and it says the same again, or says FrameError with a code of the table."""
+    decoded(case)
+
+
+def decoded(case: bytes) -> int:
+    """Return how many of the decoders take a case."""
+    taken = 0
+    codecs: tuple[tuple[Callable[[bytes], Any], Callable[[Any], bytes]], ...] = (
+        (frames.decode_client, relay_client.encode_client), (relay_client.decode_server, frames.encode_server),
+        (wh15p3r.decode_wh15p3r, msgspec.json.encode))
+    for decode, encode in codecs:
         try:
-            decode(case)
+            frame = decode(case)
         except frames.FrameError as error:
             assert error.code in frames.ERRORS
+        else:
+            assert decode(encode(frame)) == frame
+            taken += 1
+    return taken
 
 
 TARGETS: dict[str, Callable[[Wires, Random, bytes], None]] = {"http": http, "frames": talk, "codec": codec}

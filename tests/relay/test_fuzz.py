@@ -36,3 +36,9 @@ def test_the_fuzzer_comes_everywhere() -> None:
             drop(each)
     assert {b"101", b"200", b"400", b"404", b"\x81"} <= heard
     assert len(heard) > 15
+
+
+def test_a_good_part_of_the_changed_frames_is_still_understood() -> None:
+    random, seeds = Random(3), fuzz.corpus("codec")
+    taken = [fuzz.decoded(fuzz.mutate(random, seeds)) for _ in range(3_000)]
+    assert 0.1 < sum(map(bool, taken)) / len(taken) < 0.9

@@ -110,10 +110,10 @@ class Liveness:
         """Wait for nothing any more."""
         for deadlines in (self._requests, self._silences, self._pings, self._endings):
             deadlines.discard(connection)
-        hold = self._holds.pop(connection, None)
-        if hold is not None:
-            hold.cancel()
-        self._settle(connection, False)
+        if connection in self._holds:
+            self._holds.pop(connection).cancel()
+        if connection in self._answers:
+            self._settle(connection, False)
 
     def stop(self) -> None:
         """Plan nothing any more."""

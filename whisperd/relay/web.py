@@ -36,8 +36,9 @@ _REASONS = {
     505: "HTTP Version Not Supported",
 }
 _REQUEST_LINE = r"([A-Z]{1,16}) ([!-~]+) HTTP/([0-9])\.([0-9])"
-_HEAD = re.compile(_REQUEST_LINE + r"((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\x00\r\n]*)*)\Z")
+_HEAD = re.compile(_REQUEST_LINE + r"((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\x00-\x08\x0a-\x1f\x7f]*)*)\Z")
 _BEGINNING = re.compile(_REQUEST_LINE + r"(?:\r\n|\Z)")
+_LENGTH = re.compile(r"[0-9]{1,20}\Z")
 _ALONE = frozenset({"host", "sec-websocket-key", "sec-websocket-version", "content-length", "origin"})
 
 
@@ -193,6 +194,9 @@ def _read_fields(text: str) -> dict[str, str]:
             raise HttpRefused(400, "a header field that has to stand alone stands twice")
         else:
             fields[name] = f"{fields[name]}, {value}"
+    if not _LENGTH.match(fields.get("content-length", "0")) or \
+            fields.get("transfer-encoding", "chunked").lower() != "chunked":
+        raise HttpRefused(400, "the request does not say where its body ends")
     return fields
 
 
