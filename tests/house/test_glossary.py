@@ -32,7 +32,7 @@ UNFINISHED: dict[str, set[str]] = {
     "people": {"_start_people", "kex_people"},
     "scopes": {"scopes"},
     "several": {"SEVERAL"},
-    "way": {"ShortWay", "Way", "_way", "_way_of", "way"},
+    "way": {"Way", "_way", "_way_of", "way"},
     "ways": {"_WAYS"},
 }
 

@@ -81,7 +81,7 @@ def test_what_cannot_be_read_says_why(folder, file, key):
 
 
 def test_a_path_that_is_none_is_no_traceback(folder):
-    with pytest.raises(ConfigError, match="relay\.tls_certificate: .* cannot be read: this is not a path"):
+    with pytest.raises(ConfigError, match=r"relay\.tls_certificate: .* cannot be read: this is not a path"):
         Credentials(Counter()).load("a\0b", str(folder / "key.pem"), require_pq=False)
 
 

@@ -33,7 +33,7 @@ def accept_for(port: Any, factory: Any) -> None:
                 accepted.close()
                 return None
             connection = Connection(accepted, protocol, port.reactor)
-            connection.startReading()  # type: ignore[no-untyped-call]
+            connection.startReading()
             protocol.makeConnection(connection)
         except Exception:
             log.err()

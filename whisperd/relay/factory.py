@@ -45,7 +45,7 @@ class RelayFactory(WebSocketServerFactory):
 
     def __init__(self, relay: Relay, sockets: ConnectionLimits, clock: Clock, kind: ListenerKind | None = None, *,
                  tls: Credentials | None = None, onion_location: Callable[[], str | None] = lambda: None) -> None:
-        super().__init__(server=web.SERVER, reactor=clock)  # type: ignore[no-untyped-call]
+        super().__init__(server=web.SERVER, reactor=clock)
         self.kind = kind or ListenerKind()
         self.scope = sockets.new_listener()
         self.connections: set[RelayProtocol] = set()
@@ -59,7 +59,7 @@ class RelayFactory(WebSocketServerFactory):
         self.ponged, self.probe = self._liveness.ponged, self._liveness.probe
         self.hold, self.ending = self._liveness.hold, self._liveness.ending
         # The relay's own deadlines stand for those of autobahn.
-        self.setProtocolOptions(  # type: ignore[no-untyped-call]
+        self.setProtocolOptions(
             versions=[13], webStatus=False, failByDrop=False, closeHandshakeTimeout=0)
         # autobahn copies 29 options to each connection and formats them for a debug log; here they are the class's.
         options = {name: getattr(self, name) for name in RelayProtocol.CONFIG_ATTRS}

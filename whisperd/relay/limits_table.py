@@ -26,8 +26,8 @@ def rows(limits: RelayLimits, sockets: ConnectionLimits, listeners: list[LimitSc
     """
     total = limits.total.limits
     return [_row("sockets", total.name, sockets.max_sockets, sockets.sockets, total.refused["sockets"], 0),
-            *_of_scopes(total, [limits.total], now), *_of_scopes(limits.listener, listeners, now),
-            *_of_scopes(limits.circuit, [], now),
+            *_rows_of(total, [limits.total], now), *_rows_of(limits.listener, listeners, now),
+            *_rows_of(limits.circuit, [], now),
             *(_row(name, "connection", getattr(limits.bounds, name), None, limits.refused[code], 0)
               for name, code in _OTHERS.items())]
 
@@ -39,7 +39,7 @@ def guesses(access: AccessCodes, now: float) -> list[Row]:
     return [row for row in found if access.required and row["most"]]
 
 
-def _of_scopes(limits: ScopeLimits, scopes: list[LimitScope], now: float) -> list[Row]:
+def _rows_of(limits: ScopeLimits, scopes: list[LimitScope], now: float) -> list[Row]:
     found = []
     for number, name in enumerate(GAUGES):
         used = max((scope.used[number] for scope in scopes), default=None)

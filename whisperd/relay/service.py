@@ -206,7 +206,7 @@ class RelayService(Service):
                     *(factory.rest for factory in factories))
 
     def stopService(self) -> Deferred[None]:
-        super().stopService()  # type: ignore[no-untyped-call]
+        super().stopService()
         return Deferred.fromCoroutine(self.stop())
 
     async def _open(self, description: str, *, onion: bool = False, discreet: bool = False,

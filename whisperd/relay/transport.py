@@ -51,7 +51,7 @@ class Connection(tcp.Server):
                 self.connectionLost(_DONE)
 
     def doWrite(self) -> Any:
-        return super().doWrite() if self.connected else None  # type: ignore[no-untyped-call]
+        return super().doWrite() if self.connected else None
 
     def write(self, data: bytes) -> None:
         if self.connected and not (self.dataBuffer or self._tempDataBuffer):
@@ -62,7 +62,7 @@ class Connection(tcp.Server):
             if sent == len(data):
                 return
             data = data[sent:]
-        super().write(data)  # type: ignore[no-untyped-call]
+        super().write(data)
 
     def connectionLost(self, reason: Any) -> None:
         if self.disconnected:
@@ -77,7 +77,7 @@ class Connection(tcp.Server):
         if reason is _DONE or reason is _LOST:  # the other side has ended it
             self.socket.close()
         else:
-            self._closeSocket(not self._aborting)  # type: ignore[no-untyped-call]
+            self._closeSocket(not self._aborting)
         protocol = self.protocol
         del self.protocol, self.producer, self.socket, self.fileno
         protocol.connectionLost(reason)

@@ -115,7 +115,7 @@ class RelayProtocol(FastPath):
 
     def onPing(self, payload: bytes) -> None:
         if self._charged(len(payload)):
-            self.sendPong(payload)  # type: ignore[no-untyped-call]
+            self.sendPong(payload)
 
     def onPong(self, payload: bytes) -> None:
         self.alive()
