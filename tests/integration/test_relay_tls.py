@@ -82,7 +82,7 @@ async def test_a_new_certificate_is_used_from_the_reload_on_and_connections_stay
 async def test_files_that_cannot_be_used_are_named_and_those_before_stay(tmp_path, broken: str, key: str) -> None:
     world = await served(tmp_path)
     (tmp_path / broken).write_text("nothing")
-    with pytest.raises(ConfigError, match=rf"relay\.{key}: .* holds no valid"):
+    with pytest.raises(ConfigError, match=rf"relay\.{key}: .* contains no valid"):
         world.service.reload(world.settings)
     assert await (await world.peer(ANNA)).types(1) == ["joined"]
     await world.down()
