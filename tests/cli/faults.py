@@ -1,4 +1,4 @@
-"""TorSurroundings in which something is missing, full, closed or not readable; and the installed programs in them, run by
+"""Surroundings in which something is missing, full, closed or not readable, and the installed programs in them, run by
 a user without rights that the user database does not know."""
 
 from __future__ import annotations

@@ -152,7 +152,8 @@ class Roles:
     def need_tor(self) -> ITor:
         """Return tor; raises RoleDisabled."""
         if self.tor is None:
-            raise RoleDisabled("this daemon does not use tor", remedy="Set tor.mode to 'launch', 'attach' or 'managed'.")
+            raise RoleDisabled("this daemon does not use tor",
+                               remedy="Set tor.mode to 'launch', 'attach' or 'managed'.")
         return self.tor
 
     def need_onion(self) -> ITor:

@@ -63,8 +63,8 @@ def substituted_offers(bench: HandshakeBench) -> None:
     """Nobody between the two can put another level or version, or an unknown name, into an offer."""
     _nobody_changes(bench, lambda offers: [
         [changed, *offers[1:]] for first in offers[:1]
-        for changed in (SuiteOffer(first.id, first.version, 1 + first.level % 3), SuiteOffer(first.id, 255, first.level),
-                        SuiteOffer("of-nobody", 1, 3))])
+        for changed in (SuiteOffer(first.id, first.version, 1 + first.level % 3),
+                        SuiteOffer(first.id, 255, first.level), SuiteOffer("of-nobody", 1, 3))])
 
 
 @CHECKS.add
@@ -80,7 +80,9 @@ def forced_choice(bench: HandshakeBench) -> None:
                                                                           bench.registry.offers_ratchet()))
 
     def pretend(message: HandshakeMessage) -> HandshakeMessage:
-        return msgspec.structs.replace(message, kex=kexes, ratchet=ratchets) if isinstance(message, HandshakeAnswer) else message
+        if not isinstance(message, HandshakeAnswer):
+            return message
+        return msgspec.structs.replace(message, kex=kexes, ratchet=ratchets)
 
     for kex, ratchet in weaker:
         bench.play(pretend, inviters=Only(bench.registry, [kex], [ratchet]))
