@@ -7,12 +7,47 @@ from collections.abc import Callable
 #: Seconds before the second attempt, and at most.
 FIRST = 1.0
 MAX = 60.0
+#: How often a pause is doubled at most, however large the bound is.
+_MAX_DOUBLINGS = 16
+
+
+class Backoff:
+    """The pauses between attempts of one thing: doubled each time, from ``first`` up to ``longest`` seconds.
+
+    Half of each pause is left to chance, for which ``random(n)`` returns ``n`` bytes."""
+
+    def __init__(self, random: Callable[[int], bytes], *, first: float = FIRST, longest: float = MAX) -> None:
+        self._random = random
+        self._first = first
+        self._longest = longest
+        self._delay = first
+        self._asked = False
+
+    def next(self, longest: float | None = None) -> float:
+        """Return the seconds to wait after an attempt that failed; ``longest`` is another bound for this pause."""
+        bound = self._longest if longest is None else longest
+        delay = self._delay if self._asked else min(self._delay, bound)
+        self._delay = min(2 * self._delay, self._first * 2.0**_MAX_DOUBLINGS)
+        self._asked = False
+        return jittered(delay, self._random)
+
+    def ask(self, seconds: float) -> None:
+        """Let the next pause be about so long, whatever the bound is: somebody has asked for it."""
+        self._delay, self._asked = seconds, True
+
+    def reset(self) -> None:
+        """An attempt has worked: the next pause is the first again."""
+        self._delay, self._asked = self._first, False
+
+
+def jittered(seconds: float, random: Callable[[int], bytes]) -> float:
+    """Return between half of ``seconds`` and all of it."""
+    return seconds * (0.5 + int.from_bytes(random(4), "big") / 2**33)
 
 
 def pause(attempt: int, random: Callable[[int], bytes], bound: float | None = None) -> float:
     """Return the seconds to wait after failed attempt number ``attempt`` (from 1): half of it is left to chance.
 
-    At most ``bound`` (None: LONGEST)."""
-    longest = min(FIRST * 2.0 ** min(attempt - 1, 16), MAX if bound is None else bound)
-    share = int.from_bytes(random(4), "big") / 2**32
-    return longest * (0.5 + share / 2)
+    At most ``bound`` (None: MAX)."""
+    longest = min(FIRST * 2.0 ** min(attempt - 1, _MAX_DOUBLINGS), MAX if bound is None else bound)
+    return jittered(longest, random)
