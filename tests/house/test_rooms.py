@@ -25,7 +25,6 @@ CIRCLES = {"whisperd"}
 PRIES: set[str] = set()
 #: Classes that are larger than they may be, or want more when they are made.
 LARGE = {
-    "whisperd.peer.links.direct.DirectLinks",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -17,15 +18,16 @@ from whisperd.peer.conversation.driver import Driver
 from whisperd.peer.conversation.executor import Executor
 from whisperd.peer.files.disk import FilesOnDisk
 from whisperd.peer.invites.spoken import Claim
-from whisperd.peer.links.multipath import Links
+from whisperd.peer.links.multipath import Multipath
 from whisperd.peer.links.onion import OnionDoor, OnionLink
-from whisperd.peer.links.redial import Redial
+from whisperd.peer.links.onion_stream import OnionStream
+from whisperd.peer.links.reconnecting import Reconnecting
 from whisperd.peer.links.relay import RelayLink
 from whisperd.peer.links.relay_socket import RelaySocket
 from whisperd.timers import OneShot
 
 #: Whatever a conversation sets an alarm with.
-_OWNERS = (Driver, Executor, Rendezvous, Links, RelaySocket, Redial, Claim, OneShot)
+_OWNERS = (Driver, Executor, Rendezvous, Multipath, RelaySocket, OnionStream, Reconnecting, Claim, OneShot)
 
 
 def _all(*kinds: type) -> list[Any]:
@@ -51,7 +53,7 @@ def _owner(call: Any) -> Any:
 
 def links() -> list[str]:
     """Return the links that still have, or want, a connection."""
-    return [type(link).__name__ for link in _all(RelayLink, OnionLink) if link._task and not link._task.called] + \
+    return [type(link).__name__ for link in _all(RelayLink, OnionLink) if link._reconnecting.running] + \
            [type(door).__name__ for door in _all(OnionDoor) if door._port and door._port.connected]
 
 
@@ -69,7 +71,8 @@ def files() -> int:
 
 def doubled() -> list[bytes]:
     """Return the seats that two links hold, or want, at a time."""
-    held = Counter(link._join for link in _all(RelayLink) if link._task and not link._stopping)
+    held = Counter(link._join for link in _all(RelayLink)
+                   if link._reconnecting.running and not link._reconnecting.stopped)
     return [seat for seat, number in held.items() if number > 1]
 
 

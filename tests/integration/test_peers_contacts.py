@@ -23,6 +23,7 @@ from whisperd.errors import (
 from whisperd.peer.contacts.rendezvous import RendezvousTiming
 from whisperd.peer.contacts.secrets import call_keys, epoch_of
 from whisperd.peer.handshake.keys import Seal
+from whisperd.peer.links.context import LinkContext
 from whisperd.peer.links.link import NOT_THEIRS, Link, Verdict
 from whisperd.peer.links.routes import Host, Relays
 from whisperd.peer.service import Tuning
@@ -265,7 +266,7 @@ class Intruder:
 
     def __init__(self, scene: Scene, room: bytes, *frames: bytes) -> None:
         self.frames = frames
-        self.link = Relays(reactor, scene.ben.dialer, os.urandom).link(
+        self.link = Relays(LinkContext(reactor, scene.ben.dialer, os.urandom)).link(
             Host.of(RelayAddress("127.0.0.1", scene.relay.port)), room, "")
         self.link.start(self)
 
@@ -328,7 +329,8 @@ async def test_a_daemon_that_was_killed_takes_its_own_seat_back(scene):
     await scene.anna.service.contacts.listen(name="ben")
     await scene.anna.until_contact("ben", "here")
     for waiting in scene.ben.service._contacts._listening._all.values():
-        waiting._link._stopping = True
+        waiting._link._turn("stop")
+        waiting._link._reconnecting.stop(cancel=False)
     scene.ben.dialer.cut()
     await scene.anna.until_contact("ben", "gone")
     killed, scene.ben = scene.ben, Person(store=store)

@@ -24,6 +24,7 @@ from whisperd.errors import (
 )
 from whisperd.peer.effects import Settled
 from whisperd.peer.handshake.keys import InviteKeys
+from whisperd.peer.links.context import LinkContext
 from whisperd.peer.links.link import NOT_THEIRS, Link, Verdict
 from whisperd.peer.links.routes import Host, Relays
 from whisperd.peer.persistence.entries import Retention
@@ -50,7 +51,7 @@ class Silent:
     """Somebody who takes the other seat of a room and says nothing."""
 
     def __init__(self, scene: Scene, room: bytes) -> None:
-        self.link = Relays(reactor, scene.ben.dialer, os.urandom).link(
+        self.link = Relays(LinkContext(reactor, scene.ben.dialer, os.urandom)).link(
             Host.of(RelayAddress("127.0.0.1", scene.relay.port)), room, "")
         self.link.start(self)
 

@@ -16,7 +16,7 @@ from tests.peer.support import conversation, terms
 from whisperd.peer.conversation.driver import Driver, DriverListener
 from whisperd.peer.links.direct_core import PATIENCE
 from whisperd.peer.links.link import LinkOwner, Verdict
-from whisperd.peer.links.multipath import Links
+from whisperd.peer.links.multipath import Multipath
 from whisperd.peer.links.paths import ONION, RELAY
 
 EXPIRES = 10_000_000.0
@@ -131,7 +131,7 @@ class Side:
         self.said: list[str] = []
         self.states: dict[int, str] = {}
         core = conversation("c1", terms(f"side {number}"), inviter=number == 0, expires=EXPIRES, max_queue=1000)
-        self.links = Links([self.maker(way, number) for way in relays], kinds=(ONION, RELAY), reactor=clock)
+        self.links = Multipath([self.maker(way, number) for way in relays], kinds=(ONION, RELAY), reactor=clock)
         self.driver = Driver(core, self.links, clock, DriverListener(self.emit))
         self.clock = clock
 

@@ -15,12 +15,12 @@ from tests.peer.test_relay_link import GOOD, Notes, Owner
 from tests.tor.kit import CALLER
 from tests.waiting import eventually
 from whisperd.errors import DialFailed, DialRefused
+from whisperd.peer.links.context import LinkContext, LinkTiming
 from whisperd.peer.links.onion import MAX_STRANGERS, OnionDoor, OnionLink
-from whisperd.peer.links.onion_stream import MAX_UNPROVEN, PROOF_TIMEOUT
-from whisperd.peer.links.redial import MAX_DELAY
-from whisperd.peer.links.relay_socket import PING_INTERVAL, WAKE_PATIENCE
+from whisperd.peer.links.onion_stream import MAX_UNPROVEN
 from whisperd.wire.direct import PING, record
 
+TIMING = LinkTiming()
 in_the_reactor = pytest_twisted.ensureDeferred
 
 
@@ -37,15 +37,17 @@ class Bench:
     def __init__(self) -> None:
         self.clock = Hands()
         self.inside, self.outside = Notes(), Notes()
-        self.door = OnionDoor(reactor=self.clock)
+        context = LinkContext(self.clock, self, seeded("link"), TIMING)
+        self.door = OnionDoor(context)
         self.door.start(Owner(self.inside))
-        self.link = OnionLink("x.onion", reactor=self.clock, dialer=self, random=seeded("link"))
+        self.link = OnionLink("x.onion", context)
         self.fault: Exception | None = None
         self.dialled = 0
         self.isolations: list[str] = []
         self.patience: list[float] = []
 
-    async def connect(self, host: str, port: int, factory: Any, *, isolation: str, timeout: float) -> Any:
+    async def connect(self, host: str, port: int, factory: Any, *, isolation: str = "", direct: bool = False,
+                      timeout: float = 60.0) -> Any:
         self.dialled += 1
         self.outside.add("dialled")
         self.isolations.append(isolation)
@@ -70,7 +72,7 @@ class Bench:
 
 async def until_it_pauses(bench: Bench) -> None:
     """Return when the link waits for the time of its next attempt."""
-    await eventually(lambda: bench.link._waiting is not None)
+    await eventually(lambda: bench.link._reconnecting.pausing)
 
 
 @pytest_twisted.async_yield_fixture
@@ -78,7 +80,7 @@ async def bench():
     made = Bench()
     yield made
     stopping = [made.link.stop(), made.door.stop()]
-    made.clock.advance(WAKE_PATIENCE)
+    made.clock.advance(TIMING.wake)
     for one in stopping:
         await one
 
@@ -109,7 +111,7 @@ async def test_whoever_says_nothing_is_cut_off_in_time(bench):
     stranger = await bench.stranger()
     stranger.transport.write(record(b"\2 bad"))
     await bench.inside.until_there_is("frame", b"\2 bad")
-    bench.clock.advance(PROOF_TIMEOUT)
+    bench.clock.advance(TIMING.proof)
     await stranger.lost
 
 
@@ -148,7 +150,7 @@ async def test_a_stream_on_which_nothing_answers_dies_and_is_dialled_anew(bench)
     stream = bench.door._stream
     stream.dataReceived = lambda data: None  # the other side's tor hangs
     for _ in range(3):
-        bench.clock.advance(PING_INTERVAL)
+        bench.clock.advance(TIMING.ping)
     await bench.outside.until_there_is("down", "link-lost")
     await bench.inside.until_there_is("down", "link-lost")
     await until_it_pauses(bench)
@@ -165,12 +167,12 @@ async def test_after_sleep_a_stream_has_ten_seconds_to_show_that_it_lives(bench)
     bench.door.send(b"\2 behind the ping")
     await bench.inside.until_there_is("frame", b"\2 behind the ping")
     await bench.outside.until_there_is("frame", b"\2 behind the ping")
-    bench.clock.advance(WAKE_PATIENCE)
+    bench.clock.advance(TIMING.wake)
     assert ("down", "link-lost") not in bench.outside.all
     bench.door._stream.dataReceived = lambda data: None
     bench.link.woke()
-    bench.clock.advance(WAKE_PATIENCE)
-    bench.clock.advance(WAKE_PATIENCE)
+    bench.clock.advance(TIMING.wake)
+    bench.clock.advance(TIMING.wake)
     await bench.outside.until_there_is("down", "link-lost")
 
 
@@ -180,19 +182,19 @@ async def test_an_onion_that_cannot_be_reached_is_tried_ever_more_rarely_without
     bench.link.start(Owner(bench.outside))
     for attempt in range(1, 10):
         await bench.outside.until(lambda attempt=attempt: bench.dialled == attempt)
-        bench.clock.advance(MAX_DELAY)
+        bench.clock.advance(TIMING.longest_pause)
     assert set(bench.outside.all) == {("dialled",)}
 
 
 @in_the_reactor
 async def test_every_link_goes_over_circuits_of_its_own_and_over_others_after_an_attempt_that_failed(bench):
     bench.fault = DialFailed()
-    random = seeded("links")
-    links = [OnionLink("x.onion", reactor=bench.clock, dialer=bench, random=random) for _ in range(3)]
+    context = LinkContext(bench.clock, bench, seeded("links"))
+    links = [OnionLink("x.onion", context) for _ in range(3)]
     for link in links:
         link.start(Owner(bench.outside))
     for attempt in (2, 3):
-        bench.clock.advance(MAX_DELAY)
+        bench.clock.advance(TIMING.longest_pause)
         await bench.outside.until(lambda attempt=attempt: bench.dialled == 3 * attempt)
     assert len(set(bench.isolations)) == 9
     for link in links:
@@ -204,15 +206,15 @@ async def test_an_attempt_has_more_time_after_each_that_failed_and_circuits_that
     bench.fault = DialFailed()
     bench.link.start(Owner(bench.outside))
     for attempt in range(2, 5):
-        bench.clock.advance(MAX_DELAY)
+        bench.clock.advance(TIMING.longest_pause)
         await bench.outside.until(lambda attempt=attempt: bench.dialled == attempt)
     bench.fault = None
-    bench.clock.advance(MAX_DELAY)
+    bench.clock.advance(TIMING.longest_pause)
     await bench.outside.until_there_is("up")
     bench.link._stream.drop()
     await bench.outside.until_there_is("down", "link-lost")
     await until_it_pauses(bench)
-    bench.clock.advance(MAX_DELAY)
+    bench.clock.advance(TIMING.longest_pause)
     await bench.outside.until(lambda: bench.dialled == 6)
     assert bench.patience == [20, 40, 60, 60, 60, 20]
     assert len(set(bench.isolations)) == 5 and bench.isolations[4] == bench.isolations[5]
@@ -223,5 +225,5 @@ async def test_an_address_that_may_not_be_dialled_is_given_up(bench):
     bench.fault = DialRefused()
     bench.link.start(Owner(bench.outside))
     await bench.outside.until_there_is("failed", "dial-refused")
-    bench.clock.advance(MAX_DELAY)
+    bench.clock.advance(TIMING.longest_pause)
     assert bench.dialled == 1

@@ -18,14 +18,15 @@ from twisted.internet.task import Clock
 from tests.peer.support import seeded
 from tests.waiting import eventually
 from whisperd.errors import DialFailed, DialRefused, TorUnavailable, WhisperdError
+from whisperd.peer.links.context import LinkContext, LinkTiming
 from whisperd.peer.links.link import Link, Verdict
-from whisperd.peer.links.redial import FIRST_DELAY, MAX_DELAY
-from whisperd.peer.links.relay import NEEDED_FRAME, REFUSED_DELAY, RelayLink, RelayRoom
-from whisperd.peer.links.relay_socket import MAX_MESSAGE, PING_INTERVAL, SEAT_TIMEOUT, WAKE_PATIENCE
-from whisperd.timers import LATE_SECONDS, LOOK_SECONDS, SleepDetector
+from whisperd.peer.links.relay import IDLE, NEEDED_FRAME, STOPPED, TABLE, RelayLink, RelayRoom
+from whisperd.peer.links.relay_socket import MAX_MESSAGE
+from whisperd.timers import LOOK_SECONDS, SleepDetector
 
 #: How a frame begins that only the other side can have sent.
 GOOD = b"\2 good"
+TIMING = LinkTiming()
 LIMITS = {"frame": 65_536, "expiry": 600}
 in_the_reactor = pytest_twisted.ensureDeferred
 
@@ -135,10 +136,11 @@ class Bench:
     async def start(self, factory: Any = None) -> None:
         self.port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory or self.relay)
         room = RelayRoom("127.0.0.1", self.port.getHost().port, bytes(32))
-        self.link = RelayLink(room, reactor=self.clock, dialer=self, random=seeded("link"))
+        self.link = RelayLink(room, LinkContext(self.clock, self, seeded("link"), TIMING))
         self.link.start(Owner(self.notes))
 
-    async def connect(self, host: str, port: int, factory: Any, *, isolation: str, direct: bool, timeout: float) -> Any:
+    async def connect(self, host: str, port: int, factory: Any, *, isolation: str = "", direct: bool = False,
+                      timeout: float = 60.0) -> Any:
         from twisted.internet.endpoints import TCP4ClientEndpoint
         self.dialled += 1
         self.notes.add("dialled")
@@ -206,9 +208,10 @@ async def test_attempts_come_ever_more_rarely_and_never_end(bench):
         pauses.append(call.getTime() - bench.clock.seconds())
         bench.clock.advance(pauses[-1])
     assert bench.dialled == 13 and 0.25 <= pauses[0] <= 0.5
-    assert all(MAX_DELAY / 2 <= pause <= MAX_DELAY for pause in pauses[7:]) and len(set(pauses[7:])) > 1
+    assert all(TIMING.longest_pause / 2 <= pause <= TIMING.longest_pause for pause in pauses[7:])
+    assert len(set(pauses[7:])) > 1
     bench.fault = None
-    bench.clock.advance(MAX_DELAY)
+    bench.clock.advance(TIMING.longest_pause)
     await bench.notes.until_there_is("up")
 
 
@@ -219,7 +222,7 @@ async def test_no_attempt_that_fails_is_the_last(bench, error, told):
     bench.fault = error
     await bench.start()
     assert (told, error.code) in bench.notes.all
-    bench.clock.advance(REFUSED_DELAY)
+    bench.clock.advance(TIMING.refused_pause)
     assert bench.dialled == 2
 
 
@@ -236,7 +239,7 @@ async def test_a_relay_that_kept_this_side_out_is_asked_again_until_it_lets_it_i
     assert not bench.link.seated
     bench.relay.answers = [JOINED, READY]
     await _pausing(bench)
-    bench.clock.advance(REFUSED_DELAY)
+    bench.clock.advance(TIMING.refused_pause)
     await bench.notes.until_there_is("up")
     await bench.stop()
 
@@ -247,7 +250,7 @@ async def test_a_bug_in_an_attempt_is_not_the_end_of_the_link(bench):
     await bench.start()
     assert ("troubled", "internal") in bench.notes.all
     bench.fault = None
-    bench.clock.advance(MAX_DELAY)
+    bench.clock.advance(TIMING.longest_pause)
     await bench.notes.until_there_is("up")
 
 
@@ -291,7 +294,7 @@ async def test_a_relay_may_ask_for_time_but_not_for_ever(bench):
 
 async def _pausing(bench: Bench) -> None:
     """Wait until the link waits for its next attempt."""
-    await eventually(lambda: bench.link._socket is None and bench.link._waiting is not None)
+    await eventually(lambda: bench.link._reconnecting.pausing)
 
 
 @in_the_reactor
@@ -310,7 +313,7 @@ async def test_a_server_that_never_answers_is_given_up_after_a_while(bench):
     await bench.start(Factory.forProtocol(Silent))
     await bench.notes.until_there_is("silent")
     await eventually(lambda: bench.link._socket is not None)
-    bench.clock.advance(SEAT_TIMEOUT)
+    bench.clock.advance(TIMING.seat)
     await bench.notes.until_there_is("troubled", "relay-refused")
 
 
@@ -320,10 +323,10 @@ async def test_two_pings_without_an_answer_are_death(bench):
     await bench.start()
     await bench.notes.until_there_is("up")
     for count in (1, 2):
-        bench.clock.advance(PING_INTERVAL)
+        bench.clock.advance(TIMING.ping)
         await bench.notes.until(lambda count=count: bench.notes.all.count(("ping",)) == count)
     assert ("down", "relay-lost") not in bench.notes.all
-    bench.clock.advance(PING_INTERVAL)
+    bench.clock.advance(TIMING.ping)
     await bench.notes.until_there_is("down", "relay-lost")
 
 
@@ -332,7 +335,7 @@ async def test_pings_that_are_answered_keep_the_link(bench):
     await bench.start()
     await bench.notes.until_there_is("up")
     for count in range(1, 6):
-        bench.clock.advance(PING_INTERVAL)
+        bench.clock.advance(TIMING.ping)
         await bench.notes.until(lambda count=count: bench.notes.all.count(("ping",)) == count)
         bench.relay.open[0].say(b"%d" % count)
         await bench.notes.until_there_is("frame", b"%d" % count)
@@ -344,17 +347,17 @@ async def test_a_connection_that_died_while_the_machine_slept_is_dialled_anew_so
     bench.relay.answers_pings = False
     await bench.start()
     await bench.notes.until_there_is("up")
-    awake = SleepDetector(bench.clock, bench.link.woke)
-    awake.start()
+    detector = SleepDetector(bench.clock, bench.link.woke)
+    detector.start()
     bench.clock.advance(LOOK_SECONDS)
     assert ("ping",) not in bench.notes.all
     bench.clock.advance(8 * 3600)
-    bench.clock.advance(WAKE_PATIENCE)
+    bench.clock.advance(TIMING.wake)
     await bench.notes.until_there_is("down", "relay-lost")
     await _pausing(bench)
     bench.clock.advance(1.0)
     await bench.notes.until(lambda: bench.dialled == 2)
-    awake.stop()
+    detector.stop()
 
 
 @in_the_reactor
@@ -365,7 +368,7 @@ async def test_a_connection_that_outlived_the_sleep_is_kept(bench):
     await bench.notes.until_there_is("ping")
     bench.relay.open[0].say(b"behind the pong")
     await bench.notes.until_there_is("frame", b"behind the pong")
-    bench.clock.advance(WAKE_PATIENCE)
+    bench.clock.advance(TIMING.wake)
     assert ("down", "relay-lost") not in bench.notes.all
 
 
@@ -375,25 +378,12 @@ async def test_a_pause_between_two_attempts_ends_when_the_machine_wakes_up(bench
     await bench.start()
     for attempt in range(1, 12):
         await bench.notes.until(lambda attempt=attempt: bench.dialled == attempt)
-        bench.clock.advance(MAX_DELAY)
+        bench.clock.advance(TIMING.longest_pause)
     assert bench.dialled == 12
     bench.link.woke()
     assert bench.dialled == 13
-    bench.clock.advance(FIRST_DELAY)
+    bench.clock.advance(TIMING.first_pause)
     assert bench.dialled == 14, "and the pauses begin anew"
-
-
-def test_only_a_clock_that_jumped_is_sleep():
-    clock, woke = Clock(), []
-    awake = SleepDetector(clock, lambda: woke.append(clock.seconds()))
-    awake.start()
-    awake.start()
-    clock.pump([LOOK_SECONDS] * 3 + [LOOK_SECONDS + LATE_SECONDS])
-    assert woke == [] and len(clock.getDelayedCalls()) == 1
-    clock.advance(3 * 3600)
-    assert woke == [clock.seconds()]
-    awake.stop()
-    assert clock.getDelayedCalls() == []
 
 
 @in_the_reactor
@@ -464,7 +454,7 @@ async def test_a_relay_that_says_ready_and_closes_is_dialled_less_and_less_often
         (call,) = bench.clock.getDelayedCalls()
         pauses.append(call.getTime() - bench.clock.seconds())
         bench.clock.advance(pauses[-1])
-    assert pauses[0] <= FIRST_DELAY and pauses[-1] >= MAX_DELAY / 2
+    assert pauses[0] <= TIMING.first_pause and pauses[-1] >= TIMING.longest_pause / 2
     await bench.notes.until(lambda: bench.notes.all.count(("up",)) == 9)
     bench.relay.open[-1].say(GOOD)
     await bench.notes.until_there_is("frame", GOOD)
@@ -472,5 +462,27 @@ async def test_a_relay_that_says_ready_and_closes_is_dialled_less_and_less_often
     await bench.notes.until(lambda: bench.notes.all.count(("down", "relay-lost")) == 9)
     await _pausing(bench)
     (call,) = bench.clock.getDelayedCalls()
-    assert call.getTime() - bench.clock.seconds() <= FIRST_DELAY
+    assert call.getTime() - bench.clock.seconds() <= TIMING.first_pause
     await bench.stop()
+
+
+@in_the_reactor
+async def test_a_relay_that_says_ready_before_it_gave_a_seat_brings_nothing_up():
+    bench = Bench([READY, b"early"])
+    await bench.start()
+    await bench.notes.until_there_is("asked", "join")
+    bench.relay.open[0].say(JOINED)
+    bench.relay.open[0].say(READY)
+    bench.relay.open[0].say(b"in")
+    await bench.notes.until_there_is("frame", b"in")
+    assert bench.notes.all.count(("up",)) == 1 and ("frame", b"early") not in bench.notes.all
+    await bench.stop()
+
+
+def test_every_state_of_the_table_can_be_reached_and_left_but_for_the_last():
+    reached = {IDLE}
+    while more := {after for (before, _), after in TABLE.items() if before in reached} - reached:
+        reached |= more
+    assert reached == {before for before, _ in TABLE} | {STOPPED} == set(TABLE.values()) | {IDLE}
+    assert STOPPED not in {before for before, _ in TABLE}
+    assert {before for before, event in TABLE if event == "stop"} == reached - {STOPPED}

@@ -35,6 +35,7 @@ from whisperd.peer.handshake.suites import Suites
 from whisperd.peer.invites.spoken import SpokenInvites
 from whisperd.peer.invites.used import UsedInvites
 from whisperd.peer.links.configured import ConfiguredRelays
+from whisperd.peer.links.context import LinkContext
 from whisperd.peer.links.routes import Relays
 from whisperd.peer.persistence.clocks import Clocks
 from whisperd.peer.persistence.entries import Retention, Writing
@@ -108,8 +109,9 @@ class PeerService:
         writing = Writing(store, ids, clocks, storage.retention)
         self._reading = Reading(store, ids, writing, clocks)
         self._write_ahead = WriteAhead(store, ids, writing, clocks, emit, tuning.store)
-        self._relays = ConfiguredRelays(Relays(reactor, network.dialer, random, network.onions), self._in_force,
-                                        network.own_relay, self._sleep_detector.start)
+        context = LinkContext(reactor, network.dialer, random)
+        self._relays = ConfiguredRelays(Relays(context, network.onions), self._in_force, network.own_relay,
+                                        self._sleep_detector.start)
         #: Every conversation, by its id.
         self.conversations = Conversations(self._in_force, self._write_ahead, ids,
                                            Edges(reactor, wall, emit, self._downloads), tuning.max_ended)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
 from whisperd.errors import WhisperdError
-from whisperd.interfaces import Random
 from whisperd.logs import unexpected
+from whisperd.outgoing import OnionService, OnionServices
+from whisperd.peer.links.context import LinkContext
 from whisperd.peer.links.direct_core import PATIENCE, UNAVAILABLE, Direct, Effects, GoTo, Publish, Tell
+from whisperd.peer.links.link import Link
 from whisperd.peer.links.onion import OnionDoor, OnionLink
 from whisperd.peer.links.paths import ONION
 
@@ -18,23 +20,31 @@ from whisperd.peer.links.paths import ONION
 IN, OUT = "in", "out"
 
 
+class DirectOwner(Protocol):
+    """The links of a conversation, as the direct ones among them see them."""
+
+    def add(self, key: str, kind: str, place: int, maker: Callable[[], Link], *, passive: bool = False,
+            patience: float = 0.0) -> None:
+        """There is one more link, as ``Paths.add`` has it; a passive one is made and started at once."""
+
+    def remove(self, key: str) -> None:
+        """There is no such link any more."""
+
+    def tell(self, payload: bytes) -> None:
+        """Tell the other side something of the links here."""
+
+
 class DirectLinks:
-    """Makes the direct links of one conversation. ``onions`` is what ``whisperd.tor.onion.per_conversation`` offers.
+    """Makes the direct links of one conversation; there are none without ``onions``."""
 
-    ``links`` takes them (``add``, ``remove``), ``tell(payload)`` speaks to the other side."""
-
-    def __init__(self, links: Any, tell: Callable[[bytes], None], *, onions: Any, dialer: Any, reactor: Any,
-                 random: Random, inviter: bool) -> None:
-        self._links = links
-        self._tell = tell
+    def __init__(self, onions: OnionServices | None, context: LinkContext, *, inviter: bool) -> None:
         self._onions = onions
-        self._dialer = dialer
-        self._reactor = reactor
-        self._random = random
+        self._context = context
         self._inviter = inviter
-        self._core = Direct(random)
+        self._core = Direct(context.random)
+        self._owner: DirectOwner  # since ``begin``
         self._door: OnionDoor | None = None
-        self._service: Any = None
+        self._service: OnionService | None = None
         self._goes_to = ""
         self._client = b""
         self._publishing = False
@@ -45,15 +55,16 @@ class DirectLinks:
         """How far it is, as ``peer.direct`` has it."""
         return self._core.state if self._onions is not None else UNAVAILABLE
 
-    def begin(self) -> None:
-        """The key of the conversation is confirmed."""
+    def begin(self, owner: DirectOwner) -> None:
+        """The key of the conversation is confirmed; ``owner`` gets the links, and speaks to the other side."""
         if self._onions is not None and not self._stopped:
+            self._owner = owner
             self._do(self._core.begin())
 
     def told(self, payload: bytes) -> None:
         """The other side said something of it."""
         if not self._stopped:
-            self._do(self._core.told(payload, self._reactor.seconds()))
+            self._do(self._core.told(payload, self._context.reactor.seconds()))
 
     async def stop(self) -> None:
         """Withdraw the onion service, and forget the keys."""
@@ -64,7 +75,7 @@ class DirectLinks:
         service, self._service = self._service, None
         if service is not None:
             await service.close()
-        if self._goes_to:
+        if self._goes_to and self._onions is not None:
             await self._onions.forget(self._goes_to)
 
     # -- effects --------------------------------------------------------------------------------------------------
@@ -74,7 +85,7 @@ class DirectLinks:
             self._actions[type(effect)](self, effect)
 
     def _say(self, effect: Tell) -> None:
-        self._tell(effect.payload)
+        self._owner.tell(effect.payload)
 
     def _publish(self, effect: Publish) -> None:
         self._client = effect.client
@@ -83,7 +94,8 @@ class DirectLinks:
             self._later(self._publish_for_the_last())
 
     def _go_to(self, effect: GoTo) -> None:
-        self._later(self._connect(effect))
+        if self._onions is not None:
+            self._later(self._connect(self._onions, effect))
 
     async def _publish_for_the_last(self) -> None:
         """Publish for the key that was told last, one service at a time."""
@@ -93,31 +105,28 @@ class DirectLinks:
                 await service.close()
         finally:
             self._publishing = False
-        if not self._stopped:
+        if not self._stopped and self._onions is not None:
             self._service = self._onions.open(self._open_door(), self._client, self._turned)
 
     def _open_door(self) -> int:
         """Return the port of the door, which stands among the links from now on."""
         if self._door is None:
-            door = self._door = OnionDoor(reactor=self._reactor)
-            self._links.add(IN, ONION, 0 if self._inviter else 1, lambda: door, passive=True)
+            door = self._door = OnionDoor(self._context)
+            self._owner.add(IN, ONION, 0 if self._inviter else 1, lambda: door, passive=True)
         return self._door.port
 
-    async def _connect(self, effect: GoTo) -> None:
+    async def _connect(self, onions: OnionServices, effect: GoTo) -> None:
         before, self._goes_to = self._goes_to, effect.onion
         if before:
-            self._links.remove(OUT)
-            await self._onions.forget(before)
+            self._owner.remove(OUT)
+            await onions.forget(before)
         try:
-            await self._onions.admit(effect.onion, effect.secret)
+            await onions.admit(effect.onion, effect.secret)
         except WhisperdError:
             return  # there is the relay, and the other side may come here
         if not self._stopped and effect.onion == self._goes_to:
-            self._links.add(OUT, ONION, 1 if self._inviter else 0, lambda: self._link_to(effect.onion),
+            self._owner.add(OUT, ONION, 1 if self._inviter else 0, lambda: OnionLink(effect.onion, self._context),
                             patience=PATIENCE if self._inviter else 0.0)
-
-    def _link_to(self, onion: str) -> OnionLink:
-        return OnionLink(onion, reactor=self._reactor, dialer=self._dialer, random=self._random)
 
     def _turned(self, state: str) -> None:
         """The own onion service has another state."""
@@ -128,11 +137,15 @@ class DirectLinks:
         else:
             self._core.unpublished(refused=state == "refused")
 
-    def _later(self, work: Any) -> None:
-        Deferred.fromCoroutine(work).addErrback(_note)
+    def _later(self, work: Awaitable[None]) -> None:
+        Deferred.fromCoroutine(_logged(work))
 
     _actions: Mapping[type, Callable[..., None]] = {Tell: _say, Publish: _publish, GoTo: _go_to}
 
 
-def _note(failure: Any) -> None:
-    unexpected(failure.value.with_traceback(failure.getTracebackObject()))
+async def _logged(work: Awaitable[None]) -> None:
+    """Do the work; a bug in it is logged."""
+    try:
+        await work
+    except Exception as error:
+        unexpected(error)

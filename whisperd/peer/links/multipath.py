@@ -1,4 +1,4 @@
-"""Several links behind one: what ``peer.paths`` decides is carried out here, on real links.
+"""Links behind one: what ``Paths`` decides is carried out here, on real links.
 
 The owner sees one link, which lives as long as one of those below does. It is told ``link_up`` again whenever its
 frames go another way from then on.
@@ -8,23 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred, DeferredList
 
 from whisperd.errors import WhisperdError
+from whisperd.peer.links.direct import DirectLinks
 from whisperd.peer.links.link import NOT_THEIRS, ConversationLinkOwner, Link, Verdict
 from whisperd.peer.links.paths import ONION, RELAY, Effects, KeepPath, LeavePath, Lost, Paths, ProbePath, Use
+from whisperd.timers import Clock, OneShot
 
 Maker = Callable[[], Link]
+_T = TypeVar("_T")
 
 
-class Links:
+class Multipath:
     """The links of one conversation: a ConversationLink, and the LinkOwner of those below.
 
-    ``relays`` make the links to the relays, the best first; ``kinds`` as in Paths."""
+    ``relays`` make the links to the relays, the best first; ``kinds`` as in Paths. ``direct`` adds direct links when
+    the key is confirmed."""
 
-    def __init__(self, relays: Sequence[Maker], *, kinds: Sequence[str] = (RELAY,), reactor: Any) -> None:
+    def __init__(self, relays: Sequence[Maker], *, reactor: Clock, kinds: Sequence[str] = (RELAY,),
+                 direct: DirectLinks | None = None) -> None:
         self._reactor = reactor
         self._paths = Paths(kinds)
         self._makers: dict[str, Maker] = {}
@@ -32,16 +37,12 @@ class Links:
         self._leaving: list[Deferred[None]] = []
         self._owner: ConversationLinkOwner  # since ``start``
         self._later: list[Use] | None = None
-        self._alarm: Any = None
+        self._timer = OneShot(reactor, self._tick)
         self._stopping = False
         self._texts_need = ONION if RELAY not in kinds else ""
         self._confirmed = False
-        self._direct: Any = None
-        self._relays = dict(zip((f"relay {number}" for number in range(len(relays))), relays, strict=True))
-
-    def use_direct(self, direct: Any) -> None:
-        """Have ``direct``, a DirectLinks, add direct links when the key is confirmed."""
         self._direct = direct
+        self._relays = dict(zip((f"relay {number}" for number in range(len(relays))), relays, strict=True))
 
     @property
     def seated(self) -> bool:
@@ -53,7 +54,7 @@ class Links:
         """How far a direct link is: off, asked, publishing, offered, unavailable, or up."""
         if self._paths.live and self._paths.kind(self._paths.live) == ONION:
             return "up"
-        return str(self._direct.state) if self._direct is not None else "off"
+        return self._direct.state if self._direct is not None else "off"
 
     @property
     def name(self) -> str:
@@ -80,7 +81,7 @@ class Links:
 
     def stop(self, leave: bool = True) -> Deferred[None]:
         self._stopping = True
-        self._set_alarm()
+        self._set_timer()
         if self._direct is not None:
             self._leaving.append(Deferred.fromCoroutine(self._direct.stop()))
         for key in list(self._links):
@@ -115,7 +116,7 @@ class Links:
         self._hold()
         self._do(self._paths.confirmed())
         if self._direct is not None:
-            self._direct.begin()
+            self._direct.begin(self)
 
     def tell(self, payload: bytes) -> None:
         """Tell the other side something of the links here."""
@@ -198,7 +199,7 @@ class Links:
         for effect in effects:
             if not self._stopping:
                 self._actions[type(effect)](self, effect)
-        self._set_alarm()
+        self._set_timer()
 
     def _keep(self, key: str) -> None:
         link = self._links[key] = self._makers[key]()
@@ -211,7 +212,7 @@ class Links:
             self._leaving.append(stopping)
             stopping.addBoth(self._left, stopping)
 
-    def _left(self, result: Any, stopping: Deferred[None]) -> Any:
+    def _left(self, result: _T, stopping: Deferred[None]) -> _T:
         self._leaving.remove(stopping)
         return result
 
@@ -241,16 +242,10 @@ class Links:
     def _lost(self, lost: Lost) -> None:
         self._owner.link_down(self, lost.reason)
 
-    def _set_alarm(self) -> None:
-        if self._alarm is not None and self._alarm.active():
-            self._alarm.cancel()
-        wake_at = self._paths.wake_at
-        self._alarm = None
-        if wake_at is not None and not self._stopping:
-            self._alarm = self._reactor.callLater(max(0.0, wake_at - self._now()), self._wake)
+    def _set_timer(self) -> None:
+        self._timer.start_at(None if self._stopping else self._paths.wake_at)
 
-    def _wake(self) -> None:
-        self._alarm = None
+    def _tick(self) -> None:
         self._do(self._paths.tick(self._now()))
 
     _actions: Mapping[type, Callable[..., None]] = {

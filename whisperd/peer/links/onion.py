@@ -6,16 +6,14 @@ it; what the door lets in before that is bounded, and gets no byte.
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.defer import Deferred
 
 from whisperd.errors import DialRefused, WhisperdError
-from whisperd.interfaces import Random
 from whisperd.logs import note
+from whisperd.peer.links.context import LinkContext, ListeningPort
 from whisperd.peer.links.link import LinkOwner
 from whisperd.peer.links.onion_stream import OnionStream, StreamFactory
-from whisperd.peer.links.reconnecting import Dialling
+from whisperd.peer.links.reconnecting import Reconnecting
 
 #: Port of the onion services.
 PORT = 80
@@ -25,24 +23,24 @@ MAX_STRANGERS = 4
 LOST = "link-lost"
 
 
-class OnionLink(Dialling):
+class OnionLink:
     """Connects to ``address`` for ever, at jittered intervals, each time over circuits of this conversation."""
 
     name = "onion"
     #: No relay is asked for a seat.
     seated = False
 
-    def __init__(self, address: str, *, reactor: Any, dialer: Any, random: Random) -> None:
-        super().__init__(reactor, random)
+    def __init__(self, address: str, context: LinkContext) -> None:
         self._address = address
-        self._dialer = dialer
+        self._reconnecting = Reconnecting(self._connect_once, context)
+        self._factory = StreamFactory(self, context)
         self._owner: LinkOwner  # since ``start``
         self._stream: OnionStream | None = None
         self._gone: Deferred[None] | None = None
 
     def start(self, owner: LinkOwner) -> None:
         self._owner = owner
-        self._begin()
+        self._reconnecting.start()
 
     def send(self, frame: bytes) -> None:
         if self._stream is not None:
@@ -53,55 +51,52 @@ class OnionLink(Dialling):
 
     def woke(self) -> None:
         """This machine has slept."""
-        self._redial.hurry()
+        self._reconnecting.hurry()
         if self._stream is not None:
             self._stream.probe()
 
     def stop(self, leave: bool = True) -> Deferred[None]:
-        done = self._no_more()
+        done = self._reconnecting.stop(cancel=self._stream is None)
         if self._stream is not None:
             self._stream.close()
-        else:
-            self._give_up_waiting()
         return done
 
     async def _connect_once(self) -> None:
-        self._gone = Deferred()
+        gone: Deferred[None] = Deferred()
+        self._gone = gone
         try:
-            await self._dial(self._dialer, self._address, PORT, StreamFactory(self, self._reactor))
+            await self._reconnecting.connect(self._address, PORT, self._factory)
         except DialRefused as error:
-            if not self._stopping:
-                self._stopping = True
+            if not self._reconnecting.stopped:
+                self._reconnecting.stop(cancel=False)
                 self._owner.link_failed(self, error)
             return
         except WhisperdError:
             return
-        if self._stopping and self._stream is not None:
+        if self._reconnecting.stopped and self._stream is not None:
             self._stream.drop()
-        began = self._reactor.seconds()
-        await self._gone
-        self._redial.lived(self._reactor.seconds() - began)
+        await self._reconnecting.until_closed(gone)
 
     # -- what the stream reports ----------------------------------------------------------------------------------
 
     def stream_open(self, stream: OnionStream) -> None:
         self._stream = stream
-        if not self._stopping:
+        if not self._reconnecting.stopped:
             note("link-state", link=self.name, state="up")
             self._owner.link_up(self)
 
     def stream_frame(self, stream: OnionStream, frame: bytes) -> None:
-        if self._stopping:
+        if self._reconnecting.stopped:
             return
         verdict = self._owner.frame_received(self, frame)
         if verdict.theirs and not stream.proven:
-            self._redial.worked()
+            self._reconnecting.worked()
             stream.prove()
         verdict.proceed()
 
     def stream_lost(self, stream: OnionStream) -> None:
         self._stream = None
-        if not self._stopping:
+        if not self._reconnecting.stopped:
             note("link-state", link=self.name, state="down", reason=LOST)
             self._owner.link_down(self, LOST)
         gone, self._gone = self._gone, None
@@ -116,22 +111,22 @@ class OnionDoor:
     #: No relay is asked for a seat.
     seated = False
 
-    def __init__(self, *, reactor: Any) -> None:
-        self._reactor = reactor
+    def __init__(self, context: LinkContext) -> None:
+        self._context = context
         self._owner: LinkOwner  # since ``start``
-        self._port: Any = None
+        self._port: ListeningPort | None = None
         self._stream: OnionStream | None = None
         self._strangers: list[OnionStream] = []
         self._stopping = False
 
     @property
     def port(self) -> int:
-        """The port on 127.0.0.1 that it listens on."""
-        return int(self._port.getHost().port)
+        """The port on 127.0.0.1 that it listens on, 0 before it is started."""
+        return 0 if self._port is None else self._port.getHost().port
 
     def start(self, owner: LinkOwner) -> None:
         self._owner = owner
-        self._port = self._reactor.listenTCP(0, StreamFactory(self, self._reactor), interface="127.0.0.1")
+        self._port = self._context.reactor.listenTCP(0, StreamFactory(self, self._context), interface="127.0.0.1")
 
     def send(self, frame: bytes) -> None:
         if self._stream is not None:
@@ -172,6 +167,15 @@ class OnionDoor:
             self._adopt(stream)
         verdict.proceed()
 
+    def stream_lost(self, stream: OnionStream) -> None:
+        if stream in self._strangers:
+            self._strangers.remove(stream)
+        if stream is self._stream:
+            self._stream = None
+            if not self._stopping:
+                note("link-state", link=self.name, state="down", reason=LOST)
+                self._owner.link_down(self, LOST)
+
     def _adopt(self, stream: OnionStream) -> None:
         """Whoever spoke on this stream is the other side: it takes the place of the one before."""
         self._strangers.remove(stream)
@@ -182,12 +186,3 @@ class OnionDoor:
         else:
             note("link-state", link=self.name, state="up")
         self._owner.link_up(self)
-
-    def stream_lost(self, stream: OnionStream) -> None:
-        if stream in self._strangers:
-            self._strangers.remove(stream)
-        if stream is self._stream:
-            self._stream = None
-            if not self._stopping:
-                note("link-state", link=self.name, state="down", reason=LOST)
-                self._owner.link_down(self, LOST)

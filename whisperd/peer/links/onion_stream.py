@@ -13,12 +13,13 @@ from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.python.failure import Failure
 
 from whisperd.errors import ChannelBroken
-from whisperd.peer.links.relay_socket import MAX_MISSED, PING_INTERVAL, WAKE_PATIENCE
+from whisperd.peer.links.context import LinkContext
+from whisperd.timers import OneShot
 from whisperd.wire import direct
 from whisperd.wire.direct import RecordKind, Records
 
-#: Seconds in which an authentic frame has to come over a new stream.
-PROOF_TIMEOUT = 30
+#: How many pings in a row go unanswered on a stream that is dead.
+MAX_MISSED = 2
 #: Records of somebody who has not proven themselves that are looked at.
 MAX_UNPROVEN = 8
 
@@ -26,11 +27,14 @@ MAX_UNPROVEN = 8
 class StreamOwner(Protocol):
     """What a stream reports to."""
 
-    def stream_open(self, stream: OnionStream) -> None: ...
+    def stream_open(self, stream: OnionStream) -> None:
+        """The connection is there."""
 
-    def stream_frame(self, stream: OnionStream, frame: bytes) -> None: ...
+    def stream_frame(self, stream: OnionStream, frame: bytes) -> None:
+        """One frame came in."""
 
-    def stream_lost(self, stream: OnionStream) -> None: ...
+    def stream_lost(self, stream: OnionStream) -> None:
+        """The connection is gone."""
 
 
 class OnionStream(TwistedProtocol):
@@ -38,21 +42,21 @@ class OnionStream(TwistedProtocol):
 
     transport: Any
 
-    def __init__(self, owner: StreamOwner, clock: Any) -> None:
+    def __init__(self, owner: StreamOwner, context: LinkContext) -> None:
         self.proven = False
         self._owner = owner
-        self._clock = clock
+        self._timing = context.timing
+        self._timer = OneShot(context.reactor, self._due)
         self._records = Records()
         self._unproven = 0
         self._missed = 0
-        self._call: Any = None
         self._lost = False
 
     def prove(self) -> None:
         """The other side was heard on this stream."""
         if not self.proven:
             self.proven = True
-            self._later(PING_INTERVAL)
+            self._timer.start(self._timing.ping)
 
     def send(self, frame: bytes) -> None:
         """Send one frame; it is dropped when the connection is gone."""
@@ -60,11 +64,11 @@ class OnionStream(TwistedProtocol):
             self.transport.writeSequence((direct.record(frame),))
 
     def probe(self) -> None:
-        """Cut the connection unless it answers within WAKE_PATIENCE seconds."""
+        """Cut the connection unless it answers soon."""
         if self.proven and not self._lost:
             self._missed = MAX_MISSED
             self.transport.write(direct.PING)
-            self._later(WAKE_PATIENCE)
+            self._timer.start(self._timing.wake)
 
     def drop(self) -> None:
         """Cut the connection."""
@@ -73,7 +77,7 @@ class OnionStream(TwistedProtocol):
     def close(self) -> None:
         """Close the connection, after what was sent."""
         self.transport.loseConnection()
-        self._later(WAKE_PATIENCE)
+        self._timer.start(self._timing.wake)
         self._missed = MAX_MISSED
 
     # -- called by Twisted ----------------------------------------------------------------------------------------
@@ -81,7 +85,7 @@ class OnionStream(TwistedProtocol):
     def connectionMade(self) -> None:
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
-        self._later(PROOF_TIMEOUT)
+        self._timer.start(self._timing.proof)
         self._owner.stream_open(self)
 
     def dataReceived(self, data: bytes) -> None:
@@ -99,8 +103,7 @@ class OnionStream(TwistedProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
-        if self._call is not None and self._call.active():
-            self._call.cancel()
+        self._timer.cancel()
         self._owner.stream_lost(self)
 
     # -- inside ---------------------------------------------------------------------------------------------------
@@ -111,18 +114,13 @@ class OnionStream(TwistedProtocol):
             self.drop()
         return not self._lost and self._unproven <= MAX_UNPROVEN
 
-    def _later(self, seconds: float) -> None:
-        if self._call is not None and self._call.active():
-            self._call.cancel()
-        self._call = self._clock.callLater(seconds, self._due)
-
     def _due(self) -> None:
         if not self.proven or self._missed == MAX_MISSED:
             self.drop()
             return
         self._missed += 1
         self.transport.write(direct.PING)
-        self._later(PING_INTERVAL)
+        self._timer.start(self._timing.ping)
 
 
 class StreamFactory(Factory):
@@ -130,9 +128,9 @@ class StreamFactory(Factory):
 
     noisy = False
 
-    def __init__(self, owner: StreamOwner, clock: Any) -> None:
+    def __init__(self, owner: StreamOwner, context: LinkContext) -> None:
         self._owner = owner
-        self._clock = clock
+        self._context = context
 
     def buildProtocol(self, addr: object) -> OnionStream:
-        return OnionStream(self._owner, self._clock)
+        return OnionStream(self._owner, self._context)

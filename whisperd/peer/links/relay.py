@@ -8,28 +8,43 @@ half minute: whether that is worth while is for the owner to decide, which hears
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
 
 from whisperd.errors import DialRefused, RelayRefused, RoomFull, WhisperdError
-from whisperd.interfaces import Random
 from whisperd.logs import note
+from whisperd.peer.links.context import LinkContext
 from whisperd.peer.links.link import LinkOwner
-from whisperd.peer.links.reconnecting import Dialling
-from whisperd.peer.links.redial import FIRST_DELAY
+from whisperd.peer.links.reconnecting import Reconnecting
 from whisperd.peer.links.relay_socket import RelaySocket, RelaySocketFactory
 from whisperd.wire.frames import ERRORS, FrameError, Join, Joined, Leave, PeerLeft, Ready, RelayError
 from whisperd.wire.relay_client import decode_server, encode_client
 
-#: Longest time, in seconds, that a relay may ask to wait.
-MAX_RETRY_AFTER = 300
-#: Seconds after which a relay is asked again that did not let this side in.
-REFUSED_DELAY = 30
 #: Bytes that a relay has to forward in one frame: the largest size class, and the overhead of a ratchet.
 NEEDED_FRAME = 36_864
+
+#: The states of a relay link. It is seated when the relay has given its seat, and up when the other seat is taken too.
+IDLE, DIALLING, OPENING, ASKING, SEATED = "idle", "dialling", "opening", "asking", "seated"
+UP, LEAVING, PAUSING, STOPPED = "up", "leaving", "pausing", "stopped"
+
+#: What follows a state on an event; whatever is not listed changes nothing.
+TABLE: dict[tuple[str, str], str] = {
+    (IDLE, "dial"): DIALLING,
+    (PAUSING, "dial"): DIALLING,
+    (DIALLING, "failed"): PAUSING,
+    (DIALLING, "connected"): OPENING,
+    (DIALLING, "open"): ASKING,
+    (OPENING, "open"): ASKING,
+    (ASKING, "joined"): SEATED,
+    (SEATED, "ready"): UP,
+    (UP, "peer-gone"): SEATED,
+    **dict.fromkeys(((state, "leave") for state in (OPENING, ASKING, SEATED, UP)), LEAVING),
+    **dict.fromkeys(((state, "closed") for state in (DIALLING, OPENING, ASKING, SEATED, UP, LEAVING)), PAUSING),
+    **dict.fromkeys(((state, "stop") for state in (IDLE, DIALLING, OPENING, ASKING, SEATED, UP, LEAVING, PAUSING)),
+                    STOPPED),
+}
 
 #: Why the other side is out of reach, by what the relay said.
 REASONS = {"replaced": "replaced", "expired": "room-expired", "shutting-down": "relay-stopped"}
@@ -59,8 +74,8 @@ class RelayRoom:
         return f"ws://{host}:{self.port}/"
 
 
-class RelayLink(Dialling):
-    """One conversation's seat in a room. ``dialer`` has the ``connect`` of ``whisperd.tor.dial.dialer``.
+class RelayLink:
+    """One conversation's seat in a room. Its state changes by TABLE only.
 
     ``token`` (32 bytes) is what the seat belongs to; empty: a random one. With ``claimed`` the room has to be empty at
     first, or the link fails with RoomFull; it is called when the first seat is taken.
@@ -68,89 +83,94 @@ class RelayLink(Dialling):
 
     name = "relay"
 
-    def __init__(self, room: RelayRoom, *, reactor: Any, dialer: Any, random: Random, token: bytes = b"",
+    def __init__(self, room: RelayRoom, context: LinkContext, *, token: bytes = b"",
                  claimed: Callable[[], None] | None = None) -> None:
-        super().__init__(reactor, random)
         self._room = room
-        self._dialer = dialer
-        self._join = encode_client(Join(room=_b64(room.room), token=_b64(token or random(32)), code=room.access))
-        self._factory = RelaySocketFactory(room.url, self, reactor=reactor, random=random)
+        self._timing = context.timing
+        self._reconnecting = Reconnecting(self._connect_once, context, self._broken)
+        self._join = encode_client(Join(room=_b64(room.room), token=_b64(token or context.random(32)),
+                                               code=room.access))
+        self._factory = RelaySocketFactory(room.url, self, context)
         self._owner: LinkOwner  # since ``start``
         self._socket: RelaySocket | None = None
-        self._up = False
+        self._state = IDLE
         self._was_seated = False
-        #: Whether the relay has given the seat, on a connection that lives.
-        self.seated = False
         self._claimed = claimed
         self._reason = "relay-lost"
-        self._leaving = False
 
     # -- Link -----------------------------------------------------------------------------------------------------
+
+    @property
+    def seated(self) -> bool:
+        """Whether the relay has given the seat, on a connection that lives."""
+        return self._state in (SEATED, UP)
 
     def start(self, owner: LinkOwner) -> None:
         """Begin to connect."""
         self._owner = owner
-        self._begin()
+        self._reconnecting.start()
 
     def send(self, frame: bytes) -> None:
         """Hand over one frame; it is dropped while the other side is not there."""
-        if self._up and self._socket is not None:
+        if self._state == UP and self._socket is not None:
             self._socket.send(frame, binary=True)
 
     def rejoin(self, delay: float) -> None:
         """Free the seat, and come back after ``delay`` seconds; nothing to do while there is no connection."""
-        self._up = False
         if self._socket is not None:
-            self._leaving = True
-            self._redial.exactly(delay)
-            self._socket.leave(encode_client(Leave()))
+            self._reconnecting.pause_exactly(delay)
+            self._leave(self._socket)
 
     def woke(self) -> None:
         """This machine has slept: find out soon whether the connection still lives, or dial at once."""
-        self._redial.hurry()
+        self._reconnecting.hurry()
         if self._socket is not None:
             self._socket.probe()
 
     def stop(self, leave: bool = True) -> Deferred[None]:
         """Free the seat and close, or keep it; fires when the socket is closed. No report comes after this call."""
-        self._up = False
-        done = self._no_more()
+        self._turn("stop")
+        done = self._reconnecting.stop(cancel=self._socket is None)
         if self._socket is not None:
             self._socket.leave(*([encode_client(Leave())] if leave else []))
-        else:
-            self._give_up_waiting()
         return done
 
     # -- the life of the link -------------------------------------------------------------------------------------
 
+    def _turn(self, event: str) -> None:
+        self._state = TABLE.get((self._state, event), self._state)
+
     async def _connect_once(self) -> None:
         self._reason = "relay-lost"
+        self._turn("dial")
         try:
-            socket = await self._dial(self._dialer, self._room.host, self._room.port, self._factory,
-                                      direct=self._room.direct)
-        except DialRefused as error:
-            self._kept_out(error)
-            return
+            socket = await self._reconnecting.connect(self._room.host, self._room.port, self._factory,
+                                                      direct=self._room.direct)
         except WhisperdError as error:
-            self._trouble(error)
+            self._turn("failed")
+            if isinstance(error, DialRefused):
+                self._kept_out(error)
+            else:
+                self._trouble(error)
             return
         self._socket = socket
-        if self._stopping:
+        self._turn("connected")
+        if self._state == STOPPED:
             socket.drop()
-        began = self._reactor.seconds()
-        was_open = await socket.closed
+        was_open = await self._reconnecting.until_closed(socket.closed)
         self._socket = None
-        self._closed(was_open, self._reactor.seconds() - began)
+        self._closed(was_open)
 
-    def _closed(self, was_open: bool, lived: float) -> None:
-        self._redial.lived(lived)
-        self._leaving = self.seated = False
-        if self._up:
-            self._down(self._reason)
+    def _closed(self, was_open: bool) -> None:
+        was_up = self._state == UP
+        self._turn("closed")
+        if was_up:
+            self._report_down(self._reason)
         if not was_open:
             self._trouble(RelayRefused("the server at the relay's address is not a whisperd relay"))
 
     def _broken(self) -> None:
+        self._turn("closed")
         self._trouble(WhisperdError())
 
     # -- what the socket reports ----------------------------------------------------------------------------------
@@ -158,14 +178,15 @@ class RelayLink(Dialling):
     def socket_open(self, socket: RelaySocket) -> None:
         """Ask for the seat."""
         self._socket = socket
+        self._turn("open")
         socket.send(self._join, binary=False)
 
     def binary_received(self, socket: RelaySocket, payload: bytes) -> None:
         """A frame of the other side, if it is one: then the next attempt counts as the first."""
-        if self._up:
+        if self._state == UP:
             verdict = self._owner.frame_received(self, payload)
             if verdict.theirs:
-                self._redial.worked()
+                self._reconnecting.worked()
             verdict.proceed()
 
     def text_received(self, socket: RelaySocket, payload: bytes) -> None:
@@ -176,7 +197,7 @@ class RelayLink(Dialling):
             self._trouble(RelayRefused("the relay broke the protocol"))
             socket.drop()
             return
-        if not self._stopping and not self._leaving:
+        if self._state not in (LEAVING, STOPPED):
             self._reactions[type(frame)](self, socket, frame)
 
     def _joined(self, socket: RelaySocket, frame: Joined) -> None:
@@ -189,59 +210,68 @@ class RelayLink(Dialling):
         if claimed is not None and frame.peer:
             self._kept_out(RoomFull())
             return
-        self._was_seated = self.seated = True
+        self._was_seated = True
+        self._turn("joined")
         if claimed is not None:
             claimed()
 
     def _ready(self, socket: RelaySocket, frame: Ready) -> None:
-        if self._up:  # each time costs a greeting, and each of those a key of the ratchet
-            return
-        self._up = True
-        note("link-state", link=self.name, state="up")
-        self._owner.link_up(self)
+        before = self._state
+        self._turn("ready")
+        if self._state == UP != before:  # each time costs a greeting, and each of those a key of the ratchet
+            note("link-state", link=self.name, state="up")
+            self._owner.link_up(self)
 
     def _peer_left(self, socket: RelaySocket, frame: PeerLeft) -> None:
-        if self._up:
-            self._down("peer-left" if frame.reason == "left" else "peer-lost")
+        self._down("peer-left" if frame.reason == "left" else "peer-lost")
 
     def _relay_error(self, socket: RelaySocket, frame: RelayError) -> None:
         if frame.code == "peer-absent":
-            self._peer_left(socket, PeerLeft("lost"))
+            self._down("peer-lost")
         elif frame.code in _KEEPS_OUT and not self._was_seated:
             self._kept_out(_refusal(frame.code))
         else:
             self._reason = REASONS.get(frame.code, self._reason)
             if frame.retry_after is not None:
-                self._redial.at_least(min(max(frame.retry_after, FIRST_DELAY), MAX_RETRY_AFTER))
-            if frame.fatal and self._up:
+                self._reconnecting.pause_about(
+                    min(max(frame.retry_after, self._timing.first_pause), self._timing.longest_retry))
+            if frame.fatal:
                 self._down(self._reason)
             if frame.code not in _PASSING:
                 self._trouble(_refusal(frame.code))
 
-    _reactions: ClassVar[dict[type, Callable[..., None]]] = {
+    _reactions: Mapping[type, Callable[..., None]] = {
         Joined: _joined, Ready: _ready, PeerLeft: _peer_left, RelayError: _relay_error,
     }
 
+    # -- what the owner hears -------------------------------------------------------------------------------------
+
     def _down(self, reason: str) -> None:
-        self._up = False
+        if self._state == UP:
+            self._turn("peer-gone")
+            self._report_down(reason)
+
+    def _report_down(self, reason: str) -> None:
         note("link-state", link=self.name, state="down", reason=reason)
         self._owner.link_down(self, reason)
 
     def _trouble(self, error: WhisperdError) -> None:
-        if not self._stopping:
+        if self._state != STOPPED:
             self._owner.link_troubled(self, error)
 
     def _kept_out(self, error: WhisperdError) -> None:
         """The relay does not let this side in; the owner may stop the link when it hears that."""
-        if self._stopping:
+        if self._state == STOPPED:
             return
-        self._redial.at_least(REFUSED_DELAY)
-        if self._up:
-            self._down(self._reason)
+        self._reconnecting.pause_about(self._timing.refused_pause)
+        self._down(self._reason)
         if self._socket is not None:
-            self._leaving = True
-            self._socket.leave(encode_client(Leave()))
+            self._leave(self._socket)
         self._owner.link_failed(self, error)
+
+    def _leave(self, socket: RelaySocket) -> None:
+        self._turn("leave")
+        socket.leave(encode_client(Leave()))
 
 
 def _refusal(code: str) -> WhisperdError:

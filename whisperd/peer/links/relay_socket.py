@@ -13,15 +13,12 @@ from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientPr
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from whisperd.interfaces import Random
+from whisperd.peer.links.context import LinkContext
+from whisperd.timers import OneShot
 from whisperd.wire.frames import SUBPROTOCOL
 
-SEAT_TIMEOUT = 30
-CLOSE_TIMEOUT = 5
-PING_INTERVAL = 30
+#: How many pings in a row go unanswered on a connection that is dead.
 MAX_MISSED = 2
-#: Seconds that a connection has to show that it lives, after the machine has slept.
-WAKE_PATIENCE = 10
 #: Largest message that is taken from a relay, in bytes: the largest frame of a peer, with room for any ratchet.
 MAX_MESSAGE = 65_536
 _PING_SIZE = 8
@@ -33,9 +30,11 @@ class SocketOwner(Protocol):
     def socket_open(self, socket: RelaySocket) -> None:
         """The relay speaks the dialect; a seat can be asked for."""
 
-    def text_received(self, socket: RelaySocket, payload: bytes) -> None: ...
+    def text_received(self, socket: RelaySocket, payload: bytes) -> None:
+        """A frame of the relay itself came in."""
 
-    def binary_received(self, socket: RelaySocket, payload: bytes) -> None: ...
+    def binary_received(self, socket: RelaySocket, payload: bytes) -> None:
+        """A frame of the other side came in."""
 
 
 class RelaySocket(WebSocketClientProtocol):
@@ -43,43 +42,47 @@ class RelaySocket(WebSocketClientProtocol):
 
     transport: Any
 
-    def __init__(self, owner: SocketOwner, clock: Any, random: Random) -> None:
+    def __init__(self, owner: SocketOwner, context: LinkContext) -> None:
         super().__init__()
         self.closed: Deferred[bool] = Deferred()
         self._owner = owner
-        self._clock = clock
-        self._random = random
+        self._random = context.random
+        self._timing = context.timing
         self._was_open = False
         self._missed = 0
-        self._calls: dict[str, Any] = {}
+        self._left = False
+        self._seat_timer = OneShot(context.reactor, self.drop)
+        self._close_timer = OneShot(context.reactor, self.drop)
+        self._ping_timer = OneShot(context.reactor, self._ping_again)
 
     def seated(self) -> None:
         """The relay gave a seat: from now on only pings decide."""
-        self._cancel("seat")
+        self._seat_timer.cancel()
 
     def send(self, payload: bytes, *, binary: bool) -> None:
         """Send one message; it is dropped when the connection is closing or gone."""
         if self.state == self.STATE_OPEN:
-            self.sendMessage(payload, isBinary=binary)
+            self.sendMessage(payload, isBinary=binary)  # type: ignore[no-untyped-call]
 
     def leave(self, *texts: bytes) -> None:
         """Send the last text frames and close; the connection is cut if the relay does not answer."""
-        if "close" in self._calls:
+        if self._left:
             return
         if self.state != self.STATE_OPEN:
             self.drop()
             return
+        self._left = True
         for text in texts:
             self.send(text, binary=False)
         self.sendClose(1000)
-        self._later("close", CLOSE_TIMEOUT, self.drop)
+        self._close_timer.start(self._timing.close)
 
     def probe(self) -> None:
-        """Cut the connection unless it answers within WAKE_PATIENCE seconds."""
-        if self.state == self.STATE_OPEN and "close" not in self._calls:
+        """Cut the connection unless it answers soon."""
+        if self.state == self.STATE_OPEN and not self._left:
             self._missed = MAX_MISSED
             self.sendPing(self._random(_PING_SIZE))
-            self._later("ping", WAKE_PATIENCE, self._ping)
+            self._ping_timer.start(self._timing.wake)
 
     def drop(self) -> None:
         """Cut the connection."""
@@ -88,7 +91,7 @@ class RelaySocket(WebSocketClientProtocol):
     # -- called by Twisted and autobahn ---------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
-        self._later("seat", SEAT_TIMEOUT, self.drop)
+        self._seat_timer.start(self._timing.seat)
         super().connectionMade()
 
     def onConnect(self, response: Any) -> None:
@@ -98,7 +101,7 @@ class RelaySocket(WebSocketClientProtocol):
     def onOpen(self) -> None:
         if self.websocket_protocol_in_use == SUBPROTOCOL:
             self._was_open = True
-            self._later("ping", PING_INTERVAL, self._ping)
+            self._ping_timer.start(self._timing.ping)
             self._owner.socket_open(self)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
@@ -108,29 +111,18 @@ class RelaySocket(WebSocketClientProtocol):
         self._missed = 0
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        for name in list(self._calls):
-            self._cancel(name)
+        for timer in (self._seat_timer, self._close_timer, self._ping_timer):
+            timer.cancel()
         super().connectionLost(reason)
         self.closed.callback(self._was_open)
 
-    # -- timers ---------------------------------------------------------------------------------------------------
-
-    def _ping(self) -> None:
+    def _ping_again(self) -> None:
         if self._missed == MAX_MISSED:
             self.drop()
             return
         self._missed += 1
         self.sendPing(self._random(_PING_SIZE))
-        self._later("ping", PING_INTERVAL, self._ping)
-
-    def _later(self, name: str, delay: float, call: Any) -> None:
-        self._cancel(name)
-        self._calls[name] = self._clock.callLater(delay, call)
-
-    def _cancel(self, name: str) -> None:
-        call = self._calls.pop(name, None)
-        if call is not None and call.active():
-            call.cancel()
+        self._ping_timer.start(self._timing.ping)
 
 
 class RelaySocketFactory(WebSocketClientFactory):
@@ -138,14 +130,16 @@ class RelaySocketFactory(WebSocketClientFactory):
 
     noisy = False
 
-    def __init__(self, url: str, owner: SocketOwner, *, reactor: Any, random: Random) -> None:
-        super().__init__(url, protocols=[SUBPROTOCOL], useragent="", reactor=reactor)
+    def __init__(self, url: str, owner: SocketOwner, context: LinkContext) -> None:
+        super().__init__(url, protocols=[SUBPROTOCOL], useragent="",  # type: ignore[no-untyped-call]
+                         reactor=context.reactor)
         self._owner = owner
-        self._random = random
-        self.setProtocolOptions(maxFramePayloadSize=MAX_MESSAGE, maxMessagePayloadSize=MAX_MESSAGE, failByDrop=False,
-                                openHandshakeTimeout=0, closeHandshakeTimeout=0, serverConnectionDropTimeout=0)
+        self._context = context
+        self.setProtocolOptions(  # type: ignore[no-untyped-call]
+            maxFramePayloadSize=MAX_MESSAGE, maxMessagePayloadSize=MAX_MESSAGE, failByDrop=False,
+            openHandshakeTimeout=0, closeHandshakeTimeout=0, serverConnectionDropTimeout=0)
 
     def buildProtocol(self, addr: object) -> RelaySocket:
-        socket = RelaySocket(self._owner, self.reactor, self._random)
+        socket = RelaySocket(self._owner, self._context)
         socket.factory = self
         return socket

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from whisperd.errors import InviteMalformed, NoRelay, UsageError
-from whisperd.interfaces import Random
+from whisperd.outgoing import OnionServices
+from whisperd.peer.links.context import LinkContext
 from whisperd.peer.links.direct import DirectLinks
 from whisperd.peer.links.link import Link
-from whisperd.peer.links.multipath import Links, Maker
+from whisperd.peer.links.multipath import Maker, Multipath
 from whisperd.peer.links.paths import ONION
 from whisperd.peer.links.relay import RelayLink, RelayRoom
 from whisperd.peer.records import RelayRecord, Route
@@ -59,32 +59,29 @@ def check_access(code: str) -> None:
 
 
 class Relays:
-    """Makes the links of conversations. ``onions`` is what ``whisperd.tor.onion.per_conversation`` offers, None where
-    there is none."""
+    """Makes the links of conversations. Without ``onions`` there are no direct ones."""
 
-    def __init__(self, reactor: Any, dialer: Any, random: Random, onions: Any = None) -> None:
-        self._reactor = reactor
-        self._dialer = dialer
-        self._random = random
+    def __init__(self, context: LinkContext, onions: OnionServices | None = None) -> None:
+        self._context = context
         self._onions = onions
 
     def link(self, host: Host, room: bytes, access: str, *, token: bytes = b"",
              claimed: Callable[[], None] | None = None) -> RelayLink:
         """Return a link to one relay; ``token`` and ``claimed`` as RelayLink has them."""
         at = RelayRoom(host.host, host.port, room, host.direct, access)
-        return RelayLink(at, reactor=self._reactor, dialer=self._dialer, random=self._random, token=token,
-                         claimed=claimed)
+        return RelayLink(at, self._context, token=token, claimed=claimed)
 
     def route(self, hosts: Sequence[Host], room: bytes, access: str, *, token: bytes = b"") -> Route:
         """Return seats in a room of several relays; ``access`` is for the first, and no other sees it.
 
         Each has a token of its own, which is the same each time; the first one's is ``token`` if that is given."""
         first, *others = hosts
-        return Route(room, [RelayRecord(first.named.url, access, token or self._random(TOKEN_SIZE)),
-                            *(RelayRecord(host.named.url, "", self._random(TOKEN_SIZE)) for host in others)])
+        random = self._context.random
+        return Route(room, [RelayRecord(first.named.url, access, token or random(TOKEN_SIZE)),
+                            *(RelayRecord(host.named.url, "", random(TOKEN_SIZE)) for host in others)])
 
     def links(self, hosts: Sequence[Host], route: Route, *, kinds: Sequence[str], inviter: bool,
-              begun: Link | None = None) -> Links:
+              begun: Link | None = None) -> Multipath:
         """Return the links of a conversation to all of its relays, each time over other circuits.
 
         ``hosts`` are those of ``route``; ``kinds`` as Paths has them. ``begun`` is a link to the first relay that has
@@ -95,16 +92,13 @@ class Relays:
             links[0] = _first(started, links[0])
         return self._made(links, kinds, inviter)
 
-    def begun(self, link: Link, again: Maker, *, kinds: Sequence[str], inviter: bool) -> Links:
+    def begun(self, link: Link, again: Maker, *, kinds: Sequence[str], inviter: bool) -> Multipath:
         """Return the links of a conversation that begins on ``link``; ``again`` makes another one to the same room."""
         return self._made([_first([link], again)], kinds, inviter)
 
-    def _made(self, relays: Sequence[Maker], kinds: Sequence[str], inviter: bool) -> Links:
-        made = Links(relays, kinds=kinds, reactor=self._reactor)
-        if ONION in kinds:
-            made.use_direct(DirectLinks(made, made.tell, onions=self._onions, dialer=self._dialer,
-                                        reactor=self._reactor, random=self._random, inviter=inviter))
-        return made
+    def _made(self, relays: Sequence[Maker], kinds: Sequence[str], inviter: bool) -> Multipath:
+        direct = DirectLinks(self._onions, self._context, inviter=inviter) if ONION in kinds else None
+        return Multipath(relays, kinds=kinds, reactor=self._context.reactor, direct=direct)
 
     def _maker(self, host: Host, room: bytes, seat: RelayRecord) -> Maker:
         return lambda: self.link(host, room, seat.access, token=seat.token)
