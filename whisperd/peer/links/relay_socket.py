@@ -62,7 +62,8 @@ class RelaySocket(WebSocketClientProtocol):
     def send(self, payload: bytes, *, binary: bool) -> None:
         """Send one message; it is dropped when the connection is closing or gone."""
         if self.state == self.STATE_OPEN:
-            self.sendMessage(payload, isBinary=binary)  # type: ignore[no-untyped-call]
+            write: Any = self.sendMessage  # autobahn states no types
+            write(payload, isBinary=binary)
 
     def leave(self, *texts: bytes) -> None:
         """Send the last text frames and close; the connection is cut if the relay does not answer."""
@@ -131,13 +132,13 @@ class RelaySocketFactory(WebSocketClientFactory):
     noisy = False
 
     def __init__(self, url: str, owner: SocketOwner, context: LinkContext) -> None:
-        super().__init__(url, protocols=[SUBPROTOCOL], useragent="",  # type: ignore[no-untyped-call]
-                         reactor=context.reactor)
+        begin: Any = super().__init__  # autobahn states no types
+        begin(url, protocols=[SUBPROTOCOL], useragent="", reactor=context.reactor)
         self._owner = owner
         self._context = context
-        self.setProtocolOptions(  # type: ignore[no-untyped-call]
-            maxFramePayloadSize=MAX_MESSAGE, maxMessagePayloadSize=MAX_MESSAGE, failByDrop=False,
-            openHandshakeTimeout=0, closeHandshakeTimeout=0, serverConnectionDropTimeout=0)
+        configure: Any = self.setProtocolOptions
+        configure(maxFramePayloadSize=MAX_MESSAGE, maxMessagePayloadSize=MAX_MESSAGE, failByDrop=False,
+                  openHandshakeTimeout=0, closeHandshakeTimeout=0, serverConnectionDropTimeout=0)
 
     def buildProtocol(self, addr: object) -> RelaySocket:
         socket = RelaySocket(self._owner, self._context)
