@@ -24,7 +24,7 @@ from whisperd.errors import (
 )
 from whisperd.peer.effects import Settled
 from whisperd.peer.handshake.keys import InviteKeys
-from whisperd.peer.links.context import LinkContext
+from whisperd.peer.links.context import LinkContext, LinkTiming
 from whisperd.peer.links.link import NOT_THEIRS, Link, Verdict
 from whisperd.peer.links.routes import Host, Relays
 from whisperd.peer.persistence.entries import Retention
@@ -35,16 +35,14 @@ from whisperd.wire.invite import RelayAddress
 in_the_reactor = pytest_twisted.ensureDeferred
 
 
-@pytest.fixture(autouse=True)
-def time_to_leave(monkeypatch):
-    """No connection is cut before its goodbye was read, which both ends do in this process, however busy it is."""
-    monkeypatch.setattr("whisperd.peer.links.relay_socket.CLOSE_TIMEOUT", PATIENCE)
+#: No connection is cut before its goodbye was read, which both ends do in this process, however busy it is.
+TIME_TO_LEAVE = LinkTiming(close=PATIENCE)
 
 
 @pytest.fixture
 def tuning() -> Tuning:
     """Of those that ended by themselves, one stays to be seen."""
-    return Tuning(max_ended=1)
+    return Tuning(max_ended=1, links=TIME_TO_LEAVE)
 
 
 class Silent:
@@ -261,7 +259,8 @@ async def test_what_ended_by_itself_and_makes_room_for_others_leaves_nothing(two
 async def test_an_address_that_is_refused_leaves_nothing(two):
     before = descriptors()
     write_ahead = two.anna.service._write_ahead
-    refusing = Person(loopback=False, store=write_ahead._store if write_ahead.durable else None)
+    refusing = Person(loopback=False, store=write_ahead._store if write_ahead.durable else None,
+                      tuning=Tuning(links=TIME_TO_LEAVE))
     two.others.append(refusing)
     with pytest.raises(DialRefused):
         await refusing.service.invites.invite(relay=two.relay.url)

@@ -35,7 +35,7 @@ from whisperd.peer.handshake.suites import Suites
 from whisperd.peer.invites.spoken import SpokenInvites
 from whisperd.peer.invites.used import UsedInvites
 from whisperd.peer.links.configured import ConfiguredRelays
-from whisperd.peer.links.context import LinkContext
+from whisperd.peer.links.context import LinkContext, LinkTiming
 from whisperd.peer.links.routes import Relays
 from whisperd.peer.persistence.clocks import Clocks
 from whisperd.peer.persistence.entries import Retention, Writing
@@ -85,6 +85,7 @@ class Tuning:
     rest: float = 30.0
     rendezvous: RendezvousTiming = field(default_factory=RendezvousTiming)
     store: StoreTiming = field(default_factory=StoreTiming)
+    links: LinkTiming = field(default_factory=LinkTiming)
     #: Conversations that others ended, or that failed, which stay for the user to see.
     max_ended: int = 64
 
@@ -109,7 +110,7 @@ class PeerService:
         writing = Writing(store, ids, clocks, storage.retention)
         self._reading = Reading(store, ids, writing, clocks)
         self._write_ahead = WriteAhead(store, ids, writing, clocks, emit, tuning.store)
-        context = LinkContext(reactor, network.dialer, random)
+        context = LinkContext(reactor, network.dialer, random, tuning.links)
         self._relays = ConfiguredRelays(Relays(context, network.onions), self._in_force, network.own_relay,
                                         self._sleep_detector.start)
         #: Every conversation, by its id.
