@@ -29,7 +29,7 @@ class Backoff:
         delay = self._delay if self._asked else min(self._delay, bound)
         self._delay = min(2 * self._delay, self._first * 2.0**_MAX_DOUBLINGS)
         self._asked = False
-        return jittered(delay, self._random)
+        return delay * (0.5 + int.from_bytes(self._random(4), "big") / 2**33)
 
     def ask(self, seconds: float) -> None:
         """Let the next pause be about so long, whatever the bound is: somebody has asked for it."""
@@ -38,16 +38,3 @@ class Backoff:
     def reset(self) -> None:
         """An attempt has worked: the next pause is the first again."""
         self._delay, self._asked = self._first, False
-
-
-def jittered(seconds: float, random: Callable[[int], bytes]) -> float:
-    """Return between half of ``seconds`` and all of it."""
-    return seconds * (0.5 + int.from_bytes(random(4), "big") / 2**33)
-
-
-def pause(attempt: int, random: Callable[[int], bytes], bound: float | None = None) -> float:
-    """Return the seconds to wait after failed attempt number ``attempt`` (from 1): half of it is left to chance.
-
-    At most ``bound`` (None: MAX)."""
-    longest = min(FIRST * 2.0 ** min(attempt - 1, _MAX_DOUBLINGS), MAX if bound is None else bound)
-    return jittered(longest, random)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from enum import IntEnum
-from typing import Protocol, TypedDict
+from typing import Protocol, TypedDict, TypeVar
 
 from zope.interface import Attribute, Interface
 
@@ -23,6 +23,10 @@ API_VERSION = 1
 
 #: ``random(n)`` returns ``n`` unpredictable bytes.
 Random = Callable[[int], bytes]
+
+#: The protocol of a connection.
+Built = TypeVar("Built")
+_Built = TypeVar("_Built", covariant=True)
 
 
 class Level(IntEnum):
@@ -290,6 +294,26 @@ class IOnionClients(Protocol):
 
     def remove(self, name: str) -> None:
         """Let one in no more; raises UsageError."""
+
+
+class ProtocolFactory(Protocol[_Built]):
+    """Builds the protocol of a connection. [twisted.internet.interfaces.IProtocolFactory]"""
+
+    def buildProtocol(self, addr: object, /) -> _Built | None:
+        """Return a protocol that is not connected yet; None: the connection is not wanted."""
+
+
+class IDialer(Protocol):
+    """What opens connections."""
+
+    async def connect(self, host: str, port: int, factory: ProtocolFactory[Built], *, isolation: str = "",
+                      direct: bool = False, timeout: float = 60.0) -> Built:
+        """Return the protocol that ``factory`` built, connected to ``host``:``port`` within ``timeout`` seconds.
+
+        Requests with different words of ``isolation`` never share a circuit; ``direct`` allows an address of this
+        machine. Raises DialRefused for an address that may not be dialled, TorUnavailable without a tor, and
+        DialFailed with the reason."""
+        raise NotImplementedError
 
 
 class IDirectOnion(Protocol):

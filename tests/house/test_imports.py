@@ -17,7 +17,7 @@ MAX_FILE = 500
 ROLES = ("relay", "peer", "tor")
 SHARED = ("whisperd.errors", "whisperd.interfaces", "whisperd.logs", "whisperd.config", "whisperd.metrics",
           "whisperd.stopping", "whisperd.wire", "whisperd.backoff", "whisperd.private_files", "whisperd.timers",
-          "whisperd.threads", "whisperd.unix_sockets", "whisperd.outgoing")
+          "whisperd.threads", "whisperd.unix_sockets")
 PRIMITIVES = {"nacl", "cryptography", "blake3", "pqcrypto", "zope"}
 WITHOUT_TWISTED = ("whisperd.control.client", "whisperd.control.commands", "whisperd.control.events",
                    "whisperd.wire.control", "whisperd.cli.ctl")

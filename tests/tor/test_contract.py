@@ -13,10 +13,10 @@ from twisted.internet.testing import MemoryReactorClock
 
 from tests.protocols import differences
 from whisperd.config import load
-from whisperd.interfaces import IDirectOnion, IDirectOnions, IOnionClients, ITor, OnionRow, TorRow
+from whisperd.interfaces import IDialer, IDirectOnion, IDirectOnions, IOnionClients, ITor, OnionRow, TorRow
 from whisperd.tor import make_tor
 from whisperd.tor.control.control_port import TorControl, TorControlConnection
-from whisperd.tor.dial import Dialer, Dials
+from whisperd.tor.dial import Dialer
 from whisperd.tor.event_loop import Network
 from whisperd.tor.managed import TorrcOnion
 from whisperd.tor.onion.add_onion import AddOnion
@@ -63,7 +63,7 @@ def test_the_parts_of_tor_have_what_others_use_of_them() -> None:
                        around=around)
     pairs: list[tuple[object, type]] = [
         (addresses, PublisherOwner), (addresses, OwnOnion), (torrc, OwnOnion), (AddOnion(), Way),
-        (ServiceFolders(Path("/nowhere")), Way), (Dialer(reactor), Dials),
+        (ServiceFolders(Path("/nowhere")), Way), (Dialer(reactor), IDialer),
         (TorControlConnection(reactor), TorControl), (reactor, Network),
     ]
     assert {type(part).__name__: differences(part, contract) for part, contract in pairs

@@ -15,11 +15,11 @@ from twisted.internet.protocol import Factory, ProcessProtocol
 from twisted.internet.protocol import Protocol as NetworkProtocol
 from twisted.python.failure import Failure
 
+from whisperd.interfaces import ProtocolFactory
 from whisperd.timers import Clock
 
 T = TypeVar("T")
 P = TypeVar("P", bound=NetworkProtocol)
-BuiltP = TypeVar("BuiltP", covariant=True)
 
 
 class Network(Clock, Protocol):
@@ -74,13 +74,6 @@ class ProcessTransport(Protocol):
 
     def signalProcess(self, name: str, /) -> None:
         """Send it a signal; raises ProcessExitedAlready."""
-
-
-class ProtocolFactory(Protocol[BuiltP]):
-    """Builds the protocol of a connection. [twisted.internet.interfaces.IProtocolFactory]"""
-
-    def buildProtocol(self, addr: object, /) -> BuiltP | None:
-        """Return a protocol that is not connected yet; None: the connection is not wanted."""
 
 
 def quiet(build: Callable[[], P]) -> ProtocolFactory[P]:

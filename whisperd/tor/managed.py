@@ -16,7 +16,7 @@ from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.error import ConnectingCancelledError
 
 from whisperd import logs
-from whisperd.backoff import pause
+from whisperd.backoff import Backoff
 from whisperd.config import Config
 from whisperd.errors import OnionNotPublished, TorManaged, WhisperdError
 from whisperd.interfaces import TorRow
@@ -215,13 +215,14 @@ class ManagedTor:
             await life
 
     async def _live(self) -> None:
-        attempts = 0
+        backoff = Backoff(self._around.random)
         with suppress(CancelledError, ConnectingCancelledError):
             while True:
                 found = await self._found_socks()
-                attempts = 0 if found else attempts + 1
                 timing = self._around.timing
-                wait = timing.socks if found else pause(attempts, self._around.random, timing.max_pause)
+                if found:
+                    backoff.reset()
+                wait = timing.socks if found else backoff.next(timing.max_pause)
                 await sleep(wait, self._reactor)
 
     async def _found_socks(self) -> bool:

@@ -16,7 +16,7 @@ from twisted.internet.error import ConnectingCancelledError
 from twisted.python.failure import Failure
 
 from whisperd import logs
-from whisperd.backoff import pause
+from whisperd.backoff import Backoff
 from whisperd.config import Config
 from whisperd.errors import OnionNotPublished, TorControlUnreachable, TorNotBootstrapped, TorUnavailable, WhisperdError
 from whisperd.interfaces import RotatedRow, TorRow
@@ -72,7 +72,7 @@ class TorService:
         self._phase = Phase(0, "", "")
         self._version = ""
         self._error: WhisperdError | None = None
-        self._attempts = 0
+        self._backoff = Backoff(around.random)
         self._stopping = False
         self._life: Deferred[None] | None = None
 
@@ -179,8 +179,7 @@ class TorService:
         try:
             while not self._stopping:
                 await self._one_tor()
-                self._attempts += 1
-                await sleep(pause(self._attempts, self._around.random, self._around.timing.max_pause), self._reactor)
+                await sleep(self._backoff.next(self._around.timing.max_pause), self._reactor)
         except (CancelledError, ConnectingCancelledError):
             return
 
@@ -255,7 +254,7 @@ class TorService:
         if not phase.done:
             return self._enter("bootstrapping", phase)
         self._error = None
-        self._attempts = 0
+        self._backoff.reset()
         self._dialer.use(socks)
         self._enter("up", phase)
         self._addresses.tor_up(control, self._way)

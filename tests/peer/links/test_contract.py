@@ -17,14 +17,13 @@ from tests.peer.support import seeded
 from tests.peer.test_onion_links import Hands
 from tests.protocols import differences
 from whisperd.errors import DialFailed
-from whisperd.outgoing import Dials, OnionService, OnionServices
+from whisperd.interfaces import IDialer
 from whisperd.peer.invites.spoken import Claim
 from whisperd.peer.links.context import LinkContext, LinkReactor
 from whisperd.peer.links.link import ConversationLink, ConversationLinkOwner, Link, LinkOwner
 from whisperd.peer.links.multipath import Multipath
 from whisperd.peer.links.onion import OnionDoor, OnionLink
 from whisperd.peer.links.relay import RelayLink, RelayRoom
-from whisperd.tor.onion.per_conversation import DirectOnions
 
 
 class Nowhere:
@@ -74,14 +73,7 @@ def test_a_driver_takes_all_that_the_link_of_a_conversation_reports():
 
 @pytest.mark.parametrize("kind", [Nowhere, test_onion_links.Bench, test_relay_link.Bench, CountingDialer])
 def test_a_dialer_connects_as_links_have_it_connect(kind):
-    assert differences(kind.__new__(kind), Dials) == []
-
-
-def test_the_onion_services_of_tor_are_those_that_direct_links_use():
-    onions = DirectOnions(CLOCK, seeded("onions"))
-    assert differences(onions, OnionServices) == []
-    made = onions.open(1, bytes(32), lambda state: None)
-    assert differences(made, OnionService) == []
+    assert differences(kind.__new__(kind), IDialer) == []
 
 
 def test_the_reactor_of_the_tests_is_one_for_links():

@@ -9,8 +9,7 @@ from typing import Protocol
 from twisted.internet.address import IPv4Address
 from twisted.internet.protocol import Factory
 
-from whisperd.interfaces import Random
-from whisperd.outgoing import Dials
+from whisperd.interfaces import IDialer, Random
 from whisperd.timers import Clock
 
 
@@ -62,6 +61,6 @@ class LinkContext:
     """What the links of one daemon have in common."""
 
     reactor: LinkReactor
-    dialer: Dials
+    dialer: IDialer
     random: Random
     timing: LinkTiming = LinkTiming()

@@ -8,8 +8,8 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 
 from whisperd.errors import WhisperdError
+from whisperd.interfaces import IDirectOnion, IDirectOnions
 from whisperd.logs import unexpected
-from whisperd.outgoing import OnionService, OnionServices
 from whisperd.peer.links.context import LinkContext
 from whisperd.peer.links.direct_core import PATIENCE, UNAVAILABLE, Direct, Effects, GoTo, Publish, Tell
 from whisperd.peer.links.link import Link
@@ -37,14 +37,14 @@ class DirectOwner(Protocol):
 class DirectLinks:
     """Makes the direct links of one conversation; there are none without ``onions``."""
 
-    def __init__(self, onions: OnionServices | None, context: LinkContext, *, inviter: bool) -> None:
+    def __init__(self, onions: IDirectOnions | None, context: LinkContext, *, inviter: bool) -> None:
         self._onions = onions
         self._context = context
         self._inviter = inviter
         self._core = Direct(context.random)
         self._owner: DirectOwner  # since ``begin``
         self._door: OnionDoor | None = None
-        self._service: OnionService | None = None
+        self._service: IDirectOnion | None = None
         self._goes_to = ""
         self._client = b""
         self._publishing = False
@@ -115,7 +115,7 @@ class DirectLinks:
             self._owner.add(IN, ONION, 0 if self._inviter else 1, lambda: door, passive=True)
         return self._door.port
 
-    async def _connect(self, onions: OnionServices, effect: GoTo) -> None:
+    async def _connect(self, onions: IDirectOnions, effect: GoTo) -> None:
         before, self._goes_to = self._goes_to, effect.onion
         if before:
             self._owner.remove(OUT)

@@ -10,8 +10,8 @@ from twisted.internet.error import ConnectingCancelledError
 
 from whisperd.backoff import Backoff
 from whisperd.errors import WhisperdError
+from whisperd.interfaces import ProtocolFactory
 from whisperd.logs import unexpected
-from whisperd.outgoing import ProtocolFactory
 from whisperd.peer.links.context import LinkContext
 from whisperd.timers import OneShot
 

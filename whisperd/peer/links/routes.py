@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from whisperd.errors import InviteMalformed, NoRelay, UsageError
-from whisperd.outgoing import OnionServices
+from whisperd.interfaces import IDirectOnions
 from whisperd.peer.links.context import LinkContext
 from whisperd.peer.links.direct import DirectLinks
 from whisperd.peer.links.link import Link
@@ -61,7 +61,7 @@ def check_access(code: str) -> None:
 class Relays:
     """Makes the links of conversations. Without ``onions`` there are no direct ones."""
 
-    def __init__(self, context: LinkContext, onions: OnionServices | None = None) -> None:
+    def __init__(self, context: LinkContext, onions: IDirectOnions | None = None) -> None:
         self._context = context
         self._onions = onions
 

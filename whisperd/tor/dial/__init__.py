@@ -5,5 +5,4 @@ built, connected through tor's SOCKS port, or a typed error. No name is ever loo
 """
 
 from whisperd.tor.dial.dialer import Dialer as Dialer
-from whisperd.tor.dial.dialer import Dials as Dials
 from whisperd.tor.dial.endpoints import LocalAddress as LocalAddress

@@ -6,7 +6,7 @@ allowed. Everything else is refused: no name is ever looked up, no clearnet addr
 
 from __future__ import annotations
 
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.error import ConnectError, ConnectionClosed
@@ -16,26 +16,13 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from whisperd.errors import DialFailed, DialRefused, TorUnavailable, WhisperdError
+from whisperd.interfaces import ProtocolFactory
 from whisperd.tor.dial import endpoints
 from whisperd.tor.dial.onion_names import check_onion, is_onion, loopback_literal
 from whisperd.tor.dial.socks import SocksClient
-from whisperd.tor.event_loop import Network, ProtocolFactory, StreamTransport, at_most, failure, quiet
+from whisperd.tor.event_loop import Network, StreamTransport, at_most, failure, quiet
 
 P = TypeVar("P")
-
-
-class Dials(Protocol):
-    """What opens connections, as those see it who want some."""
-
-    async def connect(self, host: str, port: int, factory: ProtocolFactory[P], *, isolation: str = "",
-                      direct: bool = False, timeout: float = 60.0) -> P:
-        """Return the protocol that ``factory`` built, connected to ``host``:``port`` within ``timeout`` seconds.
-
-        Requests with different words of ``isolation`` never share a circuit; ``direct`` allows an address of this
-        machine. Raises DialRefused for an address that may not be dialled, TorUnavailable without a tor, and
-        DialFailed with the reason.
-        """
-        raise NotImplementedError
 
 
 class Dialer:
@@ -61,7 +48,7 @@ class Dialer:
 
     async def connect(self, host: str, port: int, factory: ProtocolFactory[P], *, isolation: str = "",
                       direct: bool = False, timeout: float = 60.0) -> P:
-        """As ``Dials.connect``."""
+        """As ``IDialer.connect``."""
         if not 0 < port < 65_536:
             raise DialRefused(f"{port} is not a port number", remedy="Copy the whole address again.")
         if is_onion(host):

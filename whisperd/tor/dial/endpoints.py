@@ -13,7 +13,8 @@ from twisted.internet.interfaces import IProtocol, IProtocolFactory
 from twisted.internet.protocol import Protocol as NetworkProtocol
 
 from whisperd.errors import ConfigError
-from whisperd.tor.event_loop import Network, ProtocolFactory, StreamTransport
+from whisperd.interfaces import ProtocolFactory
+from whisperd.tor.event_loop import Network, StreamTransport
 
 P = TypeVar("P")
 

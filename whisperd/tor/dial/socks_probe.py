@@ -8,10 +8,10 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from whisperd.errors import DialFailed, TorUnavailable
+from whisperd.interfaces import IDialer, ProtocolFactory
 from whisperd.timers import Clock
 from whisperd.tor.dial import endpoints
-from whisperd.tor.dial.dialer import Dials
-from whisperd.tor.event_loop import Network, ProtocolFactory, StreamTransport, at_most, quiet
+from whisperd.tor.event_loop import Network, StreamTransport, at_most, quiet
 
 #: Where a system's tor and Tor Browser have their SOCKS ports.
 USUAL_SOCKS_PORTS = ("unix:/run/tor/socks", "tcp:127.0.0.1:9050", "tcp:127.0.0.1:9150")
@@ -81,7 +81,7 @@ async def _is_socks(address: endpoints.LocalAddress, reactor: Network) -> bool:
         knocking.transport.abortConnection()
 
 
-async def knock(dialer: Dials, address: str, port: int, *, reactor: Clock, isolation: str, timeout: float) -> None:
+async def knock(dialer: IDialer, address: str, port: int, *, reactor: Clock, isolation: str, timeout: float) -> None:
     """Ask the relay behind an onion address for its health.
 
     Raises DialFailed when it is not reached, or what is reached is no relay; and as ``Dialer.connect`` does.
@@ -99,7 +99,7 @@ async def knock(dialer: Dials, address: str, port: int, *, reactor: Clock, isola
         raise DialFailed("the onion service was reached, but no relay answers behind it", remedy=_REMEDY)
 
 
-async def touch(dialer: Dials, address: str, port: int, *, isolation: str, timeout: float) -> None:
+async def touch(dialer: IDialer, address: str, port: int, *, isolation: str, timeout: float) -> None:
     """Connect to an onion service and say nothing; raises as ``Dialer.connect`` does."""
     reached = await dialer.connect(address, port, _factory(b"", 1), isolation=isolation, timeout=timeout)
     reached.transport.abortConnection()

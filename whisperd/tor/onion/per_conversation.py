@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from twisted.internet.defer import ensureDeferred
 
-from whisperd.backoff import pause
+from whisperd.backoff import Backoff
 from whisperd.errors import OnionTaken, WhisperdError
 from whisperd.stopping import every
 from whisperd.timers import Clock, OneShot
@@ -121,7 +121,7 @@ class DirectOnion:
         self._uploads = DescriptorUploads(self.address)
         self._settled = OneShot(onions.reactor, self._uploaded)
         self._retry = OneShot(onions.reactor, self.publish)
-        self._attempts = 0
+        self._backoff = Backoff(onions.around.random)
         self._closed = False
 
     def publish(self) -> None:
@@ -167,17 +167,15 @@ class DirectOnion:
             await AddOnion().publish(control, self._offer)
         except OnionTaken:
             if control is self._onions.control and not self._closed:
-                self._attempts += 1
-                around = self._onions.around
                 self._stop_timers()
-                self._retry.start(pause(self._attempts, around.random, around.timing.max_pause))
+                self._retry.start(self._backoff.next(self._onions.around.timing.max_pause))
         except WhisperdError:
             if control is self._onions.control and not self._closed:
                 self._turn(REFUSED)
 
     def _uploaded(self) -> None:
         self._stop_timers()
-        self._attempts = 0
+        self._backoff.reset()
         self._turn(UP)
 
     def _stop_timers(self) -> None:

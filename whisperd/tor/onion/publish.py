@@ -9,7 +9,7 @@ from typing import Protocol
 from twisted.internet.defer import ensureDeferred
 
 from whisperd import logs
-from whisperd.backoff import pause
+from whisperd.backoff import Backoff
 from whisperd.errors import OnionNotPublished, TorCommandFailed, WhisperdError
 from whisperd.interfaces import OnionRow
 from whisperd.timers import Clock, OneShot
@@ -66,7 +66,7 @@ class Publisher:
         self._way: Way | None = None
         self._ports: Ports | None = None
         self._attempt: _Attempt | None = None
-        self._attempts = 0
+        self._backoff = Backoff(around.random)
         self._published: float | None = None
         self._again = False
         self._heard: TorControl | None = None
@@ -112,7 +112,7 @@ class Publisher:
     def tor_up(self, control: TorControl, way: Way) -> None:
         """Go on with this tor, asked in this way."""
         self._control, self._way = control, way
-        self._attempts = 0
+        self._backoff.reset()
         self._begin()
 
     def tor_lost(self) -> None:
@@ -163,7 +163,7 @@ class Publisher:
 
     def note_upload(self) -> None:
         self.error = None
-        self._attempts = 0
+        self._backoff.reset()
         self._published = self._reactor.seconds()
         self._owner.uploaded(self)
 
@@ -171,8 +171,7 @@ class Publisher:
         self._retry_after_pause(self._around.timing.max_pause)
 
     def _retry_after_pause(self, bound: float) -> None:
-        self._attempts += 1
-        self._retry.start(pause(self._attempts, self._around.random, bound))
+        self._retry.start(self._backoff.next(bound))
 
     def cancel_timers(self) -> None:
         for timer in (self._deadline, self._settled, self._retry):
