@@ -39,7 +39,8 @@ class Bench:
         self.inside, self.outside = Notes(), Notes()
         context = LinkContext(self.clock, self, seeded("link"), TIMING)
         self.door = OnionDoor(context)
-        self.door.start(Owner(self.inside))
+        self.owner = Owner(self.inside)
+        self.door.start(self.owner)
         self.link = OnionLink("x.onion", context)
         self.fault: Exception | None = None
         self.dialled = 0
@@ -94,6 +95,19 @@ async def test_frames_flow_both_ways_once_both_are_proven(bench):
         await bench.inside.until_there_is("frame", b"%d" % number * 30_000)
         await bench.outside.until_there_is("frame", b"%d" % number * 30_000)
     assert bench.inside.all[:2] == [("up",), ("frame", GOOD)], "an answer goes over the stream that was just proven"
+
+
+@in_the_reactor
+async def test_an_answer_goes_over_the_stream_that_its_frame_has_proven_and_to_nobody_else(bench):
+    bench.owner.answers = True
+    stranger, other = await bench.stranger(), await bench.stranger()
+    nothing = stranger.ask(record(b"\2 bad"))
+    await bench.inside.until_there_is("frame", b"\2 bad")
+    assert await other.ask(record(GOOD)) == record(GOOD)
+    assert not nothing.called
+    for one in (stranger, other):
+        one.transport.abortConnection()
+        await one.lost
 
 
 @pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\n\r\n", b"\3\0\0", record(b"\2 bad") * (MAX_UNPROVEN + 1),

@@ -60,6 +60,8 @@ class Owner:
 
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
+        #: Whether it sends every frame back.
+        self.answers = False
 
     def link_up(self, link: Link) -> None:
         self._notes.add("up")
@@ -74,7 +76,12 @@ class Owner:
         self._notes.add("failed", error.code)
 
     def frame_received(self, link: Link, frame: bytes) -> Verdict:
-        return Verdict(theirs=frame.startswith(GOOD), proceed=lambda: self._notes.add("frame", frame))
+        def proceed() -> None:
+            self._notes.add("frame", frame)
+            if self.answers:
+                link.send(frame)
+
+        return Verdict(theirs=frame.startswith(GOOD), proceed=proceed)
 
 
 class ScriptedRelay(WebSocketServerProtocol):

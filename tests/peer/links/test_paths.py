@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from whisperd.peer.links.paths import ONION, PROOF, RELAY, STAGGER, KeepPath, LeavePath, Lost, Paths, ProbePath, Use
+from whisperd.peer.links.paths import ONION, PROOF, RELAY, STAGGER, ConnectPath, LeavePath, Lost, Paths, ProbePath, Use
 
 
 def relays(count: int, kinds: tuple[str, ...] = (ONION, RELAY)) -> Paths:
@@ -31,7 +31,7 @@ def connected(count: int = 2, kinds: tuple[str, ...] = (ONION, RELAY)) -> Paths:
 def direct(kinds: tuple[str, ...] = (ONION, RELAY)) -> Paths:
     """Return paths that have moved to a direct link."""
     paths = connected(2, kinds)
-    assert paths.add("out", ONION, 0, 0) == [KeepPath("out")]
+    assert paths.add("out", ONION, 0, 0) == [ConnectPath("out")]
     assert paths.opened("out", 0) == [ProbePath("out")]
     assert paths.heard("out", 0)[0] == Use("out", heard=True)
     return paths
@@ -39,8 +39,8 @@ def direct(kinds: tuple[str, ...] = (ONION, RELAY)) -> Paths:
 
 def test_relays_are_entered_one_after_the_other_until_one_is_proven():
     paths = relays(3)
-    assert paths.start(0) == [KeepPath("r0")] and paths.wake_at == STAGGER
-    assert paths.tick(STAGGER) == [KeepPath("r1")]
+    assert paths.start(0) == [ConnectPath("r0")] and paths.wake_at == STAGGER
+    assert paths.tick(STAGGER) == [ConnectPath("r1")]
     assert paths.opened("r1", 12) == [Use("r1", heard=False)]
     assert paths.heard("r1", 13) == [LeavePath("r0")]
     assert paths.live == "r1" and paths.wake_at is None
@@ -49,7 +49,7 @@ def test_relays_are_entered_one_after_the_other_until_one_is_proven():
 def test_a_relay_that_cannot_be_reached_does_not_keep_the_next_waiting():
     paths = relays(2)
     paths.start(0)
-    assert paths.troubled("r0", 1) == [KeepPath("r1")]
+    assert paths.troubled("r0", 1) == [ConnectPath("r1")]
     assert paths.troubled("r0", 2) == [], "it is tried on"
 
 
@@ -60,14 +60,14 @@ def test_the_relay_that_was_used_last_comes_first_and_the_others_after_it():
     paths.opened("r1", 11)
     paths.heard("r1", 11)
     assert paths.closed("r1", "relay-lost", 50) == [Lost("relay-lost")]
-    assert paths.tick(50 + STAGGER) == [KeepPath("r0")] and paths.tick(50 + 2 * STAGGER) == [KeepPath("r2")]
+    assert paths.tick(50 + STAGGER) == [ConnectPath("r0")] and paths.tick(50 + 2 * STAGGER) == [ConnectPath("r2")]
 
 
 def test_a_relay_that_lets_nothing_through_is_given_up_for_another_that_is_open():
     paths = relays(2)
     paths.start(0)
     paths.opened("r0", 0)
-    assert paths.tick(STAGGER) == [KeepPath("r1")]
+    assert paths.tick(STAGGER) == [ConnectPath("r1")]
     assert paths.opened("r1", 11) == []
     assert paths.tick(PROOF) == [Use("r1", heard=False)]
     assert paths.tick(2 * PROOF) == [Use("r0", heard=False)], "and back, when that is no better"
@@ -76,7 +76,7 @@ def test_a_relay_that_lets_nothing_through_is_given_up_for_another_that_is_open(
 def test_there_is_no_way_in_only_when_every_relay_has_refused():
     paths = relays(2)
     paths.start(0)
-    assert paths.refused("r0", 1) == [KeepPath("r1")] and not paths.exhausted
+    assert paths.refused("r0", 1) == [ConnectPath("r1")] and not paths.exhausted
     assert paths.refused("r1", 2) == [] and paths.exhausted
     assert paths.opened("r0", 3) == [Use("r0", heard=False)] and not paths.exhausted, "it was asked again"
     paths.closed("r0", "relay-lost", 4)
@@ -92,7 +92,7 @@ def test_a_direct_link_takes_over_and_the_relay_is_kept_quietly():
     paths = direct()
     assert paths.live == "out"
     assert paths.closed("r0", "relay-lost", 10) == [], "nobody notices"
-    assert paths.tick(10 + STAGGER) == [KeepPath("r1")]
+    assert paths.tick(10 + STAGGER) == [ConnectPath("r1")]
     assert paths.opened("r1", 25) == [LeavePath("r0")] and paths.live == "out"
     assert paths.closed("out", "link-lost", 30)[0] == Use("r1", heard=False)
 
@@ -102,7 +102,7 @@ def test_the_relay_is_left_where_it_is_not_to_carry_texts():
     paths.add("out", ONION, 0, 0)
     paths.opened("out", 0)
     assert paths.heard("out", 0) == [Use("out", heard=True), LeavePath("r0")]
-    assert paths.closed("out", "link-lost", 9) == [Lost("link-lost"), KeepPath("r0")], "to meet again"
+    assert paths.closed("out", "link-lost", 9) == [Lost("link-lost"), ConnectPath("r0")], "to meet again"
 
 
 def test_a_relay_that_is_preferred_is_used_while_it_is_there():
@@ -124,7 +124,7 @@ def test_whoever_has_the_better_service_to_wait_for_waits_and_then_connects():
     paths = connected(1)
     paths.add("in", ONION, 0, 0, passive=True)
     assert paths.add("out", ONION, 1, 0, patience=20) == [] and paths.wake_at == 20
-    assert paths.tick(20) == [KeepPath("out")]
+    assert paths.tick(20) == [ConnectPath("out")]
     paths.opened("out", 21)
     paths.heard("out", 21)
     assert paths.heard("in", 22) == [Use("in", heard=True), LeavePath("out")]
@@ -185,7 +185,7 @@ class Side:
 
     def do(self, effects: list[Any]) -> None:
         for effect in effects:
-            if isinstance(effect, KeepPath):
+            if isinstance(effect, ConnectPath):
                 self.kept.add(effect.key)
             elif isinstance(effect, LeavePath):
                 self.kept.discard(effect.key)

@@ -1,4 +1,7 @@
-"""The edge of ``peer.direct``: puts the door and the way out of one conversation among its links."""
+"""The edge of ``direct_core``: adds the two direct links of a conversation to its multipath.
+
+One is the door of its own onion service, the other goes to the other side's.
+"""
 
 from __future__ import annotations
 

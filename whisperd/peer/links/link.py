@@ -1,6 +1,6 @@
 """The contract of links: what the owner of a link may ask of it, what it reports, and what the owner says to a frame.
 
-A link is a way to carry frames to the other side: unreliable as a whole, ordered while it lives. It owns its sockets.
+A link carries frames to the other side: unreliable as a whole, ordered while it lives. It owns its sockets.
 A conversation sees one link, a multipath, which has others below it.
 """
 

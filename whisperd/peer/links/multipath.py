@@ -1,7 +1,7 @@
 """Links behind one: what ``Paths`` decides is carried out here, on real links.
 
 The owner sees one link, which lives as long as one of those below does. It is told ``link_up`` again whenever its
-frames go another way from then on.
+frames go over another path from then on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from whisperd.errors import WhisperdError
 from whisperd.peer.links.direct import DirectLinks
 from whisperd.peer.links.link import NOT_THEIRS, ConversationLinkOwner, Link, Verdict
-from whisperd.peer.links.paths import ONION, RELAY, Effects, KeepPath, LeavePath, Lost, Paths, ProbePath, Use
+from whisperd.peer.links.paths import ONION, RELAY, ConnectPath, Effects, LeavePath, Lost, Paths, ProbePath, Use
 from whisperd.timers import Clock, OneShot
 
 Maker = Callable[[], Link]
@@ -99,7 +99,7 @@ class Multipath:
             return
         self._makers[key] = maker
         if passive:
-            self._keep(key)
+            self._connect(key)
         self._do(self._paths.add(key, kind, place, self._now(), passive=passive, patience=patience))
 
     def remove(self, key: str) -> None:
@@ -201,7 +201,7 @@ class Multipath:
                 self._actions[type(effect)](self, effect)
         self._set_timer()
 
-    def _keep(self, key: str) -> None:
+    def _connect(self, key: str) -> None:
         link = self._links[key] = self._makers[key]()
         link.start(self)
 
@@ -249,6 +249,7 @@ class Multipath:
         self._do(self._paths.tick(self._now()))
 
     _actions: Mapping[type, Callable[..., None]] = {
-        KeepPath: lambda self, effect: self._keep(effect.key), LeavePath: lambda self, effect: self._leave(effect.key),
+        ConnectPath: lambda self, effect: self._connect(effect.key),
+        LeavePath: lambda self, effect: self._leave(effect.key),
         Use: _use, ProbePath: _probe, Lost: _lost,
     }

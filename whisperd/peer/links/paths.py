@@ -1,4 +1,4 @@
-"""Which links a conversation keeps, and which one of them carries its frames. [whisperd-protocol(7), PATHS]
+"""Which links a conversation has, and which one of them carries its frames. [whisperd-protocol(7), PATHS]
 
 A core. A path is *open* when frames can go over it, and *proven* when the other side itself was heard there. Frames go
 over one path, the best of those that are proven; while none is, the best one that is open is tried, and after PROOF
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: Seconds without a way to the other side before one more relay is entered.
+#: Seconds without a path to the other side before one more relay is entered.
 STAGGER = 10.0
 #: Seconds that the other side has to be heard on the path that is used, before another open one is tried.
 PROOF = 20.0
@@ -20,7 +20,7 @@ RELAY, ONION = "relay", "onion"
 
 
 @dataclass(frozen=True)
-class KeepPath:
+class ConnectPath:
     """Begin to connect, and go on with it."""
 
     key: str
@@ -55,7 +55,7 @@ class Lost:
     reason: str
 
 
-PathEffect = KeepPath | LeavePath | Use | ProbePath | Lost
+PathEffect = ConnectPath | LeavePath | Use | ProbePath | Lost
 Effects = list[PathEffect]
 
 
@@ -66,7 +66,7 @@ class _Path:
     rank: tuple[int, int]
     passive: bool
     patience: float
-    kept: bool = False
+    wanted: bool = False
     open: bool = False
     proven: bool = False
     refused: bool = False
@@ -127,7 +127,7 @@ class Paths:
         if path is None:
             return []
         effects = self._closed(path, "link-lost", now)
-        return [LeavePath(key), *effects] if path.kept else effects
+        return [LeavePath(key), *effects] if path.wanted else effects
 
     def start(self, now: float) -> Effects:
         """Begin with the best relay."""
@@ -155,7 +155,7 @@ class Paths:
         return self._settle(now)
 
     def refused(self, key: str, now: float) -> Effects:
-        """The relay of this path does not let this side in; it is asked again as long as the path is kept."""
+        """The relay of this path does not let this side in; it is asked again as long as the path is wanted."""
         path = self._paths[key]
         path.refused = True
         effects = self._closed(path, "link-lost", now)
@@ -230,7 +230,7 @@ class Paths:
         return [Use(path.key, heard)]
 
     def _settle(self, now: float) -> Effects:
-        """Choose the path to use, and keep and leave what follows from it."""
+        """Choose the path to use, and connect and leave others as follows from it."""
         best = min(self._usable(), key=_Path.order, default=None)
         used = self._use(best, now, heard=False) if best is not None and best is not self._live else []
         return [*used, *self._staff_relays(now), *self._staff_onions(now), *self._probes()]
@@ -253,26 +253,26 @@ class Paths:
             return self._enter_more(relays, now)
         opened = [path for path in relays if path.open]
         if live.kind == RELAY:
-            return self._keep_only([live, *(path for path in opened if path.rank < live.rank)], relays)
+            return self._leave_others([live, *(path for path in opened if path.rank < live.rank)], relays)
         if RELAY not in self._kinds:
-            return self._keep_only([], relays)
-        return self._keep_only(opened[:1], relays) if opened else self._enter_more(relays, now)
+            return self._leave_others([], relays)
+        return self._leave_others(opened[:1], relays) if opened else self._enter_more(relays, now)
 
-    def _keep_only(self, wanted: list[_Path], relays: list[_Path]) -> Effects:
+    def _leave_others(self, used: list[_Path], relays: list[_Path]) -> Effects:
         self._stagger_at = None
-        if wanted:
-            self._entered = wanted[0]
-        return [effect for path in relays if path.kept and path not in wanted for effect in self._leave(path)]
+        if used:
+            self._entered = used[0]
+        return [effect for path in relays if path.wanted and path not in used for effect in self._leave(path)]
 
     def _enter_more(self, relays: list[_Path], now: float) -> Effects:
         """Enter the relay that was used last, or the first one, and after each STAGGER one more."""
-        missing = [path for path in relays if not path.kept]
+        missing = [path for path in relays if not path.wanted]
         if missing and (len(missing) == len(relays) or self._due(now)):
             self._entered = self._entered if self._entered in missing else missing[0]
-            self._entered.kept = True
+            self._entered.wanted = True
             missing.remove(self._entered)
             self._stagger_at = now + STAGGER if missing else None
-            return [KeepPath(self._entered.key)]
+            return [ConnectPath(self._entered.key)]
         if missing and self._stagger_at is None:
             self._stagger_at = now + STAGGER
         return []
@@ -289,16 +289,16 @@ class Paths:
                 continue
             if any(other.proven and other.rank < path.rank for other in onions):
                 path.due = None
-                effects += self._leave(path) if path.kept else []
-            elif not path.kept and path.due is None and path.patience:
+                effects += self._leave(path) if path.wanted else []
+            elif not path.wanted and path.due is None and path.patience:
                 path.due = now + path.patience
-            elif not path.kept and (path.due is None or now >= path.due):
-                path.due, path.kept = None, True
-                effects.append(KeepPath(path.key))
+            elif not path.wanted and (path.due is None or now >= path.due):
+                path.due, path.wanted = None, True
+                effects.append(ConnectPath(path.key))
         return effects
 
     def _leave(self, path: _Path) -> Effects:
-        path.kept = False
+        path.wanted = False
         path.close()
         return [LeavePath(path.key)]
 

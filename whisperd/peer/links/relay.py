@@ -128,7 +128,7 @@ class RelayLink:
             self._socket.probe()
 
     def stop(self, leave: bool = True) -> Deferred[None]:
-        """Free the seat and close, or keep it; fires when the socket is closed. No report comes after this call."""
+        """Free the seat and close, or let the relay hold it; return what fires when the socket is closed."""
         self._turn("stop")
         done = self._reconnecting.stop(cancel=self._socket is None)
         if self._socket is not None:
