@@ -12,20 +12,20 @@ _MAX_DOUBLINGS = 16
 
 
 class Backoff:
-    """The pauses between attempts of one thing: doubled each time, from ``first`` up to ``longest`` seconds.
+    """The pauses between attempts of one thing: doubled each time, from ``first`` up to ``maximum`` seconds.
 
     Half of each pause is left to chance, for which ``random(n)`` returns ``n`` bytes."""
 
-    def __init__(self, random: Callable[[int], bytes], *, first: float = FIRST, longest: float = MAX) -> None:
+    def __init__(self, random: Callable[[int], bytes], *, first: float = FIRST, maximum: float = MAX) -> None:
         self._random = random
         self._first = first
-        self._longest = longest
+        self._maximum = maximum
         self._delay = first
         self._asked = False
 
-    def next(self, longest: float | None = None) -> float:
-        """Return the seconds to wait after an attempt that failed; ``longest`` is another bound for this pause."""
-        bound = self._longest if longest is None else longest
+    def next(self, maximum: float | None = None) -> float:
+        """Return the seconds to wait after an attempt that failed; ``maximum`` is another bound for this pause."""
+        bound = self._maximum if maximum is None else maximum
         delay = self._delay if self._asked else min(self._delay, bound)
         self._delay = min(2 * self._delay, self._first * 2.0**_MAX_DOUBLINGS)
         self._asked = False

@@ -196,7 +196,7 @@ async def test_an_onion_that_cannot_be_reached_is_tried_ever_more_rarely_without
     bench.link.start(Owner(bench.outside))
     for attempt in range(1, 10):
         await bench.outside.until(lambda attempt=attempt: bench.dialled == attempt)
-        bench.clock.advance(TIMING.longest_pause)
+        bench.clock.advance(TIMING.max_pause)
     assert set(bench.outside.all) == {("dialled",)}
 
 
@@ -208,7 +208,7 @@ async def test_every_link_goes_over_circuits_of_its_own_and_over_others_after_an
     for link in links:
         link.start(Owner(bench.outside))
     for attempt in (2, 3):
-        bench.clock.advance(TIMING.longest_pause)
+        bench.clock.advance(TIMING.max_pause)
         await bench.outside.until(lambda attempt=attempt: bench.dialled == 3 * attempt)
     assert len(set(bench.isolations)) == 9
     for link in links:
@@ -220,15 +220,15 @@ async def test_an_attempt_has_more_time_after_each_that_failed_and_circuits_that
     bench.fault = DialFailed()
     bench.link.start(Owner(bench.outside))
     for attempt in range(2, 5):
-        bench.clock.advance(TIMING.longest_pause)
+        bench.clock.advance(TIMING.max_pause)
         await bench.outside.until(lambda attempt=attempt: bench.dialled == attempt)
     bench.fault = None
-    bench.clock.advance(TIMING.longest_pause)
+    bench.clock.advance(TIMING.max_pause)
     await bench.outside.until_there_is("up")
     bench.link._stream.drop()
     await bench.outside.until_there_is("down", "link-lost")
     await until_it_pauses(bench)
-    bench.clock.advance(TIMING.longest_pause)
+    bench.clock.advance(TIMING.max_pause)
     await bench.outside.until(lambda: bench.dialled == 6)
     assert bench.patience == [20, 40, 60, 60, 60, 20]
     assert len(set(bench.isolations)) == 5 and bench.isolations[4] == bench.isolations[5]
@@ -239,5 +239,5 @@ async def test_an_address_that_may_not_be_dialled_is_given_up(bench):
     bench.fault = DialRefused()
     bench.link.start(Owner(bench.outside))
     await bench.outside.until_there_is("failed", "dial-refused")
-    bench.clock.advance(TIMING.longest_pause)
+    bench.clock.advance(TIMING.max_pause)
     assert bench.dialled == 1

@@ -17,17 +17,17 @@ from whisperd.timers import Clock
 class LinkTiming:
     """How long things may take, in seconds."""
 
-    #: The pauses between two attempts to connect: the first, and the longest.
+    #: The pauses between two attempts to connect: the first, and the maximum.
     first_pause: float = 0.5
-    longest_pause: float = 30.0
+    max_pause: float = 30.0
     #: How long a connection has to live for the next attempt to count as the first.
     steady: float = 30.0
     #: What tor has for a connection: at the first attempt, and at most when attempts fail.
     first_dial: float = 20.0
-    longest_dial: float = 60.0
-    #: After which a relay is asked again that did not let this side in, and the longest time that one may ask to wait.
+    max_dial: float = 60.0
+    #: After which a relay is asked again that did not let this side in, and the maximum that one may ask for.
     refused_pause: float = 30.0
-    longest_retry: float = 300.0
+    max_retry: float = 300.0
     #: What a relay has to give a seat, and to answer a goodbye.
     seat: float = 30.0
     close: float = 5.0

@@ -38,7 +38,7 @@ class Reconnecting:
         self._context = context
         self._isolation = context.random(16).hex()
         self._dial_seconds = context.timing.first_dial
-        self._backoff = Backoff(context.random, first=context.timing.first_pause, longest=context.timing.longest_pause)
+        self._backoff = Backoff(context.random, first=context.timing.first_pause, maximum=context.timing.max_pause)
         self._exact: float | None = None
         self._timer = OneShot(context.reactor, self._pause_over)
         self._pausing: Deferred[None] | None = None
@@ -109,7 +109,7 @@ class Reconnecting:
                 host, port, factory, isolation=self._isolation, direct=direct, timeout=self._dial_seconds)))
         except WhisperdError:
             self._isolation = random(16).hex()
-            self._dial_seconds = min(2 * self._dial_seconds, timing.longest_dial)
+            self._dial_seconds = min(2 * self._dial_seconds, timing.max_dial)
             raise
         self._dial_seconds = timing.first_dial
         return connected

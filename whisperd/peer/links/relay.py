@@ -234,7 +234,7 @@ class RelayLink:
             self._reason = REASONS.get(frame.code, self._reason)
             if frame.retry_after is not None:
                 self._reconnecting.pause_about(
-                    min(max(frame.retry_after, self._timing.first_pause), self._timing.longest_retry))
+                    min(max(frame.retry_after, self._timing.first_pause), self._timing.max_retry))
             if frame.fatal:
                 self._down(self._reason)
             if frame.code not in _PASSING:
