@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from whisperd.config import PeerSection
-from whisperd.interfaces import Store
+from whisperd.interfaces import IDirectOnions, Store
 from whisperd.peer.commands.chats import ChatCommands
 from whisperd.peer.commands.contacts import ContactCommands
 from whisperd.peer.commands.files import FileCommands
@@ -49,12 +49,12 @@ from whisperd.timers import SleepDetector
 @dataclass(frozen=True)
 class Network:
     """How others are reached: ``dialer`` has the ``connect`` of ``whisperd.tor.dial.dialer``; ``own_relay()`` returns
-    (public url, local port) of this daemon's relay, or None; ``onions`` is the ``whisperd.tor.onion.per_conversation``
-    of this daemon's tor, None where there is none."""
+    (public url, local port) of this daemon's relay, or None; ``onions`` has the onion services of single conversations,
+    None where there is no tor."""
 
     dialer: Any
     own_relay: Callable[[], tuple[str, int] | None]
-    onions: Any = None
+    onions: IDirectOnions | None = None
 
 
 @dataclass(frozen=True)

@@ -90,5 +90,23 @@ class Plugins(Protocol):
         """Return the ratchets that may be used, best first."""
 
 
+class CodeKeyExchange(KeyExchange, Protocol):
+    """An ICodeKeyExchange."""
+
+    @property
+    def runs_left(self) -> int:
+        """How many more runs the code is good for."""
+
+    def for_code(self, code: str, runs: int) -> CodeKeyExchange:
+        """Return the key exchange of a code, good for so many runs."""
+
+
+class AllPlugins(Plugins, Protocol):
+    """All plug-ins of a daemon, those for spoken codes among them."""
+
+    def offers_code_kex(self) -> Sequence[tuple[str, int, int]]:
+        """Return the key exchanges over a spoken code that may be used, best first; each is a CodeKeyExchange."""
+
+
 #: Makes an identity with keys of these kinds, for one handshake.
 NewIdentity = Callable[[Sequence[str], Random], Identity]

@@ -8,14 +8,14 @@ from whisperd.interfaces import Random
 from whisperd.peer.handshake.handshake import Terms
 from whisperd.peer.handshake.keys import InviteKeys
 from whisperd.peer.handshake.negotiation import check_floor
-from whisperd.peer.handshake.plugins import NewIdentity, Plugins
+from whisperd.peer.handshake.plugins import AllPlugins, NewIdentity, Plugins
 
 
 @dataclass(frozen=True)
 class Suites:
     """``plugins`` has the key exchanges and ratchets; ``new_identity(kinds, random)`` makes an IIdentity."""
 
-    plugins: Plugins
+    plugins: AllPlugins
     new_identity: NewIdentity
     random: Random
 

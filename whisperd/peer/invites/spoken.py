@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 
@@ -29,7 +29,7 @@ from whisperd.peer.conversation.beginning import Beginning
 from whisperd.peer.conversation.origin import Origin
 from whisperd.peer.handshake.handshake import Terms
 from whisperd.peer.handshake.keys import InviteKeys
-from whisperd.peer.handshake.plugins import Plugins
+from whisperd.peer.handshake.plugins import AllPlugins, CodeKeyExchange, Identity, Plugins, Ratchet, Wipeable
 from whisperd.peer.handshake.suites import Suites
 from whisperd.peer.links.configured import ConfiguredRelays
 from whisperd.peer.links.link import NOT_THEIRS, Link, LinkOwner, Verdict
@@ -51,12 +51,12 @@ TRIES = (99, 99, 9_999, 9_999, 9_999, *[MAX_NAMEPLATE] * 3)
 class CodeExchange:
     """One conversation's key exchange over a code: what the handshake uses of an ICodeKeyExchange, with its errors."""
 
-    def __init__(self, exchange: Any) -> None:
+    def __init__(self, exchange: CodeKeyExchange) -> None:
         self._exchange = exchange
         self._bundles = 0
         self.identity_kinds: Sequence[str] = exchange.identity_kinds
 
-    def prekeys(self, identity: Any, random: Random) -> Any:
+    def prekeys(self, identity: Identity, random: Random) -> tuple[bytes, Wipeable]:
         """As IKeyExchange; KeyExchangeRefused for one that asks too often."""
         self._refuse_without_runs()
         self._bundles += 1
@@ -66,12 +66,12 @@ class CodeExchange:
                                      remedy="Wait. If it continues, make another spoken code, or send an invite link.")
         return self._exchange.prekeys(identity, random)
 
-    def initiate(self, bundle: bytes, identity: Any, random: Random) -> Any:
+    def initiate(self, bundle: bytes, identity: Identity, random: Random) -> tuple[bytes, bytes]:
         """As IKeyExchange, and SpokenCodeUsedUp; this is a run."""
         self._refuse_without_runs()
         return self._exchange.initiate(bundle, identity, random)
 
-    def accept(self, message: bytes, private: Any, identity: Any) -> Any:
+    def accept(self, message: bytes, private: Wipeable, identity: Identity) -> bytes:
         """As IKeyExchange; SpokenCodeWrong or SpokenCodeUsedUp when the message was made with another code."""
         self._refuse_without_runs()
         before, self._bundles = self._exchange.runs_left, 0
@@ -97,14 +97,15 @@ class CodePlugins:
     Raises PluginUnknown when there is no such key exchange.
     """
 
-    def __init__(self, registry: Any, code: SpokenCode, runs: int = RUNS) -> None:
+    def __init__(self, registry: AllPlugins, code: SpokenCode, runs: int = RUNS) -> None:
         offers = registry.offers_code_kex()
         if not offers:
             raise PluginUnknown("no key exchange for spoken codes is loaded",
                                 remedy="Add 'cpace-25519' to peer.kex.")
         self._registry: Plugins = registry
         self._offer: tuple[str, int, int] = offers[0]
-        self._exchange = CodeExchange(registry.kex(offers[0][0]).for_code(str(code), runs))
+        exchange = cast(CodeKeyExchange, registry.kex(offers[0][0]))
+        self._exchange = CodeExchange(exchange.for_code(str(code), runs))
 
     def kex(self, plugin_id: str) -> CodeExchange:
         """Return the one key exchange of this code; raises PluginUnknown for another."""
@@ -112,7 +113,7 @@ class CodePlugins:
             raise PluginUnknown
         return self._exchange
 
-    def ratchet(self, plugin_id: str) -> Any:
+    def ratchet(self, plugin_id: str) -> Ratchet:
         """Return the IRatchet of this id."""
         return self._registry.ratchet(plugin_id)
 
