@@ -61,7 +61,7 @@ async def test_a_wrong_code_is_told_to_both_and_the_right_one_still_works(scene)
     await scene.ben.until_state(wrong["chat"], "ended", "spoken-code-wrong")
     await scene.anna.until(lambda: scene.anna.errors() == ["spoken-code-wrong"])
     (event,) = [fields for name, fields in scene.anna.events if name == "chat-error"]
-    assert "somebody came with another code; 4 more" in event["message"]
+    assert "attempts left: 4" in event["message"]
     right = await scene.ben.service.invites.join(code=str(code))
     await scene.ben.until_state(right["chat"], "connected")
     await scene.anna.until_state(scene.annas, "connected")
