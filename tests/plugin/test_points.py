@@ -12,7 +12,7 @@ from tests.plugin.open_kex import OpenKex
 from tests.plugins.external import cases
 from whisperd.errors import KeyExchangeRefused
 from whisperd.plugin.conformance import seeded
-from whisperd.plugin.conformance.kex_bench import Signer
+from whisperd.plugin.conformance.kex_bench import RecordingSigner
 from whisperd.plugin.conformance.points import LOW_ORDER, Drawn, invalid_kem_keys, other_encodings
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.plugin.registry import BUNDLED, KEX, sources
@@ -54,7 +54,7 @@ def test_drawn_keys_are_found_where_they_stand_and_only_there():
 
 
 def test_a_record_is_signed_anew_after_a_change():
-    identity = Signer(MemoryIdentity(("ed25519", "x25519"), os.urandom))
+    identity = RecordingSigner(MemoryIdentity(("ed25519", "x25519"), os.urandom))
     bundle, _ = OpenKex().prekeys(identity, os.urandom)
     key = bundle[65:97]
     other = sodium.crypto_scalarmult_base(os.urandom(32))
@@ -71,7 +71,7 @@ def test_no_invalid_key_of_the_external_vectors_is_accepted_in_a_bundle_though_i
     invalid = [bytes.fromhex(case["ek"]) for case in overflowing]
     assert len(invalid) >= 16
     for bad in invalid:
-        signer, drawn = Signer(inviter), Drawn(os.urandom)
+        signer, drawn = RecordingSigner(inviter), Drawn(os.urandom)
         bundle, _ = plugin.prekeys(signer, drawn)
         (good,) = drawn.mlkem1024(bundle)
         with pytest.raises(KeyExchangeRefused, match="valid"):

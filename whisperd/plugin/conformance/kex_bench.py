@@ -42,7 +42,7 @@ class ShownIdentity:
         return getattr(self._identity, name)
 
 
-class Signer:
+class RecordingSigner:
     """An identity that remembers what it signed, so that a record can be signed anew after something in it changed."""
 
     def __init__(self, identity: Any) -> None:
@@ -71,7 +71,7 @@ class Signer:
 class Impostor:
     """Somebody who shows the public keys of ``victim``, has other private keys, and repeats what the victim signed."""
 
-    def __init__(self, victim: Signer, own: Any) -> None:
+    def __init__(self, victim: RecordingSigner, own: Any) -> None:
         self._victim = victim
         self._own = own
 

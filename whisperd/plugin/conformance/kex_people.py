@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from whisperd.plugin.conformance.kex_bench import CHECKS, Impostor, KexBench, Signer
+from whisperd.plugin.conformance.kex_bench import CHECKS, Impostor, KexBench, RecordingSigner
 from whisperd.plugin.conformance.report import Broken, NotApplicable
 
 
@@ -27,7 +27,7 @@ def key_compromise_impersonation(bench: KexBench) -> None:
     """Whoever has stolen the identity keys of one side cannot pose to it as somebody else."""
     bench.needs_identity()
     for stolen in (False, True):
-        inviter, joiner = bench.identity(), Signer(bench.identity())
+        inviter, joiner = bench.identity(), RecordingSigner(bench.identity())
         bundle, private = bench.plugin.prekeys(inviter, bench.random)
         bench.plugin.initiate(bundle, joiner, bench.random)
         thief = Impostor(joiner, inviter if stolen else bench.identity())
@@ -39,7 +39,7 @@ def key_compromise_impersonation(bench: KexBench) -> None:
 
 
 def _pose_as_inviter(bench: KexBench, stolen: bool) -> None:
-    inviter, joiner = Signer(bench.identity()), bench.identity()
+    inviter, joiner = RecordingSigner(bench.identity()), bench.identity()
     bench.plugin.prekeys(inviter, bench.random)
     thief = Impostor(inviter, joiner if stolen else bench.identity())
     made = bench.attempt("prekeys of an impostor", partial(bench.plugin.prekeys, thief, bench.random))
@@ -103,7 +103,7 @@ def _substituted(bench: KexBench, *, signed: bool) -> None:
     bench.needs_identity()
     tried = 0
     for kinds in _subsets(bench.plugin.identity_kinds):
-        eve, inviter, joiner = bench.identity(), Signer(bench.identity()), Signer(bench.identity())
+        eve, inviter, joiner = bench.identity(), RecordingSigner(bench.identity()), RecordingSigner(bench.identity())
         bundle, private = bench.plugin.prekeys(inviter, bench.random)
         message, secret = bench.plugin.initiate(bundle, joiner, bench.random)
         taken = _taken(message, kinds, joiner, eve, signed)
@@ -121,7 +121,7 @@ def _substituted(bench: KexBench, *, signed: bool) -> None:
         raise NotApplicable("it shows no identity key in clear")
 
 
-def _taken(record: bytes, kinds: tuple[str, ...], owner: Signer, eve: Any, signed: bool) -> bytes:
+def _taken(record: bytes, kinds: tuple[str, ...], owner: RecordingSigner, eve: Any, signed: bool) -> bytes:
     """Return ``record`` with Eve's keys of these kinds in the place of its owner's, perhaps signed by her."""
     keys = {owner.public(kind): eve.public(kind) for kind in kinds}
     if signed:

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import combinations, pairwise
 from typing import Any
 
-from whisperd.plugin.conformance.kex_bench import CHECKS, KexBench, ShownIdentity, Signer
+from whisperd.plugin.conformance.kex_bench import CHECKS, KexBench, RecordingSigner, ShownIdentity
 from whisperd.plugin.conformance.points import LOW_ORDER, Drawn, invalid_kem_keys, other_encodings
 from whisperd.plugin.conformance.report import NotApplicable
 
@@ -105,7 +105,7 @@ def _windows(size: int, most: int) -> list[tuple[int, int]]:
 def _forged_bundles(bench: KexBench, find: Callable[[Drawn, bytes], list[bytes]],
                     bad: Callable[[bytes], list[bytes]]) -> Iterator[Callable[[], Any]]:
     """Yield calls of ``initiate`` with bundles in which a bad key has taken the place of a good one, signed anew."""
-    drawn, inviter = Drawn(bench.random), Signer(bench.identity())
+    drawn, inviter = Drawn(bench.random), RecordingSigner(bench.identity())
     bundle, _ = bench.plugin.prekeys(inviter, drawn)
     for good in find(drawn, bundle):
         for key in bad(good):
@@ -118,7 +118,7 @@ def _forged_messages(bench: KexBench, bad: Callable[[bytes], list[bytes]]) -> It
     inviter = bench.identity()
     for place, _ in enumerate(bad(bytes(32))):
         bundle, private = bench.plugin.prekeys(inviter, bench.random)
-        drawn, joiner = Drawn(bench.random), Signer(bench.identity())
+        drawn, joiner = Drawn(bench.random), RecordingSigner(bench.identity())
         message, _ = bench.plugin.initiate(bundle, joiner, drawn)
         for good in drawn.x25519(message):
             yield partial(bench.plugin.accept, joiner.signed_anew(message, {good: bad(good)[place]}), private, inviter)
