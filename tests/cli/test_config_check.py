@@ -73,7 +73,7 @@ def test_a_listener_that_is_none_is_named_with_its_line(place, listener):
     ("[relay]\naccess_file = '@/open'\n", ConfigError, "/open cannot be used: Is a directory", 3),
     ("[onion]\nkey = 'persistent'\nkey_file = '@/shared'\n", OnionKeyUnusable, "other users than its owner may read",
      4),
-    ("[onion]\nkey = 'persistent'\nkey_file = '@/nonsense'\n", OnionKeyUnusable, "holds no ED25519-V3 key", 4),
+    ("[onion]\nkey = 'persistent'\nkey_file = '@/nonsense'\n", OnionKeyUnusable, "contains no ED25519-V3 key", 4),
     ("[onion]\nkey = 'persistent'\nkey_file = '@/nonsense/key'\n", ConfigError, "nonsense is not a folder", 4),
     ("[tor]\nnetwork = '@/absent'\n", ConfigError, "/absent: No such file", 3),
     ("[tor]\nmode = 'managed'\n[onion]\nhostname_file = '@/nonsense'\n", WhisperdError, "version 3 onion address",

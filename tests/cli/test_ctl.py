@@ -316,7 +316,7 @@ async def test_the_only_conversation_need_not_be_named(serving: Serving, ctl: Ct
     assert [row["text"] for row in serving.api.said[chat]] == ["hello", "hello there"]
     serving.api.add("inviter", "connected")
     done = await ctl("chat", "send", "hello")
-    assert done.returncode == 2 and "there are 2 conversations: c2, c3" in done.stderr
+    assert done.returncode == 2 and "You have c2, c3" in done.stderr
 
 
 @pytest_twisted.ensureDeferred
@@ -415,7 +415,7 @@ async def test_an_interrupt_is_its_own_status_and_no_traceback(serving: Serving)
     await deferToThread(watching.stdout.readline)
     watching.send_signal(2)
     _, err = await deferToThread(watching.communicate, timeout=60)
-    assert watching.returncode == 9 and err.startswith("whisperctl: it was interrupted\n") and err.count("\n") == 2
+    assert watching.returncode == 9 and err.startswith("whisperctl: interrupted\n") and err.count("\n") == 2
 
 
 @pytest_twisted.ensureDeferred

@@ -20,9 +20,9 @@ from tests.control.sample import Serving
     ("relay resume", "the relay opens new rooms again\n"),
     ("access issue --uses 3", "K7QM-2XWP-9ABC\n"),
     ("access list", "ID        USES  LEFT  EXPIRES IN\n0badcafe  3     2     1 h 2 min\n"),
-    ("access revoke 0badcafe", "0badcafe is worth nothing any more\n"),
+    ("access revoke 0badcafe", "the access code 0badcafe is revoked\n"),
     ("metrics", "# TYPE whisperd_relay_connections gauge\nwhisperd_relay_connections 3\n"),
-    ("reload", "in force: relay.max_rooms\nat the next start: relay.listen\n"),
+    ("reload", "applied now: relay.max_rooms\napplied at the next start: relay.listen\n"),
     ("config show", "source: /etc/whisperd/whisperd.toml\n"
                     "KEY              VALUE     FROM\n"
                     "relay.max_rooms  5         file\n"

@@ -79,7 +79,7 @@ def test_events_are_shown_as_a_line_each() -> None:
         "tor is up (Done)"
     assert render.event({"event": "onion-state", "state": "absent", "address": None}, PLAIN) == "onion is absent"
     assert render.event({"event": "message-state", "chat": "c1", "id": 3, "state": "sent"}, PLAIN) == "c1 #3 is sent"
-    assert render.event({"event": "chat-link", "chat": "c1", "link": "onion"}, PLAIN) == "c1 goes over onion now"
+    assert render.event({"event": "chat-link", "chat": "c1", "link": "onion"}, PLAIN) == "c1 now uses the link onion"
     assert render.event({"event": "chat-error", "chat": "c1", "code": "x", "message": "m", "remedy": "R."}, PLAIN) == \
         "c1 error x: m. R."
 

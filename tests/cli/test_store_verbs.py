@@ -21,10 +21,10 @@ async def test_status_says_what_is_kept_and_what_it_costs(serving: Serving, ctl:
     done = await ctl("store", "status")
     assert done.stdout == (
         "sealed, open\n/var/lib/whisperd/store/store.db, 41.0 kB, 12 records\n"
-        "what was said is kept for 30 days; what is kept shows sizes and times to whoever has the disk\n"
-        "a guess at the passphrase costs 256 MiB, 3 passes\n")
+        "message history is stored for 30 days; the disk shows the sizes and times of what is stored\n"
+        "one guess at the passphrase takes 256 MiB of memory and 3 passes\n")
     serving.api.store = "locked"
-    assert "To set its passphrase, run 'whisperctl store unlock'" in (await ctl("store", "status")).stdout
+    assert "To open it, run 'whisperctl store unlock'" in (await ctl("store", "status")).stdout
     assert "sealed, locked" in (await ctl("status")).stdout
 
 
@@ -64,7 +64,7 @@ async def test_an_export_is_a_new_file_for_its_user_only(serving: Serving, ctl: 
     again = await ctl("store", "export", str(path), "--json", stdin="for the export\n")
     assert (again.returncode, json.loads(again.stdout)["error"]["code"]) == (69, "file-failed")
     taken = await ctl("store", "import", str(path), stdin="for the export\n")
-    assert (taken.returncode, taken.stdout, serving.api.contents) == (0, "12 records came in\n", [b"sealed"])
+    assert (taken.returncode, taken.stdout, serving.api.contents) == (0, "12 records imported\n", [b"sealed"])
     missing = await ctl("store", "import", str(tmp_path / "nowhere"), stdin="for the export\n")
     assert missing.returncode == 69
 
@@ -78,7 +78,7 @@ async def test_wiping_wants_to_be_confirmed(serving: Serving, ctl: Ctl) -> None:
 
 @in_the_reactor
 async def test_locking_says_what_is_served_then(serving: Serving, ctl: Ctl) -> None:
-    assert "sealed, locked: only the relay is served" in (await ctl("store", "lock")).stdout
+    assert "sealed, locked: only the relay role works" in (await ctl("store", "lock")).stdout
 
 
 @in_the_reactor
@@ -104,7 +104,7 @@ async def test_a_new_store_s_passphrase_is_typed_twice(serving: Serving) -> None
         program.press(f"{PASSPHRASE}\r")
         await in_thread(program.wait_for, "again:")
         program.press("something else\r")
-        await in_thread(program.wait_for, "are not the same")
+        await in_thread(program.wait_for, "are different")
         assert await in_thread(program.wait_for_end) == 2
     finally:
         program.close()

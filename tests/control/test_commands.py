@@ -91,7 +91,7 @@ def test_methods_of_conversations_are_not_recorded_as_administrative(command: Co
 def test_what_is_no_number_is_refused_by_every_parameter(value: float) -> None:
     for command in METHODS.values():
         for param in command.sent:
-            with pytest.raises(UsageError, match=f"parameter {param.name} has to be "):
+            with pytest.raises(UsageError, match=f"parameter {param.name} must be "):
                 param.check(value)
     for bounds in ({}, {"low": 0, "high": 10}):
         with pytest.raises(UsageError, match="parameter wait must be a number"):

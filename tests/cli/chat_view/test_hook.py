@@ -90,9 +90,9 @@ def test_what_is_one_s_own_or_not_new_starts_nothing_and_what_comes_during_a_run
 
 
 def test_a_program_that_is_not_there_is_refused_before_anything_happens(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no program"):
+    with pytest.raises(UsageError, match="was not found"):
         Hook(str(tmp_path / "nothing"))
-    with pytest.raises(UsageError, match="no program"):
+    with pytest.raises(UsageError, match="was not found"):
         Hook(str(tmp_path))
     assert hook_of("") is None
 
@@ -144,7 +144,7 @@ def test_a_run_that_goes_wrong_is_said_and_counts_for_nothing(tmp_path: Path, sc
     hook.happened(MESSAGE)
     hook.finish()
     assert not done and len(complaints) == 2
-    assert said in complaints[0] and "cannot be run: No such file" in complaints[1]
+    assert said in complaints[0] and "could not be run: No such file" in complaints[1]
 
 
 def test_a_program_of_this_folder_that_is_not_in_the_path_is_named_with_its_folder(program: Path, monkeypatch) -> None:

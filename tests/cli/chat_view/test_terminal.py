@@ -144,7 +144,7 @@ async def test_a_call_and_a_contact_that_may_be_somebody_else_are_shown_wherever
     view = person("chat", "open", here)
     await shown(view, "c1>")
     serving.bus.emit("contact-state", contact="ben", state="called", chat=there)
-    await shown(view, "c2 calls: to go there, type '/go c2'")
+    await shown(view, "c2 calls; to go there, type '/go c2'")
     error = ContactChanged()
     serving.bus.emit("contact-error", contact="ben", code=error.code, message=error.message, remedy=error.remedy)
     await shown(view, "-- ben error contact-changed: whoever answers")
@@ -192,7 +192,7 @@ async def test_a_conversation_in_the_background_stands_as_it_is_when_one_returns
     view.press("/accept f1\r")
     await shown(view, "f1 [##########----------] 50 %")
     view.press("slow one\r")
-    await shown(view, "1 message under way")
+    await shown(view, "1 message not delivered yet")
     view.press(f"/go {there}\r")
     await shown(view, "c2>")
     serving.api.deliver(here, 1, "slow one")
@@ -306,7 +306,7 @@ async def test_what_the_other_side_writes_cannot_act_on_the_terminal(serving: Se
 async def test_an_invite_on_a_terminal_shows_its_qr_code(serving: Serving, person: Person) -> None:
     view = person("chat", "invite")
     assert LINK in (await shown(view, "▀")).replace("\n", "")
-    await shown(view, "This is conversation c1. The link works once, for ")
+    await shown(view, "This is conversation c1. The link works once, and expires in ")
     assert await ended(view) == 0
     plain = person("chat", "invite", "--no-qr")
     assert "▀" not in await shown(plain, "This is conversation c2.")
@@ -317,7 +317,7 @@ async def test_verify_on_a_terminal_asks(serving: Serving, person: Person) -> No
     chat = serving.api.add("inviter", "connected")
     for answer, verified in (("\r", False), ("y\r", True)):
         view = person("chat", "verify", chat)
-        await shown(view, "Are they the same there? [y/N]")
+        await shown(view, "Are they the same? [y/N]")
         view.press(answer)
         assert await ended(view) == 0
         assert serving.api.chats[chat]["verified"] is verified

@@ -19,8 +19,8 @@ from whisperd.cli.render import PLAIN
 async def test_a_contact_is_saved_listed_renamed_and_called(serving: Serving, ctl: Ctl) -> None:
     serving.api.add("inviter", "connected")
     done = await ctl("contact", "save", "ben")
-    assert (done.returncode, done.stdout) == (0, "ben is saved; 'whisperctl chat call ben' calls them.\n")
-    assert (await ctl("contact", "save", "c1", "shy")).stdout.startswith("shy is offered; saved once the other side")
+    assert (done.returncode, done.stdout) == (0, "ben is saved. To call, run 'whisperctl chat call ben'.\n")
+    assert (await ctl("contact", "save", "c1", "shy")).stdout.startswith("shy is offered. It is saved when")
     assert (await ctl("contact", "rename", "ben", "bert")).stdout == "ben is bert now\n"
     assert (await ctl("contact", "save")).returncode == 2
     head, *rows = (await ctl("contact", "list")).stdout.splitlines()
@@ -40,7 +40,7 @@ async def test_a_contact_is_listened_for_blocked_unblocked_and_removed(serving: 
     await ctl("contact", "save", "ben")
     for words, said in ((("listen", "ben"), "ben can call now: this daemon listens"),
                         (("listen", "ben", "--off"), "ben can no longer call"),
-                        (("block", "ben"), "ben is blocked"), (("unblock", "ben"), "ben is not blocked any more"),
+                        (("block", "ben"), "ben is blocked"), (("unblock", "ben"), "ben is no longer blocked"),
                         (("remove", "ben"), "ben is removed")):
         done = await ctl("contact", *words)
         assert (done.returncode, done.stdout) == (0, said + "\n")
@@ -67,7 +67,7 @@ def test_events_of_contacts_are_sentences_and_names_are_clean():
     assert said("called", chat="c2") == "ben calls (c2)"
     assert said("calling", chat="c2") == "ben is being called (c2)"
     assert said("here") == "ben is here"
-    assert said("asked", "", "c1").startswith("c1: the other side wants to be kept as a contact")
+    assert said("asked", "", "c1").startswith("c1: the other person wants to exchange contacts")
     wrong = {"event": "contact-error", "contact": "ben", "code": "contact-changed", "message": "m", "remedy": "R."}
     assert render.event(wrong, PLAIN) == "ben error contact-changed: m. R."
 
@@ -85,7 +85,7 @@ def test_the_open_view_saves_and_shows_the_contact():
     view = ConversationView(Answers(), "c1", PLAIN)  # type: ignore[arg-type]
     view.refresh()
     assert "/save" in ACTIONS and view.status_line().startswith("c1 | connected")
-    assert view.typed("/save ben") == ["ben is saved; 'whisperctl chat call ben' calls them."]
+    assert view.typed("/save ben") == ["ben is saved. To call, run 'whisperctl chat call ben'."]
     assert view.status_line().startswith("c1 | ben | connected")
     view.happened({"event": "contact-state", "contact": "bert", "state": "renamed", "chat": "c1"})
     assert view.status_line().startswith("c1 | bert | connected")
@@ -98,7 +98,7 @@ def test_the_open_view_goes_by_the_plain_name_again_when_the_contact_is_gone(sta
     talks.happened({"event": "contact-state", "contact": "ben", "state": "saved", "chat": "c1"})
     assert talks.prompt == "ben> "
     first, second = talks.happened({"event": "contact-state", "contact": "ben", "state": state, "chat": "c1"})
-    assert first == f"-- ben is {state} (c1)" and second.startswith("-- this is c1, and not ben any more")
+    assert first == f"-- ben is {state} (c1)" and second.startswith("-- this is c1 and no longer ben")
     assert talks.prompt == "c1> " and talks.status_line().startswith("c1 | connected")
     (refused,) = talks.typed("/end ben")
     assert "ends only the conversation that is shown" in refused and not talks.finished

@@ -154,8 +154,8 @@ def chat_verify(caller: Caller, chat: str, confirm: bool, require: bool) -> None
         answer = client.call("chat.verify", {"chat": chat, "confirm": confirm, "require": require})
         caller.show(answer, render.verification(answer, caller.paint))
         if caller.person and not answer["verified"]:
-            question = ("\nCompare them with the other person over a channel where you recognize each other. Are they "
-                        "the same there? [y/N] ")
+            question = ("\nCompare them with the other person over a channel where you recognize each other.\n"
+                        "Are they the same? [y/N] ")
             if input(question).strip().lower() in ("y", "yes"):
                 client.call("chat.verify", {"chat": chat, "confirm": True})
                 caller.show(None, [f"{render.clean(chat)} is {caller.paint('verified', 'good')}"])
