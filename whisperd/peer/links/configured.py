@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from whisperd.config import PeerSection
 from whisperd.peer.links.link import Link
-from whisperd.peer.links.multipath import Links, Maker
+from whisperd.peer.links.multipath import Maker, Multipath
 from whisperd.peer.links.relay import RelayLink
 from whisperd.peer.links.routes import Host, Relays, choose
 from whisperd.peer.records import Route
@@ -48,12 +48,12 @@ class ConfiguredRelays:
         """Return the seats of a conversation, as ``Relays.route`` does."""
         return self._relays.route(hosts, room, access, token=token)
 
-    def links(self, hosts: Sequence[Host], route: Route, *, inviter: bool, begun: Link | None = None) -> Links:
+    def links(self, hosts: Sequence[Host], route: Route, *, inviter: bool, begun: Link | None = None) -> Multipath:
         """Return the links of a conversation, as ``Relays.links`` does, of the kinds that are configured."""
         self._linking()
         return self._relays.links(hosts, route, kinds=self._settings().links, inviter=inviter, begun=begun)
 
-    def begun(self, link: Link, again: Maker, *, inviter: bool) -> Links:
+    def begun(self, link: Link, again: Maker, *, inviter: bool) -> Multipath:
         """Return the links of a conversation that begins on ``link``; ``again`` makes another one to the same room."""
         self._linking()
         return self._relays.begun(link, again, kinds=self._settings().links, inviter=inviter)
