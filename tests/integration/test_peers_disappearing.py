@@ -9,6 +9,7 @@ import pytest_twisted
 
 from tests.integration.keepers import say
 from whisperd.errors import ConversationUnknown, UsageError
+from whisperd.peer.persistence.entries import Retention
 from whisperd.store.file import places
 from whisperd.wire.disappearing import Timer, encode_timer
 from whisperd.wire.envelope import Stream
@@ -36,7 +37,7 @@ async def until_gone(person, chat, number):
 @in_the_reactor
 async def test_both_sides_agree_and_a_message_goes_from_both_and_from_their_stores(kept):
     for keeper in (kept.annas_keeper, kept.bens_keeper):
-        keeper.keep.history = True
+        keeper.retention = Retention(history=True, days=30)
     kept.anna, kept.ben = await kept.annas_keeper.restart(), await kept.bens_keeper.restart()
     await kept.meet()
     stays = await say(kept.anna, kept.annas, "stays")
@@ -61,7 +62,7 @@ async def test_both_sides_agree_and_a_message_goes_from_both_and_from_their_stor
 @in_the_reactor
 async def test_the_time_goes_on_while_a_daemon_is_stopped_and_what_waits_does_not_count(kept):
     """Also after the end, in a daemon that has nothing of the conversation but what was said."""
-    kept.bens_keeper.keep.history = True
+    kept.bens_keeper.retention = Retention(history=True, days=30)
     kept.ben = await kept.bens_keeper.restart()
     await kept.meet()
     await agree(kept, "5")

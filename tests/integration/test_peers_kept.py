@@ -9,6 +9,7 @@ from tests.integration.contacts import parted, saved
 from tests.integration.keepers import Keeper, say
 from tests.integration.peers import Person
 from whisperd.errors import PluginUnknown, StoreFailed
+from whisperd.peer.persistence.entries import Retention
 from whisperd.peer.persistence.write_ahead import MOVING, StoreTiming
 from whisperd.peer.service import Tuning
 from whisperd.plugin.registry import Registry
@@ -137,7 +138,7 @@ async def test_without_history_a_text_is_kept_until_somebody_has_been_shown_it(k
 
 @in_the_reactor
 async def test_with_history_what_was_said_is_kept_for_its_time(kept):
-    kept.annas_keeper.keep.history = True
+    kept.annas_keeper.retention = Retention(history=True, days=30)
     kept.anna = await kept.annas_keeper.restart()
     await kept.meet()
     await kept.anna.until_delivered(kept.annas, await say(kept.anna, kept.annas, "one"))
@@ -152,7 +153,7 @@ async def test_with_history_what_was_said_is_kept_for_its_time(kept):
     anna = await kept.annas_keeper.restart()
     assert [row["state"] for row in await anna.service.chats.list()] == ["ended"]
     assert len(await anna.service.messages.history(chat=kept.annas)) == 2
-    kept.annas_keeper.keep.history_days = 0
+    kept.annas_keeper.retention = Retention(history=True, days=0)
     anna = await kept.annas_keeper.restart()
     assert kept.annas_keeper.store.keys("message") in ([], [f"{kept.annas}/2"])  # which nobody was given for good
     await anna.service.chats.end(chat=kept.annas)
@@ -259,7 +260,7 @@ async def test_a_conversation_that_began_with_a_spoken_code_is_kept_once_its_key
 
 @in_the_reactor
 async def test_what_was_said_can_be_read_where_only_the_history_came_in(kept, tmp_path):
-    kept.annas_keeper.keep.history = True
+    kept.annas_keeper.retention = Retention(history=True, days=30)
     kept.anna = await kept.annas_keeper.restart()
     await kept.meet()
     await kept.anna.until_delivered(kept.annas, await say(kept.anna, kept.annas, "one"))
