@@ -12,12 +12,11 @@ from collections.abc import Callable
 from whisperd import __version__
 from whisperd import metrics as measured
 from whisperd.config import Config
-from whisperd.confine import Confinement
 from whisperd.control.answers import Method, Methods, made, made_all
 from whisperd.control.chat_methods import ChatMethods, ContactMethods
 from whisperd.control.onion_methods import OnionMethods
 from whisperd.control.relay_methods import RelayMethods
-from whisperd.control.roles import Roles
+from whisperd.control.roles import ConfinementRole, Roles
 from whisperd.control.settings import Settings
 from whisperd.control.store_methods import StoreMethods
 from whisperd.wire import results
@@ -26,7 +25,8 @@ from whisperd.wire import results
 class Api:
     """The daemon as its control socket sees it; ``stop()`` stops it."""
 
-    def __init__(self, roles: Roles, settings: Settings, *, confinement: Confinement, stop: Callable[[], None]) -> None:
+    def __init__(self, roles: Roles, settings: Settings, *, confinement: ConfinementRole,
+                 stop: Callable[[], None]) -> None:
         self._roles = roles
         self._settings = settings
         self._confinement = confinement

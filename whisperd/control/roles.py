@@ -115,6 +115,12 @@ class VaultRole(Protocol):
     async def wipe(self) -> Row: ...
 
 
+class ConfinementRole(Protocol):
+    """What the process is confined to."""
+
+    def status(self) -> Row: ...
+
+
 class PluginsRole(Protocol):
     """The plug-ins that this daemon knows."""
 
