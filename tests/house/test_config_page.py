@@ -71,14 +71,14 @@ def test_the_page_says_what_a_path_may_be():
 
 def test_the_page_names_the_keys_of_the_relay_that_need_a_restart():
     assert [name for name in AT_START if name not in {key.name for key in KEYS}] == []
-    assert f"but for {', '.join(AT_START[:-1])} and {AT_START[-1]};" in pages.text(PAGE)
+    assert f"except for {', '.join(AT_START[:-1])} and {AT_START[-1]}." in pages.text(PAGE)
     assert {key.name for key in KEYS if key.live} == {
         key.name for key in KEYS if key.section == "relay"} - set(AT_START) | set(LIVE)
 
 
 def test_the_page_names_the_other_keys_that_need_none():
     first, *others = LIVE
-    assert f"So do {first}, and, for conversations" in pages.text(PAGE)
+    assert f"{first} also takes effect at" in pages.text(PAGE)
     assert f"{', '.join(others[:-1])} and {others[-1]}." in pages.text(PAGE)
 
 

@@ -21,7 +21,7 @@ async def test_a_contact_is_saved_listed_renamed_and_called(serving: Serving, ct
     done = await ctl("contact", "save", "ben")
     assert (done.returncode, done.stdout) == (0, "ben is saved. To call, run 'whisperctl chat call ben'.\n")
     assert (await ctl("contact", "save", "c1", "shy")).stdout.startswith("shy is offered. It is saved when")
-    assert (await ctl("contact", "rename", "ben", "bert")).stdout == "ben is bert now\n"
+    assert (await ctl("contact", "rename", "ben", "bert")).stdout == "ben is now called bert\n"
     assert (await ctl("contact", "save")).returncode == 2
     head, *rows = (await ctl("contact", "list")).stdout.splitlines()
     assert head.split() == ["CONTACT", "STATE", "CHAT", "VERIFIED", "LISTENS", "LEVEL", "RELAYS"]
