@@ -99,7 +99,8 @@ class Demo:
         key = self._folder / "relay" / "onion.key"
         self._relay = self._daemon(
             "relay", 0, f'[relay]\nlisten = ["tcp:0:interface=127.0.0.1"]\n[onion]\nkey = "persistent"\n'
-            f'key_file = "{key}"\n[peer]\nenabled = false\n', module="whisperd.demo.watched_relay", may_write=True)
+            f'key_file = "{key}"\n[peer]\nenabled = false\n',
+            module="whisperd.cli.daemon.watched_relay", may_write=True)
         self._relay.start()
         self._address = self._relay.call("address", wait=60)
         self.report.figure("onion service published", time.monotonic() - began, "s")

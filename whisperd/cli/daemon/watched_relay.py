@@ -1,6 +1,6 @@
 """An ordinary daemon whose relay is watched: each binary frame that it forwards is told on standard output.
 
-Only the demo runs this, to show what an operator of a relay could see: ``python -m whisperd.demo.watched_relay
+Only the demo runs this, to show what an operator of a relay could see: ``python -m whisperd.cli.daemon.watched_relay
 --config FILE``. The daemon itself has no switch for it.
 """
 
