@@ -20,7 +20,18 @@ from whisperd.errors import (
 )
 from whisperd.peer.conversation.conversation import END_PATIENCE, Conversation
 from whisperd.peer.conversation.opening import HANDSHAKE_PATIENCE, MAX_FAILURES, MAX_REJOIN_DELAY
-from whisperd.peer.conversation.states import ENDED, LINK_UP, OVER, SHOWN, TABLE, UP, ImpossibleEvent, Status, following
+from whisperd.peer.conversation.states import (
+    ENDED,
+    LINK_DOWN,
+    LINK_UP,
+    OVER,
+    SHOWN,
+    TABLE,
+    UP,
+    ImpossibleEvent,
+    Status,
+    following,
+)
 from whisperd.peer.effects import Confirmed, Ended, Rejoin, SendFrame
 from whisperd.wire.invite import CLOCK_SKEW
 
@@ -96,11 +107,12 @@ def test_every_state_can_be_reached_and_ends_and_nothing_follows_the_end():
     assert {state for state, event in TABLE if event == LINK_UP and TABLE[state, event] in UP} == states
 
 
-def test_what_has_no_row_in_the_table_is_a_bug():
+def test_what_has_no_row_in_the_table_is_a_bug_and_ends_no_conversation(production):
     status = Status("c1", "invited")
+    assert status.turn(LINK_DOWN, "lost") == [] and status.state == "waiting"
+    assert "ImpossibleEvent" in production.getvalue()
     status.turn(OVER, "ended")
-    with pytest.raises(ImpossibleEvent):
-        status.turn(LINK_UP, "peer-here")
+    assert status.turn(LINK_UP, "peer-here") == [] and status.state == ENDED
     with pytest.raises(ImpossibleEvent):
         following("connected", "restored")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from whisperd.errors import WhisperdError
+from whisperd.logs import mistaken
 from whisperd.peer.effects import Emit
 
 #: Nothing is up, and there is no key yet; or the other side is there, and there is no key yet.
@@ -20,7 +21,7 @@ ENDED = "ended"
 LINK_UP, LINK_DOWN, HEARD, RESTORED, OVER = "link-up", "link-down", "heard", "restored", "over"
 
 #: (state, what happened) -> next state. A row that leads to where it began says that the event changes nothing there.
-#: What has no row cannot happen: ``following`` raises for it, and that is a bug.
+#: What has no row cannot happen: ``following`` raises for it, and that is a bug, which is logged and changes nothing.
 TABLE: dict[tuple[str, str], str] = {
     (WAITING, LINK_UP): HANDSHAKE,
     (WAITING, HEARD): WAITING,  # a frame that the link still had when it went down; the next link leads on
@@ -105,7 +106,11 @@ class Status:
     def turn(self, event: str, reason: str) -> list[Emit]:
         """Something happened, for this reason: return what people are told."""
         before = self.state
-        self._state = following(self._state, event)
+        try:
+            self._state = following(self._state, event)
+        except ImpossibleEvent as error:  # a bug, which ends nobody's conversation
+            mistaken(error)
+            return []
         if event == LINK_UP:
             self._trouble = ""
             self._told.clear()
