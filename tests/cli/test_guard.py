@@ -247,7 +247,7 @@ def test_a_bug_is_one_line_with_its_place_and_its_traceback_only_where_it_is_ask
     ended, asked = status(), status(WHISPERD_TRACEBACK="1")
     assert ended.returncode == asked.returncode == WhisperdError.exit_status, ended
     lines = ended.stderr.splitlines()
-    assert len(lines) == 2 and "inside whisperctl (internal, TypeError in cli/render.py, line " in lines[0]
+    assert len(lines) == 2 and "in whisperctl (TypeError in cli/render.py, line " in lines[0]
     assert "report it" in lines[1] and "WHISPERD_TRACEBACK=1" in lines[1]
     assert "Traceback (most recent call last)" in asked.stderr and lines[0] in asked.stderr
 

@@ -128,7 +128,7 @@ async def test_a_text_that_is_not_utf8_is_refused_and_comes_back(serving: Servin
     hands = view()
     await does(hands.wait_for, "Type a message")
     await does(hands.type, b"caf\xe9\r")
-    await does(hands.wait_for, "not text in UTF-8")
+    await does(hands.wait_for, "not UTF-8 text")
     assert serving.api.said.get(chat, []) == []
     await does(hands.is_alive, "in-utf-8")
 
@@ -170,7 +170,7 @@ async def test_a_fault_of_its_own_is_told_and_it_goes_on(serving: Serving, view:
     hands = view()
     await does(hands.wait_for, "Type a message")
     serving.bus.emit("file-progress", chat=chat, file="f1", moved=0.3, size=1, rate=0, remaining=None)
-    await does(hands.wait_for, "something went wrong inside whisperctl")
+    await does(hands.wait_for, "an internal error happened in whisperctl")
     await does(hands.wait_for, "report it")
     os.kill(hands._pid, signal.SIGCONT)
     hands.press("still-here\r")

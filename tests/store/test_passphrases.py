@@ -95,7 +95,7 @@ class Chain(Ring):
 def test_a_new_store_s_passphrase_is_made_and_given_to_the_keyring_once(monkeypatch):
     ring = Ring()
     monkeypatch.setitem(sys.modules, "keyring", ring)
-    with pytest.raises(StoreKeyMissing, match="nothing"):
+    with pytest.raises(StoreKeyMissing, match="no passphrase"):
         from_keyring(STORE, new=False, random=os.urandom)
     made = from_keyring(STORE, new=True, random=os.urandom)
     assert len(made) == 64 and list(ring.kept.values()) == [made.decode()]

@@ -147,7 +147,7 @@ async def test_a_call_and_a_contact_that_may_be_somebody_else_are_shown_wherever
     await shown(view, "c2 calls; to go there, type '/go c2'")
     error = ContactChanged()
     serving.bus.emit("contact-error", contact="ben", code=error.code, message=error.message, remedy=error.remedy)
-    await shown(view, "-- ben error contact-changed: whoever answers")
+    await shown(view, "-- ben error contact-changed: the other side answered")
     view.press("\x04")
     assert await ended(view) == 0
 

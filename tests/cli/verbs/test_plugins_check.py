@@ -63,7 +63,7 @@ def test_the_report_of_a_broken_one_names_what_it_breaks_and_the_status_is_an_er
     assert done.returncode == 71
     assert "ratchet mine of mine 1.5" in done.stdout and "ok      ping-pong" in done.stdout
     assert "BROKEN  self-test: raised ArithmeticError" in done.stdout and "\x1b" not in done.stdout
-    assert done.stderr.startswith("whisperctl: mine does not keep the contract: self-test\n")
+    assert done.stderr.startswith("whisperctl: mine does not fulfil the plug-in contract: self-test\n")
 
 
 def test_json_is_the_whole_report_and_then_the_error(broken: Path) -> None:
