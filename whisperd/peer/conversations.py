@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from twisted.internet.defer import DeferredList, ensureDeferred
 
@@ -27,6 +27,7 @@ from whisperd.peer.conversation.driver import Driver, DriverListener, Steps
 from whisperd.peer.conversation.origin import Bounds
 from whisperd.peer.conversation.states import ENDED
 from whisperd.peer.effects import ContactMessageReceived
+from whisperd.peer.files.disk import Threads
 from whisperd.peer.files.downloads import Downloads
 from whisperd.peer.links.link import ConversationLink
 from whisperd.peer.persistence.entries import Entry
@@ -73,7 +74,7 @@ class Edges:
     """What every conversation does its work with: ``reactor`` is Twisted's, ``wall()`` the unix time in seconds,
     ``emit(name, **fields)`` takes events, and ``downloads`` the files that come in."""
 
-    reactor: Any
+    reactor: Threads
     wall: Callable[[], float]
     emit: Callable[..., object]
     downloads: Downloads

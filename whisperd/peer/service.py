@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Protocol
 
 from whisperd.config import PeerSection
-from whisperd.interfaces import IDirectOnions, Store
+from whisperd.interfaces import IDialer, IDirectOnions, Store
 from whisperd.peer.commands.chats import ChatCommands
 from whisperd.peer.commands.contacts import ContactCommands
 from whisperd.peer.commands.files import FileCommands
@@ -30,12 +30,13 @@ from whisperd.peer.contacts.listening import Listening, Rests
 from whisperd.peer.contacts.rendezvous import RendezvousTiming
 from whisperd.peer.contacts.with_contacts import WithContacts
 from whisperd.peer.conversations import Conversations, Edges
+from whisperd.peer.files.disk import Threads
 from whisperd.peer.files.downloads import Downloads
 from whisperd.peer.handshake.suites import Suites
 from whisperd.peer.invites.spoken import SpokenInvites
 from whisperd.peer.invites.used import UsedInvites
 from whisperd.peer.links.configured import ConfiguredRelays
-from whisperd.peer.links.context import LinkContext, LinkTiming
+from whisperd.peer.links.context import LinkContext, LinkReactor, LinkTiming
 from whisperd.peer.links.routes import Relays
 from whisperd.peer.persistence.clocks import Clocks
 from whisperd.peer.persistence.entries import Retention, Writing
@@ -46,13 +47,16 @@ from whisperd.stopping import every
 from whisperd.timers import SleepDetector
 
 
+class PeerReactor(LinkReactor, Threads, Protocol):
+    """A reactor that tells time, listens on this machine, and has threads for what may block."""
+
+
 @dataclass(frozen=True)
 class Network:
-    """How others are reached: ``dialer`` has the ``connect`` of ``whisperd.tor.dial.dialer``; ``own_relay()`` returns
-    (public url, local port) of this daemon's relay, or None; ``onions`` has the onion services of single conversations,
-    None where there is no tor."""
+    """How others are reached: ``own_relay()`` returns (public url, local port) of this daemon's relay, or None;
+    ``onions`` has the onion services of single conversations, None where there is no tor."""
 
-    dialer: Any
+    dialer: IDialer
     own_relay: Callable[[], tuple[str, int] | None]
     onions: IDirectOnions | None = None
 
@@ -72,7 +76,7 @@ class Surroundings:
     """What the process gives the peer role: Twisted's ``reactor``, ``wall()``, the unix time in seconds, and
     ``emit(name, **fields)``, which takes events."""
 
-    reactor: Any
+    reactor: PeerReactor
     wall: Callable[[], float]
     emit: Callable[..., object]
 

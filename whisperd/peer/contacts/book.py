@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import chain, count
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -123,7 +123,7 @@ class Book:
             self._store.put(CONTACTS, key, msgspec.msgpack.encode(contact))
             self._note(self.contacts, key, contact)
 
-    def change(self, key: str, **fields: Any) -> Contact:
+    def change(self, key: str, **fields: object) -> Contact:
         """Store the contact with other values in some fields, and return it."""
         contact = msgspec.structs.replace(self.contacts[key], **fields)
         self.put(key, contact)

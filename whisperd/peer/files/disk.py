@@ -6,12 +6,13 @@ What becomes of a file that was dropped is not reported. One that was left by a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol, TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
 
 from whisperd.errors import TooLate, WhisperdError
 from whisperd.logs import unexpected
@@ -30,7 +31,7 @@ _T = TypeVar("_T")
 class Threads(Clock, Protocol):
     """A reactor that has threads for what may block."""
 
-    def getThreadPool(self) -> Any:
+    def getThreadPool(self) -> ThreadPool:
         """Return its pool. [twisted.internet.interfaces.IReactorThreads]"""
 
 
@@ -232,12 +233,13 @@ class FilesOnDisk:
         return deferToThreadPool(cast(IReactorFromThreads, self._reactor), self._reactor.getThreadPool(), work)
 
 
-def _error_of(failure: Any) -> WhisperdError:
+def _error_of(failure: Failure) -> WhisperdError:
     if isinstance(failure.value, WhisperdError):
         return failure.value
     _note_bug(failure)
     return WhisperdError()
 
 
-def _note_bug(failure: Any) -> None:
+def _note_bug(failure: Failure) -> None:
+    assert failure.value is not None
     unexpected(failure.value.with_traceback(failure.getTracebackObject()))

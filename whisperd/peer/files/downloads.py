@@ -17,7 +17,7 @@ import stat
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Protocol, TypeVar
 
 from whisperd.errors import FileFailed, HashMismatch, NoDownloads
 from whisperd.interfaces import Random
@@ -31,6 +31,16 @@ _PREFIX, _SUFFIX = ".whisperd-", ".part"
 _PARTIAL = re.compile(rf"{re.escape(_PREFIX)}[0-9a-f]{{16}}{re.escape(_SUFFIX)}")
 _BLOCK = 1 << 20
 _FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Digesting(Protocol):
+    """A hash that is being computed. [hashlib]"""
+
+    def update(self, data: bytes, /) -> None:
+        """Go on with more bytes."""
+
+
+_Into = TypeVar("_Into", bound=Digesting)
 
 
 class Downloads:
@@ -214,7 +224,7 @@ class Partial:
         self.size, self._hash = self.on_disk.size, found
         return True
 
-    def _hash_of(self, file: int, begin: int, end: int, into: Any) -> Any:
+    def _hash_of(self, file: int, begin: int, end: int, into: _Into) -> _Into:
         while begin < end:
             block = os.pread(file, min(_BLOCK, end - begin), begin)
             if not block or self.abandoned:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,6 +47,25 @@ class ListeningPort(Protocol):
 
     def stopListening(self) -> Awaitable[object]:
         """Close it, and return what fires when it is closed."""
+
+
+class LinkStream(Protocol):
+    """The connection below a protocol. [twisted.internet.interfaces.ITCPTransport]"""
+
+    def write(self, data: bytes, /) -> None:
+        """Send bytes."""
+
+    def writeSequence(self, data: Iterable[bytes], /) -> None:
+        """Send several pieces of bytes, one after the other."""
+
+    def setTcpNoDelay(self, enabled: bool, /) -> None:
+        """Send small writes at once, or not."""
+
+    def loseConnection(self) -> None:
+        """Close it, after what was written."""
+
+    def abortConnection(self) -> None:
+        """Close it at once."""
 
 
 class LinkReactor(Clock, Protocol):

@@ -5,7 +5,7 @@ A side that took a connection sends nothing on it, not even pings, before the ot
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Factory, connectionDone
@@ -13,7 +13,7 @@ from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.python.failure import Failure
 
 from whisperd.errors import ChannelBroken
-from whisperd.peer.links.context import LinkContext
+from whisperd.peer.links.context import LinkContext, LinkStream
 from whisperd.timers import OneShot
 from whisperd.wire import direct
 from whisperd.wire.direct import RecordKind, Records
@@ -40,7 +40,7 @@ class StreamOwner(Protocol):
 class OnionStream(TwistedProtocol):
     """One connection, which either side has opened; ``proven`` once the owner says so."""
 
-    transport: Any
+    transport: LinkStream  # type: ignore[assignment]
 
     def __init__(self, owner: StreamOwner, context: LinkContext) -> None:
         self.proven = False

@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
+from autobahn.websocket.types import ConnectionResponse
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from whisperd.peer.links.context import LinkContext
+from whisperd.peer.links.context import LinkContext, LinkStream
 from whisperd.timers import OneShot
 from whisperd.wire.frames import SUBPROTOCOL
 
@@ -40,7 +41,7 @@ class SocketOwner(Protocol):
 class RelaySocket(WebSocketClientProtocol):
     """One connection to a relay. ``closed`` fires with whether it was ever open, when it is gone."""
 
-    transport: Any
+    transport: LinkStream  # type: ignore[assignment]
 
     def __init__(self, owner: SocketOwner, context: LinkContext) -> None:
         super().__init__()
@@ -95,7 +96,7 @@ class RelaySocket(WebSocketClientProtocol):
         self._seat_timer.start(self._timing.seat)
         super().connectionMade()
 
-    def onConnect(self, response: Any) -> None:
+    def onConnect(self, response: ConnectionResponse) -> None:
         if response.protocol != SUBPROTOCOL:
             self.drop()
 
