@@ -12,7 +12,7 @@ from whisperd_plugins import ratchet_dump, ratchet_selftest, selftest, sodium
 from whisperd_plugins.ratchet import Chain
 from whisperd_plugins.ratchet_body import AES_GCM, Envelope
 from whisperd_plugins.ratchet_dump import State
-from whisperd_plugins.skipped import MAX_CHAINS, MAX_KEPT, MAX_SKIP
+from whisperd_plugins.skipped import MAX_CHAINS, MAX_MISSING, MAX_SKIP
 from whisperd_plugins.sodium import KEY, wipe
 
 
@@ -82,7 +82,7 @@ class DoubleRatchet(Generic[State]):
     api = 1
     level: Level
     max_skip = MAX_SKIP
-    max_kept = MAX_KEPT
+    max_kept = MAX_MISSING
     max_chains = MAX_CHAINS
 
     #: How bodies are made, what sessions are, and the self-test's randomness and known answer.

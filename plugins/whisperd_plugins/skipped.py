@@ -7,11 +7,11 @@ from collections import deque
 
 from whisperd_plugins.sodium import KEY, wipe
 
-#: Most message keys that one message may skip in one chain [Double Ratchet, 3.1, MAX_SKIP].
+#: Maximum number of message keys that one message may skip in one chain [Double Ratchet, 3.1, MAX_SKIP].
 MAX_SKIP = 2000
-#: Most message keys that are kept in total.
-MAX_KEPT = 4000
-#: Most earlier chains that keys are kept of: each costs one header trial for every forged message.
+#: Maximum number of message keys that are held in total.
+MAX_MISSING = 4000
+#: Maximum number of earlier chains with keys: each costs one header trial for every forged message.
 MAX_CHAINS = 32
 
 Keys = dict[int, bytearray]
@@ -31,10 +31,10 @@ class SkippedKeys:
         self.total = 0
 
     def add(self, keys: Keys) -> None:
-        """Keep keys of the current chain; the oldest of all are dropped when there are more than MAX_KEPT."""
+        """Hold keys of the current chain; the oldest of all are dropped when there are more than MAX_MISSING."""
         self.current.update(keys)
         self.total += len(keys)
-        while self.total > MAX_KEPT:
+        while self.total > MAX_MISSING:
             self._drop_oldest()
 
     def turn(self, header_key: bytearray) -> None:
@@ -77,8 +77,8 @@ class SkippedKeys:
             found = cls._read(data)
         except struct.error:
             raise ValueError("the skipped message keys are cut off") from None
-        if found.total > MAX_KEPT or len(found.earlier) > MAX_CHAINS:
-            raise ValueError("more skipped message keys than are ever kept")
+        if found.total > MAX_MISSING or len(found.earlier) > MAX_CHAINS:
+            raise ValueError("more skipped message keys than are ever held")
         return found
 
     @classmethod

@@ -22,7 +22,7 @@ class _Zeros(dict[int, bytes]):
 
     def __missing__(self, size: int) -> bytes:
         zeros = bytes(size)
-        if size <= _KEPT_ZEROS:
+        if size <= _MAX_ZEROS:
             self[size] = zeros
         return zeros
 
@@ -30,7 +30,7 @@ class _Zeros(dict[int, bytes]):
 # Without it libsodium uses no implementation that is made for this processor, and X25519 takes a third longer.
 sodium_init()
 
-_KEPT_ZEROS = 256
+_MAX_ZEROS = 256
 _FIELD = 2**255 - 19
 #: The highest byte of the numbers next to that one; whatever has a lower one is smaller.
 _HIGHEST = 127

@@ -36,9 +36,9 @@ class LongTurn:
 
     def _end(self) -> None:
         for driver in list(self._service.conversations._drivers.values()):
-            if any(isinstance(effect, self._what) for effect in driver._executor._held) and driver.lasting:
+            if any(isinstance(effect, self._what) for effect in driver._executor._held) and driver.resumable:
                 self._begun(driver)
-            if any(isinstance(effect, self._what) for effect in driver._executor._held) and driver.lasting:
+            if any(isinstance(effect, self._what) for effect in driver._executor._held) and driver.resumable:
                 reactor.callLater(0.01, self._end)
                 return
         self._flush()

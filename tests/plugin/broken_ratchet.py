@@ -8,7 +8,7 @@ from typing import Any
 from whisperd_plugins import double_he, ratchet_dump
 from whisperd_plugins.double_he import DoubleHeaderEncrypted, Session
 from whisperd_plugins.ratchet import RatchetState
-from whisperd_plugins.skipped import MAX_CHAINS, MAX_KEPT, MAX_SKIP
+from whisperd_plugins.skipped import MAX_CHAINS, MAX_MISSING, MAX_SKIP
 
 from whisperd.errors import KeyExchangeRefused, MessageRejected
 
@@ -298,12 +298,12 @@ class BoundTooHigh(DoubleHeaderEncrypted):
 
 @breaks("kept-bound")
 class KeepsLess(DoubleHeaderEncrypted):
-    max_kept = MAX_KEPT + 97
+    max_kept = MAX_MISSING + 97
 
 
 @breaks("kept-bound")
 class KeepsMore(DoubleHeaderEncrypted):
-    max_kept = MAX_KEPT - 2_000
+    max_kept = MAX_MISSING - 2_000
     max_skip = 500
 
 

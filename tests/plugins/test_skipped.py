@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from whisperd_plugins.skipped import MAX_CHAINS, MAX_KEPT, SkippedKeys
+from whisperd_plugins.skipped import MAX_CHAINS, MAX_MISSING, SkippedKeys
 
 
 def keys(*numbers: int) -> dict[int, bytearray]:
@@ -18,12 +18,12 @@ def header(number: int) -> bytearray:
 
 def test_the_oldest_keys_are_dropped_and_overwritten_first():
     store = SkippedKeys()
-    first = keys(*range(MAX_KEPT))
+    first = keys(*range(MAX_MISSING))
     kept = dict(first)
     store.add(first)
     store.turn(header(1))
     store.add(keys(0, 1, 2))
-    assert store.total == MAX_KEPT
+    assert store.total == MAX_MISSING
     assert next(iter(store.earlier[0][1])) == 3
     assert all(kept[number] == bytearray(32) for number in range(3))
     assert kept[3] != bytearray(32)
@@ -34,10 +34,10 @@ def test_a_chain_whose_last_key_is_dropped_is_forgotten_with_its_header_key():
     head = header(1)
     store.add(keys(5))
     store.turn(head)
-    store.add(keys(*range(MAX_KEPT)))
+    store.add(keys(*range(MAX_MISSING)))
     assert not store.earlier
     assert head == bytearray(32)
-    assert store.total == MAX_KEPT
+    assert store.total == MAX_MISSING
 
 
 def test_only_so_many_earlier_chains_are_kept():
@@ -87,10 +87,10 @@ def test_what_is_dumped_loads_to_the_same(chains: list[tuple[list[int], bool]]):
             SkippedKeys.load(wrong)
 
 
-def test_more_than_is_ever_kept_does_not_load():
+def test_more_than_is_ever_held_does_not_load():
     store = SkippedKeys()
-    store.current = keys(*range(MAX_KEPT + 1))
-    with pytest.raises(ValueError, match="ever kept"):
+    store.current = keys(*range(MAX_MISSING + 1))
+    with pytest.raises(ValueError, match="ever held"):
         SkippedKeys.load(store.dump())
 
 

@@ -105,7 +105,7 @@ class PeerService:
         self._settings = settings
         self._suites = suites
         self._sleep_detector = SleepDetector(reactor, self._woke)
-        self._downloads = Downloads(settings.downloads, random, lasting=store.durable)
+        self._downloads = Downloads(settings.downloads, random, durable=store.durable)
         if not store.durable:
             self._downloads.sweep()
 

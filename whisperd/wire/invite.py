@@ -18,7 +18,7 @@ from ipaddress import IPv4Address
 from whisperd.errors import InviteExpired, InviteMalformed, InviteTruncated, InviteVersionUnknown
 
 #: Of a link that names one relay, and of one that names several.
-VERSION, SEVERAL = 1, 2
+VERSION, MULTIPATH_VERSION = 1, 2
 #: Most relays of one invite: its QR code still fits into a terminal of 80 columns.
 MAX_RELAYS = 4
 SECRET_SIZE = 32
@@ -108,7 +108,7 @@ class Invite:
 
     def link(self) -> str:
         """Return the link: at most 200 characters for one relay, and 51 for each further one."""
-        head = _HEAD.pack(SEVERAL if self.others else VERSION, self.floor, self.expires, self.secret)
+        head = _HEAD.pack(MULTIPATH_VERSION if self.others else VERSION, self.floor, self.expires, self.secret)
         if self.others:
             head += bytes([len(self.others)]) + b"".join(relay.pack() for relay in self.others)
         return f"{self.relay.url}/#{_encode(head + _check(str(self.relay), head))}"
@@ -149,7 +149,7 @@ def _payload(fragment: str) -> bytes:
     """Return the bytes behind the '#', with the version checked before the length."""
     whole = fragment[:len(fragment) - (len(fragment) % 4 == 1)]
     payload = base64.urlsafe_b64decode(whole + "=" * (-len(whole) % 4))
-    if payload and payload[0] not in (VERSION, SEVERAL):
+    if payload and payload[0] not in (VERSION, MULTIPATH_VERSION):
         raise InviteVersionUnknown
     if len(payload) < _HEAD.size + _CHECK_SIZE:
         raise InviteTruncated
@@ -160,7 +160,7 @@ def _others(payload: bytes, fragment: str) -> tuple[RelayAddress, ...]:
     """Return the further relays of a payload, which has to end behind its check and to be spelled as it should."""
     relays: list[RelayAddress] = []
     place = _HEAD.size
-    if payload[0] == SEVERAL:
+    if payload[0] == MULTIPATH_VERSION:
         count, place = payload[place], place + 1
         if not 1 <= count < MAX_RELAYS:
             raise InviteMalformed(f"the invite names {1 + count} relays, but its version is for 2 to {MAX_RELAYS}")

@@ -40,7 +40,7 @@ class WithContacts:
         for chat in self._bindings.with_contact(key):
             with suppress(ConversationEnded):
                 driver = self._conversations.driver(chat)
-                if driver.lasting:
+                if driver.resumable:
                     found[driver.state] = chat
         states = (CONNECTED, HANDSHAKE, WAITING, *([AWAY] if away else []))
         return next((found[state] for state in states if state in found), None)

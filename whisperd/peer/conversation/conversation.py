@@ -113,13 +113,13 @@ class Conversation:
         return self.status.state
 
     @property
-    def lasting(self) -> bool:
+    def resumable(self) -> bool:
         """Whether it has neither ended nor is being ended: there is something to go on with after a restart."""
         return self.state != ENDED and self._leaving is None
 
     def session(self) -> Session:
         """Return what the handshake led to. Raises ConversationEnded or ConversationNotConnected."""
-        if not self.lasting:
+        if not self.resumable:
             raise ConversationEnded
         if not self.confirmed or self._session is None:
             raise ConversationNotConnected
@@ -268,7 +268,7 @@ class Conversation:
     def put_contact_message(self, payload: bytes) -> Callable[[], None]:
         """Have the other side told something about contacts with the next frame, after all that waits; return what
         takes that back until then. ContactMessageAcknowledged says that it has arrived."""
-        channel = self._session.channel if self._session is not None and self.lasting else None
+        channel = self._session.channel if self._session is not None and self.resumable else None
         return self.contact_messages.put(payload, channel)
 
     def comparison(self) -> dict[str, Any]:
@@ -300,7 +300,7 @@ class Conversation:
         """Tell the other side, wait at most END_PATIENCE seconds until it knows, and destroy everything.
 
         ``reason`` is shown. Raises ConversationEnded when that is under way already."""
-        if not self.lasting:
+        if not self.resumable:
             raise ConversationEnded
         if not self.confirmed or self._session is None:
             farewell = [self._opening.abort(ConversationEnded.code)] if self.status.up else []
@@ -452,14 +452,14 @@ class Conversation:
         opening, session = self._opening, self._session
         return ConversationRecord(
             FORM, self.role == "inviter", opening.expires, opening.terms.invite_floor, opening.terms.floor,
-            self.confirmed, self.verified, opening.failures, "" if self.lasting else self.status.reason,
-            [] if self.confirmed or not self.lasting else opening.secrets(),
-            session.dump() if session is not None and self.lasting else None, self.messages.dump(), self.files.dump(),
+            self.confirmed, self.verified, opening.failures, "" if self.resumable else self.status.reason,
+            [] if self.confirmed or not self.resumable else opening.secrets(),
+            session.dump() if session is not None and self.resumable else None, self.messages.dump(), self.files.dump(),
             self.timer.dump(), self.contact_messages.heard)
 
     def payloads(self) -> dict[int, tuple[int, bytes]]:
         """Return stream and payload of what waits or is not acknowledged, by ticket."""
-        return self._session.channel.payloads() if self._session is not None and self.lasting else {}
+        return self._session.channel.payloads() if self._session is not None and self.resumable else {}
 
     def written(self) -> None:
         """A store has everything as it is now. From the first time on nothing is forgotten, or shown, before that."""

@@ -119,9 +119,9 @@ class Driver:
         return self._conversation.state
 
     @property
-    def lasting(self) -> bool:
+    def resumable(self) -> bool:
         """Whether it has neither ended nor is being ended."""
-        return self._conversation.lasting
+        return self._conversation.resumable
 
     @property
     def error(self) -> WhisperdError | None:

@@ -201,7 +201,7 @@ class Executor:
         """Whether this is decided together with the conversation's record, and not by itself later: what was said about
         contacts in a conversation that lasts is in that record, and heard again after a restart."""
         return type(effect) in self._decisions and (type(effect) is not ContactMessageReceived
-                                                    or not self._conversation.lasting)
+                                                    or not self._conversation.resumable)
 
     def release(self) -> None:
         """Do what was held until it was on the disk; of what is over and could not be written, only say so."""

@@ -57,7 +57,7 @@ class ForContacts:
         """Have contacts hear what the other side said last before this daemon was started, which may not have been
         seen to."""
         payload = self._conversation.contact_messages.heard
-        if not self._conversation.lasting or not payload:
+        if not self._conversation.resumable or not payload:
             return
         told = ContactMessageReceived(payload, self.verification())
         try:

@@ -149,7 +149,7 @@ class Messages:
         known = self._all
         self._undelivered.update((ticket, known[number]) for ticket, number in record.undelivered if number in known)
         self._unread = set(record.unread) & known.keys()
-        self._look_ahead()
+        self._find_next()
 
     def written(self) -> None:
         """A store has everything as it is now. From the first time on nothing is forgotten, or shown, before that."""
@@ -200,7 +200,7 @@ class Messages:
                 self._unwritten.pop(message.id, None)
             self._unread.discard(message.id)
             message.text, message.state = "", "disappeared"
-        self._look_ahead()
+        self._find_next()
         return [self._state_of(message) for message in over]
 
     def fail(self) -> list[Emit]:
@@ -224,7 +224,7 @@ class Messages:
             message.disappears_at = now + message.timer
             self.disappears_next = min(message.disappears_at, self.disappears_next or message.disappears_at)
 
-    def _look_ahead(self) -> None:
+    def _find_next(self) -> None:
         times = (message.disappears_at for message in self._all.values())
         self.disappears_next = min((time for time in times if time is not None), default=None)
 

@@ -67,7 +67,7 @@ class FilesOnDisk:
         """Return the SHA-256 of a file that is to be sent, and where it is found after a restart, if there is one that
         it outlives; raises FileFailed."""
         digest, place = await self._thread(
-            lambda: (source.digest(), source.place() if self._downloads.lasting else ""))
+            lambda: (source.digest(), source.place() if self._downloads.durable else ""))
         return digest, place
 
     def take(self, number: int, file: _File) -> None:

@@ -46,10 +46,10 @@ _Into = TypeVar("_Into", bound=Digesting)
 class Downloads:
     """The folder that ``peer.downloads`` names; empty: none, and nothing can be accepted.
 
-    With ``lasting`` a store goes on with partial files after a restart."""
+    With ``durable`` a store goes on with partial files after a restart."""
 
-    def __init__(self, folder: str, random: Random = os.urandom, *, lasting: bool = False) -> None:
-        self.lasting = lasting
+    def __init__(self, folder: str, random: Random = os.urandom, *, durable: bool = False) -> None:
+        self.durable = durable
         self._folder = folder
         self._random = random
 
@@ -130,7 +130,7 @@ class Partial:
                 rest = rest[os.pwrite(self._file, rest, self.size + len(data) - len(rest)):]
             written = self._hash.copy()
             written.update(data)
-            if self._downloads.lasting and self.size + len(data) - self.on_disk.size >= FLUSH_EVERY:
+            if self._downloads.durable and self.size + len(data) - self.on_disk.size >= FLUSH_EVERY:
                 os.fsync(self._file)
                 self.on_disk = OnDisk(self.on_disk.place, self.size + len(data), written.digest())
         except OSError as error:

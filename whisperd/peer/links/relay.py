@@ -149,7 +149,7 @@ class RelayLink:
         except WhisperdError as error:
             self._turn("failed")
             if isinstance(error, DialRefused):
-                self._kept_out(error)
+                self._turned_away(error)
             else:
                 self._trouble(error)
             return
@@ -203,12 +203,12 @@ class RelayLink:
     def _joined(self, socket: RelaySocket, frame: Joined) -> None:
         socket.seated()
         if frame.limits.frame < NEEDED_FRAME:
-            self._kept_out(RelayRefused(
+            self._turned_away(RelayRefused(
                 f"the relay accepts frames of at most {frame.limits.frame} bytes, but {NEEDED_FRAME} are needed"))
             return
         claimed = self._claimed if not self._was_seated else None
         if claimed is not None and frame.peer:
-            self._kept_out(RoomFull())
+            self._turned_away(RoomFull())
             return
         self._was_seated = True
         self._turn("joined")
@@ -229,7 +229,7 @@ class RelayLink:
         if frame.code == "peer-absent":
             self._down("peer-lost")
         elif frame.code in _KEEPS_OUT and not self._was_seated:
-            self._kept_out(_refusal(frame.code))
+            self._turned_away(_refusal(frame.code))
         else:
             self._reason = REASONS.get(frame.code, self._reason)
             if frame.retry_after is not None:
@@ -259,7 +259,7 @@ class RelayLink:
         if self._state != STOPPED:
             self._owner.link_troubled(self, error)
 
-    def _kept_out(self, error: WhisperdError) -> None:
+    def _turned_away(self, error: WhisperdError) -> None:
         """The relay does not let this side in; the owner may stop the link when it hears that."""
         if self._state == STOPPED:
             return

@@ -64,7 +64,7 @@ class Persistent(Protocol):
         """A word of ``conversation.states``."""
 
     @property
-    def lasting(self) -> bool:
+    def resumable(self) -> bool:
         """Whether there is something to go on with after a restart."""
 
     @property
@@ -143,7 +143,7 @@ class Writing:
         conversation = entry.conversation
         if conversation.left_as_it_is:
             return
-        if not conversation.lasting and not (self._retention.history and entry.messages):
+        if not conversation.resumable and not (self._retention.history and entry.messages):
             self.remove(entry)
             return
         if entry.nowhere:

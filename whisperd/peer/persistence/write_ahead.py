@@ -95,7 +95,7 @@ class WriteAhead:
     def persists(self, name: str) -> bool:
         """Return whether this conversation goes on after a restart."""
         entry = self._entries.get(name)
-        return entry is not None and entry.conversation.lasting and not entry.nowhere
+        return entry is not None and entry.conversation.resumable and not entry.nowhere
 
     def entries(self) -> list[Entry]:
         """Return the conversations that are persisted."""
@@ -278,7 +278,7 @@ class WriteAhead:
 
     def _commit(self, changed: dict[str, Entry], done: dict[str, Entry]) -> None:
         """Write these, and note in ``done`` what was. What is over is removed first, and from a full disk, too."""
-        over = {name: entry for name, entry in changed.items() if not entry.conversation.lasting}
+        over = {name: entry for name, entry in changed.items() if not entry.conversation.resumable}
         rest = {name: entry for name, entry in changed.items() if name not in over}
         for part, spare in ((over, True), (rest, False)):
             if part:

@@ -36,8 +36,8 @@ class Walk:
         self._under_way: list[Letter] = []
         self._heard: list[Letter] = []
         self._count = 0
-        self._most_under_way = min(_MAX_UNDER_WAY, bench.plugin.max_chains // 2)
-        self._may_lose = bench.plugin.max_chains - self._most_under_way - 1
+        self._max_under_way = min(_MAX_UNDER_WAY, bench.plugin.max_chains // 2)
+        self._may_lose = bench.plugin.max_chains - self._max_under_way - 1
 
     def run(self, steps: int) -> None:
         """Take so many random steps, then deliver what is still under way; raises Broken when the model is left."""
@@ -59,7 +59,7 @@ class Walk:
     def _send(self) -> None:
         sender = self._below(2)
         under_way = sum(letter.receiver != sender for letter in self._under_way)
-        if self._may_speak[sender] and under_way < self._most_under_way:
+        if self._may_speak[sender] and under_way < self._max_under_way:
             self._count += 1
             plaintext = b"%d" % self._count + bytes(self._below(64))
             message = self._sides[sender].encrypt(plaintext, AD)
