@@ -36,9 +36,10 @@ LAST_RESORT_USES = 4096
 
 
 class Prekeys:
-    """The private half of a bundle: a one-time one serves once, one of last resort for each message once."""
+    """The private half of a bundle: a one-time one serves once, one of last resort for ``uses`` messages, each once."""
 
-    def __init__(self, random: Random, *, one_time: bool = True, kem: bool = True) -> None:
+    def __init__(self, random: Random, *, one_time: bool = True, kem: bool = True,
+                 uses: int = LAST_RESORT_USES) -> None:
         self.signed = bytearray(random(sodium.KEY))
         self.one_time = bytearray(random(sodium.KEY)) if one_time else None
         self.kem: MLKEM1024PrivateKey | None = None
@@ -48,6 +49,7 @@ class Prekeys:
         self.bundle = b""
         self.spent = False
         self._seen: set[bytes] = set()
+        self._uses = uses
 
     def public(self) -> dict[str, bytes]:
         """Return the public keys by the names of their fields in a bundle."""
@@ -66,7 +68,7 @@ class Prekeys:
     def use(self, message: bytes) -> None:
         """Note that ``message`` was accepted, and destroy the keys when they have served."""
         self._seen.add(hashlib.sha256(message).digest())
-        if self.one_time is not None or len(self._seen) >= LAST_RESORT_USES:
+        if self.one_time is not None or len(self._seen) >= self._uses:
             self.wipe()
 
     def wipe(self) -> None:
@@ -99,9 +101,11 @@ class PrekeyExchange:
         """
         return self._publish(identity, Prekeys(random, kem=self.suite.kem), self.suite.one_time)
 
-    def last_resort_prekeys(self, identity: Any, random: Random) -> tuple[bytes, Prekeys]:
-        """Return a bundle without a one-time key, for many messages, none of them twice [PQXDH, 3.2]."""
-        return self._publish(identity, Prekeys(random, one_time=False, kem=self.suite.kem), self.suite.last_resort)
+    def last_resort_prekeys(self, identity: Any, random: Random,
+                            uses: int = LAST_RESORT_USES) -> tuple[bytes, Prekeys]:
+        """Return a bundle without a one-time key, for so many messages, none of them twice [PQXDH, 3.2]."""
+        private = Prekeys(random, one_time=False, kem=self.suite.kem, uses=uses)
+        return self._publish(identity, private, self.suite.last_resort)
 
     def initiate(self, bundle: bytes, identity: Any, random: Random) -> tuple[bytes, bytes]:
         """Return the initial message and the 32-byte secret [PQXDH, 3.3]; draws 32 bytes for the ephemeral key."""

@@ -12,18 +12,18 @@ from tests.integration.files import file_states, progress, until_file
 from tests.integration.keepers import Keeper
 from tests.integration.peers import Person, Relay, Scene
 from whisperd.errors import TooLate
-from whisperd.peer.files import transfer
+from whisperd.peer.service import Tuning
 
 in_the_reactor = pytest_twisted.ensureDeferred
 SIZE = 3_200_000
 
 
 @pytest_twisted.async_yield_fixture
-async def scene(tmp_path, monkeypatch):
-    monkeypatch.setattr(transfer, "INTERVAL", 0.0)  # every step is told, so that a test can stop at one
+async def scene(tmp_path):
+    tuning = Tuning(progress=0.0)  # every step is told, so that a test can stop at one
     relay = Relay()
     await relay.start()
-    keepers = {name: Keeper(tmp_path / name / "store.db") for name in ("anna", "ben")}
+    keepers = {name: Keeper(tmp_path / name / "store.db", tuning=tuning) for name in ("anna", "ben")}
     for keeper in keepers.values():
         keeper.place.path.parent.mkdir()
     (tmp_path / "downloads").mkdir()

@@ -16,15 +16,16 @@ from whisperd.errors import (
     TooManyConversations,
     UsageError,
 )
-from whisperd.peer.invites import spoken
+from whisperd.peer.invites.spoken import SpokenTuning
+from whisperd.peer.service import Tuning
 from whisperd.wire.spoken import SpokenCode, parse
 
 in_the_reactor = pytest_twisted.ensureDeferred
 
 
 @pytest_twisted.async_yield_fixture
-async def scene():
-    async with company(relay="here") as scene:
+async def scene(tuning):
+    async with company(relay="here", tuning=tuning) as scene:
         yield scene
 
 
@@ -67,10 +68,9 @@ async def test_a_wrong_code_is_told_to_both_and_the_right_one_still_works(scene)
     await scene.anna.until_state(scene.annas, "connected")
 
 
+@pytest.mark.parametrize("tuning", [Tuning(codes=SpokenTuning(runs=2))])
 @in_the_reactor
-async def test_a_code_that_was_guessed_at_too_often_is_dead(scene, monkeypatch):
-    monkeypatch.setattr(spoken, "RUNS", 2)
-    monkeypatch.setattr(spoken.CodePlugins.__init__, "__defaults__", (2,))
+async def test_a_code_that_was_guessed_at_too_often_is_dead(scene):
     code = await invited(scene)
     for reason in ("spoken-code-wrong", "spoken-code-used-up"):
         guess = await scene.ben.service.invites.join(code=another(code))
@@ -168,9 +168,9 @@ async def test_a_code_is_joined_once_at_a_time(scene):
         await busy.service.invites.invite(code=True)
 
 
+@pytest.mark.parametrize("tuning", [Tuning(codes=SpokenTuning(claim=0.05))])
 @in_the_reactor
-async def test_without_the_relay_no_code_is_told(scene, monkeypatch):
-    monkeypatch.setattr(spoken, "CLAIM_SECONDS", 0.05)
+async def test_without_the_relay_no_code_is_told(scene):
     await scene.relay.stop()
     with pytest.raises(Exception, match="relay") as failed:
         await scene.anna.service.invites.invite(code=True)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from whisperd_plugins import mlkem, prekey_exchange, sodium
+from whisperd_plugins import mlkem, sodium
 from whisperd_plugins.pqxdh import PqxdhMlkem1024
 from whisperd_plugins.pqxdh_falcon1024 import PqxdhMlkem1024Falcon1024
 from whisperd_plugins.pqxdh_mldsa87 import PqxdhMlkem1024Mldsa87
@@ -103,10 +103,9 @@ def test_a_last_resort_bundle_serves_many_messages_but_none_twice(plugin):
             plugin.accept(message, private, inviter)
 
 
-def test_a_last_resort_bundle_is_spent_after_its_last_use(plugin, monkeypatch):
-    monkeypatch.setattr(prekey_exchange, "LAST_RESORT_USES", 2)
+def test_a_last_resort_bundle_is_spent_after_its_last_use(plugin):
     inviter = identity(plugin)
-    bundle, private = plugin.last_resort_prekeys(inviter, os.urandom)
+    bundle, private = plugin.last_resort_prekeys(inviter, os.urandom, uses=2)
     for _ in range(2):
         plugin.accept(initiate(plugin, bundle)[0], private, inviter)
     with pytest.raises(KeyExchangeRefused, match="used"):

@@ -82,15 +82,17 @@ class Edges:
 
 class Conversations:
     """The conversations, persisted by ``write_ahead`` under new ids of ``ids``; ``settings()`` is the configuration in
-    force. Of those that others ended, or that failed, ``max_ended`` stay for the user to see."""
+    force. Of those that others ended, or that failed, ``max_ended`` stay for the user to see. The progress of a
+    file is reported every ``progress_interval`` seconds."""
 
     def __init__(self, settings: Callable[[], PeerSection], write_ahead: WriteAhead, ids: Ids, edges: Edges,
-                 max_ended: int) -> None:
+                 max_ended: int, progress_interval: float) -> None:
         self._settings = settings
         self._write_ahead = write_ahead
         self._ids = ids
         self._edges = edges
         self._max_ended = max_ended
+        self._progress_interval = progress_interval
         self._drivers: dict[str, Driver] = {}
         #: Label and role of those that have not ended.
         self._labels: dict[str, tuple[bytes, str]] = {}
@@ -134,7 +136,7 @@ class Conversations:
     def bounds(self) -> Bounds:
         """Return how much a conversation that begins now may hold."""
         settings = self._settings()
-        return Bounds(settings.max_queue, settings.max_file, settings.max_files)
+        return Bounds(settings.max_queue, settings.max_file, settings.max_files, self._progress_interval)
 
     def begin(self, beginning: Beginning) -> str:
         """Start a conversation and return its id. Raises StoreFailed, and why its link can never be made."""

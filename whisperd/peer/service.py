@@ -32,8 +32,9 @@ from whisperd.peer.contacts.with_contacts import WithContacts
 from whisperd.peer.conversations import Conversations, Edges
 from whisperd.peer.files.disk import Threads
 from whisperd.peer.files.downloads import Downloads
+from whisperd.peer.files.transfer import PROGRESS_INTERVAL
 from whisperd.peer.handshake.suites import Suites
-from whisperd.peer.invites.spoken import SpokenInvites
+from whisperd.peer.invites.spoken import SpokenInvites, SpokenTuning
 from whisperd.peer.invites.used import UsedInvites
 from whisperd.peer.links.configured import ConfiguredRelays
 from whisperd.peer.links.context import LinkContext, LinkReactor, LinkTiming
@@ -90,6 +91,9 @@ class Tuning:
     rendezvous: RendezvousTiming = field(default_factory=RendezvousTiming)
     store: StoreTiming = field(default_factory=StoreTiming)
     links: LinkTiming = field(default_factory=LinkTiming)
+    codes: SpokenTuning = field(default_factory=SpokenTuning)
+    #: Minimum seconds between two reports of one file's progress.
+    progress: float = PROGRESS_INTERVAL
     #: Conversations that others ended, or that failed, which stay for the user to see.
     max_ended: int = 64
 
@@ -118,8 +122,9 @@ class PeerService:
         self._relays = ConfiguredRelays(Relays(context, network.onions), self._in_force, network.own_relay,
                                         self._sleep_detector.start)
         #: Every conversation, by its id.
-        self.conversations = Conversations(self._in_force, self._write_ahead, ids,
-                                           Edges(reactor, wall, emit, self._downloads), tuning.max_ended)
+        self.conversations = Conversations(
+            self._in_force, self._write_ahead, ids, Edges(reactor, wall, emit, self._downloads), tuning.max_ended,
+            tuning.progress)
 
         self._book = Book(store, random)
         decisions = Decisions(self._write_ahead, emit)
@@ -132,7 +137,8 @@ class PeerService:
         self._contacts = Contacts(self._book, self._bindings, decisions, exchange, listening, with_contacts)
         self.conversations.attach(self._contacts)
 
-        self._codes = SpokenInvites(self.conversations, suites, self._relays, reactor, wall)
+        self._codes = SpokenInvites(self.conversations, suites, self._relays, reactor, wall,
+                                    tuning.codes)
         self._links = LinkInvites(self.conversations, suites, self._relays, UsedInvites(store), self._bindings, wall)
         verification = Verification(self.conversations, self._bindings, self._in_force)
         self.invites = InviteCommands(self.conversations, self._links, self._codes, self._relays, self._bindings,

@@ -33,7 +33,7 @@ from whisperd.peer.handshake.established import Established
 from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake, Terms
 from whisperd.peer.handshake.keys import InviteKeys, Seal
 from whisperd.peer.handshake.negotiation import check_floor
-from whisperd.peer.invites.spoken import CLAIM_SECONDS, MAX_BUNDLES, RUNS, TRIES, Claim, CodePlugins, claimed
+from whisperd.peer.invites.spoken import MAX_BUNDLES, TRIES, TUNING, Claim, CodePlugins, claimed
 from whisperd.peer.links.link import Link, LinkOwner, Verdict
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.plugin.registry import Registry
@@ -45,7 +45,7 @@ WRONG = parse("7-cross-clock-zone")
 REGISTRY = Registry.load(["pqxdh-25519-mlkem1024", "cpace-25519"], ["double-he"])
 
 
-def terms(seed: str, code: SpokenCode = RIGHT, *, floor: int = 1, runs: int = RUNS) -> Terms:
+def terms(seed: str, code: SpokenCode = RIGHT, *, floor: int = 1, runs: int = TUNING.runs) -> Terms:
     return Terms(InviteKeys.of_nameplate(code.nameplate), 1, floor, CodePlugins(REGISTRY, code, runs), MemoryIdentity,
                  seeded(seed))
 
@@ -174,11 +174,11 @@ def guess(inviter: Conversation, now: float, seed: str) -> list[Any]:
 
 def test_each_wrong_guess_is_told_and_the_last_one_ends_the_conversation():
     inviter = conversation(inviter=True)
-    for number in range(RUNS - 1):
+    for number in range(TUNING.runs - 1):
         effects = guess(inviter, number, f"guess {number}")
         assert [event["code"] for event in events(effects, "chat-error")] == ["spoken-code-wrong"]
         assert only(effects, Rejoin).delay == 2.0**number
-    effects = guess(inviter, RUNS, "the last")
+    effects = guess(inviter, TUNING.runs, "the last")
     assert [event["code"] for event in events(effects, "chat-error")] == ["spoken-code-used-up"]
     assert (inviter.state, inviter.status.reason) == (ENDED, "spoken-code-used-up") and only(effects, Ended)
 
@@ -296,7 +296,7 @@ def test_without_a_seat_no_code_is_told(trouble, raised):
     links, _, done = claiming(clock)
     if trouble is not None:
         links[0].owner.link_troubled(links[0], trouble)
-    clock.advance(CLAIM_SECONDS)
+    clock.advance(TUNING.claim)
     assert isinstance(done.result.value, raised) and links[0].asked == [("stop",)] and len(links) == 1
     done.addErrback(lambda failure: None)
 

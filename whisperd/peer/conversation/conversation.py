@@ -96,7 +96,8 @@ class Conversation:
         self.left_as_it_is = bool(unusable)
         self.messages = Messages(name, bounds.max_queue)
         self.timer = DisappearingTimer(name, self.messages)
-        self.files = Files(name, max_size=bounds.max_file, max_open=bounds.max_files)
+        self.files = Files(name, max_size=bounds.max_file, max_open=bounds.max_files,
+                           progress_interval=bounds.progress_interval)
         self.contact_messages = ContactMessages()
         self._opening = Opening(terms, origin)
         self._session: Session | None = None

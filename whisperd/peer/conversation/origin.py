@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whisperd.errors import WhisperdError
+from whisperd.peer.files.transfer import PROGRESS_INTERVAL
 from whisperd.wire.files import MAX, MAX_OPEN
 
 
@@ -35,3 +36,5 @@ class Bounds:
     max_queue: int
     max_file: int = MAX
     max_files: int = MAX_OPEN
+    #: Minimum seconds between two reports of one file's progress.
+    progress_interval: float = PROGRESS_INTERVAL

@@ -21,7 +21,18 @@ from whisperd.errors import (
 from whisperd.peer.effects import DropFile, Emit, FinishFile, Post, ReadFile, WriteFile
 from whisperd.peer.files.names import safe_name
 from whisperd.peer.files.sending import Outgoing
-from whisperd.peer.files.transfer import CANCELLED, DONE, FAILED, HALTED, MOVING, OFFERED, REFUSED, OnDisk, Transfer
+from whisperd.peer.files.transfer import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    HALTED,
+    MOVING,
+    OFFERED,
+    PROGRESS_INTERVAL,
+    REFUSED,
+    OnDisk,
+    Transfer,
+)
 from whisperd.peer.files.transfers import Transfers
 from whisperd.peer.records import FilesRecord
 from whisperd.wire.files import (
@@ -51,12 +62,16 @@ _REFUSALS = {"refused": REFUSED, "cancelled": CANCELLED, "file-too-large": REFUS
 
 
 class Files:
-    """The files of the conversation ``chat``; bounds are in bytes and in open files of one direction."""
+    """The files of the conversation ``chat``; bounds are in bytes and in open files of one direction.
 
-    def __init__(self, chat: str, *, max_size: int, max_open: int) -> None:
+    Progress is reported every ``progress_interval`` seconds at most."""
+
+    def __init__(self, chat: str, *, max_size: int, max_open: int,
+                 progress_interval: float = PROGRESS_INTERVAL) -> None:
         self._chat = chat
         self._max_size = max_size
         self._max_open = min(max_open, MAX_OPEN)
+        self._progress_interval = progress_interval
         self._transfers = Transfers(chat)
         self._outgoing = Outgoing()
         self._answers: set[int] = set()
@@ -158,7 +173,7 @@ class Files:
         """The other side has everything up to ``ticket``."""
         self._answers = {answer for answer in self._answers if answer > ticket} if self._answers else self._answers
         events = [transfer.progress_event(self._chat) for transfer in self._outgoing.acknowledged(ticket, now)
-                  if transfer.state == MOVING and transfer.step(now)]
+                  if transfer.state == MOVING and transfer.step(now, self._progress_interval)]
         return [*events, *self._fill()]
 
     def link_moved(self, *, direct: bool) -> None:
@@ -201,7 +216,7 @@ class Files:
         if transfer.state != MOVING:
             return []
         transfer.moved = moved
-        effects: Effects = [transfer.progress_event(self._chat)] if transfer.step(now) else []
+        effects: Effects = [transfer.progress_event(self._chat)] if transfer.step(now, self._progress_interval) else []
         if transfer.limit < transfer.size and transfer.limit - moved <= CREDIT * 3 // 4:
             self._let_go(transfer)
             effects.append(Post(encode_file(More(transfer.wire, transfer.limit))))

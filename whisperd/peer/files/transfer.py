@@ -13,7 +13,7 @@ REFUSED, CANCELLED, FAILED = "refused", "cancelled", "failed"
 OPEN = (OFFERED, MOVING, HALTED)
 
 #: Minimum seconds between two reports of one file's progress.
-INTERVAL = 0.5
+PROGRESS_INTERVAL = 0.5
 #: How much the newest interval counts for the rate that is shown.
 _WEIGHT = 0.4
 
@@ -82,13 +82,13 @@ class Transfer:
         """Nothing moves for now."""
         self.rate, self._at = 0.0, None
 
-    def step(self, now: float) -> bool:
-        """Take note of ``moved``; return whether it is time to report it."""
+    def step(self, now: float, interval: float) -> bool:
+        """Take note of ``moved``; return whether to report it, ``interval`` seconds after the last report."""
         if self._at is None:
             self._at, self._then = now, self.moved
             return True
         elapsed = now - self._at
-        if 0 <= elapsed < INTERVAL and self.moved < self.size:
+        if 0 <= elapsed < interval and self.moved < self.size:
             return False
         speed = max(0, self.moved - self._then) / max(elapsed, 0.001)
         self.rate = speed if not self.rate else (1 - _WEIGHT) * self.rate + _WEIGHT * speed

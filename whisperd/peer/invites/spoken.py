@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.interfaces import IReactorTime
 
 from whisperd.errors import (
     InviteUsed,
@@ -37,15 +38,24 @@ from whisperd.peer.links.routes import TOKEN_SIZE, Host
 from whisperd.timers import Clock
 from whisperd.wire.spoken import MAX_NAMEPLATE, WORDS_SIZE, SpokenCode
 
-#: Runs that a code is good for on each side; in each the other side can test one guess.
-RUNS = 5
 #: Bundles that an inviter makes before it counts as a failed handshake that nobody answered to them: a stranger can ask
 #: for one at no cost.
 MAX_BUNDLES = 16
-#: Seconds to wait for a seat before a code can be told.
-CLAIM_SECONDS = 60.0
 #: The largest nameplate of each try; short ones are easier to say, long ones are likelier to be free.
 TRIES = (99, 99, 9_999, 9_999, 9_999, *[MAX_NAMEPLATE] * 3)
+
+
+@dataclass(frozen=True)
+class SpokenTuning:
+    """What has no key in the configuration."""
+
+    #: Runs that a code is good for on each side; in each the other side can test one guess.
+    runs: int = 5
+    #: Seconds to wait for a seat before a code can be told.
+    claim: float = 60.0
+
+
+TUNING = SpokenTuning()
 
 
 class CodeExchange:
@@ -97,7 +107,7 @@ class CodePlugins:
     Raises PluginUnknown when there is no such key exchange.
     """
 
-    def __init__(self, registry: AllPlugins, code: SpokenCode, runs: int = RUNS) -> None:
+    def __init__(self, registry: AllPlugins, code: SpokenCode, runs: int = TUNING.runs) -> None:
         offers = registry.offers_code_kex()
         if not offers:
             raise PluginUnknown("no key exchange for spoken codes is loaded",
@@ -147,10 +157,11 @@ class Claim:
         self._link = make_link(lambda: self._claimed.callback(None))
         self._link.start(self)
 
-    async def wait_for_seat(self, reactor: Any) -> None:
-        """Wait for the seat; raises RoomFull when somebody is there, and what keeps the link from being made."""
+    async def wait_for_seat(self, reactor: Clock, seconds: float) -> None:
+        """Wait so many seconds for the seat; raises RoomFull when somebody is there, and what keeps the link from
+        being made."""
         try:
-            await self._claimed.addTimeout(CLAIM_SECONDS, reactor)
+            await self._claimed.addTimeout(seconds, cast(IReactorTime, reactor))
         except BaseException as error:
             self._link.stop()
             if isinstance(error, TimeoutError):
@@ -244,12 +255,13 @@ class SpokenInvites:
     """Begins conversations by spoken codes; ``wall()`` is the unix time in seconds."""
 
     def __init__(self, beginnings: Beginnings, suites: Suites, relays: ConfiguredRelays, reactor: Clock,
-                 wall: Callable[[], float]) -> None:
+                 wall: Callable[[], float], tuning: SpokenTuning = TUNING) -> None:
         self._beginnings = beginnings
         self._suites = suites
         self._relays = relays
         self._reactor = reactor
         self._wall = wall
+        self._tuning = tuning
         self._claiming: list[Deferred[tuple[SpokenCode, Claim]]] = []
 
     def stop(self) -> None:
@@ -300,7 +312,7 @@ class SpokenInvites:
 
     async def _claimed(self, make_link: Callable[[SpokenCode, Callable[[], None]], Link]) -> tuple[SpokenCode, Claim]:
         """Return what ``claimed`` does, unless this is stopped meanwhile."""
-        claiming = Deferred.fromCoroutine(claimed(self._suites.random, self._reactor, make_link))
+        claiming = Deferred.fromCoroutine(claimed(self._suites.random, self._reactor, make_link, self._tuning.claim))
         self._claiming.append(claiming)
         try:
             return await claiming
@@ -312,20 +324,20 @@ class SpokenInvites:
 
     def _terms(self, code: SpokenCode, floor: int) -> Terms:
         return self._suites.terms(InviteKeys.of_nameplate(code.nameplate), Level.STANDARD, floor,
-                                  CodePlugins(self._suites.plugins, code))
+                                  CodePlugins(self._suites.plugins, code, self._tuning.runs))
 
 
-async def claimed(random: Random, reactor: Any,
-                  make_link: Callable[[SpokenCode, Callable[[], None]], Link]) -> tuple[SpokenCode, Claim]:
+async def claimed(random: Random, reactor: Clock, make_link: Callable[[SpokenCode, Callable[[], None]], Link],
+                  seconds: float = TUNING.claim) -> tuple[SpokenCode, Claim]:
     """Return a new code and the link that holds the first seat of its room; NameplatesTaken, or what ``wait_for_seat``
     raises.
 
-    ``make_link(code, claimed)`` is as for ``Claim``.
+    ``make_link(code, claimed)`` is as for ``Claim``; each code has so many seconds for its seat.
     """
     for code in made_codes(random):
         claim = Claim(lambda done, code=code: make_link(code, done))  # type: ignore[misc]
         try:
-            await claim.wait_for_seat(reactor)
+            await claim.wait_for_seat(reactor, seconds)
         except RoomFull:
             continue
         return code, claim
