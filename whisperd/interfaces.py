@@ -30,7 +30,7 @@ _Built = TypeVar("_Built", covariant=True)
 
 
 class Level(IntEnum):
-    """How much an algorithm withstands; a larger number is stronger, and the numbers are what goes on the wire."""
+    """The security level of an algorithm. A larger number is stronger; the numbers are sent on the wire."""
 
     STANDARD = 1
     ENHANCED = 2
@@ -38,19 +38,19 @@ class Level(IntEnum):
 
 
 class IPlugin(Interface):
-    """What every plug-in says of itself."""
+    """What every plug-in provides: its name, its versions, its security level and a self-test."""
 
     id = Attribute("str: its name on the wire, 1 to 48 characters of a-z, 0-9 and '-'")
-    version = Attribute("int: of its wire format, 1 to 255; two sides must have the same")
+    version = Attribute("int: the version of its wire format, 1 to 255; both sides must have the same")
     api = Attribute("int: the API_VERSION it was written for")
-    level = Attribute("Level: what it withstands")
+    level = Attribute("Level: its security level")
 
     def self_test():
         """Check the implementation against its own known answers; raise any exception when they differ."""
 
 
 class IIdentity(Interface):
-    """A handle on long-term private keys, which may live in another process: a plug-in never holds the keys."""
+    """A handle on long-term private keys. The keys may live in another process; a plug-in never holds them."""
 
     def public(kind):
         """Return the public key of ``kind``: ``"ed25519"`` (32), ``"x25519"`` (32), ``"mldsa87"`` (2592),
@@ -65,20 +65,20 @@ class IIdentity(Interface):
         """Return X25519(identity private key, ``public``), 32 bytes; raises ValueError for a low-order point."""
 
     def decapsulate(ciphertext):
-        """Return the 32-byte secret of an ML-KEM-1024 ciphertext (1568) for the identity's ``"mlkem1024"`` key; another
-        secret when the ciphertext was changed. Raises ValueError for one of another size."""
+        """Return the 32-byte secret of an ML-KEM-1024 ciphertext (1568) for the identity's ``"mlkem1024"`` key; a
+        different secret if the ciphertext was changed. Raises ValueError for a ciphertext of another size."""
 
     def wipe():
-        """Destroy the private keys as far as the language allows; every later use raises KeyError."""
+        """Destroy the private keys, as far as Python allows; any later use raises KeyError."""
 
 
 class IKeyExchange(IPlugin):
     """A one-message asynchronous key exchange. The inviter publishes prekeys, the joiner initiates.
 
-    One instance serves the whole daemon and keeps no state of any conversation.
+    One instance serves the whole daemon and has no state of any conversation.
     """
 
-    identity_kinds = Attribute("tuple[str, ...]: the identity key kinds that it uses, see IIdentity.public")
+    identity_kinds = Attribute("tuple[str, ...]: the kinds of identity keys that it uses, see IIdentity.public")
 
     def prekeys(identity, random):
         """Return ``(bundle, private)``: the public prekey bundle to send, and an opaque object, to be given to
@@ -91,141 +91,142 @@ class IKeyExchange(IPlugin):
         itself."""
 
     def accept(message, private, identity):
-        """Return the 32-byte secret that ``initiate`` returned on the other side. A ``private`` serves once, and
-        what is no message at all does not spend it.
+        """Return the 32-byte secret that ``initiate`` returned on the other side. Each ``private`` can be used once;
+        a malformed message does not use it up.
 
-        Raises KeyExchangeRefused when the message is malformed, a key is not valid or ``private`` is spent or wiped.
-        A message that was changed is refused, or leads to a secret that the other side does not have."""
+        Raises KeyExchangeRefused when the message is malformed, a key is not valid or ``private`` is used up or
+        wiped. A message that was changed is refused, or yields a secret that the other side does not have."""
 
 
 class ICodeKeyExchange(IKeyExchange):
-    """A key exchange of people who share a short code. What is made without one exchanges nothing.
+    """A key exchange between two people who share a short code. ``for_code`` returns one that has the code.
 
-    Raises KeyExchangeRefused from ``prekeys``, ``initiate`` and ``accept`` when it has no code or no run left."""
+    ``prekeys``, ``initiate`` and ``accept`` raise KeyExchangeRefused without a code, and when no runs are left."""
 
-    runs_left = Attribute("int: how many more runs the code is good for; in each the other side can test one guess")
+    runs_left = Attribute("int: how many runs the code still allows; in each the other side can test one guess")
 
     def for_code(code, runs=5):
-        """Return the ICodeKeyExchange of ``code``, a str, good for so many runs; ValueError when it is no code.
+        """Return an ICodeKeyExchange for ``code``, a str, that allows so many runs; raises ValueError for an
+        invalid code.
 
-        Only this one keeps state: it counts the runs of one conversation."""
+        Only the returned object has state: it counts the runs of one conversation."""
 
 
 class IRatchet(IPlugin):
-    """A factory of ratchet sessions. The responder (the inviter) makes an offer, the initiator answers to it."""
+    """A factory of ratchet sessions. The responder (the inviter) makes an offer; the initiator answers it."""
 
-    max_skip = Attribute("int: most messages of one chain that one message may overtake, at least 16; one further "
-                         "ahead is rejected")
-    max_kept = Attribute("int: most keys of missing messages that a session keeps, at least max_skip; beyond that the "
-                         "oldest are dropped")
-    max_chains = Attribute("int: most earlier chains whose keys are kept, at least 4; a forged message costs a trial "
-                           "of each")
+    max_skip = Attribute("int: maximum number of messages of one chain that one message may overtake, at least 16; a "
+                         "message further ahead is rejected")
+    max_kept = Attribute("int: maximum number of keys of missing messages in a session, at least max_skip; beyond "
+                         "that the oldest are dropped")
+    max_chains = Attribute("int: maximum number of earlier chains whose keys a session holds, at least 4; a forged "
+                           "message costs one trial for each")
 
     def offer(random):
         """Return ``(public, private)``: the responder's first ratchet key(s), public at most 4096 bytes, and the
         private half, an opaque object with ``wipe()``, for ``responder``."""
 
     def initiator(secret, offer, random):
-        """Return the IRatchetSession of the side that speaks first. ``secret`` is 32 bytes and uniform.
+        """Return the IRatchetSession of the side that sends first. ``secret`` is 32 bytes and uniform.
 
         Raises KeyExchangeRefused when ``offer`` is not valid."""
 
     def responder(secret, private, random):
         """Return the IRatchetSession of the side that made the offer. It can encrypt after its first decrypt.
 
-        A ``private`` serves once; raises ValueError when it is spent or wiped."""
+        Each ``private`` can be used once; raises ValueError if it is used up or wiped."""
 
     def load(dump, random):
-        """Return the session that ``IRatchetSession.dump`` described; raises ValueError for any other bytes."""
+        """Return the session from the bytes of ``IRatchetSession.dump``; raises ValueError for any other bytes."""
 
 
 class IRatchetSession(Interface):
-    """One side of one ratcheted session."""
+    """One side of a ratchet session."""
 
     can_encrypt = Attribute("bool: False only for a responder that has decrypted nothing yet")
 
     def encrypt(plaintext, ad):
-        """Return a message that only the other side can read, bound to the associated data ``ad``.
+        """Return a message that only the other side can decrypt, bound to the associated data ``ad``.
 
         Raises ValueError while ``can_encrypt`` is False."""
 
     def decrypt(message, ad):
-        """Return the plaintext. Raises MessageRejected for anything that is not a fresh, authentic message, and
-        then the state is byte for byte what it was before."""
+        """Return the plaintext. Raises MessageRejected for anything that is not a fresh, authentic message; the
+        state is then byte for byte the same as before."""
 
     def dump():
-        """Return the whole state as versioned bytes, secrets included."""
+        """Return the whole state as versioned bytes. They contain secrets."""
 
     def wipe():
-        """Destroy the keys as far as the language allows; every later use raises ValueError."""
+        """Destroy the keys, as far as Python allows; any later use raises ValueError."""
 
 
 class IStore(Interface):
-    """Where a peer keeps what must outlive a conversation's objects. The default keeps it in RAM."""
+    """Where a peer stores what must outlive the objects of a conversation. The default store is in memory."""
 
     name = Attribute("str: 'memory' or 'sealed'")
 
-    durable = Attribute("bool: whether what is put outlives the process")
+    durable = Attribute("bool: whether the contents outlive the process")
 
     def get(collection, key):
-        """Return the bytes kept under ``key`` in ``collection``, or None."""
+        """Return the bytes stored under ``key`` in ``collection``, or None."""
 
     def put(collection, key, value):
-        """Keep ``value`` (bytes); durable when this returns, as far as this store is durable at all."""
+        """Store ``value`` (bytes). A durable store has written it to the disk when this returns."""
 
     def delete(collection, key):
-        """Forget ``key``; no error when it is not there."""
+        """Delete ``key``; no error if it does not exist."""
 
     def keys(collection):
         """Return the keys of a collection as a list of str."""
 
     def wipe():
-        """Forget everything."""
+        """Delete everything."""
 
     def together():
-        """Return a context manager: what is put and deleted inside is kept as one, or not at all."""
+        """Return a context manager: all puts and deletes inside take effect together, or none does."""
 
     def undo(step):
-        """Have ``step()`` called if the ``together`` that this is in keeps nothing."""
+        """Call ``step()`` if the surrounding ``together`` fails and stores nothing."""
 
     def make_room():
-        """Give up what is held back for deletions where there is no room; return whether that was anything."""
+        """Release the space that is reserved for deletions on a full disk; return whether there was any."""
 
 
 class Store(Protocol):
-    """IStore, as those see it who are given one."""
+    """IStore, as its callers see it."""
 
     @property
     def durable(self) -> bool:
-        """Whether what is put outlives the process."""
+        """Whether the contents outlive the process."""
 
     def get(self, collection: str, key: str) -> bytes | None:
         """Return the bytes under ``key`` in ``collection``, or None."""
 
     def put(self, collection: str, key: str, value: bytes) -> None:
-        """Store ``value`` in place of what was there."""
+        """Store ``value``; it replaces an earlier value."""
 
     def delete(self, collection: str, key: str) -> None:
-        """Forget ``key``; no error when it is not there."""
+        """Delete ``key``; no error if it does not exist."""
 
     def keys(self, collection: str) -> list[str]:
         """Return the keys of a collection."""
 
     def together(self) -> AbstractContextManager[None]:
-        """Return a context manager: what is put and deleted inside is stored as one, or not at all."""
+        """Return a context manager: all puts and deletes inside take effect together, or none does."""
 
     def undo(self, step: Callable[[], None]) -> None:
-        """Have ``step()`` called if the ``together`` that this is in stores nothing."""
+        """Call ``step()`` if the surrounding ``together`` fails and stores nothing."""
 
     def make_room(self) -> bool:
-        """Give up what is held back for deletions where there is no room; return whether that was anything."""
+        """Release the space that is reserved for deletions on a full disk; return whether there was any."""
 
 
 # -- tor, as the daemon, its control socket and its peers use it, whatever its mode ---------------------------------
 
 
 class ErrorRow(TypedDict):
-    """A WhisperdError: its code, what is wrong, and what mends it."""
+    """A WhisperdError: its code, its message and its remedy."""
 
     code: str
     message: str
@@ -233,7 +234,7 @@ class ErrorRow(TypedDict):
 
 
 class RetiringRow(TypedDict):
-    """The onion address before the last rotation, which answers for ``seconds`` more."""
+    """The onion address that the last rotation replaced; it works for ``seconds`` more."""
 
     address: str | None
     state: str
@@ -241,8 +242,8 @@ class RetiringRow(TypedDict):
 
 
 class OnionRow(TypedDict):
-    """How the relay's onion service stands: ``state`` is absent, adding, publishing, up or lost; the ages are seconds
-    since it was published and since it was reached through Tor. None: not known, or not so yet."""
+    """The state of the relay's onion service. ``state`` is absent, adding, publishing, up or lost; the ages are seconds
+    since it was published and since it was reached through Tor. None means unknown, or not yet."""
 
     state: str
     address: str | None
@@ -255,7 +256,7 @@ class OnionRow(TypedDict):
 
 
 class TorRow(TypedDict):
-    """How tor stands: ``state`` is off, starting, bootstrapping, up, lost or unknown."""
+    """The state of tor. ``state`` is off, starting, bootstrapping, up, lost or unknown."""
 
     mode: str
     state: str
@@ -267,7 +268,7 @@ class TorRow(TypedDict):
 
 
 class RotatedRow(TypedDict):
-    """A rotation: the address in force, and the one before, which answers for ``seconds`` more."""
+    """A rotation: the new address, and the old one, which works for ``seconds`` more."""
 
     address: str
     old: str
@@ -275,7 +276,7 @@ class RotatedRow(TypedDict):
 
 
 class ClientRow(TypedDict):
-    """Somebody who may reach the private onion service: ``line`` is the credential, shown this once."""
+    """A new client of the private onion service. ``line`` is its credential, which is not shown again."""
 
     name: str
     address: str
@@ -283,28 +284,28 @@ class ClientRow(TypedDict):
 
 
 class IOnionClients(Protocol):
-    """Who may reach the private onion service. Each raises RoleDisabled where it is not private, and TorManaged where
-    torrc says who; OnionKeyUnusable when the list cannot be read or written."""
+    """The clients of the private onion service. Each method raises RoleDisabled if the service is not private,
+    TorManaged if torrc lists the clients, and OnionKeyUnusable if the list cannot be read or written."""
 
     def add(self, name: str) -> ClientRow:
-        """Let one more in; raises UsageError."""
+        """Give a new client access; raises UsageError."""
 
     def names(self) -> list[str]:
-        """Return their names."""
+        """Return the names of the clients."""
 
     def remove(self, name: str) -> None:
-        """Let one in no more; raises UsageError."""
+        """Remove a client's access; raises UsageError."""
 
 
 class ProtocolFactory(Protocol[_Built]):
     """Builds the protocol of a connection. [twisted.internet.interfaces.IProtocolFactory]"""
 
     def buildProtocol(self, addr: object, /) -> _Built | None:
-        """Return a protocol that is not connected yet; None: the connection is not wanted."""
+        """Return a protocol that is not connected yet, or None to refuse the connection."""
 
 
 class IDialer(Protocol):
-    """What opens connections."""
+    """Opens outgoing connections."""
 
     async def connect(self, host: str, port: int, factory: ProtocolFactory[Built], *, isolation: str = "",
                       direct: bool = False, timeout: float = 60.0) -> Built:
@@ -331,15 +332,15 @@ class IDirectOnions(Protocol):
     """The onion services of single conversations, on whatever tor there is."""
 
     def open(self, inside: int, client: bytes, told: Callable[[str], None]) -> IDirectOnion:
-        """Publish what listens on 127.0.0.1:``inside`` for the holder of the key that belongs to ``client`` (32).
+        """Publish the listener on 127.0.0.1:``inside``, for the holder of the private key of ``client`` (32) only.
 
-        ``told`` hears each change: publishing, up, lost (until there is a tor again) or refused by this tor."""
+        ``told`` is called with each change: publishing, up, lost (until tor is back) or refused (by this tor)."""
 
     async def admit(self, address: str, secret: bytes) -> None:
         """Let this daemon reach ``address`` by the x25519 key ``secret`` (32); raises DialRefused, TorCommandFailed."""
 
     async def forget(self, address: str) -> None:
-        """Reach ``address`` no more; nothing happens when it was not admitted."""
+        """Remove the key for ``address``; nothing happens if there is none."""
 
 
 class ITor(Protocol):
@@ -349,7 +350,7 @@ class ITor(Protocol):
 
     @property
     def direct(self) -> IDirectOnions | None:
-        """The onion services of single conversations; None: this tor has none."""
+        """The onion services of single conversations; None if this tor cannot have any."""
 
     @property
     def private(self) -> IOnionClients:
@@ -359,45 +360,45 @@ class ITor(Protocol):
         """Begin in the background; never raises."""
 
     async def stop(self) -> None:
-        """Withdraw what is published, end what was launched, and wait for it; may be called twice."""
+        """Withdraw the onion services, end a launched tor, and wait for both; may be called twice."""
 
     def publish(self, port: int, circuits: int = 0) -> None:
-        """Have what listens on 127.0.0.1:``port`` published as the onion service, on every tor from now on.
+        """Publish the listener on 127.0.0.1:``port`` as the onion service, on this tor and every later one.
 
-        A tor that names circuits is led to ``circuits``, if that is not 0, in the PROXY protocol."""
+        If ``circuits`` is not 0, a tor that names circuits connects to that port instead, in the PROXY protocol."""
 
     async def address(self, timeout: float) -> str:
         """Return the onion name once it is published, within ``timeout`` seconds.
 
-        Raises what stands in the way: an error of tor, of the onion service, or OnionNotPublished."""
+        Raises the error of tor or of the onion service that prevents it, otherwise OnionNotPublished."""
 
     async def republish(self, wait: float = 0) -> None:
-        """Have the onion service published anew, and wait at most ``wait`` seconds until it is.
+        """Publish the onion service again, and wait up to ``wait`` seconds for it.
 
-        Raises TorUnavailable, and as ``address``."""
+        Raises TorUnavailable, and the errors of ``address``."""
 
     async def rotate(self, overlap: float, wait: float = 0) -> RotatedRow:
-        """Put a new address into force; the one before answers for ``overlap`` more seconds. Wait at most ``wait``
-        seconds until the new one is published.
+        """Switch to a new address; the old one works for ``overlap`` more seconds. Wait up to ``wait`` seconds for the
+        new one to be published.
 
-        Raises RotationRefused, OnionKeyUnusable, and as ``address``."""
+        Raises RotationRefused, OnionKeyUnusable, and the errors of ``address``."""
 
     def retire(self) -> str:
-        """Let the address before the last rotation go; return it. Raises RotationRefused, OnionKeyUnusable."""
+        """Withdraw the address that the last rotation replaced; return it. Raises RotationRefused, OnionKeyUnusable."""
 
     async def newnym(self) -> None:
-        """Have tor use new circuits for every connection from now on; raises TorUnavailable, TorCommandFailed."""
+        """Make tor use new circuits for all new connections; raises TorUnavailable, TorCommandFailed."""
 
     async def add_credential(self, line: str) -> str:
-        """Hold the credential in ``line``, for this tor and every later one; return the address that it opens.
+        """Add the credential in ``line``, for this tor and every later one; return the address that it is for.
 
         Raises CredentialMalformed, TorCommandFailed."""
 
     async def remove_credential(self, address: str) -> None:
-        """Forget the credential for ``address``; raises UsageError."""
+        """Delete the credential for ``address``; raises UsageError."""
 
     def credentials(self) -> list[str]:
-        """Return the addresses that the credentials held here open."""
+        """Return the addresses of the credentials."""
 
     def status(self) -> TorRow:
-        """Return how tor and the onion service stand, ready for JSON."""
+        """Return the state of tor and of the onion service, ready for JSON."""

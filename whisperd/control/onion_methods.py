@@ -39,14 +39,15 @@ class OnionMethods:
                 "tor.credential.remove": self.remove_credential, "tor.newnym": self.newnym}
 
     def status(self) -> results.TorStatus:
-        """Return how tor and the onion service stand, and what the configuration says of the latter."""
+        """Return the state of tor and of the onion service, with the configuration of the onion service."""
         tor: dict[str, Any] = dict(self._roles.tor.status()) if self._roles.tor else TOR_OFF
         interval = 60 * self._settings.config.onion.probe_interval
         onion = made(results.OnionStatus, {**tor["onion"], "wanted": self._roles.publishes, "probe_interval": interval})
         return made(results.TorStatus, {**tor, "onion": onion})
 
     async def address(self, wait: float = 0) -> results.OnionAddress:
-        """The onion address of this daemon's relay; with ``wait``, at most that many seconds until it is published."""
+        """Return the onion address of this daemon's relay; with ``wait``, wait up to that many seconds for it to be
+        published."""
         tor = self._roles.need_onion()
         if wait > 0:
             await tor.address(timeout=float(wait))
@@ -55,50 +56,52 @@ class OnionMethods:
                                     retiring=onion.retiring)
 
     async def republish(self, wait: float = 0) -> results.OnionRepublished:
-        """The onion service is published anew; with ``wait``, at most that many seconds until it is."""
+        """Publish the onion service again; with ``wait``, wait up to that many seconds for it."""
         await self._roles.need_onion().republish(float(wait))
         onion = self.status().onion
         return results.OnionRepublished(address=onion.address, state=onion.state)
 
     async def rotate(self, overlap: float = 0, now: bool = False, wait: float = 0) -> results.OnionRotated:
-        """The relay has a new onion address; the one before still answers for some hours, or no longer."""
+        """Give the relay a new onion address. The old one works for ``overlap`` more hours (0: as configured); with
+        ``now`` it stops at once."""
         hours = 0 if now else overlap or self._settings.config.onion.overlap
         rotated = await self._roles.need_onion().rotate(3600.0 * hours, float(wait))
         return made(results.OnionRotated, {**rotated, "url": self._url(str(rotated["address"])),
                                            "state": self.status().onion.state})
 
     async def retire(self) -> results.OnionRetired:
-        """The address before the last rotation answers no more."""
+        """Withdraw the onion address that the last rotation replaced."""
         return results.OnionRetired(address=self._roles.need_onion().retire(), retired=True)
 
     async def add_client(self, name: str) -> results.OnionClientAdded:
-        """One more may reach the private onion service; the line that they need is shown this once."""
+        """Give a client access to the private onion service. The answer contains its credential, which is not shown
+        again."""
         return made(results.OnionClientAdded, self._roles.need_onion().private.add(name))
 
     async def list_clients(self) -> list[results.OnionClient]:
-        """Who may reach the private onion service."""
+        """Return the names of the clients that have access to the private onion service."""
         return [results.OnionClient(name=name) for name in self._roles.need_onion().private.names()]
 
     async def remove_client(self, name: str) -> results.OnionClientRemoved:
-        """One may reach the private onion service no more."""
+        """Remove a client's access to the private onion service."""
         self._roles.need_onion().private.remove(name)
         return results.OnionClientRemoved(name=name, removed=True)
 
     async def add_credential(self, line: str) -> results.CredentialAddress:
-        """A private onion service is opened to this daemon's tor."""
+        """Add a credential, so that this daemon can reach a private onion service; return its address."""
         return results.CredentialAddress(address=await self._roles.need_tor().add_credential(line))
 
     async def list_credentials(self) -> list[results.CredentialAddress]:
-        """The addresses that the credentials held here open."""
+        """Return the addresses of the private onion services for which this daemon has a credential."""
         return [results.CredentialAddress(address=address) for address in self._roles.need_tor().credentials()]
 
     async def remove_credential(self, address: str) -> results.CredentialRemoved:
-        """A credential is forgotten."""
+        """Delete the credential for a private onion service."""
         await self._roles.need_tor().remove_credential(address)
         return results.CredentialRemoved(address=address, removed=True)
 
     async def newnym(self) -> results.NewCircuits:
-        """Tor uses new circuits for every connection from now on."""
+        """Make tor use new circuits for all new connections."""
         await self._roles.need_tor().newnym()
         return results.NewCircuits(newnym=True)
 

@@ -29,7 +29,7 @@ class RelayMethods:
                 "access.revoke": self.revoke_access}
 
     def status(self) -> results.RelayStatus | None:
-        """Return how the relay stands, None where there is none."""
+        """Return the state of the relay; None if this daemon runs none."""
         relay = self._roles.relay
         if relay is None:
             return None
@@ -38,12 +38,12 @@ class RelayMethods:
         return made(results.RelayStatus, {**relay.status(), "limits_hit": hit})
 
     async def limits(self) -> list[results.LimitRow]:
-        """Each limit of the relay with its use and its refusals."""
+        """Return each limit of the relay, with its use and its refusals."""
         return made_all(results.LimitRow, self._roles.need_relay().limits())
 
     async def drain(self, stop: bool = False, wait: float = 0) -> results.Drained:
-        """No room is opened any more; with ``stop`` the daemon stops when none is left; waits at most ``wait``
-        seconds for that."""
+        """Stop opening new rooms. With ``stop``, the daemon stops when the last room is gone; with ``wait``, the
+        answer comes then, or after that many seconds."""
         relay = self._roles.need_relay()
         relay.drain()
         if stop and not self._stopping:
@@ -54,26 +54,26 @@ class RelayMethods:
                                       "stop": self._stopping})
 
     async def resume(self) -> results.Resumed:
-        """Rooms are opened again."""
+        """Open new rooms again."""
         self._roles.need_relay().resume()
         return results.Resumed(draining=False)
 
     async def issue_access(self, uses: int = 1, hours: float = 24) -> results.AccessIssued:
-        """A new access code, which is shown this once."""
+        """Create an access code. The answer contains it; it is not shown again."""
         relay = self._roles.need_relay()
         return made(results.AccessIssued, {**relay.issue(uses, hours), "required": relay.status()["access"] == "code"})
 
     async def list_access(self) -> list[results.AccessRow]:
-        """The access codes that are good, without the codes."""
+        """Return the valid access codes by their ids, without the codes themselves."""
         return made_all(results.AccessRow, self._roles.need_relay().codes())
 
     async def revoke_access(self, id: str) -> results.AccessRevoked:
-        """An access code is worth nothing from now on."""
+        """Revoke an access code."""
         self._roles.need_relay().revoke(id)
         return results.AccessRevoked(id=id, revoked=True)
 
     async def _stop_when_drained(self, relay: RelayRole) -> None:
-        """Stop at the end of a drain; a relay that resumes goes on."""
+        """Stop the daemon when the relay is drained, unless the relay resumes before."""
         self._stopping = await relay.drained(None)
         if self._stopping:
             self._stop()
