@@ -13,9 +13,9 @@ from tests.control.sample import Serving
 
 @pytest_twisted.ensureDeferred
 @pytest.mark.parametrize(("words", "shown"), [
-    ("relay limits", "LIMIT      SCOPE    MOST  USED  REFUSED  SLOWED\n"
-                     "rooms      total    500   2     1        0\n"
-                     "join_rate  circuit  25    -     0        0\n"),
+    ("relay limits", "LIMIT      SCOPE    MAX  USED  REFUSED  SLOWED\n"
+                     "rooms      total    500  2     1        0\n"
+                     "join_rate  circuit  25   -     0        0\n"),
     ("relay drain", "the relay is draining; 2 rooms left\n"),
     ("relay resume", "the relay opens new rooms again\n"),
     ("access issue --uses 3", "K7QM-2XWP-9ABC\n"),

@@ -261,8 +261,8 @@ class SampleApi:
         return {"newnym": True}
 
     async def relay_limits(self) -> list[dict[str, Any]]:
-        return [{"limit": "rooms", "scope": "total", "most": 500, "used": 2, "refused": 1, "slowed": 0},
-                {"limit": "join_rate", "scope": "circuit", "most": 25, "used": None, "refused": 0, "slowed": 0}]
+        return [{"limit": "rooms", "scope": "total", "max": 500, "used": 2, "refused": 1, "slowed": 0},
+                {"limit": "join_rate", "scope": "circuit", "max": 25, "used": None, "refused": 0, "slowed": 0}]
 
     async def relay_drain(self, stop: bool, wait: float) -> dict[str, Any]:
         self.calls.append(("relay.drain", {"stop": stop, "wait": wait}))

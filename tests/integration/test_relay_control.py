@@ -61,9 +61,9 @@ def test_limits_are_shown_with_their_use_and_max_connections_comes_from_the_open
     rows = {(row["limit"], row["scope"]): row for row in operated.call("relay.limits")}
     limit = int(re.search(r"Max open files +(\d+)", Path(
         f"/proc/{operated.daemon.process.pid}/limits").read_text())[1])
-    assert 2 <= rows["connections", "total"]["most"] <= limit
+    assert 2 <= rows["connections", "total"]["max"] <= limit
     assert rows["connections", "total"]["used"] == rows["rooms", "total"]["used"] == 1
-    assert rows["frame_rate", "circuit"]["most"] == 2_500
+    assert rows["frame_rate", "circuit"]["max"] == 2_500
 
 
 def test_limits_are_read_again_while_the_relay_serves_and_the_rest_waits_for_a_restart(operated):

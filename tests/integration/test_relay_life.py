@@ -80,11 +80,11 @@ async def test_a_relay_without_rooms_is_drained_at_once_and_one_that_resumes_is_
 async def test_each_limit_is_shown_with_its_use_and_its_refusals(world) -> None:
     await world.pair()
     assert row(world, "connections") == {
-        "limit": "connections", "scope": "total", "most": 20, "used": 2, "refused": 0, "slowed": 0}
-    assert row(world, "sockets") | {"most": 52, "used": 2} == row(world, "sockets")
+        "limit": "connections", "scope": "total", "max": 20, "used": 2, "refused": 0, "slowed": 0}
+    assert row(world, "sockets") | {"max": 52, "used": 2} == row(world, "sockets")
     assert row(world, "rooms")["used"] == 1
     assert row(world, "join_rate") | {"used": None} == {
-        "limit": "join_rate", "scope": "total", "most": 1_000, "used": None, "refused": 0, "slowed": 0}
+        "limit": "join_rate", "scope": "total", "max": 1_000, "used": None, "refused": 0, "slowed": 0}
     assert row(world, "join_rate")["used"] == 2
     assert row(world, "connections", "circuit")["used"] is None
     assert [each for each in world.service.limits() if each["scope"] == "listener"] == []
@@ -97,7 +97,7 @@ async def test_each_limit_is_shown_with_its_use_and_its_refusals(world) -> None:
 async def test_limits_that_are_read_again_are_in_force_for_those_who_are_there_and_close_nobody(world) -> None:
     anna, ben = await world.pair()
     world.service.reload(settings(max_connections=2, max_frame=1_024, room_expiry=1, listener_share=50))
-    assert row(world, "connections")["most"] == 2
+    assert row(world, "connections")["max"] == 2
     assert row(world, "connections", "listener") | {"used": 2} == row(world, "connections", "listener")
     refused = await (await world.socket(OURS)).closed.addTimeout(30, reactor)
     assert refused.startswith(b"HTTP/1.1 503 ")
@@ -114,5 +114,5 @@ async def test_limits_that_are_read_again_are_in_force_for_those_who_are_there_a
 async def test_limits_that_cannot_be_had_change_nothing(world) -> None:
     with pytest.raises(ConfigError, match="open files"):
         world.service.reload(settings(max_connections=2_000_000_000, max_rooms=1))
-    assert row(world, "rooms")["most"] == 10
+    assert row(world, "rooms")["max"] == 10
     assert await (await world.peer(ANNA)).types(1) == ["joined"]

@@ -159,8 +159,8 @@ def test_guesses_are_shown_among_the_limits_with_their_use_and_refusals_where_co
         world.access.find("wrong", world.circuit(number), 0)
     assert world.access.find("wrong", world.circuit(4), 0).code == "too-many-guesses"
     assert guesses(world.access, 0) == [
-        {"limit": "access_guesses", "scope": "total", "most": 4, "used": 4, "refused": 1, "slowed": 0},
-        {"limit": "access_guesses", "scope": "circuit", "most": 2, "used": None, "refused": 1, "slowed": 0}]
+        {"limit": "access_guesses", "scope": "total", "max": 4, "used": 4, "refused": 1, "slowed": 0},
+        {"limit": "access_guesses", "scope": "circuit", "max": 2, "used": None, "refused": 1, "slowed": 0}]
     assert guesses(world.access, 60)[0]["used"] == 0
 
 

@@ -36,7 +36,7 @@ def text(status: Mapping[str, Any], limits: list[dict[str, Any]], counted: Mappi
         "frames_total": [((), counted["frames"])],
         "bytes_total": [((), counted["bytes"])],
         "refused_total": [((("code", code),), number) for code, number in sorted(status["refused"].items())],
-        "limit": [(labels, row["most"]) for labels, row in rows],
+        "limit": [(labels, row["max"]) for labels, row in rows],
         "limit_used": [(labels, row["used"]) for labels, row in rows if row["used"] is not None],
         "limit_refused_total": [(labels, row["refused"]) for labels, row in rows],
         "limit_slowed_total": [(labels, row["slowed"]) for labels, row in rows if row["limit"].endswith("_rate")],

@@ -331,11 +331,11 @@ class NewCircuits(ControlResult, frozen=True, kw_only=True):
 
 
 class LimitRow(ControlResult, frozen=True, kw_only=True):
-    """A limit of the relay that is in force; of a rate ``most`` and ``used`` are of what may come in one burst."""
+    """A limit of the relay that is in force; of a rate ``max`` and ``used`` are of what may come in one burst."""
 
     limit: str
     scope: Annotated[str, said('"circuit", "listener", "connection" or "total"')]
-    most: Annotated[Number, said("for a rate, of one burst")]
+    max: Annotated[Number, said("for a rate, of one burst")]
     used: Annotated[Number | None, said("number or null")]
     refused: int
     slowed: int

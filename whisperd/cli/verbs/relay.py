@@ -31,9 +31,9 @@ def limits(caller: Caller) -> None:
 
 def _limits(rows: Iterable[Row], paint: Paint) -> list[str]:
     """Return the table of 'whisperctl relay limits'."""
-    heads = ("LIMIT", "SCOPE", "MOST", "USED", "REFUSED", "SLOWED")
+    heads = ("LIMIT", "SCOPE", "MAX", "USED", "REFUSED", "SLOWED")
     return render.table(heads, [(
-        row["limit"], row["scope"], str(row["most"]), "-" if row["used"] is None else str(row["used"]),
+        row["limit"], row["scope"], str(row["max"]), "-" if row["used"] is None else str(row["used"]),
         str(row["refused"]), str(row["slowed"]),
     ) for row in rows], paint)
 
