@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
-from whisperd.timers import LATE_SECONDS, LOOK_SECONDS, OneShot, SleepDetector
+from whisperd.timers import CHECK_SECONDS, LATE_SECONDS, OneShot, Repeating, SleepDetector
 
 
 @pytest.fixture
@@ -82,11 +82,41 @@ def test_what_is_not_set_is_set_by_start_earlier(timer):
     assert timer.due == 7.0
 
 
+def test_what_repeats_is_called_after_each_interval_until_it_is_stopped(clock, calls):
+    sweep = Repeating(clock, lambda: calls.append(clock.seconds()), 5.0)
+    sweep.start()
+    clock.advance(3.0)
+    sweep.start()
+    clock.pump([2.0, 5.0])
+    sweep.every(1.0)
+    clock.pump([5.0, 1.0])
+    assert calls == [5.0, 10.0, 15.0, 16.0]
+    sweep.stop()
+    sweep.stop()
+    assert clock.getDelayedCalls() == []
+
+
+def test_what_repeats_may_stop_itself_and_survives_an_error(clock, calls):
+    def call() -> None:
+        calls.append(clock.seconds())
+        if len(calls) == 2:
+            sweep.stop()
+        else:
+            raise ValueError
+
+    sweep = Repeating(clock, call, 5.0)
+    sweep.start()
+    with pytest.raises(ValueError):
+        clock.advance(5.0)
+    clock.pump([5.0, 5.0])
+    assert calls == [5.0, 10.0]
+
+
 def test_only_a_clock_that_jumped_is_sleep(clock, calls):
     detector = SleepDetector(clock, lambda: calls.append(clock.seconds()))
     detector.start()
     detector.start()
-    clock.pump([LOOK_SECONDS] * 3 + [LOOK_SECONDS + LATE_SECONDS])
+    clock.pump([CHECK_SECONDS] * 3 + [CHECK_SECONDS + LATE_SECONDS])
     assert calls == [] and len(clock.getDelayedCalls()) == 1
     clock.advance(3 * 3600)
     assert calls == [clock.seconds()]

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-#: Seconds between two looks at the clock, and seconds that a look may be late on a busy machine.
-LOOK_SECONDS, LATE_SECONDS = 10.0, 20.0
+#: Seconds between two checks of the clock, and seconds that a check may be late on a busy machine.
+CHECK_SECONDS, LATE_SECONDS = 10.0, 20.0
 
 
 class DelayedCall(Protocol):
@@ -87,34 +87,60 @@ class OneShot:
         self._call()
 
 
+class Repeating:
+    """Calls ``call`` every ``seconds``, from ``start`` until ``stop``; an exception of it does not end that."""
+
+    def __init__(self, reactor: Clock, call: Callable[[], object], seconds: float) -> None:
+        self._call = call
+        self._seconds = seconds
+        self._timer = OneShot(reactor, self._run)
+
+    def every(self, seconds: float) -> None:
+        """Let so many seconds pass between two calls, once the next one has been made."""
+        self._seconds = seconds
+
+    def start(self) -> None:
+        """Begin to wait for the first call; nothing happens when that was begun."""
+        if not self._timer:
+            self._timer.start(self._seconds)
+
+    def stop(self) -> None:
+        """Call no more."""
+        self._timer.cancel()
+
+    def _run(self) -> None:
+        self._timer.start(self._seconds)
+        self._call()
+
+
 class SleepDetector:
     """Calls ``woke`` when the machine has slept: more time has passed than was waited for.
 
-    The reactor's clock goes on while a machine sleeps; what it waits by stands still meanwhile. So the next look comes
-    at most LOOK_SECONDS after the machine woke up.
+    The reactor's clock goes on while a machine sleeps; what it waits by stands still meanwhile. So the next check comes
+    at most CHECK_SECONDS after the machine woke up.
     """
 
     def __init__(self, reactor: Clock, woke: Callable[[], object]) -> None:
         self._reactor = reactor
         self._woke = woke
-        self._timer = OneShot(reactor, self._look)
+        self._timer = OneShot(reactor, self._check)
         self._last = 0.0
 
     def start(self) -> None:
-        """Begin to look; nothing happens when that was begun."""
+        """Begin to check; nothing happens when that was begun."""
         if not self._timer:
-            self._look_later()
+            self._check_later()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Check no more."""
         self._timer.cancel()
 
-    def _look_later(self) -> None:
+    def _check_later(self) -> None:
         self._last = self._reactor.seconds()
-        self._timer.start(LOOK_SECONDS)
+        self._timer.start(CHECK_SECONDS)
 
-    def _look(self) -> None:
-        late = self._reactor.seconds() - self._last - LOOK_SECONDS
-        self._look_later()
+    def _check(self) -> None:
+        late = self._reactor.seconds() - self._last - CHECK_SECONDS
+        self._check_later()
         if abs(late) > LATE_SECONDS:
             self._woke()

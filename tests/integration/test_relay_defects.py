@@ -108,7 +108,7 @@ async def test_a_paired_room_that_is_in_use_never_expires(world) -> None:
         world.clock.advance(29)
         anna.say(type="ice-candidate", sessionCode=CODE, candidate={})
         assert (await ben.next())["type"] == "ice-candidate"
-    world.service._relay.rooms.expiry = 1
+    world.reload(room_expiry=1)
     world.clock.advance(5)
     ben.say(type="answer", sessionCode=CODE, answer=1)
     assert (await anna.next())["answer"] == 1

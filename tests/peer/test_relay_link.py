@@ -22,7 +22,7 @@ from whisperd.peer.links.context import LinkContext, LinkTiming
 from whisperd.peer.links.link import Link, Verdict
 from whisperd.peer.links.relay import IDLE, NEEDED_FRAME, STOPPED, TABLE, RelayLink, RelayRoom
 from whisperd.peer.links.relay_socket import MAX_MESSAGE
-from whisperd.timers import LOOK_SECONDS, SleepDetector
+from whisperd.timers import CHECK_SECONDS, SleepDetector
 
 #: How a frame begins that only the other side can have sent.
 GOOD = b"\2 good"
@@ -356,7 +356,7 @@ async def test_a_connection_that_died_while_the_machine_slept_is_dialled_anew_so
     await bench.notes.until_there_is("up")
     detector = SleepDetector(bench.clock, bench.link.woke)
     detector.start()
-    bench.clock.advance(LOOK_SECONDS)
+    bench.clock.advance(CHECK_SECONDS)
     assert ("ping",) not in bench.notes.all
     bench.clock.advance(8 * 3600)
     bench.clock.advance(TIMING.wake)

@@ -57,7 +57,7 @@ def test_a_shorter_delay_holds_for_those_who_wait_once_the_timer_is_over() -> No
     for who in ("a", "b"):
         deadlines.add(who)
         clock.advance(4)
-    deadlines.delay = 5
+    deadlines.apply(5)
     clock.advance(2)
     assert due == ["a", "b"]
 

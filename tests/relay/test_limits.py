@@ -149,7 +149,7 @@ def test_a_clock_that_jumps_opens_buckets_and_closes_none(then: int) -> None:
 
 def test_draining_refuses_new_rooms_only() -> None:
     world = World()
-    world.limits.draining = True
+    world.limits.drain(True)
     assert world.limits.join(world.source(), 0, opens=True) == Denial("draining", 60)
     assert world.limits.join(world.source(), 0, opens=False) is None
 

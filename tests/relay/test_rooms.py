@@ -10,14 +10,14 @@ from whisperd.relay.rooms import Paired, PartnerGone, Refuse, Rooms, Seated
 
 
 def paired_rooms() -> Rooms:
-    rooms = Rooms(600)
+    rooms = Rooms()
     rooms.join("anna", "room", 0, token=b"a")
     rooms.join("ben", "room", 0, token=b"b")
     return rooms
 
 
 def test_the_first_gets_seat_0_and_the_second_seat_1_and_both_are_told_ready() -> None:
-    rooms = Rooms(600)
+    rooms = Rooms()
     assert rooms.join("anna", "room", 0, token=b"a") == [Seated("anna", 0, False)]
     assert rooms.join("ben", "room", 0, token=b"b") == [Seated("ben", 1, True), Paired("ben"), Paired("anna")]
     assert (len(rooms), rooms.waiting) == (1, 0)
@@ -84,26 +84,26 @@ class Tally:
 
 
 def test_a_room_counts_for_whoever_opened_it_until_it_is_forgotten() -> None:
-    rooms, opener, other = Rooms(600), Tally(), Tally()
+    rooms, opener, other = Rooms(), Tally(), Tally()
     rooms.join("anna", "room", 0, token=b"a", owner=opener)
     assert (opener.rooms, opener.waiting) == (1, 1)
     rooms.join("ben", "room", 0, token=b"b", owner=other)
     assert (opener.rooms, opener.waiting) == (1, 0)
     rooms.lost("anna", 1)
     assert (opener.rooms, opener.waiting) == (1, 1)
-    rooms.expire(601)
+    rooms.expire(601, 600)
     assert (opener.rooms, opener.waiting, other.rooms) == (0, 0, 0)
 
 
 def test_whoever_has_no_seat_can_neither_leave_nor_send() -> None:
-    rooms = Rooms(600)
+    rooms = Rooms()
     assert rooms.leave("anna", 0) == [Refuse("anna", "not-joined")]
     assert rooms.partner("anna") == Refuse("anna", "not-joined")
     assert rooms.lost("anna", 0) == []
 
 
 def test_a_sender_has_to_hold_a_seat_of_the_room_it_names() -> None:
-    rooms = Rooms(600)
+    rooms = Rooms()
     rooms.join("anna", "one", 0, seat=0)
     rooms.join("ben", "two", 0, seat=1)
     rooms.join("carl", "one", 0, seat=1)
@@ -112,7 +112,7 @@ def test_a_sender_has_to_hold_a_seat_of_the_room_it_names() -> None:
 
 
 def test_a_numbered_seat_is_taken_once_and_free_again_when_its_holder_is_gone() -> None:
-    rooms = Rooms(600)
+    rooms = Rooms()
     rooms.join("anna", "room", 0, seat=0)
     assert rooms.join("thief", "room", 1, seat=0) == [Refuse("thief", "room-full")]
     rooms.join("ben", "room", 1, seat=1)
@@ -122,20 +122,20 @@ def test_a_numbered_seat_is_taken_once_and_free_again_when_its_holder_is_gone() 
 
 
 def test_who_waits_alone_is_told_when_the_room_expires() -> None:
-    rooms = Rooms(600)
+    rooms = Rooms()
     rooms.join("anna", "room", 0, token=b"a")
-    assert rooms.expire(599) == []
-    assert rooms.expire(600) == [Refuse("anna", "expired")]
+    assert rooms.expire(599, 600) == []
+    assert rooms.expire(600, 600) == [Refuse("anna", "expired")]
     assert len(rooms) == 0
     assert rooms.partner("anna") == Refuse("anna", "not-joined")
 
 
 def test_a_paired_room_never_expires_and_ages_from_the_loss_on() -> None:
     rooms = paired_rooms()
-    assert rooms.expire(1_000_000) == []
+    assert rooms.expire(1_000_000, 600) == []
     rooms.lost("ben", 1_000_000)
-    assert rooms.expire(1_000_599) == []
-    assert rooms.expire(1_000_600) == [Refuse("anna", "expired")]
+    assert rooms.expire(1_000_599, 600) == []
+    assert rooms.expire(1_000_600, 600) == [Refuse("anna", "expired")]
 
 
 def test_a_room_that_both_have_dropped_is_kept_for_their_tokens_until_it_expires() -> None:
@@ -143,7 +143,7 @@ def test_a_room_that_both_have_dropped_is_kept_for_their_tokens_until_it_expires
     rooms.lost("anna", 1)
     rooms.lost("ben", 2)
     assert rooms.join("carl", "room", 3, token=b"c") == [Refuse("carl", "room-full")]
-    assert rooms.expire(602) == []
+    assert rooms.expire(602, 600) == []
     assert len(rooms) == 0
 
 
@@ -157,7 +157,7 @@ class RoomsAgainstModel(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.rooms = Rooms(100)
+        self.rooms = Rooms()
         self.now = 0.0
         self.model: dict[str, tuple[list, float]] = {}
 
@@ -223,7 +223,7 @@ class RoomsAgainstModel(RuleBasedStateMachine):
     @rule(seconds=st.floats(0, 70))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
-        effects = self.rooms.expire(self.now)
+        effects = self.rooms.expire(self.now, 100)
         told = set()
         for name, (seats, used) in list(self.model.items()):
             if not all(seat and seat[1] for seat in seats) and self.now - used >= 100:

@@ -286,7 +286,7 @@ def test_the_seconds_to_wait_are_told_in_the_other_dialect_too() -> None:
 def test_a_relay_that_drains_opens_no_room_and_lets_those_finish_who_have_one() -> None:
     world = World()
     world.joined(ANNA)
-    world.limits.draining = True
+    world.limits.drain(True)
     _, refused = world.joined(CARL, "Q" * 43)
     assert refused.closed == (4016, "draining")
     _, at_ben = world.joined(BEN)

@@ -38,15 +38,16 @@ class ConfiguredBounds(Struct, frozen=True, kw_only=True):
         """Return what holds for each limit scope; a listener has its share in percent, and with 100 no bound."""
         values = asdict(self)
         share = 0 if self.listener_share == 100 else self.listener_share
-        most, rates = tuple(values[f"max_{name}"] for name in GAUGES), tuple(values[name] for name in RATES)
-        scopes = {
+        maxima, rates = tuple(values[f"max_{name}"] for name in GAUGES), tuple(values[name] for name in RATES)
+        by_scope = {
             "circuit": (tuple(values[f"circuit_{name}"] for name in GAUGES),
                         tuple(values[f"circuit_{name}"] for name in RATES)),
-            "listener": (tuple(-(-number * share // 100) for number in most),
+            "listener": (tuple(-(-number * share // 100) for number in maxima),
                          tuple(-(-rate * share // 100) for rate in rates)),
-            "total": (most, rates),
+            "total": (maxima, rates),
         }
-        return Bounds(**{name: values[name] for name in Bounds.__struct_fields__ if name != "scopes"}, scopes=scopes)
+        others = {name: values[name] for name in Bounds.__struct_fields__ if name != "by_scope"}
+        return Bounds(**others, by_scope=by_scope)
 
 
 def read(settings: RelaySection, connections: int) -> Bounds:

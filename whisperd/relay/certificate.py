@@ -6,10 +6,10 @@ Only PEM: certificates, the server's own first, and one private key without a pa
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from whisperd.errors import ConfigError
@@ -31,7 +31,7 @@ def chain(path: str) -> list[x509.Certificate]:
                           ) from None
 
 
-def private_key(path: str) -> Any:
+def private_key(path: str) -> PrivateKeyTypes:
     """Return the private key of a file; raises ConfigError."""
     content = _content(KEY, path)
     try:
@@ -44,7 +44,8 @@ def private_key(path: str) -> Any:
                           remedy="Name the PEM file with the certificate's private key.") from None
 
 
-def check_pair(certificates: list[x509.Certificate], key: Any, certificate_path: str, key_path: str) -> None:
+def check_pair(certificates: list[x509.Certificate], key: PrivateKeyTypes, certificate_path: str,
+               key_path: str) -> None:
     """Raise ConfigError unless ``key`` is that of the first certificate."""
     matching = [place for place, certificate in enumerate(certificates) if _is_key_of(key, certificate)]
     if not matching:
@@ -73,7 +74,7 @@ def _content(key: str, path: str) -> bytes:
         raise ConfigError(f"{key}: {path} cannot be read: {reason}", remedy=_UNREADABLE) from None
 
 
-def _is_key_of(key: Any, certificate: x509.Certificate) -> bool:
+def _is_key_of(key: PrivateKeyTypes, certificate: x509.Certificate) -> bool:
     try:
         return bool(certificate.public_key() == key.public_key())
     except (ValueError, UnsupportedAlgorithm):

@@ -16,21 +16,25 @@ Who = TypeVar("Who", bound=Hashable)
 
 class Deadlines(Generic[Who]):
     """``act`` is called with each that was added ``delay`` seconds ago, and not discarded meanwhile; each is there once
-    at most. Another ``delay`` is in force for those who wait already once the timer that runs is over."""
+    at most."""
 
     def __init__(self, clock: Clock, delay: float, act: Callable[[Who], object]) -> None:
-        self.delay = delay
+        self._delay = delay
         self._clock = clock
         self._act = act
         self._since: OrderedDict[Who, float] = OrderedDict()
-        self._timer = OneShot(clock, self._look)
+        self._timer = OneShot(clock, self._act_on_due)
+
+    def apply(self, delay: float) -> None:
+        """Put another delay into force; for those who wait already once the timer that runs is over."""
+        self._delay = delay
 
     def add(self, who: Who) -> None:
         """Begin to wait for somebody, from now on if somebody waited already."""
         self._since.pop(who, None)
         self._since[who] = self._clock.seconds()
         if not self._timer:
-            self._timer.start(self.delay)
+            self._timer.start(self._delay)
 
     def discard(self, who: Who) -> None:
         """Wait no longer, if anybody does."""
@@ -44,10 +48,10 @@ class Deadlines(Generic[Who]):
         self._since.clear()
         self._timer.cancel()
 
-    def _look(self) -> None:
+    def _act_on_due(self) -> None:
         while self._since:
             who, since = next(iter(self._since.items()))
-            left = since + self.delay - self._clock.seconds()
+            left = since + self._delay - self._clock.seconds()
             if left > 0:
                 self._timer.start(left)
                 return

@@ -9,7 +9,7 @@ from whisperd.relay.session import Relay
 def expire(relay: Relay) -> None:
     """Forget the rooms whose time is over, and close connections that have been without a seat for too long."""
     now, before = relay.now(), len(relay.rooms)
-    relay.perform(relay.rooms.expire(now))
+    relay.perform(relay.rooms.expire(now, relay.limits.bounds.room_expiry))
     for _ in range(before - len(relay.rooms)):
         note("relay-room-expired")
     while relay.seatless:

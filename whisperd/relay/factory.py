@@ -95,7 +95,7 @@ class RelayFactory(WebSocketServerFactory):
 
     def agreed(self, connection: RelayProtocol) -> None:
         """Drop a client whose TLS key agreement is not good enough; called before any data."""
-        if self._tls is not None and not self._tls.admits(connection.transport.getHandle()):
+        if self._tls is not None and not self._tls.admits(connection.transport.getHandle()):  # type: ignore[arg-type]
             connection.transport.abortConnection()
 
     def requested(self, connection: RelayProtocol, data: bytes) -> None:

@@ -20,8 +20,10 @@ from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.protocol import TrafficStats
 from autobahn.websocket.utf8validator import Utf8Validator
 from autobahn.websocket.xormasker import create_xor_masker  # type: ignore[attr-defined]
+from twisted.protocols.policies import ProtocolWrapper
 
 from whisperd.relay.session import Session
+from whisperd.relay.transport import Connection
 
 TEXT, BINARY = _MESSAGES = 0x81, 0x82
 _pack_short, _pack_long, _unpack = Struct("!BBH").pack, Struct("!BBQ").pack, Struct("!BBH4s").unpack_from
@@ -45,12 +47,10 @@ class FastPath(WebSocketServerProtocol):
     trafficStats = TrafficStats()
     utf8validator = cached_property(lambda self: Utf8Validator())
     websocket_version = 13
-    peer: Any = None
-    trackedTimings: Any = None
-    wasNotCleanReason: Any = None
+    peer = trackedTimings = wasNotCleanReason = None  # type: ignore[assignment]
     _perMessageCompress = closeHandshakeTimeoutCall = autoPingTimeoutCall = autoPingPending = None
     wasClean = False
-    transport: Any
+    transport: Connection | ProtocolWrapper  # type: ignore[assignment]  # an interface there
     maxFramePayloadSize: int  # of the listener
     session: Session | None
     write: Callable[[bytes], None]
@@ -61,7 +61,7 @@ class FastPath(WebSocketServerProtocol):
         self.session = None
         self.data = b""
         self.usual = 0  # the first byte of what this client's messages to its partner are
-        self.current_frame: Any = None
+        self.current_frame = None  # type: ignore[assignment]
         self.inside_message = self.failedByMe = False
         self.held = False  # what was read waits here, and nothing more is read
         self.pinged = False  # and has not answered yet
@@ -123,9 +123,9 @@ class FastPath(WebSocketServerProtocol):
 
     def _take_whole_frames(self, data: bytes) -> bytes:
         """Hand over the messages that ``data`` begins with; return the rest, which is for autobahn."""
-        at, size, largest, take = 0, len(data), self.maxFramePayloadSize, self._take
+        at, size, max_size, take = 0, len(data), self.maxFramePayloadSize, self._take
         while self.state == _OPEN and not (self.failedByMe or self.held):
-            first, begin, end = _usual(data, at, largest)
+            first, begin, end = _usual(data, at, max_size)
             if end > size and end - begin <= MAX_TAIL:
                 self.data = data[at:]
                 return b""
@@ -148,14 +148,14 @@ class FastPath(WebSocketServerProtocol):
             self.session.received(payload, first == BINARY)
 
 
-def _usual(data: bytes, at: int, largest: int) -> tuple[int, int, int]:
+def _usual(data: bytes, at: int, max_size: int) -> tuple[int, int, int]:
     """Return the first byte of the frame that begins at ``at``, and where its payload begins and ends; zeros unless it
     is a usual one."""
     if len(data) - at >= 8:
         first, second, size, _ = _unpack(data, at)
         if first in _MESSAGES:
             if second == 0xFE:
-                if 126 <= size <= largest:
+                if 126 <= size <= max_size:
                     return first, at + 8, at + 8 + size
             elif 0x80 <= second < 0xFE:
                 return first, at + 6, at + second - 0x7A

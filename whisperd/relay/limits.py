@@ -29,7 +29,7 @@ CODES = {"connections": "too-many-connections", "rooms": "too-many-rooms", "wait
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
-    """What the configuration allows; each number is described in whisperd.toml(5). ``scopes``: for each kind of limit
+    """What the configuration allows; each number is described in whisperd.toml(5). ``by_scope``: for each kind of limit
     scope, ``circuit``, ``listener`` and ``total``, what there may be by GAUGES and by RATES, 0 for any number."""
 
     max_connections: int
@@ -39,7 +39,7 @@ class Bounds(Struct, frozen=True, kw_only=True):
     handshake_timeout: int
     join_timeout: int
     burst: int
-    scopes: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]
+    by_scope: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]
 
 
 class Denial(Struct, frozen=True):
@@ -60,7 +60,7 @@ class ScopeLimits:
 
     def apply(self, bounds: Bounds) -> None:
         """Put these bounds into force."""
-        self.max, rates = bounds.scopes[self.name]
+        self.max, rates = bounds.by_scope[self.name]
         self.buckets = tuple(TokenBucket(rate, bounds.burst) for rate in rates)
 
 
@@ -113,6 +113,10 @@ class RelayLimits:
         self.bounds = bounds
         for limits in (self.circuit, self.listener, self.total.limits):
             limits.apply(bounds)
+
+    def drain(self, draining: bool) -> None:
+        """Begin to refuse that rooms are opened, or end that."""
+        self.draining = draining
 
     def join(self, source: LimitScope, now: float, *, opens: bool) -> Denial | None:
         """Count a join; return why it may not be. ``opens``: it would open a room."""

@@ -12,13 +12,16 @@ import ipaddress
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 
 from whisperd import unix_sockets
 from whisperd.config.listener import PROXIED, unix_path
 from whisperd.errors import AddressInUse, ConfigError
+from whisperd.timers import Clock
 
 _KINDS = ("tcp", "unix", "systemd")
 #: What Twisted's parser raises; a backslash at the end is a RuntimeError.
@@ -29,18 +32,36 @@ _SHAPES = ("Write 'tcp:PORT:interface=ADDRESS' with an IP address, 'unix:PATH' o
 _CIRCUITS = ipaddress.IPv6Network("fc00:dead:beef:4dad::/64")
 
 
-def endpoint(reactor: Any, description: str, key: str = "relay.listen") -> Any:
+class ListeningPort(Protocol):
+    """What listens. [twisted.internet.interfaces.IListeningPort]"""
+
+    def getHost(self) -> IPv4Address | IPv6Address | UNIXAddress:
+        """Return where."""
+
+    def stopListening(self) -> Deferred[None]:
+        """Listen no more; the Deferred fires when the port is free."""
+
+
+class Endpoint(Protocol):
+    """Where one may listen. [twisted.internet.interfaces.IStreamServerEndpoint]"""
+
+    def listen(self, factory: object, /) -> Deferred[ListeningPort]:
+        """Begin to listen."""
+
+
+def endpoint(reactor: Clock, description: str, key: str = "relay.listen") -> Endpoint:
     """Return the endpoint of a listener string; raises ConfigError, or AddressInUse for a unix socket that answers."""
     check(description, key)
     path = unix_path(description)
     if path:
         _remove_stale(path, key)
     try:
-        return serverFromString(reactor, _without_lock_file(description))
+        found: Endpoint = serverFromString(reactor, _without_lock_file(description))
     except _MALFORMED:
         if _kind(description) == "systemd":
             raise _not_handed_over(description, key) from None
         raise not_a_listener(description, key) from None
+    return found
 
 
 def check(description: str, key: str = "relay.listen") -> None:
@@ -79,7 +100,7 @@ def tells_circuits(description: str) -> bool:
     return description.startswith(PROXIED)
 
 
-def circuit(peer: Any) -> int | None:
+def circuit(peer: object) -> int | None:
     """Return the number of the tor circuit that a PROXY line named, None when it named none.
 
     [tor(1), HiddenServiceExportCircuitID]
@@ -147,7 +168,7 @@ def _remove_stale(path: str, key: str) -> None:
             raise found.error or AddressInUse(f"another program already answers on {path}") from None
 
 
-def why_not(description: str, error: Any, key: str = "relay.listen") -> AddressInUse | ConfigError:
+def why_not(description: str, error: object, key: str = "relay.listen") -> AddressInUse | ConfigError:
     """Return what to tell of a listener that could not be opened."""
     if getattr(error, "errno", None) == errno.EADDRINUSE:
         return AddressInUse(f"{key}: another program already listens on {description}")
@@ -167,10 +188,9 @@ def _not_handed_over(description: str, key: str) -> ConfigError:
                               "Its FileDescriptorName must match the name.")
 
 
-def address(port: Any) -> str:
+def address(port: ListeningPort) -> str:
     """Return where an open port listens, as ``tcp:HOST:PORT`` or ``unix:PATH``."""
     host = port.getHost()
-    name = getattr(host, "name", None)
-    if name is not None:
-        return f"unix:{os.fsdecode(name)}"
+    if isinstance(host, UNIXAddress):
+        return f"unix:{os.fsdecode(host.name or b'')}"
     return f"tcp:{host.host}:{host.port}"

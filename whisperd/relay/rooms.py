@@ -78,11 +78,9 @@ class _Room(Generic[Client]):
 
 
 class Rooms(Generic[Client]):
-    """All rooms of one relay. ``expiry``: seconds that a room lives without two live connections and without a
-    join, leave or loss; one with two live connections never expires."""
+    """All rooms of one relay."""
 
-    def __init__(self, expiry: float) -> None:
-        self.expiry = expiry
+    def __init__(self) -> None:
         self._rooms: dict[Hashable, _Room[Client]] = {}
         self._unpaired: dict[Hashable, _Room[Client]] = {}  # the one that was unused for longest comes first
         self._places: dict[Client, tuple[_Room[Client], int]] = {}
@@ -160,12 +158,13 @@ class Rooms(Generic[Client]):
         partner = place[0].clients[1 - place[1]]
         return Refuse(client, "peer-absent") if partner is None else partner
 
-    def expire(self, now: float) -> list[Effect[Client]]:
-        """Forget every unpaired room whose time is over; whoever waits in it is told ``expired``."""
+    def expire(self, now: float, expiry: float) -> list[Effect[Client]]:
+        """Forget every room that was without two live connections, and without a join, leave or loss, for ``expiry``
+        seconds; whoever waits in it is told ``expired``. One with two live connections never expires."""
         effects: list[Effect[Client]] = []
         while self._unpaired:
             room = next(iter(self._unpaired.values()))
-            if now - room.used < self.expiry:
+            if now - room.used < expiry:
                 break
             self._forget(room)
             for client in room.clients:

@@ -7,13 +7,13 @@ import os
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twisted.application.service import Service
 from twisted.internet import defer, tcp
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.task import LoopingCall
 
 from whisperd.config import RelaySection
 from whisperd.interfaces import Random
@@ -27,17 +27,27 @@ from whisperd.relay.expiry import expire
 from whisperd.relay.factory import ListenerKind, RelayFactory
 from whisperd.relay.limits import ROOMS, RelayLimits
 from whisperd.relay.limits_table import guesses, rows
-from whisperd.relay.listeners import address, check_for_onion, endpoint, not_a_listener, tells_circuits, why_not
+from whisperd.relay.listeners import (
+    ListeningPort,
+    address,
+    check_for_onion,
+    endpoint,
+    not_a_listener,
+    tells_circuits,
+    why_not,
+)
 from whisperd.relay.open_files import room_for
 from whisperd.relay.session import Relay
 from whisperd.stopping import every
-from whisperd.timers import OneShot
+from whisperd.timers import Clock, OneShot, Repeating
 
 if TYPE_CHECKING:  # a relay without TLS loads no OpenSSL
     from whisperd.relay.tls import Credentials
 
-#: Seconds between two looks at whether a relay that drains has a room left.
+#: Seconds between two checks of whether a relay that drains has a room left.
 DRAIN_INTERVAL = 0.5
+#: Most seconds between two sweeps for what is over.
+MAX_SWEEP_INTERVAL = 5.0
 #: The default of onion.listen.
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 #: Seconds that clients have to answer the close when the relay stops.
@@ -53,8 +63,8 @@ class RelayService(Service):
 
     name = "relay"
 
-    def __init__(self, settings: RelaySection, *, reactor: Any, random: Random = os.urandom, clock: Any = None,
-                 onion_url: Callable[[], str | None] = lambda: None) -> None:
+    def __init__(self, settings: RelaySection, *, reactor: Clock, random: Random = os.urandom,
+                 clock: Clock | None = None, onion_url: Callable[[], str | None] = lambda: None) -> None:
         self._settings = settings
         self._reactor = reactor
         self._clock = clock or reactor
@@ -66,12 +76,11 @@ class RelayService(Service):
         self._sockets = ConnectionLimits(limits)
         self._relay = Relay(limits, lambda code, source: self._access.admit(code, source, time.time()), random(32), now,
                             lambda code: note("relay-refused", code=code))
-        self._listeners: list[tuple[Any, RelayFactory]] = []
+        self._listeners: list[tuple[ListeningPort, RelayFactory]] = []
         self._tls: Credentials | None = None
         self._drained: list[Deferred[bool]] = []
-        self._sweep = LoopingCall(self.expire)
-        self._drain = LoopingCall(self._look_if_drained)
-        self._sweep.clock = self._drain.clock = self._clock
+        self._sweep = Repeating(self._clock, self.expire, MAX_SWEEP_INTERVAL)
+        self._drain = Repeating(self._clock, self._check_drained, DRAIN_INTERVAL)
 
     async def listen(self, *, torrc: bool = False) -> None:
         """Open every listener of ``settings.listen``; with ``torrc`` those who come in behind 'haproxy:' come through
@@ -98,7 +107,9 @@ class RelayService(Service):
         which circuit each connection came. Raises ConfigError, AddressInUse."""
         check_for_onion(place)
         port = await self._open(f"haproxy:{place}" if circuits else place, onion=True, key="onion.listen")
-        return int(port.getHost().port)
+        host = port.getHost()
+        assert not isinstance(host, UNIXAddress), place
+        return host.port
 
     @property
     def addresses(self) -> list[str]:
@@ -111,8 +122,8 @@ class RelayService(Service):
         """Return a TCP port that 127.0.0.1 reaches this relay at, an ordinary one first; None when there is none."""
         ports = sorted(self._listeners, key=lambda listener: listener[1].kind.onion)
         hosts = [port.getHost() for port, factory in ports if not factory.secure and not factory.kind.circuits]
-        return next((host.port for host in hosts if getattr(host, "host", "") in ("127.0.0.1", "0.0.0.0")),  # noqa: S104
-                    None)
+        return next((host.port for host in hosts
+                     if not isinstance(host, UNIXAddress) and host.host in ("127.0.0.1", "0.0.0.0")), None)  # noqa: S104
 
     def reload(self, settings: RelaySection) -> None:
         """Put the limits of ``settings`` into force; raises ConfigError, and then those before stay."""
@@ -120,8 +131,7 @@ class RelayService(Service):
         if self._settings.tls_listen:
             self._credentials().load(settings.tls_certificate, settings.tls_key, require_pq=settings.tls_require_pq)
         relay.limits.apply(allowed)
-        relay.rooms.expiry = allowed.room_expiry
-        self._sweep.interval = min(5.0, min(allowed.room_expiry, allowed.join_timeout) / 4)
+        self._sweep.every(min(MAX_SWEEP_INTERVAL, min(allowed.room_expiry, allowed.join_timeout) / 4))
         self._access.apply(required=settings.access == "code", guesses=settings.access_guesses,
                            circuit_guesses=settings.circuit_access_guesses)
         self._tells_onion = settings.onion_location
@@ -142,15 +152,15 @@ class RelayService(Service):
 
     def drain(self) -> None:
         """Open no new rooms; existing rooms continue until they end."""
-        self._relay.limits.draining = True
-        if not self._drain.running:
-            self._drain.start(DRAIN_INTERVAL)
+        self._relay.limits.drain(True)
+        self._check_drained()
+        self._drain.start()
 
     def resume(self) -> None:
         """Let rooms be opened again; whoever waits for the end of a drain is told that there is none."""
-        self._relay.limits.draining = False
+        self._relay.limits.drain(False)
         self._tell_drained(False)
-        self._rest(self._drain)
+        self._drain.stop()
 
     async def drained(self, timeout: float | None) -> bool:
         """Return True as soon as the relay drains and has no room left, False when it does not within ``timeout``
@@ -160,7 +170,7 @@ class RelayService(Service):
         end: Deferred[bool] = Deferred(self._drained.remove)
         self._drained.append(end)
         try:
-            return await (end if timeout is None else end.addTimeout(timeout, self._clock))
+            return await (end if timeout is None else end.addTimeout(timeout, self._clock))  # type: ignore[arg-type]  # zope's
         except defer.TimeoutError:
             return False
 
@@ -201,8 +211,8 @@ class RelayService(Service):
     async def stop(self) -> None:
         """Close the listeners, tell every client ``shutting-down``, and wait until all are gone, 3 seconds at most."""
         factories = [factory for _, factory in self._listeners]
-        await every(self._close_ports, lambda: self._rest(self._sweep), lambda: self._rest(self._drain),
-                    self._relay.rooms.clear, lambda: self._tell_drained(False), lambda: self._say_goodbye(factories),
+        await every(self._close_ports, self._sweep.stop, self._drain.stop, self._relay.rooms.clear,
+                    lambda: self._tell_drained(False), lambda: self._say_goodbye(factories),
                     *(factory.rest for factory in factories))
 
     def stopService(self) -> Deferred[None]:
@@ -210,7 +220,7 @@ class RelayService(Service):
         return Deferred.fromCoroutine(self.stop())
 
     async def _open(self, description: str, *, onion: bool = False, discreet: bool = False,
-                    secure: bool = False, key: str = "relay.listen") -> Any:
+                    secure: bool = False, key: str = "relay.listen") -> ListeningPort:
         tls = self._credentials() if secure else None
         kind = ListenerKind(onion=onion, discreet=discreet, circuits=tells_circuits(description))
         factory = RelayFactory(self._relay, self._sockets, self._clock, kind, tls=tls,
@@ -228,8 +238,7 @@ class RelayService(Service):
         if isinstance(port, tcp.Port) and port.factory is factory:
             accept_for(port, factory)
         self._listeners.append((port, factory))
-        if not self._sweep.running:
-            self._sweep.start(self._sweep.interval or 5.0, now=False)
+        self._sweep.start()
         return port
 
     def _onion_location(self) -> str | None:
@@ -242,12 +251,7 @@ class RelayService(Service):
             self._tls = Credentials(self._relay.limits.refused)
         return self._tls
 
-    @staticmethod
-    def _rest(call: LoopingCall) -> None:
-        if call.running:
-            call.stop()
-
-    def _look_if_drained(self) -> None:
+    def _check_drained(self) -> None:
         if self._relay.limits.draining and not self._relay.rooms:
             self._tell_drained(True)
 
@@ -269,7 +273,7 @@ class RelayService(Service):
         await every(*(partial(_close, port) for port, _ in listeners))
 
 
-async def _close(port: Any) -> None:
+async def _close(port: ListeningPort) -> None:
     with contextlib.suppress(FileNotFoundError):  # somebody has removed the unix socket already
         await port.stopListening()
 

@@ -57,7 +57,7 @@ class Relay:
         self.access = access
         self.now = now
         self.log = log
-        self.rooms: Rooms[Session] = Rooms(limits.bounds.room_expiry)
+        self.rooms: Rooms[Session] = Rooms()
         self.seatless: dict[Session, float] = {}  # since when; who has been without a seat for longest comes first
         self._salt = salt
 

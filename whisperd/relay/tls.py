@@ -12,15 +12,16 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
-from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.internet.protocol import ServerFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from whisperd.errors import ConfigError
 from whisperd.relay import certificate as pem
+from whisperd.timers import Clock
 
 #: Hybrids of ML-KEM, as OpenSSL names them.
 HYBRIDS = frozenset({"X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024"})
@@ -54,18 +55,17 @@ class Credentials:
             context.use_certificate(chain[0])
             for signer in chain[1:]:
                 context.add_extra_chain_cert(signer)
-            context.use_privatekey(private)
+            context.use_privatekey(private)  # type: ignore[arg-type]  # TypeError for any other
             _try_handshake(context)
         except (SSL.Error, TypeError, ValueError):
             raise pem.unusable(certificate) from None
         self._context, self._require_pq = context, require_pq
 
-    def wrap(self, factory: Any, reactor: Any) -> Any:
+    def wrap(self, factory: ServerFactory, reactor: Clock) -> TLSMemoryBIOFactory:
         """Return ``factory`` behind TLS."""
-        creator: Any = self
-        return TLSMemoryBIOFactory(creator, False, factory, reactor)
+        return TLSMemoryBIOFactory(self, False, factory, reactor)  # type: ignore[arg-type]  # zope's, not mypy's
 
-    def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+    def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         if self._context is None:
             raise ConfigError("relay.tls_listen needs relay.tls_certificate and relay.tls_key",
                               remedy="Name the PEM files of the certificate chain and of its key.")

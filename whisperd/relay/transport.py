@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet import tcp
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
 #: Where reads go; each is handed on as a copy of its own size.
@@ -19,23 +20,20 @@ class Connection(tcp.Server):
     """One accepted connection; it knows no address. What its protocol writes goes out at once, as far as the socket
     takes it."""
 
-    protocol: Any
+    protocol: Protocol  # type: ignore[assignment]  # an interface there
     reactor: Any
     connected = 1
     streamingProducer = True
-    client: Any = None
-    server: Any = None
+    client = server = None  # type: ignore[assignment]
     hostname = logstr = repstr = "relay"
     sessionno = 0
 
-    def __init__(self, accepted: socket.SocketType, protocol: Any, reactor: Any) -> None:
-        self.socket: Any = accepted
+    def __init__(self, accepted: socket.SocketType, protocol: Protocol, reactor: Any) -> None:
+        self.socket = accepted  # type: ignore[assignment]  # without the class in Python around it
         self.fileno = accepted.fileno
         self.reactor = reactor
-        self.protocol = self.producer = protocol
-        self.dataBuffer = b""
-        self._tempDataBuffer = []
-        self._tempDataLen = 0
+        self.protocol = self.producer = protocol  # type: ignore[assignment]  # it is one
+        self.dataBuffer, self._tempDataBuffer, self._tempDataLen = b"", [], 0
 
     def doRead(self) -> None:
         try:
@@ -46,7 +44,7 @@ class Connection(tcp.Server):
             self.connectionLost(_LOST)
         else:
             if size:
-                self.protocol.dataReceived(_READ[:size])
+                self.protocol.dataReceived(_READ[:size])  # type: ignore[arg-type]  # as good
             else:
                 self.connectionLost(_DONE)
 
@@ -64,7 +62,7 @@ class Connection(tcp.Server):
             data = data[sent:]
         super().write(data)
 
-    def connectionLost(self, reason: Any) -> None:
+    def connectionLost(self, reason: Failure) -> None:
         if self.disconnected:
             return
         self.connected, self.disconnected = 0, 1

@@ -7,9 +7,10 @@ life are watched and when it is cut off is decided by the listener that it came 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from twisted.internet.interfaces import IHandshakeListener, ITCPTransport
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from whisperd.relay.fastpath import BINARY, TEXT, FastPath
@@ -91,7 +92,7 @@ class RelayProtocol(FastPath):
                 return
         self.transport.write(data)
 
-    def connectionLost(self, reason: Any = None) -> None:
+    def connectionLost(self, reason: Failure | None = None) -> None:
         self.state = self.STATE_CLOSED
         try:
             if self.session is not None:
@@ -145,9 +146,7 @@ class RelayProtocol(FastPath):
 
     def resumeProducing(self) -> None:
         self.congested, self._unsent = False, 0
-
-    def stopProducing(self) -> None:
-        self.congested = False
+    stopProducing = resumeProducing
 
     def hold(self, seconds: float) -> None:
         """Take no frame for so long, also of those that were read already."""
