@@ -38,7 +38,7 @@ class Caller:
                     raise
                 time.sleep(0.1)
 
-    def call(self, method: str, timeout: float = CALL_SECONDS, **params: Any) -> Any:
+    def call(self, method: str, timeout: float = CALL_SECONDS, **params: object) -> Any:
         """Call one method on a connection of its own."""
         with self.client() as client:
             return client.call(method, params, timeout=timeout)
@@ -57,7 +57,7 @@ class Caller:
         """Whether somebody reads this on a terminal and can answer."""
         return self.terminal and sys.stdin.isatty()
 
-    def show(self, answer: Any, lines: list[str]) -> None:
+    def show(self, answer: object, lines: list[str]) -> None:
         """Print the answer as one line of JSON, or as ``lines``; raises OutputFailed."""
         output.write("".join(f"{line}\n" for line in ([json.dumps(answer)] if self.json else lines)))
 

@@ -73,13 +73,13 @@ def _verb(command: Command, name: str) -> click.Command:
     return kind(name, callback=partial(_run, command), **shape)
 
 
-def _run_alone(command: Command, **given: Any) -> None:
+def _run_alone(command: Command, **given: object) -> None:
     """Run a verb that others begin with, unless it is one of those."""
     if click.get_current_context().invoked_subcommand is None:
         _run(command, **given)
 
 
-def _run(command: Command, **given: Any) -> None:
+def _run(command: Command, **given: object) -> None:
     """Call the verb's function with what was given and what was meant."""
     caller = click.get_current_context().obj
     try:
@@ -141,9 +141,9 @@ def _whole(bound: float | None) -> int | None:
 def _common() -> list[click.Parameter]:
     """Return the options that stand before or behind the verb."""
 
-    def note(context: click.Context, option: click.Parameter, value: Any) -> None:
+    def note(context: click.Context, option: click.Parameter, value: str | bool | None) -> None:
         if value:
-            setattr(context.find_root().obj, str(option.name), typed(value) if option.name == "socket" else value)
+            setattr(context.find_root().obj, str(option.name), typed(value) if isinstance(value, str) else value)
 
     return [
         Valued(["--socket"], metavar="PATH", expose_value=False, callback=note, is_eager=True,

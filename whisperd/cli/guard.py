@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from whisperd.errors import WhisperdError
@@ -175,12 +175,12 @@ class _Guard:
         if sys.unraisablehook is sys.__unraisablehook__:
             sys.unraisablehook = self._in_destructor
 
-    def _in_thread(self, failed: Any) -> None:
+    def _in_thread(self, failed: threading.ExceptHookArgs) -> None:
         if failed.exc_value is not None:
             self._missed(failed.exc_value)
             self._unseen = self._unseen or failed.exc_value
 
-    def _in_destructor(self, failed: Any) -> None:
+    def _in_destructor(self, failed: sys.UnraisableHookArgs) -> None:
         if failed.exc_value is not None:
             self._missed(failed.exc_value)
 

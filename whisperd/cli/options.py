@@ -4,7 +4,6 @@ message. [whisperctl(1), NAMES]"""
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -18,7 +17,7 @@ _NEVER_BEHIND = frozenset({"--socket", "-h", "--help"})
 class Valued(click.Option):
     """An option with a value. An empty one, as of a variable that a script has not set, would mean the default."""
 
-    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+    def type_cast_value(self, ctx: click.Context, value: object) -> object:
         typed = ctx.get_parameter_source(str(self.name)) is ParameterSource.COMMANDLINE
         if typed and "" in (value if isinstance(value, list | tuple) else (value,)):
             raise UsageError(f"the value of {self.opts[0]} is empty",

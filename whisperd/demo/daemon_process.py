@@ -56,7 +56,7 @@ class DaemonProcess:
         events = Client(self.socket).events()
         threading.Thread(target=self._follow, args=(events,), daemon=True).start()
 
-    def call(self, method: str, **params: Any) -> Any:
+    def call(self, method: str, **params: object) -> Any:
         """Call one control method, which may take a minute and a half."""
         with Client(self.socket) as client:
             return client.call(method, params, timeout=90)

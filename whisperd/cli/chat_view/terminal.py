@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from whisperd.cli import guard, output
 from whisperd.cli.chat_view.conversation import ACTIONS
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from prompt_toolkit.completion import Completer
     from prompt_toolkit.key_binding import KeyBindings
 
+#: What a method of the conversation is given.
+Given = TypeVarTuple("Given")
 #: Lines below the one that is typed that completions may take; a small terminal shows no more than a few besides.
 MENU_LINES = 6
 
@@ -107,7 +109,7 @@ class _Terminal:
         self._prompt.app.renderer.reset()
         self._prompt.app.invalidate()
 
-    async def _work(self, method: Callable[..., list[str]], *arguments: Any) -> None:
+    async def _work(self, method: Callable[[*Given], list[str]], *arguments: *Given) -> None:
         """Run a blocking method of the conversation, and show what it returns."""
         lines = await asyncio.get_running_loop().run_in_executor(self._worker, method, *arguments)
         self._show(lines)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
     from twisted.python.failure import Failure
 
+    from whisperd.timers import Clock
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _directory = click.option("--dir", "directory", cls=Valued, required=True, metavar="DIR",
@@ -44,7 +46,7 @@ def up(directory: Path, clients: int, foreground: bool, as_json: bool) -> None:
 
     place = typed_path(directory)
 
-    async def start_and_show(reactor: Any, stop: Deferred[None]) -> None:
+    async def start_and_show(reactor: Clock, stop: Deferred[None]) -> None:
         with _Progress() as show:
             network = await Testnet.up(place, reactor=reactor, clients=clients, progress=show, detached=not foreground)
         _show(place, as_json)
@@ -103,7 +105,7 @@ async def _stay(stop: Deferred[None]) -> None:
         return
 
 
-def _run(work: Callable[[Any, Deferred[None]], Coroutine[Any, Any, None]]) -> None:
+def _run(work: Callable[[Clock, Deferred[None]], Coroutine[Any, Any, None]]) -> None:
     """Run ``work(reactor, stop)`` under the reactor; a signal cancels what it waits for.
 
     Raises what ``work`` raises, and Interrupted when a signal ended it.

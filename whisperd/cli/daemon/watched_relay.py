@@ -7,7 +7,6 @@ Only the demo runs this, to show what an operator of a relay could see: ``python
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
 
 from whisperd.cli.daemon.main import main
 from whisperd.demo.watch import line
@@ -26,9 +25,9 @@ class WatchedSession(WhisperdSession):
             print(line(str(self._name), payload), flush=True)
         super().handle(payload, binary)
 
-    def _join(self, name: Hashable, code: str, **place: Any) -> None:
+    def _join(self, name: Hashable, code: str, *, token: bytes | None = None, seat: int | None = None) -> None:
         self._name = name
-        super()._join(name, code, **place)
+        super()._join(name, code, token=token, seat=seat)
 
 
 if __name__ == "__main__":

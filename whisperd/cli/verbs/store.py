@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from whisperd.cli import render
 from whisperd.cli.caller import Caller
@@ -106,7 +105,7 @@ def _sealed(caller: Caller) -> Row:
     return found
 
 
-def _show(caller: Caller, row: Any) -> None:
+def _show(caller: Caller, row: Row) -> None:
     caller.show(row, lines(row, caller.paint))
 
 
