@@ -20,7 +20,7 @@ from twisted.internet.error import ReactorNotRunning
 from whisperd import __version__, logs
 from whisperd.config import Config, PeerSection
 from whisperd.confine import Confinement
-from whisperd.confine import look as look_at_confinement
+from whisperd.confine import preflight as preflight_of_confinement
 from whisperd.control.api import Api
 from whisperd.control.audit import Audit
 from whisperd.control.events import EventBus
@@ -58,25 +58,25 @@ class _Part(Protocol):
     async def stop(self) -> None: ...
 
 
-def look(config: Config) -> list[str]:
+def preflight(config: Config) -> list[str]:
     """Raise what would be raised at the start for this user, as far as that is seen with nothing opened or made.
 
     Returns what could not be looked at, one sentence each. In the order of the start; roles that are off need nothing.
     """
-    look_at_confinement(config)
-    SocketPlace(config.control.socket, config.control.group).look()
+    preflight_of_confinement(config)
+    SocketPlace(config.control.socket, config.control.group).preflight()
     group_id(config.control.admin_group, "admin_group")
-    Audit(config.control.audit).look()
+    Audit(config.control.audit).preflight()
     unseen: list[str] = []
     if config.peer.enabled and config.store.kind == "sealed":
-        from whisperd.store.file import look as look_at_store
+        from whisperd.store.file import preflight as preflight_of_store
 
-        look_at_store(Path(config.store.file))
+        preflight_of_store(Path(config.store.file))
     if config.relay.enabled:
-        from whisperd.relay.relay_preflight import look as look_at_relay
+        from whisperd.relay.relay_preflight import preflight as preflight_of_relay
 
         onion = config.tor.mode != "off" and config.onion.enabled
-        unseen += look_at_relay(config.relay, config.onion.listen if onion else None)
+        unseen += preflight_of_relay(config.relay, config.onion.listen if onion else None)
     if config.tor.mode != "off":
         from whisperd.tor.preflight import check as check_tor
 
@@ -84,7 +84,7 @@ def look(config: Config) -> list[str]:
     if config.peer.enabled:
         from whisperd.plugin.registry import Registry
 
-        Registry.look(config.peer.kex, config.peer.ratchet, config.peer.plugins)
+        Registry.preflight(config.peer.kex, config.peer.ratchet, config.peer.plugins)
     return unseen
 
 

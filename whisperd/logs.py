@@ -202,10 +202,10 @@ def _shown(line: LogLine) -> str:
     return f"{lead}{line}\n"
 
 
-def recent(level: str, most: int) -> list[LogLine]:
-    """Return the last lines of at least this severity, ``most`` at most, the oldest first."""
+def recent(level: str, limit: int) -> list[LogLine]:
+    """Return the last lines of at least this severity, at most ``limit`` of them, the oldest first."""
     wanted = [line for line in list(_recent) if LEVELS.index(line.level) >= LEVELS.index(level)]
-    return wanted[len(wanted) - min(most, len(wanted)):]
+    return wanted[len(wanted) - min(limit, len(wanted)):]
 
 
 def follow(tell: Callable[[LogLine], None]) -> Callable[[], None]:

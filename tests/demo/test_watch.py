@@ -12,12 +12,12 @@ def watched(*frames: tuple[str, bytes]) -> Watch:
 def test_rooms_sizes_and_order_are_read_back():
     watch = watched(("r1", b"\1" * 300), ("r1", b"\2" * 300), ("r2", b"\3" * 20))
     assert watch.rooms == 2
-    assert watch.largest == 300
+    assert watch.max_size == 300
     assert watch.summary() == "3 frames: 1 x 20, 2 x 300"
 
 
 def test_nothing_seen_is_nothing():
-    assert (watched().rooms, watched().largest) == (0, 0)
+    assert (watched().rooms, watched().max_size) == (0, 0)
 
 
 def test_a_text_in_the_clear_is_noticed():

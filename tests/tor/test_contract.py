@@ -20,7 +20,7 @@ from whisperd.tor.dial import Dialer
 from whisperd.tor.event_loop import Network
 from whisperd.tor.managed import TorrcOnion
 from whisperd.tor.onion.add_onion import AddOnion
-from whisperd.tor.onion.publication import Way
+from whisperd.tor.onion.publication import PublicationMethod
 from whisperd.tor.onion.publish import PublisherOwner
 from whisperd.tor.onion.reachability import OwnOnion
 from whisperd.tor.onion.rotation import Addresses
@@ -62,8 +62,8 @@ def test_the_parts_of_tor_have_what_others_use_of_them() -> None:
     torrc = TorrcOnion(Path("/nowhere"), reactor=reactor, emit=lambda *_, **__: None, on_name=lambda: None,
                        around=around)
     pairs: list[tuple[object, type]] = [
-        (addresses, PublisherOwner), (addresses, OwnOnion), (torrc, OwnOnion), (AddOnion(), Way),
-        (ServiceFolders(Path("/nowhere")), Way), (Dialer(reactor), IDialer),
+        (addresses, PublisherOwner), (addresses, OwnOnion), (torrc, OwnOnion), (AddOnion(), PublicationMethod),
+        (ServiceFolders(Path("/nowhere")), PublicationMethod), (Dialer(reactor), IDialer),
         (TorControlConnection(reactor), TorControl), (reactor, Network),
     ]
     assert {type(part).__name__: differences(part, contract) for part, contract in pairs

@@ -16,7 +16,7 @@ from whisperd.config import Config
 from whisperd.confine import landlock, process, seccomp
 from whisperd.confine.obstacles import Obstacle, obstacles, remedies, whats
 from whisperd.confine.rules import Rules, rules_for
-from whisperd.confine.rules import look as look_at_folders
+from whisperd.confine.rules import preflight as preflight_of_folders
 from whisperd.errors import ConfigError
 
 __all__ = ["Confinement", "Rules", "confine", "look"]
@@ -80,11 +80,11 @@ def confine(config: Config) -> Confinement:
     return Confinement(sandbox, abi, whats(missing), rules, refused, remedies(missing))
 
 
-def look(config: Config) -> None:
+def preflight(config: Config) -> None:
     """Raise what ``confine`` would, as far as that is seen without confining, and without making a folder."""
     if config.daemon.sandbox != "off":
         _must_be_empty(obstacles(seccomp.library()), config.daemon.sandbox)
-    look_at_folders(config)
+    preflight_of_folders(config)
 
 
 def _must_be_empty(missing: list[Obstacle], sandbox: str) -> None:

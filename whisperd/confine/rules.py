@@ -83,7 +83,7 @@ def folders(config: Config) -> Iterator[tuple[str, Path]]:
         yield from ((key, Path(path).absolute().parent) for key, path in named if path)
 
 
-def look(config: Config) -> None:
+def preflight(config: Config) -> None:
     """Raise ConfigError for a folder that cannot be written, or not be made, by this user; nothing is made."""
     for key, folder in folders(config):
         there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))

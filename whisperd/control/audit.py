@@ -18,7 +18,7 @@ from whisperd.errors import ConfigError
 TO_LOG = "log"
 DONE = "done"
 #: A pipe that nobody reads fails, and is not waited for.
-_WAYS = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_OPEN_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Audit:
@@ -38,11 +38,11 @@ class Audit:
             except OSError as error:
                 raise _unusable(self._place, error) from None
 
-    def look(self) -> None:
+    def preflight(self) -> None:
         """Raise ConfigError when there is a file to which records could not be written; make none."""
         if self._place and self._place != TO_LOG:
             try:
-                os.close(os.open(self._place, _WAYS))
+                os.close(os.open(self._place, _OPEN_FLAGS))
             except FileNotFoundError:
                 return
             except OSError as error:
@@ -85,7 +85,7 @@ class Audit:
             self._failed = True
 
     def _opened(self) -> int:
-        return os.open(self._place, _WAYS | os.O_CREAT, 0o600)
+        return os.open(self._place, _OPEN_FLAGS | os.O_CREAT, 0o600)
 
 
 def _unusable(place: str, error: OSError) -> ConfigError:

@@ -83,7 +83,7 @@ class SocketPlace:
         except OSError as error:
             raise _unusable(self.path, error) from None
 
-    def look(self) -> None:
+    def preflight(self) -> None:
         """Raise ConfigError for what could be seen to be in the way, and make nothing."""
         try:
             if self.path.parent.exists():

@@ -65,7 +65,7 @@ class Demo:
         return [
             ("a private Tor network: 3 authorities, 4 relays, 3 clients", self._bring_up_network),
             ("the relay starts, published as an onion service", self._publish_relay),
-            ("two people start, each with a daemon and a tor client", self._start_people),
+            ("two people start, each with a daemon and a tor client", self._start_daemons),
             ("an invite is made and joined: key exchange and confirmation", self._meet),
             (f"{ROUND_TRIPS} messages are sent, one after the other", self._view),
             ("the relay is killed, messages are written, the relay is started again", self._survive_relay_death),
@@ -105,7 +105,7 @@ class Demo:
         self._address = self._relay.call("address", wait=60)
         self.report.figure("onion service published", time.monotonic() - began, "s")
 
-    def _start_people(self) -> None:
+    def _start_daemons(self) -> None:
         peer = f'[relay]\nenabled = false\n[peer]\nlinks = ["relay"]\nrelay = "{self._address["url"]}"\n'
         self._alice, self._bob = (self._daemon(name, client, peer) for client, name in enumerate(("alice", "bob"), 1))
         for person in (self._alice, self._bob):
@@ -140,7 +140,7 @@ class Demo:
         before = len(self._relay.printed)
         times = [self._round_trip(self._alice, HUNDRED_BYTES)]
         self.report.figure("on the wire for a message of 100 bytes",
-                           Watch.parse(bytes(self._relay.printed[before:])).largest, "bytes")
+                           Watch.parse(bytes(self._relay.printed[before:])).max_size, "bytes")
         for number in range(1, ROUND_TRIPS):
             speaker = (self._alice, self._bob)[number % 2]
             times.append(self._round_trip(speaker, f"message {number} of {speaker.name}"))

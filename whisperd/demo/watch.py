@@ -34,7 +34,7 @@ class Watch:
         return len({seen.room for seen in self.frames})
 
     @property
-    def largest(self) -> int:
+    def max_size(self) -> int:
         """Return the size in bytes of the largest frame; 0 when there was none."""
         return max((len(seen.frame) for seen in self.frames), default=0)
 

@@ -143,7 +143,7 @@ class Registry:
         return registry
 
     @classmethod
-    def look(cls, kex_ids: Iterable[str], ratchet_ids: Iterable[str], allowed: Iterable[str] = ()) -> None:
+    def preflight(cls, kex_ids: Iterable[str], ratchet_ids: Iterable[str], allowed: Iterable[str] = ()) -> None:
         """Raise what ``load`` does for ids that nobody provides or that are not allowed; no plug-in's code is run."""
         registry = cls(allowed)
         for kind, ids in ((KEX, kex_ids), (RATCHET, ratchet_ids)):

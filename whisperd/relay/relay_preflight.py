@@ -14,7 +14,7 @@ from whisperd.relay.listeners import check, check_for_onion, from_manager
 _CREDENTIALS = Path("/run/credentials")
 
 
-def look(settings: RelaySection, onion_listen: str | None) -> Iterator[str]:
+def preflight(settings: RelaySection, onion_listen: str | None) -> Iterator[str]:
     """Raise ConfigError for what would keep the relay from starting; yield what cannot be seen before it does.
 
     ``settings`` has the keys of ``[relay]`` as attributes; ``onion_listen`` is None where there is no such listener.
@@ -27,12 +27,12 @@ def look(settings: RelaySection, onion_listen: str | None) -> Iterator[str]:
     if onion_listen is not None:
         check_for_onion(onion_listen)
     if settings.tls_listen:
-        yield from _look_at_certificate(settings)
+        yield from _certificate_preflight(settings)
     if settings.access_file:
         AccessFile(settings.access_file).read()
 
 
-def _look_at_certificate(settings: RelaySection) -> Iterator[str]:
+def _certificate_preflight(settings: RelaySection) -> Iterator[str]:
     handed_over = [(key, path) for key, path in (("relay.tls_certificate", Path(settings.tls_certificate)),
                                                  ("relay.tls_key", Path(settings.tls_key)))
                    if path.is_relative_to(_CREDENTIALS) and not path.exists()]

@@ -180,7 +180,7 @@ def _prepare(path: Path) -> None:
         raise StoreUnusable(f"{path} cannot be opened: {error.strerror}") from None
 
 
-def look(path: Path) -> None:
+def preflight(path: Path) -> None:
     """Raise StoreUnusable for a file that could not be opened, and make none. To root it may be that of any user."""
     try:
         _refuse_others(path, os.geteuid() or None)

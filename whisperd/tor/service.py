@@ -34,7 +34,7 @@ from whisperd.tor.onion.add_onion import AddOnion
 from whisperd.tor.onion.client_admin import OnionClients
 from whisperd.tor.onion.held_credentials import HeldCredentials
 from whisperd.tor.onion.per_conversation import DirectOnions
-from whisperd.tor.onion.publication import Ports, Way
+from whisperd.tor.onion.publication import Ports, PublicationMethod
 from whisperd.tor.onion.reachability import ProbeTarget, ReachabilityProbe
 from whisperd.tor.onion.rotation import Addresses
 from whisperd.tor.onion.service_dirs import ServiceFolders
@@ -67,7 +67,7 @@ class TorService:
         #: Who may reach the private onion service.
         self.private = OnionClients(config.onion, self._addresses, around.random)
         self._control: TorControl | None = None
-        self._way: Way = AddOnion()
+        self._method: PublicationMethod = AddOnion()
         self._state = "off"
         self._phase = Phase(0, "", "")
         self._version = ""
@@ -219,7 +219,7 @@ class TorService:
                 # Tor ends at once when this connection does, even if this process is killed.
                 await control.request("TAKEOWNERSHIP")
             self._control = control
-            self._way = self._way_of(owned)
+            self._method = self._publication_method(owned)
             self._version = (control.version or "").split(" ")[0]
             socks = socks or await socks_of(control)
             await self._credentials.give(control)
@@ -233,7 +233,7 @@ class TorService:
             control.abort()
             self._lose()
 
-    def _way_of(self, owned: LaunchedTor | None) -> Way:
+    def _publication_method(self, owned: LaunchedTor | None) -> PublicationMethod:
         """Return how this tor is asked to publish: a key that no file holds is not given to a disk for it."""
         onion = self._config.onion
         if owned is None or not onion.circuits:
@@ -257,12 +257,12 @@ class TorService:
         self._backoff.reset()
         self._dialer.use(socks)
         self._enter("up", phase)
-        self._addresses.tor_up(control, self._way)
+        self._addresses.tor_up(control, self._method)
         self.direct.tor_up(control)
 
     def _alive(self, held: set[str] | None) -> None:
         """See whether tor still has what it was given, and whether the clock was set."""
-        if held is not None and self._way.lost(self._addresses.published(), held):
+        if held is not None and self._method.lost(self._addresses.published(), held):
             raise TorControlUnreachable("tor lost the onion service",
                                         remedy="Nothing to do: whisperd adds it to tor again.")
         if self._around.clocks.jumped() and self._config.onion.probe_interval:

@@ -40,10 +40,10 @@ def checked(path: Path | None) -> tuple[Config, list[str]]:
     Raises what would be raised at the start.
     """
     config = load(path or default_path())
-    from whisperd.daemon import look  # whisperctl is to start fast
+    from whisperd.daemon import preflight  # whisperctl is to start fast
 
     with located(config.source):
-        return config, look(config)
+        return config, preflight(config)
 
 
 def verdict(config: Config, unseen: list[str]) -> list[str]:

@@ -103,7 +103,7 @@ class KexBench:
     def __init__(self, plugin: Any, random: Random, thorough: bool) -> None:
         self.plugin = plugin
         self.random = random
-        self.most_places = 1 << 20 if thorough else 128
+        self.max_places = 1 << 20 if thorough else 128
 
     def identity(self) -> Any:
         """Return a new identity with the keys that the plug-in uses."""

@@ -67,7 +67,7 @@ def tampered_bundle(bench: KexBench) -> None:
     """A bundle with one bit changed is refused, or leads to no common secret."""
     size = len(bench.exchange().bundle)
     inviter, joiner = bench.contacts
-    for place in places(size, bench.most_places):
+    for place in places(size, bench.max_places):
         bundle, private = bench.plugin.prekeys(inviter, bench.random)
         bench.no_common_secret(f"bundle changed at byte {place}", changed(bench.random, bundle, place), private,
                                inviter, joiner)
@@ -77,7 +77,7 @@ def tampered_bundle(bench: KexBench) -> None:
 def tampered_message(bench: KexBench) -> None:
     """A message with one bit changed is refused, or leads to another secret."""
     size = len(bench.exchange().message)
-    for place in places(size, bench.most_places):
+    for place in places(size, bench.max_places):
         made = bench.exchange()
         bad = changed(bench.random, made.message, place)
         bench.useless(f"message changed at byte {place}", made.secret,
@@ -88,10 +88,10 @@ def tampered_message(bench: KexBench) -> None:
 def cut_and_extended(bench: KexBench) -> None:
     """A bundle or message that is cut off at any place, longer, or empty is refused, and spends nothing."""
     made = bench.exchange()
-    for place in places(len(made.bundle), bench.most_places):
+    for place in places(len(made.bundle), bench.max_places):
         bench.refused(f"bundle cut at byte {place}",
                       partial(bench.plugin.initiate, made.bundle[:place], made.joiner, bench.random))
-    for place in places(len(made.message), bench.most_places):
+    for place in places(len(made.message), bench.max_places):
         bench.refused(f"message cut at byte {place}",
                       partial(bench.plugin.accept, made.message[:place], made.private, made.inviter))
     bench.refused("longer bundle", lambda: bench.plugin.initiate(made.bundle + b"\0", made.joiner, bench.random))

@@ -71,13 +71,13 @@ def key_confusion(bench: KexBench) -> None:
 def spliced(bench: KexBench) -> None:
     """A part of one bundle or message, a ciphertext too, in another one is refused, or leads to no common secret."""
     inviter, joiner = bench.contacts
-    for start, end in _windows(len(bench.exchange().bundle), bench.most_places):
+    for start, end in _windows(len(bench.exchange().bundle), bench.max_places):
         (one, private), (other, _) = (bench.plugin.prekeys(inviter, bench.random) for _ in range(2))
         mixed = one[:start] + other[start:end] + one[end:]
         if mixed not in (one, other):
             bench.no_common_secret(f"a bundle with another one's bytes {start} to {end}", mixed, private, inviter,
                                    joiner)
-    for start, end in _windows(len(bench.exchange().message), bench.most_places):
+    for start, end in _windows(len(bench.exchange().message), bench.max_places):
         bundle, private = bench.plugin.prekeys(inviter, bench.random)
         (one, secret), (other, _) = (bench.plugin.initiate(bundle, joiner, bench.random) for _ in range(2))
         mixed = one[:start] + other[start:end] + one[end:]
@@ -95,9 +95,9 @@ def _refuses(bench: KexBench, what: str, bad: Callable[[bytes], list[bytes]]) ->
         bench.refused(what, call)
 
 
-def _windows(size: int, most: int) -> list[tuple[int, int]]:
+def _windows(size: int, limit: int) -> list[tuple[int, int]]:
     """Return both halves of ``size`` bytes, and as many pieces of them as are to be tried."""
-    pieces = min(size, 16 if most < size else 64)
+    pieces = min(size, 16 if limit < size else 64)
     edges = [size * number // pieces for number in range(pieces + 1)]
     return [(0, size // 2), (size // 2, size), *pairwise(edges)]
 

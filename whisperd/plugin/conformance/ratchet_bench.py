@@ -21,7 +21,7 @@ class RatchetBench:
     def __init__(self, plugin: Any, random: Random, thorough: bool) -> None:
         self.plugin = plugin
         self.random = random
-        self.most_places = 1 << 20 if thorough else 128
+        self.max_places = 1 << 20 if thorough else 128
         self.walk_steps = 4_000 if thorough else 600
 
     def pair(self) -> tuple[Any, Any]:

@@ -125,7 +125,7 @@ def tampering(bench: RatchetBench) -> None:
     good = [("late", late, b"late"), ("next", ahead[0], b"next"), ("ahead", ahead[1], b"ahead"),
             ("turning", one.encrypt(b"turning", AD), b"turning")]
     for name, message, _ in good:
-        for place in places(len(message), bench.most_places):
+        for place in places(len(message), bench.max_places):
             bench.rejected(other, changed(bench.random, message, place), f"a {name} message changed at byte {place}")
     for _, message, plaintext in reversed(good):
         bench.hear(other, message, plaintext)
@@ -136,7 +136,7 @@ def truncation(bench: RatchetBench) -> None:
     """A message that is cut off at any place, longer, empty or random is rejected."""
     one, other = bench.talking()
     message = one.encrypt(b"whole", AD)
-    for place in places(len(message), bench.most_places):
+    for place in places(len(message), bench.max_places):
         bench.rejected(other, message[:place], f"a message cut at byte {place}")
     bench.rejected(other, message + b"\0", "a longer message")
     for size in (0, 1, len(message), 65_536):

@@ -140,7 +140,7 @@ def damaged_dumps(bench: RatchetBench) -> None:
     one.encrypt(b"missing", AD)
     bench.tell(one, other, b"overtaking")
     dump = other.dump()
-    for place in places(len(dump), bench.most_places):
+    for place in places(len(dump), bench.max_places):
         bench.raises(ValueError, f"a dump cut at byte {place}",
                      partial(bench.plugin.load, dump[:place], bench.random))
         bench.raises(ValueError, f"a dump changed at byte {place}",

@@ -144,10 +144,10 @@ def changed(random: Random, data: bytes, place: int) -> bytes:
     return data[:place] + bytes((flipped,)) + data[place + 1 :]
 
 
-def places(size: int, most: int) -> list[int]:
-    """Return at most about ``most`` places in ``size`` bytes: the ends closely, the rest evenly."""
-    if size <= most:
+def places(size: int, limit: int) -> list[int]:
+    """Return at limit about ``limit`` places in ``size`` bytes: the ends closely, the rest evenly."""
+    if size <= limit:
         return list(range(size))
-    edge = most // 4
-    step = max(1, (size - 2 * edge) // (most - 2 * edge))
+    edge = limit // 4
+    step = max(1, (size - 2 * edge) // (limit - 2 * edge))
     return [*range(edge), *range(edge, size - edge, step), *range(size - edge, size)]

@@ -20,11 +20,11 @@ class AddOnion:
     tells_circuits = False
 
     def lost(self, published: set[str], held: set[str]) -> bool:
-        """As ``Way.lost``: what is added belongs to the connection."""
+        """As ``PublicationMethod.lost``: what is added belongs to the connection."""
         return not published <= held
 
     async def publish(self, control: TorControl, offer: Publication) -> None:
-        """As ``Way.publish``; raises OnionTaken too: the next attempt may work at once."""
+        """As ``PublicationMethod.publish``; raises OnionTaken too: the next attempt may work at once."""
         command, label = add_onion(offer), offer.key.address.removesuffix(".onion")
         try:
             await control.request(command)
@@ -35,7 +35,7 @@ class AddOnion:
             await control.request(command)  # it was detached from every connection
 
     async def remove(self, control: TorControl, address: str, timeout: float) -> None:
-        """As ``Way.remove``."""
+        """As ``PublicationMethod.remove``."""
         await control.request(f"DEL_ONION {address.removesuffix('.onion')}", timeout)
 
 

@@ -37,8 +37,8 @@ class Ports:
     circuits: int = 0
 
 
-class Way(Protocol):
-    """One way of having a tor publish onion services."""
+class PublicationMethod(Protocol):
+    """A method of having a tor publish onion services."""
 
     @property
     def tells_circuits(self) -> bool:

@@ -17,7 +17,7 @@ from whisperd.tor.control.control_port import COMMAND_TIMEOUT, TorControl
 from whisperd.tor.onion import machine
 from whisperd.tor.onion.descriptor_uploads import DescriptorUploads
 from whisperd.tor.onion.offer import OnionOffer
-from whisperd.tor.onion.publication import Ports, Way
+from whisperd.tor.onion.publication import Ports, PublicationMethod
 from whisperd.tor.surroundings import TorSurroundings
 
 #: Seconds that tor has to remove the onion service while the daemon stops.
@@ -63,7 +63,7 @@ class Publisher:
         self._around = around
         self._life = machine.OnionLife(self)
         self._control: TorControl | None = None
-        self._way: Way | None = None
+        self._method: PublicationMethod | None = None
         self._ports: Ports | None = None
         self._attempt: _Attempt | None = None
         self._backoff = Backoff(around.random)
@@ -109,9 +109,9 @@ class Publisher:
         else:
             self._life.happen(machine.AGAIN)
 
-    def tor_up(self, control: TorControl, way: Way) -> None:
+    def tor_up(self, control: TorControl, method: PublicationMethod) -> None:
         """Go on with this tor, asked in this way."""
-        self._control, self._way = control, way
+        self._control, self._method = control, method
         self._backoff.reset()
         self._begin()
 
@@ -127,9 +127,9 @@ class Publisher:
         held = self.state in (machine.ADDING, machine.PUBLISHING, machine.UP)
         self._ports = None
         self._life.happen(machine.WITHDRAW)
-        if held and control and self._way and address and not control.gone:
+        if held and control and self._method and address and not control.gone:
             try:
-                await self._way.remove(control, address, _REMOVE_TIMEOUT)
+                await self._method.remove(control, address, _REMOVE_TIMEOUT)
             except WhisperdError:
                 # Tor removes it by itself when the connection closes, which comes next.
                 return
@@ -144,12 +144,12 @@ class Publisher:
         self._owner.state_changed(self)
 
     def add(self) -> None:
-        if self._control is not None and self._way is not None and self._ports is not None:
-            ensureDeferred(self._add(self._control, self._way, self._ports))
+        if self._control is not None and self._method is not None and self._ports is not None:
+            ensureDeferred(self._add(self._control, self._method, self._ports))
 
     def renew(self) -> None:
-        if self._control is not None and self._way is not None and self._ports is not None:
-            ensureDeferred(self._add(self._control, self._way, self._ports, remove=True))
+        if self._control is not None and self._method is not None and self._ports is not None:
+            ensureDeferred(self._add(self._control, self._method, self._ports, remove=True))
 
     def start_deadline(self) -> None:
         self._deadline.start(self.offer.publish_timeout)
@@ -182,7 +182,7 @@ class Publisher:
 
     # -- talking to tor -----------------------------------------------------------------------------------------------
 
-    async def _add(self, control: TorControl, way: Way, ports: Ports, remove: bool = False) -> None:
+    async def _add(self, control: TorControl, method: PublicationMethod, ports: Ports, remove: bool = False) -> None:
         error = None
         try:
             key = self.offer.key()
@@ -190,8 +190,8 @@ class Publisher:
             await self._hear_of_uploads(control)
             if remove:
                 with suppress(TorCommandFailed):  # tor has lost it already
-                    await way.remove(control, key.address, COMMAND_TIMEOUT)
-            await self._ask_for(control, way, ports)
+                    await method.remove(control, key.address, COMMAND_TIMEOUT)
+            await self._ask_for(control, method, ports)
         except WhisperdError as reason:
             error = reason
         except Exception as reason:
@@ -210,17 +210,17 @@ class Publisher:
             self.error = error
             self._life.happen(machine.REFUSED)
 
-    async def _ask_for(self, control: TorControl, way: Way, ports: Ports) -> None:
+    async def _ask_for(self, control: TorControl, method: PublicationMethod, ports: Ports) -> None:
         """Ask with all defences, and without the proof of work where tor does not have it."""
-        self.circuits = way.tells_circuits and ports.circuits != 0
+        self.circuits = method.tells_circuits and ports.circuits != 0
         offer = self.offer.publication(ports, circuits=self.circuits)
         try:
-            await way.publish(control, offer)
+            await method.publish(control, offer)
         except TorCommandFailed:
             if not offer.pow:
                 raise
             offer = replace(offer, pow=False)
-            await way.publish(control, offer)
+            await method.publish(control, offer)
         self.pow = offer.pow
 
     async def _hear_of_uploads(self, control: TorControl) -> None:

@@ -28,7 +28,7 @@ from whisperd.tor.onion.client_auth import Credential
 from whisperd.tor.onion.key import OnionKey
 from whisperd.tor.onion.key_store import keys_of
 from whisperd.tor.onion.offer import OnionOffer
-from whisperd.tor.onion.publication import Ports, Way
+from whisperd.tor.onion.publication import Ports, PublicationMethod
 from whisperd.tor.onion.publish import Publisher
 from whisperd.tor.surroundings import TorSurroundings
 
@@ -65,7 +65,7 @@ class Addresses:
         self._timer = OneShot(reactor, self._check)
         self._brought_back = False
         self._complaint: WhisperdError | None = None
-        self._tor: tuple[TorControl, Way] | None = None
+        self._tor: tuple[TorControl, PublicationMethod] | None = None
         self._ports: Ports | None = None
         self._waiting: Waiters[str] = Waiters()
 
@@ -113,11 +113,11 @@ class Addresses:
         for publisher in self._all():
             publisher.again()
 
-    def tor_up(self, control: TorControl, way: Way) -> None:
+    def tor_up(self, control: TorControl, method: PublicationMethod) -> None:
         """Go on with this tor, asked in this way."""
-        self._tor = (control, way)
+        self._tor = (control, method)
         for publisher in self._all():
-            publisher.tor_up(control, way)
+            publisher.tor_up(control, method)
 
     def tor_lost(self) -> None:
         """The tor is gone: wait for the next one."""

@@ -38,11 +38,12 @@ class ServiceFolders:
         self._turn = DeferredLock()
 
     def lost(self, published: set[str], held: set[str]) -> bool:
-        """As ``Way.lost``: what is configured belongs to no connection, and goes with the process only."""
+        """As ``PublicationMethod.lost``: what is configured does not end with the connection."""
         return False
 
     async def publish(self, control: TorControl, offer: Publication) -> None:
-        """As ``Way.publish``; raises OnionKeyUnusable too, when the key cannot be written, or tor took another."""
+        """As ``PublicationMethod.publish``; raises OnionKeyUnusable too, when the key cannot be
+        written, or tor took another."""
         address = offer.key.address
         async with _Turn(self._turn):
             before = dict(self._offers)
@@ -56,7 +57,7 @@ class ServiceFolders:
                 raise
 
     async def remove(self, control: TorControl, address: str, timeout: float) -> None:
-        """As ``Way.remove``; the key's folder goes whatever tor says."""
+        """As ``PublicationMethod.remove``; the key's folder goes whatever tor says."""
         async with _Turn(self._turn):
             self._offers.pop(address, None)
             try:
