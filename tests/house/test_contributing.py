@@ -10,6 +10,7 @@ import pytest
 from contrib.generated import contributing
 from contrib.generated.states import MACHINES, diagram, table
 from tests.house.pages import ROOT
+from whisperd import interfaces
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 #: Prefixes that the text leaves out of the paths of files.
@@ -25,6 +26,11 @@ def test_every_path_that_it_names_is_there() -> None:
     named -= {".venv/bin/pytest"}
     missing = {name for name in named if not any((ROOT / before / name).exists() for before in WITHIN)}
     assert len(named) > 50 and missing == set()
+
+
+def test_every_interface_that_it_names_is_there() -> None:
+    named = set(re.findall(r"`(I[A-Z]\w*)`", TEXT))
+    assert named and {name for name in named if not hasattr(interfaces, name)} == set()
 
 
 def test_every_room_is_on_the_map_and_none_besides() -> None:
