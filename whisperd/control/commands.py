@@ -123,8 +123,8 @@ _CHAT = Param("chat", "string", "Id of the conversation, or name of its contact,
               required=True, metavar="CHAT", implied=True, conversation=True)
 _ONE_CHAT = Param("chat", "string", "Only this conversation: its id, or the name of its contact.", metavar="CHAT",
                   conversation=True)
-_HOOK = Param("hook", "string", "Run this program for each incoming message and for each decision to make. It learns "
-              "which conversation is concerned, but not the text.", option="--hook", metavar="PROGRAM", local=True,
+_HOOK = Param("hook", "string", "Run this program for each incoming message and for each question that you have to "
+              "answer. It learns which conversation is concerned, but not the text.", option="--hook", metavar="PROGRAM", local=True,
               completes="path")
 _PEEK = Param("peek", "boolean", "Leave messages unread, so that they are shown again later. 'chat read' marks them "
               "as read.",
@@ -152,13 +152,13 @@ COMMANDS: tuple[Command, ...] = (
               default=False, option="--watch", local=True),
         Param("every", "number", "Seconds between two reports of --watch.", default=2, option="--every",
               metavar="SECONDS", low=0.1, high=3_600, local=True),
-        Param("check", "boolean", "Print one line for a monitoring program, and exit with status 0, 1, 2 or "
-              "3.", default=False,
+        Param("check", "boolean", "Print one line for a monitoring program, and exit with status 0 (OK), "
+              "1 (warning), 2 (critical) or 3 (unknown).", default=False,
               option="--check", local=True),
     ), right=READ, reads_only=True),
     Command("address", "address", "Print the relay's onion address.",
-            (_wait("Wait up to SECONDS for the address to be published. If no daemon answers, wait up to 20 of these "
-                   "seconds for one to start.", local=False),),
+            (_wait("Wait up to SECONDS for the address to be published. If no daemon answers, up to 20 seconds "
+                   "of that may pass until one has started.", local=False),),
             right=READ, reads_only=True),
     Command("onion.republish", "onion republish", "Publish the onion service again, at the same address.",
             (_wait("Wait up to SECONDS for the onion service to be published.", local=False),), right=ADMIN),
@@ -189,9 +189,9 @@ COMMANDS: tuple[Command, ...] = (
         Param("address", "string", "The onion address.", required=True, metavar="ADDRESS"),
     )),
     Command("chat.invite", "chat invite", "Make an invite link, with which one person can join a new conversation.", (
-        Param("relay", "list", "Relay to meet at, as 'http://HOST[:PORT]', instead of the relays in peer.relay. Give "
-              "it up to four times for several relays, in order of preference.", option="--relay", metavar="URL"),
-        Param("expiry", "integer", "Seconds until the invite expires, instead of peer.invite_expiry. 0: as in "
+        Param("relay", "list", "Relay to meet at, as 'http://HOST[:PORT]', instead of the relays in peer.relay. May "
+              "be repeated, up to four relays, the preferred one first.", option="--relay", metavar="URL"),
+        Param("expiry", "integer", "Seconds until the invite expires. Without it, or with 0: "
               "peer.invite_expiry.", default=0,
               option="--expires", metavar="SECONDS", low=0, high=7 * _DAY),
         Param("floor", "string", "Minimum security level of this conversation.", option="--floor",
@@ -199,8 +199,8 @@ COMMANDS: tuple[Command, ...] = (
         _ACCESS,
         Param("code", "boolean", "Make a spoken code instead of a link: a number and three words, to be told by "
               "voice. Both sides must use the same relay.", default=False, option="--code"),
-        Param("qr", "boolean", "Draw the link as a QR code, or do not. Without this option, it is drawn if the output "
-              "is a terminal.",
+        Param("qr", "boolean", "Draw the link as a QR code, or do not. Without either option, it is drawn if the "
+              "output is a terminal.",
               default=False, option="--qr/--no-qr", local=True),
         _wait("Wait up to SECONDS for the other person to join, and report attempts with a wrong spoken code."),
     )),
@@ -225,9 +225,8 @@ COMMANDS: tuple[Command, ...] = (
                     "another conversation.")), reads_only=True),
     Command("chat.send", "chat send", "Send a message. It is queued while the other side is away.", (
         _CHAT,
-        Param("text", "string", "The message. '-' after CHAT sends each line of standard input as a message. While "
-              "the maximum number of messages wait for delivery, it "
-              "pauses.", required=True, metavar="TEXT", many=True),
+        Param("text", "string", "The message. '-' after CHAT sends each line of standard input as a message; "
+              "whisperctl pauses while the maximum number of messages wait for delivery.", required=True, metavar="TEXT", many=True),
         _wait("Wait up to SECONDS for the message to be delivered."),
     )),
     Command("events.subscribe", "chat watch", "Print the history, then each event as it happens, one per line.", (
@@ -307,8 +306,8 @@ COMMANDS: tuple[Command, ...] = (
             "connection and a circuit of its own.", (
         _CONTACT, Param("off", "boolean", "Stop waiting for this contact's calls.", default=False, option="--off"),
     )),
-    Command("contact.block", "contact block", "Do not answer a contact any more. To the contact it looks as if nobody "
-            "were there.",
+    Command("contact.block", "contact block", "Do not answer a contact any more. The contact cannot tell this daemon "
+            "from one that is not running.",
             (_CONTACT,)),
     Command("contact.unblock", "contact unblock", "Answer a blocked contact again.", (_CONTACT,)),
     Command("relay.limits", "relay limits", "Show each limit of the relay, its use and its refusals.",
