@@ -124,8 +124,8 @@ _CHAT = Param("chat", "string", "Id of the conversation, or name of its contact,
 _ONE_CHAT = Param("chat", "string", "Only this conversation: its id, or the name of its contact.", metavar="CHAT",
                   conversation=True)
 _HOOK = Param("hook", "string", "Run this program for each incoming message and for each question that you have to "
-              "answer. It learns which conversation is concerned, but not the text.", option="--hook", metavar="PROGRAM", local=True,
-              completes="path")
+              "answer. It learns which conversation is concerned, but not the text.", option="--hook",
+              metavar="PROGRAM", local=True, completes="path")
 _PEEK = Param("peek", "boolean", "Leave messages unread, so that they are shown again later. 'chat read' marks them "
               "as read.",
               default=False, option="--peek", local=True)
@@ -226,7 +226,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("chat.send", "chat send", "Send a message. It is queued while the other side is away.", (
         _CHAT,
         Param("text", "string", "The message. '-' after CHAT sends each line of standard input as a message; "
-              "whisperctl pauses while the maximum number of messages wait for delivery.", required=True, metavar="TEXT", many=True),
+              "whisperctl pauses while the maximum number of messages wait for delivery.", required=True,
+              metavar="TEXT", many=True),
         _wait("Wait up to SECONDS for the message to be delivered."),
     )),
     Command("events.subscribe", "chat watch", "Print the history, then each event as it happens, one per line.", (
