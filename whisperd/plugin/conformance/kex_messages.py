@@ -154,7 +154,7 @@ def spent_prekeys(bench: KexBench) -> None:
 
 @CHECKS.add
 def low_order_points(bench: KexBench) -> None:
-    """An identity whose X25519 key is of low order is refused on both sides, though its signatures are right."""
+    """An identity whose X25519 key is of low order is refused on both sides, even if its signatures are right."""
     bench.needs_identity("x25519")
     for point in LOW_ORDER:
         inviter, joiner = bench.identity(), bench.identity()

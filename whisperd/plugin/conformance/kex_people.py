@@ -12,7 +12,7 @@ from whisperd.plugin.conformance.report import Broken, NotApplicable
 
 @CHECKS.add
 def identity_substitution(bench: KexBench) -> None:
-    """A bundle or message that shows a stranger's identity key instead is refused, or leads to no common secret."""
+    """A bundle or message with a stranger's identity key in it is refused, or leads to no common secret."""
     _substituted(bench, signed=False)
 
 
@@ -24,7 +24,7 @@ def unknown_key_share(bench: KexBench) -> None:
 
 @CHECKS.add
 def key_compromise_impersonation(bench: KexBench) -> None:
-    """Whoever has stolen the identity keys of one side cannot pose to it as somebody else."""
+    """Somebody who stole the identity keys of one side cannot pose to that side as somebody else."""
     bench.needs_identity()
     for stolen in (False, True):
         inviter, joiner = bench.identity(), RecordingSigner(bench.identity())
@@ -70,7 +70,8 @@ def simultaneous_start(bench: KexBench) -> None:
 
 @CHECKS.add
 def exhaustion(bench: KexBench) -> None:
-    """However many messages come for one bundle, one is accepted; last-resort prekeys, if any, accept each one once."""
+    """Of all messages for one bundle, only one is accepted; last-resort prekeys, if there are any, accept each message
+    once."""
     inviter = bench.identity()
     bundle, private = bench.plugin.prekeys(inviter, bench.random)
     joiner = bench.identity()

@@ -25,20 +25,20 @@ def non_canonical_points(bench: KexBench) -> None:
 
 @CHECKS.add
 def low_order_prekeys(bench: KexBench) -> None:
-    """An X25519 key of low order in a bundle or message is refused, though whoever sent it has signed for it."""
+    """An X25519 key of low order in a bundle or message is refused, even if the sender signed it."""
     _refuses(bench, "a key of low order", lambda key: list(LOW_ORDER))
 
 
 @CHECKS.add
 def non_canonical_prekeys(bench: KexBench) -> None:
-    """An X25519 key in a bundle or message that is not in its one canonical form is refused, though it is signed for.
-    """
+    """An X25519 key in a bundle or message that is not in its one canonical form is refused, even if the sender
+    signed it."""
     _refuses(bench, "a key in another form", other_encodings)
 
 
 @CHECKS.add
 def invalid_kem_prekeys(bench: KexBench) -> None:
-    """An ML-KEM-1024 key with a number that is not below 3329 is refused, though whoever sent it has signed for it."""
+    """An ML-KEM-1024 key with a coefficient that is not below 3329 is refused, even if the sender signed it."""
     forged = list(_forged_bundles(bench, Drawn.mlkem1024, invalid_kem_keys))
     if not forged:
         raise NotApplicable("it shows no ML-KEM-1024 key that it drew")
@@ -48,7 +48,7 @@ def invalid_kem_prekeys(bench: KexBench) -> None:
 
 @CHECKS.add
 def key_confusion(bench: KexBench) -> None:
-    """Two keys of a bundle or a message that have changed places are refused, or lead to no common secret."""
+    """A bundle or message in which two keys have changed places is refused, or leads to no common secret."""
     inviter, joiner = bench.identity(), bench.identity()
     _, _, keys = _published(bench, inviter)
     tried = 0
@@ -69,7 +69,8 @@ def key_confusion(bench: KexBench) -> None:
 
 @CHECKS.add
 def spliced(bench: KexBench) -> None:
-    """A part of one bundle or message, a ciphertext too, in another one is refused, or leads to no common secret."""
+    """A bundle or message with a part of another one in it, also a ciphertext, is refused, or leads to no common
+    secret."""
     inviter, joiner = bench.contacts
     for start, end in _windows(len(bench.exchange().bundle), bench.max_places):
         (one, private), (other, _) = (bench.plugin.prekeys(inviter, bench.random) for _ in range(2))

@@ -15,7 +15,7 @@ _RUNS = 3
 
 @CHECKS.add
 def different_codes(bench: KexBench) -> None:
-    """People with different codes come to no common secret, and each of the two counts it as one run."""
+    """People with different codes reach no common secret, and each side counts that as one run."""
     one, other = _with_codes(bench)
     _guessed(bench, one, other)
     if (one.runs_left, other.runs_left) != (_RUNS - 1, _RUNS - 1):
@@ -24,7 +24,7 @@ def different_codes(bench: KexBench) -> None:
 
 @CHECKS.add
 def runs_end(bench: KexBench) -> None:
-    """When no run of a code is left, prekeys, bundles and messages are refused, those of the right code too."""
+    """When a code has no runs left, prekeys, bundles and messages are refused, even those of the right code."""
     one, _ = _with_codes(bench)
     inviter, joiner = bench.contacts
     right = bench.plugin.for_code(_CODE, _RUNS)

@@ -33,7 +33,7 @@ def check_negotiation(registry: Suites, *, seed: str = "conformance", only: Iter
 
 @CHECKS.add
 def strongest_suite(bench: HandshakeBench) -> None:
-    """What is offered is what the plug-ins say, and two sides agree on the first of the strongest of each kind."""
+    """The offers are what the plug-ins state, and two sides agree on the first of the strongest of each kind."""
     _agreed(bench, _usable(bench))
 
 
@@ -48,19 +48,19 @@ def every_suite(bench: HandshakeBench) -> None:
 
 @CHECKS.add
 def stripped_offers(bench: HandshakeBench) -> None:
-    """Nobody between the two can remove an offer, though they hold the invite and mend every digest."""
+    """Somebody in the middle cannot remove an offer, even with the invite and with every digest corrected."""
     _nobody_changes(bench, lambda offers: [offers[:place] + offers[place + 1 :] for place, _ in enumerate(offers)])
 
 
 @CHECKS.add
 def reordered_offers(bench: HandshakeBench) -> None:
-    """Nobody between the two can change the order of the offers."""
+    """Somebody in the middle cannot change the order of the offers."""
     _nobody_changes(bench, lambda offers: [offers[::-1], offers[1:] + offers[:1]])
 
 
 @CHECKS.add
 def substituted_offers(bench: HandshakeBench) -> None:
-    """Nobody between the two can put another level or version, or an unknown name, into an offer."""
+    """Somebody in the middle cannot put another level or version, or an unknown name, into an offer."""
     _nobody_changes(bench, lambda offers: [
         [changed, *offers[1:]] for first in offers[:1]
         for changed in (SuiteOffer(first.id, first.version, 1 + first.level % 3),
@@ -92,7 +92,7 @@ def forced_choice(bench: HandshakeBench) -> None:
 
 @CHECKS.add
 def floors(bench: HandshakeBench) -> None:
-    """A floor of either side is held, also when somebody between lowers what the other side hears of it."""
+    """The floor of each side is observed, even if somebody in the middle lowers it on its way to the other side."""
 
     def lowered(message: HandshakeMessage) -> HandshakeMessage:
         return msgspec.structs.replace(message, floor=1) if isinstance(message, Hello | HandshakeAnswer) else message

@@ -36,7 +36,7 @@ def self_test(bench: RatchetBench) -> None:
 
 @CHECKS.add
 def ping_pong(bench: RatchetBench) -> None:
-    """Messages of all sizes from 0 to 65536 bytes go to and fro."""
+    """Messages of all sizes from 0 to 65536 bytes go back and forth."""
     one, other = bench.pair()
     for size in (0, 1, 15, 16, 100, 4_096, 65_536, 3):
         bench.tell(one, other, bench.random(size))
@@ -146,7 +146,7 @@ def truncation(bench: RatchetBench) -> None:
 
 @CHECKS.add
 def associated_data(bench: RatchetBench) -> None:
-    """A message is read with exactly the associated data that it was encrypted with."""
+    """A message can be read only with exactly the associated data that it was encrypted with."""
     one, other = bench.talking()
     message = one.encrypt(b"bound", AD)
     for ad in (b"", AD[:-1], AD + b"\0", bench.random(len(AD))):

@@ -44,7 +44,7 @@ def invalid_keys_in_offers(bench: RatchetBench) -> None:
 
 @CHECKS.add
 def spent_offers(bench: RatchetBench) -> None:
-    """The private half of an offer serves once, and not after wipe; ValueError."""
+    """The private half of an offer serves once, and never after ``wipe``; anything else raises ValueError."""
     _, used = bench.plugin.offer(bench.random)
     bench.plugin.responder(bench.random(32), used, bench.random)
     _, wiped = bench.plugin.offer(bench.random)
@@ -56,7 +56,7 @@ def spent_offers(bench: RatchetBench) -> None:
 
 @CHECKS.add
 def skip_bound(bench: RatchetBench) -> None:
-    """A message may overtake ``max_skip`` others of its chain, and as many of the one before, not one more."""
+    """A message may overtake ``max_skip`` others of its chain and as many of the chain before it, and not one more."""
     one, other = bench.talking()
     bench.tell(one, other, b"begin")
     overtaken = [one.encrypt(b"%d" % number, AD) for number in range(bench.plugin.max_skip + 2)]
@@ -78,7 +78,7 @@ def skip_bound(bench: RatchetBench) -> None:
 
 @CHECKS.add
 def kept_bound(bench: RatchetBench) -> None:
-    """At most ``max_kept`` keys of missing messages are kept; the oldest are dropped, and the newest are there."""
+    """At most ``max_kept`` keys of missing messages are kept; the oldest are dropped, and the newest stay."""
     one, other = bench.talking()
     missing: list[tuple[bytes, bytes]] = []
     size = 0
@@ -99,7 +99,7 @@ def kept_bound(bench: RatchetBench) -> None:
 
 @CHECKS.add
 def chains_bound(bench: RatchetBench) -> None:
-    """Keys of missing messages are kept of ``max_chains`` earlier chains, not of more."""
+    """Keys of missing messages are kept for ``max_chains`` earlier chains, and for no more."""
     one, other = bench.talking()
     missing: list[tuple[bytes, bytes]] = []
     for turn in range(bench.plugin.max_chains + 3):
@@ -115,7 +115,7 @@ def chains_bound(bench: RatchetBench) -> None:
 
 @CHECKS.add
 def dump_and_load(bench: RatchetBench) -> None:
-    """A session can be dumped and loaded at every step; what is loaded dumps the same, and goes on."""
+    """A session can be dumped and loaded at every step; the loaded session has the same dump, and continues."""
     sides = list(bench.pair())
     waiting: list[tuple[int, bytes, bytes]] = []
     for step in range(24):
@@ -135,7 +135,7 @@ def dump_and_load(bench: RatchetBench) -> None:
 
 @CHECKS.add
 def damaged_dumps(bench: RatchetBench) -> None:
-    """A dump that is cut off, longer, changed, empty or random is a ValueError."""
+    """Loading a dump that is cut off, longer, changed, empty or random raises ValueError."""
     one, other = bench.talking()
     one.encrypt(b"missing", AD)
     bench.tell(one, other, b"overtaking")
@@ -151,7 +151,7 @@ def damaged_dumps(bench: RatchetBench) -> None:
 
 @CHECKS.add
 def healing(bench: RatchetBench) -> None:
-    """Who steals a state reads nothing any more after the victim has spoken and been answered."""
+    """Somebody who stole a state can read nothing new after its owner has sent a message and received an answer."""
     one, other = bench.talking()
     stolen = other.dump()
     for _ in range(2):
@@ -164,7 +164,7 @@ def healing(bench: RatchetBench) -> None:
 
 @CHECKS.add
 def forward_secrecy(bench: RatchetBench) -> None:
-    """Who steals a state reads nothing that was heard before."""
+    """Somebody who steals a state cannot read any message that was received before."""
     one, other = bench.talking()
     messages = [one.encrypt(b"%d" % number, AD) for number in range(5)]
     for number in (0, 2, 4, 1, 3):
@@ -176,7 +176,7 @@ def forward_secrecy(bench: RatchetBench) -> None:
 
 @CHECKS.add
 def wiping(bench: RatchetBench) -> None:
-    """After ``wipe`` nothing works: ValueError."""
+    """After ``wipe`` every use raises ValueError."""
     one, other = bench.talking()
     message = one.encrypt(b"too late", AD)
     other.wipe()

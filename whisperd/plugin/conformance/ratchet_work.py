@@ -24,7 +24,8 @@ _AHEAD = (16, 128)
 
 @CHECKS.add
 def rollback(bench: RatchetBench) -> None:
-    """What a side says again after it was set back is rejected; a receiver that was set back hears all again."""
+    """After a return to an older state, messages under keys that were used before are rejected, and those of the other
+    side can be read again."""
     one, other = bench.talking()
     bench.tell(one, other, b"before")
     earlier_one, earlier_other = one.dump(), other.dump()
@@ -43,7 +44,7 @@ def rollback(bench: RatchetBench) -> None:
 
 @CHECKS.add
 def keystream_after_rollback(bench: RatchetBench) -> None:
-    """What a side says again after it was set back shares no keystream with what it said before."""
+    """What a side sends after a return to an older state shares no keystream with what it sent before."""
     one, other = bench.talking()
     for place in range(2):
         earlier = one.dump()
@@ -57,7 +58,7 @@ def keystream_after_rollback(bench: RatchetBench) -> None:
 
 @CHECKS.add
 def two_processes(bench: RatchetBench) -> None:
-    """A session goes on in another process, and what is said there is read here."""
+    """A session continues in another process, and what it sends there can be read here."""
     one, other = bench.pair()
     bench.tell(one, other, b"hello", elsewhere.AD)
     bench.tell(other, one, b"hello to you", elsewhere.AD)
@@ -73,7 +74,8 @@ def two_processes(bench: RatchetBench) -> None:
 
 @CHECKS.add
 def sizes(bench: RatchetBench) -> None:
-    """A message is at most 8192 bytes longer than its plaintext; a state has at most 64 KiB and 256 a kept key."""
+    """A message is at most 8192 bytes longer than its plaintext; a state has at most 64 KiB, and 256 bytes more for
+    each kept key."""
     one, other = bench.talking()
     for _ in range(32):
         sender, receiver = (one, other) if below(bench.random, 2) else (other, one)
@@ -105,9 +107,9 @@ def cpu_budget(bench: RatchetBench) -> None:
 
 @CHECKS.add
 def flood(bench: RatchetBench) -> None:
-    """Rejecting a forged message takes less CPU time than 4 X25519 agreements, be it random bytes or a good header with
-    another body, of the first chain or the next, near or max_skip ahead, with all earlier chains to try; and it changes
-    nothing."""
+    """Rejecting a forged message takes less CPU time than 4 X25519 agreements and changes nothing: random bytes, or a
+    good header with another body, of the first chain or the next, near or max_skip ahead, while the keys of all earlier
+    chains have to be tried."""
     one, other = bench.talking()
     for _ in range(bench.plugin.max_chains + 1):
         one.encrypt(b"missing", AD)
