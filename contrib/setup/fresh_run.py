@@ -32,7 +32,7 @@ RELAY = r"relay listens on tcp:(127\.0\.0\.1:\d+)"
 PROMISES = {
     "the address of its relay": RELAY,
     "tor's progress": r"tor: .*\d+ %",
-    "that the Tor network is out of reach": r"(?s)whisperd keeps serving on this machine.*it keeps trying",
+    "that the Tor network is out of reach": r"(?s)whisperd still serves this machine.*continues to try",
     "what works without internet": r"without internet: make demo",
 }
 PROGRAMS = ("/.venv/bin/", "/usr/bin/tor", "/usr/sbin/tor")

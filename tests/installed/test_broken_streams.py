@@ -94,7 +94,7 @@ def test_the_invite_is_shown_where_letters_are_few(person):
     shown = Kept()
     daemon = person(both_roles(*free_ports(1)), None, shown, "--invite", LC_ALL="C", PYTHONCOERCECLOCALE="0",
                     PYTHONUTF8="0").serving()
-    text = read_until(shown.reading, b"Then talk")
+    text = read_until(shown.reading, b"To talk, run")
     assert b"#" in text and b"\\u" not in text
     stops_well(daemon)
 

@@ -51,7 +51,7 @@ def test_a_conversation_ends_for_good_on_a_full_disk(people):
     assert anna.say() and ben.say()
     everything_arrived(anna, ben)
     anna.disk.fill()
-    with pytest.raises(StoreFailed, match="room"):
+    with pytest.raises(StoreFailed, match="full"):
         for _ in range(2_000):
             anna.say()
     done = anna.daemon.whisperctl("chat", "end", "c1")

@@ -38,7 +38,7 @@ def test_the_end_of_a_conversation_is_not_held_up(two: Two, hook: str) -> None:
         two.say()
         number = number_of(two)
         two.anna.call("chat.end", chat="c1")
-        watcher.until("is still running; whisperctl does not wait for it")
+        watcher.until(b"is still running; whisperctl does not wait for it")
         assert watcher.ended() == 0
         os.kill(number, 0)  # it was left alone
         os.kill(number, signal.SIGKILL)

@@ -20,12 +20,12 @@ def test_a_name_that_another_contact_has_now_is_not_shown_any_more(programs: Ins
             terminal.wait_for("carl>")
             if verb == "block":  # which ends the conversation
                 assert anna.whisperctl("contact", "block", "carl").returncode == 0
-                assert f"this is {chat}, and not carl any more" in terminal.wait_for("is ended")
+                assert f"this is {chat} and no longer carl" in terminal.wait_for("is ended")
                 assert terminal.wait_for_end() == 0
                 return
             assert anna.whisperctl("contact", "remove", "carl").returncode == 0
             assert anna.whisperctl("contact", "rename", "ben", "carl").returncode == 0
-            terminal.wait_for(f"this is {chat}, and not carl any more")
+            terminal.wait_for(f"this is {chat} and no longer carl")
             terminal.wait_for(f"\n{chat}> ".rstrip())
             terminal.press("/end carl\r")
             terminal.wait_for("ends only the conversation that is shown")

@@ -158,7 +158,7 @@ def test_a_hook_that_vanished_is_said_and_leaves_a_text_unread(both: Two) -> Non
         watcher.until(first.encode())
         both.until_unread()
         second = both.say()
-        watcher.until(b"cannot be run: No such file")
+        watcher.until(b"could not be run: No such file")
     comes_again(both, second)
 
 

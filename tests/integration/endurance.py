@@ -294,7 +294,7 @@ class Endurance:
 
     def _guard(self, person: Talker) -> None:
         try:
-            person.view(self._over)
+            person.talk(self._over)
         except BaseException as error:
             self._wrong.append(error)
 

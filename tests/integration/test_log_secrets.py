@@ -55,7 +55,7 @@ class Run:
         self.secrets += [address, address.removesuffix(".onion"), code, code.replace("-", "")]
         self._bad_requests()
         chats = self._meet(f"http://{address}", code)
-        self._view(chats)
+        self._talk(chats)
         self._hand_over(chats)
         words = self.anna.call("chat.verify", chat=chats["anna"])
         self.secrets += [" ".join(words["words"]), *words["number"].split()]

@@ -94,7 +94,7 @@ def test_a_locked_keyring_or_none_at_all_ends_the_start_with_what_can_be_done(st
     assert "this session has no keyring. Start whisperd in a session" in said_by(start(config), MISSING)
     session.log_in()
     session.lock()
-    assert "the keyring of this session is locked. Unlock it and start" in said_by(start(config), MISSING)
+    assert "the keyring of this session is locked. Unlock it and restart" in said_by(start(config), MISSING)
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere/bus")
     assert "this session has no keyring" in said_by(start(config), MISSING)
     monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS")
@@ -112,11 +112,11 @@ def test_a_key_that_is_not_there_is_not_made_for_a_store_that_has_one_and_a_wron
     (tmp_path / "store").rename(moved)
     elsewhere = config.replace(f"{tmp_path}/store", str(moved))
     said = said_by(start(elsewhere), MISSING)
-    assert f"the keyring has nothing for the store {moved}/store.db" in said and "keyring set" in said
+    assert f"the keyring contains no passphrase for the store {moved}/store.db" in said and "keyring set" in said
     subprocess.run([sys.executable, "-m", "keyring", "set", "whisperd store", f"{moved}/store.db"], check=True,
                    env=session.environment, input="a wrong passphrase", text=True, capture_output=True)
     said = said_by(start(elsewhere), WRONG)
-    assert "what the keyring holds does not open the store" in said and "a wrong passphrase" not in said
+    assert "the passphrase from the keyring does not open the store" in said and "a wrong passphrase" not in said
     moved.rename(tmp_path / "store")
     assert start(config).serving()["store"]["state"] == "open"
 

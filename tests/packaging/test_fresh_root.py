@@ -134,7 +134,7 @@ def uses(place: Path) -> list[str]:
     ("echo 'make: *** Error 1'; exit 2", "it does not show the address of its relay"),
     ("echo 'relay listens on tcp:127.0.0.1:9'; exit 0", "it does not show tor's progress"),
     ("""echo 'relay listens on tcp:127.0.0.1:9'; echo 'tor: Starting 0 %'
-        echo 'whisperd keeps serving on this machine,'; echo 'and it keeps trying. without internet: make demo'""",
+        echo 'whisperd still serves this machine,'; echo 'and continues to try. without internet: make demo'""",
      "its relay does not serve"),
 ])
 def test_a_run_that_does_not_keep_a_promise_fails(place: Path, says: str, problem: str) -> None:

@@ -110,7 +110,7 @@ def test_the_copy_of_the_key_is_its_owner_s_alone(hour: dict[str, Step]):
 def test_the_change_was_announced_and_reloaded(hour: dict[str, Step]):
     announced = hour["whisperctl config diff"].printed.splitlines()
     assert [line.split() for line in announced[1:]] == [["log.level", '"info"', '"warning"', "reload"]]
-    assert "in force: log.level\n" in hour[LOG].printed
+    assert "applied now: log.level\n" in hour[LOG].printed
 
 
 def test_its_log_is_in_the_journal_by_priority_and_names_nobody(hour: dict[str, Step]):
