@@ -111,7 +111,7 @@ def test_one_with_a_bundled_name_is_never_run_and_refused_when_it_is_allowed(cha
     found = report(target, ["pqxdh-25519-mlkem1024"], [])
     assert (found["rows"][0]["state"], found["imported"]) == ("shadows", False)
     said = report(target, ["pqxdh-25519-mlkem1024"], ["pqxdh-25519-mlkem1024"])
-    assert said["error"] == "plugin-refused" and "bundled name" in said["message"]
+    assert said["error"] == "plugin-refused" and "the name of a bundled one" in said["message"]
 
 
 def test_a_daemon_that_cannot_use_it_says_so_and_ends(changed, start, monkeypatch):
