@@ -62,8 +62,8 @@ setup(
     extras_require=EXTRAS,
     entry_points={
         "console_scripts": [
-            "whisperd = whisperd.cli.programs:whisperd",
-            "whisperctl = whisperd.cli.programs:whisperctl",
+            "whisperd = whisperd.cli.entry_points:whisperd",
+            "whisperctl = whisperd.cli.entry_points:whisperctl",
         ],
     },
     data_files=[

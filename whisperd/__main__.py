@@ -1,6 +1,6 @@
 """``python -m whisperd`` is the command ``whisperd``."""
 
-from whisperd.cli.programs import whisperd
+from whisperd.cli.entry_points import whisperd
 
 if __name__ == "__main__":
     raise SystemExit(whisperd())

@@ -24,11 +24,11 @@ from whisperd.confine import preflight as preflight_of_confinement
 from whisperd.control.api import Api
 from whisperd.control.audit import Audit
 from whisperd.control.events import EventBus
-from whisperd.control.onion_methods import onion_url
 from whisperd.control.roles import Roles
 from whisperd.control.server import ControlServer
 from whisperd.control.settings import Settings
 from whisperd.control.socket_path import SocketPlace, group_id
+from whisperd.control.tor_methods import onion_url
 from whisperd.errors import TimedOut
 from whisperd.stopping import every, within
 from whisperd.tor.process.socket_folder import clear_all

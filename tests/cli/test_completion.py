@@ -34,7 +34,7 @@ OF_CHAT = {command.verb.removeprefix("chat ") for command in COMMANDS if command
 
 Complete = Callable[[str, dict[str, str]], list[str]]
 
-PROGRAMS = {program: [sys.executable, "-c", f"import sys; from whisperd.cli.programs import {program}; "
+PROGRAMS = {program: [sys.executable, "-c", f"import sys; from whisperd.cli.entry_points import {program}; "
                       f"sys.exit({program}())"] for program in ("whisperctl", "whisperd")}
 
 
@@ -136,10 +136,10 @@ def test_what_nobody_asked_for_is_refused_in_silence(program: str) -> None:
 def test_no_completion_loads_twisted() -> None:
     script = """if True:
         import os, sys
-        from whisperd.cli import programs
+        from whisperd.cli import entry_points
         for program in ("whisperctl", "whisperd"):
             os.environ |= {f"_{program.upper()}_COMPLETE": "fish_complete", "COMP_WORDS": program, "COMP_CWORD": ""}
-            assert getattr(programs, program)() == 0
+            assert getattr(entry_points, program)() == 0
         heavy = {"twisted", "rich", "prompt_toolkit", "cryptography"} & set(sys.modules)
         assert not heavy, heavy
     """

@@ -237,8 +237,9 @@ def test_words_that_are_not_text_are_refused_before_anybody_is_asked(place: Path
 def test_a_bug_is_one_line_with_its_place_and_its_traceback_only_where_it_is_asked_for(
         daemon: Path, place: Path) -> None:
     """The answer is the daemon's, and what shows it is broken."""
-    (place / "broken.py").write_text("import sys\nfrom whisperd.cli import programs, render\nrender.seconds = None\n"
-                                     "sys.exit(programs.whisperctl())\n")
+    (place / "broken.py").write_text("import sys\nfrom whisperd.cli import entry_points, render\n"
+                                     "render.seconds = None\n"
+                                     "sys.exit(entry_points.whisperctl())\n")
 
     def status(**where: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(as_user(str(faults.SCRIPTS / "python"), str(place / "broken.py"), "status"), cwd="/",
@@ -262,7 +263,7 @@ def test_ctrl_c_while_a_program_is_loaded_ends_it_with_a_word(program: str, modu
         "    def find_spec(self, name, path=None, target=None):\n"
         f"        if name == {module!r}: os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.meta_path.insert(0, Quick())\n"
-        f"from whisperd.cli.programs import {program}\n"
+        f"from whisperd.cli.entry_points import {program}\n"
         f"sys.exit({program}())\n")
     done = subprocess.run(as_user(str(faults.SCRIPTS / "python"), str(place / "at_once.py"), "--json", "status"),
                           env=environment(place), capture_output=True, text=True, timeout=120, cwd="/")

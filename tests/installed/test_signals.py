@@ -23,7 +23,7 @@ class Quick(importlib.abc.MetaPathFinder):
             for number in {numbers}:
                 os.kill(os.getpid(), number)
 sys.meta_path.insert(0, Quick())
-from whisperd.cli.programs import whisperd
+from whisperd.cli.entry_points import whisperd
 sys.exit(whisperd())
 """
 

@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from tests.integration.peers import Person
-from tests.peer.contacts import test_contacts, test_rendezvous
+from tests.peer.contacts import test_companion, test_rendezvous
 from tests.peer.persistence.test_write_ahead import Durable, Persisted, Short
 from tests.protocols import differences
 from whisperd.interfaces import Store
@@ -22,7 +22,7 @@ from whisperd.store.memory import MemoryStore
 from whisperd.store.sealed import SealedStore
 
 SERVICE = Person().service
-CONTACTS = test_contacts.Side(first=True, secret=bytes(32))
+CONTACTS = test_companion.Side(first=True, secret=bytes(32))
 WRITES = Persisted()
 LISTENING = SERVICE._contacts._listening
 

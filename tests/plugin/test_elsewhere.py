@@ -9,7 +9,7 @@ import pytest
 
 from tests.plugin.open_kex import OpenKex
 from whisperd.plugin.conformance import check_key_exchange
-from whisperd.plugin.conformance.elsewhere import in_another_process
+from whisperd.plugin.conformance.other_process import in_another_process
 from whisperd.plugin.conformance.report import Broken
 from whisperd.plugin.identity import MemoryIdentity
 

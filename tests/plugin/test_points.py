@@ -12,8 +12,8 @@ from tests.plugin.open_kex import OpenKex
 from tests.plugins.external import cases
 from whisperd.errors import KeyExchangeRefused
 from whisperd.plugin.conformance import seeded
+from whisperd.plugin.conformance.bad_keys import LOW_ORDER, Drawn, invalid_kem_keys, other_encodings
 from whisperd.plugin.conformance.kex_bench import RecordingSigner
-from whisperd.plugin.conformance.points import LOW_ORDER, Drawn, invalid_kem_keys, other_encodings
 from whisperd.plugin.identity import MemoryIdentity
 from whisperd.plugin.registry import BUNDLED, KEX, sources
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from whisperd.cli import output, render
+from whisperd.cli import checked_stdout, render
 from whisperd.cli.render import Paint
 from whisperd.config import default_socket
 from whisperd.control.client import CALL_SECONDS, Client
@@ -59,11 +59,11 @@ class Caller:
 
     def show(self, answer: object, lines: list[str]) -> None:
         """Print the answer as one line of JSON, or as ``lines``; raises OutputFailed."""
-        output.write("".join(f"{line}\n" for line in ([json.dumps(answer)] if self.json else lines)))
+        checked_stdout.write("".join(f"{line}\n" for line in ([json.dumps(answer)] if self.json else lines)))
 
     def warn(self, message: str, remedy: str) -> None:
         """Say on standard error what went wrong and does not end the command."""
-        output.complain(f"whisperctl: {render.clean(message)}\n{render.clean(remedy)}\n")
+        checked_stdout.complain(f"whisperctl: {render.clean(message)}\n{render.clean(remedy)}\n")
 
 
 def history(client: Client, chat: str, after: int = 0) -> Iterator[dict[str, Any]]:

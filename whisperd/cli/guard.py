@@ -25,7 +25,7 @@ READER_GONE = 141
 #: Set to anything, it shows tracebacks.
 VARIABLE = "WHISPERD_TRACEBACK"
 #: What runs below everything: where nothing else of ours does, the place of a bug is somewhere else.
-_OUTERMOST = ("cli/guard.py", "cli/programs.py")
+_OUTERMOST = ("cli/guard.py", "cli/entry_points.py")
 #: What ``errors.Interrupted`` says, for the time before it can be imported.
 INTERRUPTED = ("interrupted", 9, "interrupted", "Run it again when you like.")
 
@@ -60,10 +60,10 @@ class _Guard:
 
     def _guarded(self, load: Callable[[], Work], ours: bool) -> int:
         try:
-            from whisperd.cli import standard_files, streams
+            from whisperd.cli import closed_descriptors, stream_encoding
 
-            standard_files.occupy()
-            streams.prepare()
+            closed_descriptors.occupy()
+            stream_encoding.prepare()
             _load_what_tells()
             work = load()
             self._hooks()
@@ -89,9 +89,9 @@ class _Guard:
     def _flushed(self, status: int) -> int:
         """Write what is left of standard output, where a full disk shows at last."""
         try:
-            from whisperd.cli import streams
+            from whisperd.cli import stream_encoding
 
-            streams.flush()
+            stream_encoding.flush()
         except BaseException as error:
             return status or self._told(error)
         return status
@@ -101,8 +101,8 @@ class _Guard:
     def _told(self, error: BaseException) -> int:
         """Say what happened and what to do; return the exit status."""
         try:
-            from whisperd.cli.output import ReaderGone
-            from whisperd.cli.streams import abandon
+            from whisperd.cli.checked_stdout import ReaderGone
+            from whisperd.cli.stream_encoding import abandon
             from whisperd.errors import OutputFailed
 
             if isinstance(error, ReaderGone | OutputFailed):
@@ -119,8 +119,8 @@ class _Guard:
 
     def _say(self, error: WhisperdError) -> None:
         from whisperd import outlet
-        from whisperd.cli import streams
-        from whisperd.cli.output import complain
+        from whisperd.cli import stream_encoding
+        from whisperd.cli.checked_stdout import complain
         from whisperd.cli.render import Paint, clean
         from whisperd.errors import OutputFailed
 
@@ -129,7 +129,7 @@ class _Guard:
         message, remedy = clean(error.message), clean(error.remedy)
         if self._program == "whisperctl":
             complain(f"{Paint.on(sys.stderr)(f'whisperctl: {message}', 'bad')}\n{remedy}\n")
-        elif isinstance(sys.stderr, outlet.Outlet) or streams.is_standard_error(sys.stderr):
+        elif isinstance(sys.stderr, outlet.Outlet) or stream_encoding.is_standard_error(sys.stderr):
             outlet.say(f"{self._program}: {message}. {remedy}\n")
         else:
             complain(f"{self._program}: {message}. {remedy}\n")
@@ -138,12 +138,12 @@ class _Guard:
         """Print the error as an object; return whether that worked."""
         import json
 
-        from whisperd.cli import output
-        from whisperd.cli.streams import abandon
+        from whisperd.cli import checked_stdout
+        from whisperd.cli.stream_encoding import abandon
 
         told = {"code": error.code, "message": error.message, "remedy": error.remedy}
         try:
-            output.write(json.dumps({"error": told}) + "\n")
+            checked_stdout.write(json.dumps({"error": told}) + "\n")
         except Exception:
             abandon()
             return False

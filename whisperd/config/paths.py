@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
-from whisperd.config import listener
+from whisperd.config import listener_path
 from whisperd.errors import ConfigError, UsageError
 
 #: Kinds of path keys. FILE_OR_LOG may be the word "log"; a PROGRAM may be a name in PATH; a PLACE is ``unix:PATH`` or
@@ -47,8 +47,8 @@ def configured(key: str, text: str, kind: str) -> str:
         return text
     if kind == LISTENERS:
         _check_characters(key, text)
-        path = listener.unix_path(text)
-        return listener.with_unix_path(text, _absolute(key, path, SOCKET, "unix:")) if path else text
+        path = listener_path.unix_path(text)
+        return listener_path.with_unix_path(text, _absolute(key, path, SOCKET, "unix:")) if path else text
     if kind == PLACE:
         return _place(key, text)
     if kind == PROGRAM and "/" not in text and not text.startswith("~"):

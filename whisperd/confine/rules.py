@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whisperd.config import Config, bridges
-from whisperd.config.listener import unix_path
+from whisperd.config.listener_path import unix_path
 from whisperd.confine.programs import needed_to_run
 from whisperd.control.audit import TO_LOG
 from whisperd.control.socket_path import SocketPlace

@@ -14,11 +14,11 @@ from whisperd import metrics as measured
 from whisperd.config import Config
 from whisperd.control.answers import Method, Methods, made, made_all
 from whisperd.control.chat_methods import ChatMethods, ContactMethods
-from whisperd.control.onion_methods import OnionMethods
 from whisperd.control.relay_methods import RelayMethods
 from whisperd.control.roles import ConfinementRole, Roles
 from whisperd.control.settings import Settings
 from whisperd.control.store_methods import StoreMethods
+from whisperd.control.tor_methods import OnionMethods
 from whisperd.wire import results
 
 

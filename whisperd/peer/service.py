@@ -23,7 +23,7 @@ from whisperd.peer.commands.verification import Verification
 from whisperd.peer.contacts.bindings import Bindings
 from whisperd.peer.contacts.book import Book
 from whisperd.peer.contacts.calls import Calls, RendezvousMaker
-from whisperd.peer.contacts.contacts import Contacts
+from whisperd.peer.contacts.companion import Contacts
 from whisperd.peer.contacts.decisions import Decisions
 from whisperd.peer.contacts.exchange import ContactExchange
 from whisperd.peer.contacts.listening import Listening, Rests

@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 
 from whisperd import unix_sockets
-from whisperd.config.listener import PROXIED, unix_path
+from whisperd.config.listener_path import PROXIED, unix_path
 from whisperd.errors import AddressInUse, ConfigError
 from whisperd.timers import Clock
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.house import pages
 from whisperd.cli.chat_view.hook import Hook, hook_of
-from whisperd.cli.chat_view.notifications import NEWS
+from whisperd.cli.chat_view.news import NEWS
 from whisperd.control.events import EVENTS
 from whisperd.errors import ContactChanged, UsageError
 

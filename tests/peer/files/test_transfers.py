@@ -17,7 +17,7 @@ from tests.peer.support import events
 from whisperd.errors import ChannelBroken, FileChanged, FileFailed, NoDownloads, TooLate
 from whisperd.peer.effects import DropFile, FinishFile, Post, ReadFile, WriteFile
 from whisperd.peer.files.offers import Files
-from whisperd.peer.files.sending import FIRST_WINDOW
+from whisperd.peer.files.outgoing_window import FIRST_WINDOW
 from whisperd.peer.files.transfer import CHECKING, OnDisk
 from whisperd.peer.records import FilesRecord, decode, encode
 from whisperd.wire.files import (

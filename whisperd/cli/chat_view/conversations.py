@@ -10,7 +10,7 @@ from typing import Any
 
 from whisperd.cli import render
 from whisperd.cli.chat_view.conversation import ConversationView
-from whisperd.cli.chat_view.notifications import NEWS, news
+from whisperd.cli.chat_view.news import NEWS, news
 from whisperd.cli.chat_view.read_subscription import Reading, TheirText
 from whisperd.cli.render import Paint
 from whisperd.control.client import Client

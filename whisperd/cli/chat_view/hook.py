@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from whisperd.cli.chat_view.notifications import news
+from whisperd.cli.chat_view.news import news
 from whisperd.config.paths import typed
 from whisperd.errors import UsageError
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-from whisperd.cli import output
+from whisperd.cli import checked_stdout
 from whisperd.errors import ConversationEnded, ConversationUnknown, StoreFailed, StoreLocked
 
 #: Texts that may have been shown before the daemon hears of it, while more of them are there.
@@ -54,7 +54,7 @@ class Reading:
     def acknowledge(self) -> None:
         """Tell the daemon; raises OutputFailed when what was shown cannot be made sure of, and the daemon's errors."""
         if self._shown:
-            output.make_sure()
+            checked_stdout.make_sure()
         while self._shown:
             chat, numbers = self._shown.popitem()
             with suppress(*_NEVER_MIND):

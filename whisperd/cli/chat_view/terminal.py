@@ -12,7 +12,7 @@ from contextlib import nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVarTuple
 
-from whisperd.cli import guard, output
+from whisperd.cli import checked_stdout, guard
 from whisperd.cli.chat_view.conversation import ACTIONS
 from whisperd.cli.chat_view.conversations import ConversationViews
 from whisperd.cli.chat_view.hook import hook_of
@@ -139,7 +139,7 @@ class _Terminal:
                     # Not waited for: what else the worker does may take long, and is no reason to show nothing.
                     told = asyncio.get_running_loop().run_in_executor(self._worker, self._view.painted, texts)
                     told.add_done_callback(lambda told: self._show(told.result()))
-        except (OSError, OutputFailed, output.ReaderGone):
+        except (OSError, OutputFailed, checked_stdout.ReaderGone):
             self._view.lost(OutputFailed("the terminal can no longer be written to"))
         finally:
             self._painting = None
@@ -148,7 +148,7 @@ class _Terminal:
     def _write(self, lines: list[str]) -> None:
         screen = self._prompt.output
         screen.enable_autowrap()
-        screen.write_raw(output.encodable("\n".join(lines) + "\n", screen.encoding()))
+        screen.write_raw(checked_stdout.encodable("\n".join(lines) + "\n", screen.encoding()))
         screen.flush()
 
     def _redraw(self) -> None:

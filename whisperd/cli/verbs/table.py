@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from whisperd.cli import render
 from whisperd.cli.caller import Caller
+from whisperd.cli.process_end import watched
 from whisperd.cli.verbs import chat, contacts, files, log, onion, relay, store
 from whisperd.cli.verbs import config as settings
-from whisperd.cli.verbs.ending import watched
 from whisperd.cli.verbs.status import status
 from whisperd.control.client import CALL_SECONDS
 from whisperd.errors import DaemonUnreachable, OnionNotPublished, TimedOut, WhisperdError

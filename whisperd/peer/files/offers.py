@@ -20,7 +20,7 @@ from whisperd.errors import (
 )
 from whisperd.peer.effects import DropFile, Emit, FinishFile, Post, ReadFile, WriteFile
 from whisperd.peer.files.names import safe_name
-from whisperd.peer.files.sending import Outgoing
+from whisperd.peer.files.outgoing_window import Outgoing
 from whisperd.peer.files.transfer import (
     CANCELLED,
     DONE,

@@ -11,7 +11,7 @@ It needs no test framework, takes its randomness from a seed, and returns a Repo
 
 from whisperd.plugin.conformance.kex import CHECKS as KEX_CHECKS
 from whisperd.plugin.conformance.kex import check_key_exchange
-from whisperd.plugin.conformance.middle import CHECKS as NEGOTIATION_CHECKS
+from whisperd.plugin.conformance.man_in_the_middle import CHECKS as NEGOTIATION_CHECKS
 from whisperd.plugin.conformance.negotiation import check_negotiation
 from whisperd.plugin.conformance.ratchet import CHECKS as RATCHET_CHECKS
 from whisperd.plugin.conformance.ratchet import check_ratchet

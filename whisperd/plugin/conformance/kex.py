@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from whisperd.plugin.conformance import kex_messages, kex_people, kex_primitives, kex_spoken, kex_work
+from whisperd.plugin.conformance.bad_keys import LOW_ORDER
 from whisperd.plugin.conformance.codes import with_code
 from whisperd.plugin.conformance.kex_bench import CHECKS, KexBench, ShownIdentity
-from whisperd.plugin.conformance.points import LOW_ORDER
 from whisperd.plugin.conformance.report import ConformanceReport, Follow, seeded
 from whisperd.plugin.registry import KEX
 

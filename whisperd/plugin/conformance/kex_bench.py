@@ -9,7 +9,7 @@ from typing import Any
 
 from whisperd.errors import KeyExchangeRefused
 from whisperd.interfaces import Random
-from whisperd.plugin.conformance.points import found
+from whisperd.plugin.conformance.bad_keys import found
 from whisperd.plugin.conformance.report import Broken, Checks, NotApplicable
 from whisperd.plugin.identity import MemoryIdentity
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from whisperd.plugin.conformance.bad_keys import LOW_ORDER
 from whisperd.plugin.conformance.kex_bench import CHECKS, KexBench, RefusingIdentity, ShownIdentity
-from whisperd.plugin.conformance.points import LOW_ORDER
 from whisperd.plugin.conformance.report import Broken, below, changed, places
 from whisperd.plugin.registry import KEX, fault
 

@@ -7,8 +7,8 @@ from functools import partial
 from itertools import combinations, pairwise
 from typing import Any
 
+from whisperd.plugin.conformance.bad_keys import LOW_ORDER, Drawn, invalid_kem_keys, other_encodings
 from whisperd.plugin.conformance.kex_bench import CHECKS, KexBench, RecordingSigner, ShownIdentity
-from whisperd.plugin.conformance.points import LOW_ORDER, Drawn, invalid_kem_keys, other_encodings
 from whisperd.plugin.conformance.report import NotApplicable
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from whisperd.plugin.conformance.cost import MAX_EXCHANGE, agreements
-from whisperd.plugin.conformance.elsewhere import in_another_process
 from whisperd.plugin.conformance.kex_bench import CHECKS, KexBench
+from whisperd.plugin.conformance.other_process import in_another_process
 from whisperd.plugin.conformance.report import Broken
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from whisperd.interfaces import ICodeKeyExchange
 from whisperd.peer.handshake.handshake import InviterHandshake, JoinerHandshake
-from whisperd.plugin.conformance.middle import CHECKS, HandshakeBench, Only, Suites, replaced
+from whisperd.plugin.conformance.man_in_the_middle import CHECKS, HandshakeBench, Only, Suites, replaced
 from whisperd.plugin.conformance.report import Broken, ConformanceReport, Follow, NotApplicable, seeded
 from whisperd.wire.envelope import HandshakeAnswer, HandshakeMessage, Hello, SuiteOffer
 

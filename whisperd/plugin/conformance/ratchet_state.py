@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from whisperd.errors import KeyExchangeRefused
+from whisperd.plugin.conformance.bad_keys import LOW_ORDER, Drawn, invalid_kem_keys, other_encodings
 from whisperd.plugin.conformance.model import Walk
-from whisperd.plugin.conformance.points import LOW_ORDER, Drawn, invalid_kem_keys, other_encodings
 from whisperd.plugin.conformance.ratchet_bench import AD, CHECKS, RatchetBench
 from whisperd.plugin.conformance.report import Broken, NotApplicable, changed, places
 

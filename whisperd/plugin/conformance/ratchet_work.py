@@ -7,7 +7,7 @@ from typing import Any
 
 from whisperd.errors import MessageRejected
 from whisperd.interfaces import Random
-from whisperd.plugin.conformance import elsewhere
+from whisperd.plugin.conformance import other_process
 from whisperd.plugin.conformance.cost import MAX_FORGED, MAX_MESSAGE, agreements
 from whisperd.plugin.conformance.ratchet_bench import AD, CHECKS, RatchetBench
 from whisperd.plugin.conformance.report import Broken, below
@@ -60,16 +60,16 @@ def keystream_after_rollback(bench: RatchetBench) -> None:
 def two_processes(bench: RatchetBench) -> None:
     """A session continues in another process, and what it sends there can be read here."""
     one, other = bench.pair()
-    bench.tell(one, other, b"hello", elsewhere.AD)
-    bench.tell(other, one, b"hello to you", elsewhere.AD)
+    bench.tell(one, other, b"hello", other_process.AD)
+    bench.tell(other, one, b"hello to you", other_process.AD)
     plaintexts = [b"first", b"second", b"third"]
-    messages = [one.encrypt(plaintext, elsewhere.AD) for plaintext in plaintexts]
-    *said, dump = elsewhere.in_another_process(bench.plugin, "go-on", other.dump(), *messages)
+    messages = [one.encrypt(plaintext, other_process.AD) for plaintext in plaintexts]
+    *said, dump = other_process.in_another_process(bench.plugin, "go-on", other.dump(), *messages)
     if said[::2] != plaintexts:
         raise Broken("the other process read something else")
     for plaintext, answer in zip(plaintexts, said[1::2], strict=True):
-        bench.hear(one, answer, plaintext[::-1], elsewhere.AD)
-    bench.tell(one, bench.plugin.load(dump, bench.random), b"back here", elsewhere.AD)
+        bench.hear(one, answer, plaintext[::-1], other_process.AD)
+    bench.tell(one, bench.plugin.load(dump, bench.random), b"back here", other_process.AD)
 
 
 @CHECKS.add

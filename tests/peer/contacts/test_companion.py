@@ -16,7 +16,7 @@ from whisperd.errors import ConversationEnded
 from whisperd.peer.commands.contacts import ContactCommands
 from whisperd.peer.contacts.bindings import Bindings
 from whisperd.peer.contacts.book import Book, Contact
-from whisperd.peer.contacts.contacts import Contacts
+from whisperd.peer.contacts.companion import Contacts
 from whisperd.peer.contacts.decisions import Decisions
 from whisperd.peer.contacts.exchange import ContactExchange
 from whisperd.peer.contacts.listening import Listening, Rests

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-_NEXT = ("import os, socket; from whisperd.cli.standard_files import occupy; occupy(); occupy(); "
+_NEXT = ("import os, socket; from whisperd.cli.closed_descriptors import occupy; occupy(); occupy(); "
          "number = socket.socket().fileno(); os._exit(number)")
 
 
@@ -19,6 +19,6 @@ def test_no_socket_is_one_of_them(closed: str) -> None:
 
 
 def test_a_program_that_is_started_from_there_finds_them_as_they_were() -> None:
-    code = ("import subprocess, sys; from whisperd.cli.standard_files import occupy; occupy(); "
+    code = ("import subprocess, sys; from whisperd.cli.closed_descriptors import occupy; occupy(); "
             "sys.exit(subprocess.run(['/bin/sh', '-c', 'test ! -e /proc/self/fd/2']).returncode)")
     assert subprocess.run(["/bin/sh", "-c", 'exec "$@" 2>&-', "sh", sys.executable, "-c", code]).returncode == 0

@@ -14,7 +14,7 @@ import stat
 import sys
 from contextlib import suppress
 
-from whisperd.cli.standard_files import was_closed
+from whisperd.cli.closed_descriptors import was_closed
 from whisperd.errors import OutputFailed
 
 #: What a file system answers that has no way to make sure.

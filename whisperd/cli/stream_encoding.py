@@ -10,8 +10,8 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
-from whisperd.cli import output
-from whisperd.cli.standard_files import was_closed
+from whisperd.cli import checked_stdout
+from whisperd.cli.closed_descriptors import was_closed
 from whisperd.errors import InputFailed, OutputFailed
 
 _IN, _OUT, _ERROR = range(3)
@@ -84,7 +84,7 @@ class _Output(_Descriptor):
 
     def write(self, data: bytes) -> int:  # type: ignore[override]
         if not self.abandoned:
-            output.write_all(self._number, data)
+            checked_stdout.write_all(self._number, data)
         return len(data)
 
 
@@ -95,8 +95,8 @@ class _Error(_Descriptor):
         return True
 
     def write(self, data: bytes) -> int:  # type: ignore[override]
-        with suppress(OutputFailed, output.ReaderGone):
-            output.write_all(self._number, data)
+        with suppress(OutputFailed, checked_stdout.ReaderGone):
+            checked_stdout.write_all(self._number, data)
         return len(data)
 
 

@@ -1,4 +1,4 @@
-"""The other side in a process of its own: ``python -m whisperd.plugin.conformance.elsewhere MODULE:NAME TASK``.
+"""The other side in a process of its own: ``python -m whisperd.plugin.conformance.other_process MODULE:NAME TASK``.
 
 Values go in and out as one hexadecimal line each. The process gets the module path of this one.
 """
