@@ -57,6 +57,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[_SCRATCH].remove()
 
 
+#: Files that take minutes without any of the fixtures below.
+LONG = {"test_peers_leaving.py"}
 #: Fixtures that take their time.
 SLOW = {"testnet", "debian_package"}
 
@@ -71,7 +73,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.tornet)
         if fixtures:
             slow.add(item.path)
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: item.path not in slow and item.path.name not in LONG)
 
 
 @pytest.fixture(scope="session")
