@@ -26,12 +26,13 @@ def telling(programs: Installation) -> list[str]:
 
 
 def told(daemon: Daemon, enough: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
-    """Return the daemon's connections, as soon as there are enough of them."""
+    """Return the daemon's connections, as soon as there are enough of them and none is slow: one that was opened just
+    now may not have been handed to its protocol, which sees to that."""
     rows: list[dict[str, Any]] = []
 
     def enough_now() -> bool:
         rows[:] = daemon.call("plugins")
-        return enough(rows)
+        return enough(rows) and not slow(rows)
 
     until(enough_now, lambda: str(rows))
     return rows
@@ -59,11 +60,9 @@ def test_what_the_relay_accepts_on_each_kind_of_listener_and_what_peers_dial(com
     ben.start()
     meet(anna, ben)
     for daemon in (anna, ben):
-        rows = told(daemon, lambda rows: any(row["other"] == ports[0] for row in rows))
-        assert slow(rows) == []
+        told(daemon, lambda rows: any(row["other"] == ports[0] for row in rows))
     clients = [socket.create_connection(("127.0.0.1", port)) for port in ports]
-    rows = told(relay, lambda rows: {row["own"] for row in rows} == set(ports))
-    assert slow(rows) == []
+    told(relay, lambda rows: {row["own"] for row in rows} == set(ports))
     for client in clients:
         client.close()
 
@@ -135,7 +134,6 @@ def test_what_leads_to_tor_and_what_tor_hands_over(testnet: Testnet, company: Co
         accepted = 0
         for daemon, _, control, socks in made:
             rows = told(daemon, lambda rows, wanted={control, socks}: wanted <= {row["other"] for row in rows})
-            assert slow(rows) == []
             accepted += sum(row["other"] not in (control, socks) for row in rows)
         assert accepted >= 1, "tor hands over a direct link, or somebody's way to the relay"
     finally:
