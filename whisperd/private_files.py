@@ -36,7 +36,7 @@ def read(path: Path, limit: int = MAX_SIZE) -> bytes | None:
 def write(path: Path, content: bytes, *, make_folder: bool = True) -> None:
     """Write a file of mode 0600, and with ``make_folder`` its folder (0700) where it lacks, both on the disk on return.
     Raises OSError."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.new")  # always the same: what a killed writer left goes with the next write
     if make_folder:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(FileNotFoundError):

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.task import deferLater
-
+from tests.waiting import eventually
 from whisperd.config import load
 from whisperd.daemon import Daemon
 
 PASSPHRASE = "correct horse battery"
-#: Looks of 0.05 seconds that something may need to happen.
-LOOKS = 600
 
 
 async def started(folder: Path, reactor: Any, **keys: Any) -> Daemon:
@@ -28,16 +24,7 @@ async def started(folder: Path, reactor: Any, **keys: Any) -> Daemon:
     return daemon
 
 
-async def seen(reactor: Any, look: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until ``look`` returns true; fails after a while."""
-    for _ in range(LOOKS):
-        if await look():
-            return
-        await deferLater(reactor, 0.05)
-    raise AssertionError("it did not happen")
-
-
-async def connected(daemon: Daemon, reactor: Any, access: str = "") -> tuple[str, str]:
+async def connected(daemon: Daemon, access: str = "") -> tuple[str, str]:
     """Return two conversations of this daemon that are the two sides of one."""
     chats = daemon.api.chats
     invited = await chats.invite(access=access)
@@ -46,7 +33,7 @@ async def connected(daemon: Daemon, reactor: Any, access: str = "") -> tuple[str
     async def both() -> bool:
         return all(row.state == "connected" for row in await chats.list())
 
-    await seen(reactor, both)
+    await eventually(both)
     return invited.chat, joined.chat
 
 

@@ -16,6 +16,7 @@ from twisted.internet import reactor
 
 from tests.control import real
 from tests.control.sample import PASSPHRASE, Serving
+from tests.waiting import eventually
 from whisperd.config import load
 from whisperd.control.answers import RESULTS, decoded
 from whisperd.control.commands import FOLLOW, METHODS, SUBSCRIBE
@@ -84,7 +85,7 @@ class Story:
         async def look() -> bool:
             return condition(await self.ask(method, **params))
 
-        await real.seen(reactor, look)
+        await eventually(look)
         return self.answers[method]
 
     async def tell(self) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
 
 from tests.integration.contacts import heard
 from tests.integration.keepers import Faulty, Keeper, say
-from tests.integration.peers import PATIENCE, Person
+from tests.integration.peers import Person
+from tests.waiting import eventually
 from whisperd.errors import StoreFailed
 from whisperd.peer.persistence.write_ahead import StoreTiming
 from whisperd.peer.service import Tuning
@@ -21,13 +20,6 @@ in_the_reactor = pytest_twisted.ensureDeferred
 def tuning() -> Tuning:
     """A store that could not be written is tried again soon."""
     return Tuning(store=StoreTiming(retry=0.05, max_retry=0.1))
-
-
-async def poll(holds) -> None:
-    deadline = reactor.seconds() + PATIENCE
-    while not holds():
-        assert reactor.seconds() < deadline
-        await deferLater(reactor, 0.01)
 
 
 async def tried(what) -> bool:
@@ -66,7 +58,7 @@ async def test_a_contact_is_common_or_nobodys_whichever_write_fails(kept, who, k
         keepers = {"anna": kept.annas_keeper, "ben": kept.bens_keeper}
         disk = Faulty(keepers[who], first)
         saved = [await tried(kept.anna.service.contacts.save(chat=kept.annas, name="ben"))]
-        await poll(lambda disk=disk: disk.failed or ("", "asked") in kept.ben.contact_states())
+        await eventually(lambda disk=disk: disk.failed or ("", "asked") in kept.ben.contact_states())
         saved.append(await tried(kept.ben.service.contacts.save(chat=kept.bens, name="anna")))
         other = kept.ben if who == "anna" else kept.anna
         for _ in range(3):

@@ -11,17 +11,16 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.house.pages import ROOT
+from tests.waiting import PATIENCE, until
 
 SETUP = ROOT / "contrib/setup"
 #: Seconds that anything here may take on a machine that is busy with something else.
-PATIENCE = 120.0
 NOBODY = 65534
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
@@ -50,13 +49,6 @@ def environment(place: Path) -> Callable[[str], dict[str, str]]:
     return made
 
 
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def fresh_root(*arguments: str, **more) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(SETUP / "fresh-root"), *arguments], capture_output=True, text=True, timeout=PATIENCE,
                           stdin=subprocess.DEVNULL, **more)
@@ -77,6 +69,8 @@ def test_what_is_no_release_is_refused(arguments: tuple[str, ...]) -> None:
 
 @as_root
 def test_it_says_that_it_needs_root(place: Path) -> None:
+    (place / "contrib").mkdir()
+    (place / "contrib").chmod(0o755)  # whatever umask the run has
     shutil.copytree(SETUP, place / "contrib/setup")
     done = subprocess.run([str(place / "contrib/setup/fresh-root")], capture_output=True, text=True, user=NOBODY,
                           group=NOBODY, extra_groups=[], timeout=PATIENCE)

@@ -104,7 +104,7 @@ class Executor:
         self._reactor = reactor
         self._listener = listener
         self._persistence = persistence
-        self._timer = OneShot(reactor, lambda: self.tell(lambda now: conversation.tick(now)))
+        self._timer = OneShot(reactor, lambda: self.tell(conversation.tick))
         self._waiting: list[Deferred[None]] = []
         self._held: list[Effect] = []
         #: What is to be done once that is on the disk which has been decided already of what is held; by the id of
