@@ -43,6 +43,11 @@ def reactor() -> Any:
     return reactor
 
 
+async def _in_the_way(running: Running, code: str) -> None:
+    """Wait until what stands in the way of the address is the error ``code``."""
+    await until(lambda: (running.service.status()["error"] or {}).get("code") == code)
+
+
 @pytest.fixture(autouse=True)
 def asked_names(reactor: Any) -> Any:
     """Every name that anybody asks a resolver for in a test; one is enough to fail it."""
@@ -309,13 +314,15 @@ async def test_a_system_tor_that_hangs_is_reported_and_the_address_is_back_when_
 async def test_what_stands_in_the_way_is_told_and_nothing_gives_up(
         start: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     running = start(tor_mode="attach", tor_control=f"unix:{tmp_path}/nothing")
+    await _in_the_way(running, "tor-control-unreachable")
     with pytest.raises(TorControlUnreachable):
-        await running.service.address(0.2)
+        await running.service.address(0)
     assert running.service.status()["error"]["code"] == "tor-control-unreachable"
     monkeypatch.setenv("PATH", str(tmp_path))
     launched = start(tor_mode="launch")
+    await _in_the_way(launched, "tor-not-installed")
     with pytest.raises(TorNotInstalled):
-        await launched.service.address(0.2)
+        await launched.service.address(0)
 
 
 @pytest_twisted.ensureDeferred
@@ -348,7 +355,7 @@ async def test_a_network_out_of_reach_is_told_and_waited_for(start: Any, tmp_pat
     running = start(tor_mode="launch", tor_network=str(nowhere), tor_bootstrap_timeout=5)
     await until(lambda: running.service.status()["error"])
     with pytest.raises(TorNotBootstrapped, match="percent"):
-        await running.service.address(0.1)
+        await running.service.address(0)
     assert running.service.status()["state"] == "bootstrapping" and running.dialer.socks is None
 
 
@@ -359,8 +366,9 @@ async def test_a_key_file_that_others_can_read_is_not_used_and_its_repair_is_not
     running = start(tor_mode="attach", tor_control=testnet.clients[0].control, onion_key="persistent",
                     onion_key_file=str(tmp_path / "onion.key"))
     running.service.publish(echo)
+    await _in_the_way(running, "onion-key-unusable")
     with pytest.raises(OnionKeyUnusable):
-        await running.service.address(0.3)
+        await running.service.address(0)
     (tmp_path / "onion.key").unlink()
     assert (await running.service.address(30)).endswith(".onion")
 
