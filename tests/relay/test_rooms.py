@@ -6,6 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from tests.relay.kit import bounds
+from whisperd.relay.limits import LimitScope, ScopeLimits
 from whisperd.relay.rooms import Paired, PartnerGone, Refuse, Rooms, Seated
 
 
@@ -145,6 +147,23 @@ def test_a_room_that_both_have_dropped_is_kept_for_their_tokens_until_it_expires
     assert rooms.join("carl", "room", 3, token=b"c") == [Refuse("carl", "room-full")]
     assert rooms.expire(602, 600) == []
     assert len(rooms) == 0
+
+
+def test_the_room_that_was_deserted_first_is_given_up_first_and_one_with_somebody_in_it_never() -> None:
+    limits = ScopeLimits("total", bounds())
+    total = LimitScope(limits)
+    here, there = LimitScope(limits, total), LimitScope(limits, total)
+    rooms = Rooms()
+    for number, (name, owner) in enumerate([("first", here), ("second", there), ("third", here), ("alive", here)]):
+        rooms.join(f"in {name}", name, number, token=b"t", owner=LimitScope(limits, owner))
+    for number, name in enumerate(["first", "second", "third"]):
+        rooms.lost(f"in {name}", 10 + number)
+    assert (total.used, here.used) == ([0, 4, 4], [0, 3, 3])
+    rooms.join("back", "first", 20, token=b"t")
+    assert rooms.give_up(here) and "third" not in rooms and "second" in rooms
+    assert not rooms.give_up(here)
+    assert rooms.give_up(total) and not rooms.give_up(total)
+    assert len(rooms) == 2 and (total.used, here.used, there.used) == ([0, 2, 2], [0, 2, 2], [0, 0, 0])
 
 
 CLIENTS = st.sampled_from([f"client {number}" for number in range(6)])

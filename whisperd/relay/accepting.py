@@ -14,6 +14,9 @@ from twisted.python import log
 from whisperd.relay.factory import RelayFactory
 from whisperd.relay.transport import Connection
 
+#: Connections that are taken in one turn of the reactor's loop; what is open already gets its turn after them.
+MAX_ACCEPTED = 16
+
 
 def accept_for(port: tcp.Port, factory: RelayFactory) -> None:
     """Have a TCP or unix port of Twisted's, which listens already, make a Connection of each socket."""
@@ -22,23 +25,31 @@ def accept_for(port: tcp.Port, factory: RelayFactory) -> None:
     if family in (socket.AF_INET, socket.AF_INET6):
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what it accepts inherits it [tcp(7)]
 
-    def accept() -> None:
+    def accept_all() -> None:
+        accepted = 0
+        while accepted < MAX_ACCEPTED and accept(accepted == 0):
+            accepted += 1
+
+    def accept(first: bool) -> bool:
+        """Take one connection; return whether there was one. What is wrong with a first one is for Twisted to say."""
         try:
             descriptor, _ = listening._accept()
         except OSError:
-            type(port).doRead(port)
-            return
+            if first:
+                type(port).doRead(port)
+            return False
         accepted = socket.SocketType(family, kind, number, descriptor)
         accepted.setblocking(False)
         try:
             protocol = factory.buildProtocol(None)
             if protocol is None:
                 accepted.close()
-                return
+                return True
             connection = Connection(accepted, protocol, port.reactor)
             connection.startReading()
             protocol.makeConnection(connection)
         except Exception:
             log.err()
+        return True
 
-    port.doRead = accept  # type: ignore[method-assign]  # of this port only
+    port.doRead = accept_all  # type: ignore[method-assign]  # of this port only

@@ -27,8 +27,7 @@ from whisperd.relay.transport import Connection
 
 TEXT, BINARY = _MESSAGES = 0x81, 0x82
 _pack_short, _pack_long, _unpack = Struct("!BBH").pack, Struct("!BBQ").pack, Struct("!BBH4s").unpack_from
-#: Bytes of the largest frame that is put together here from several reads: each of them copies what there is of it.
-MAX_TAIL = 16_384
+MAX_TAIL = 16_384  # bytes of the largest frame put together here from several reads; each copies what there is of it
 #: While a read is handled that is more than one usual message: what it makes us send, to be sent at its end.
 _waiting: dict[FastPath, list[bytes]] | None = None
 _CONNECTING, _OPEN, _CLOSED = (WebSocketServerProtocol.STATE_CONNECTING, WebSocketServerProtocol.STATE_OPEN,

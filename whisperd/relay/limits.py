@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
@@ -26,6 +26,7 @@ CONNECTS, JOINS, FRAMES, BYTES = range(4)
 CODES = {"connections": "too-many-connections", "rooms": "too-many-rooms", "waiting": "too-many-waiting",
          "connection_rate": "too-many-connections", "join_rate": "too-many-joins", "frame_rate": "too-many-frames",
          "byte_rate": "too-many-bytes"}
+GiveUp = Callable[["LimitScope"], bool] | None  # forgets a room of a scope that nobody is in, if there is one
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
@@ -118,14 +119,14 @@ class RelayLimits:
         """Begin to refuse that rooms are opened, or end that."""
         self.draining = draining
 
-    def join(self, source: LimitScope, now: float, *, opens: bool) -> Denial | None:
-        """Count a join; return why it may not be. ``opens``: it would open a room."""
+    def join(self, source: LimitScope, now: float, *, opens: bool, give_up: GiveUp = None) -> Denial | None:
+        """Count a join; return why it may not be. ``opens``: it would open a room; ``give_up`` may make space."""
         denial = self.take(source, JOINS, now)
         if denial is not None or not opens:
             return denial
         if self.draining:
             return Denial("draining", ERRORS["draining"].retry_after)
-        return self.full(source, ROOMS) or self.full(source, WAITING)
+        return self.full(source, ROOMS, give_up) or self.full(source, WAITING, give_up)
 
     def spend(self, source: LimitScope, frames: int, size: int, now: float) -> float | Denial:
         """Charge frames that have come in. Return for how many seconds nothing more should be read from there, or why
@@ -148,18 +149,18 @@ class RelayLimits:
                     hold = max(hold, over)
         return hold
 
-    def full(self, source: LimitScope, gauge: int) -> Denial | None:
-        """Return the refusal of one more, where there are as many as there may be."""
+    def full(self, source: LimitScope, gauge: int, give_up: GiveUp = None) -> Denial | None:
+        """Return the refusal of one more, where there are as many as there may be and none can be given up."""
         for scope in source:
-            if 0 < scope.limits.max[gauge] <= scope.used[gauge]:
-                return scope.deny(GAUGES[gauge])
+            while 0 < scope.limits.max[gauge] <= scope.used[gauge]:
+                if give_up is None or not give_up(scope):
+                    return scope.deny(GAUGES[gauge])
         return None
 
     def take(self, source: LimitScope, rate: int, now: float) -> Denial | None:
         """Use up one of a rate, or return why not."""
         for scope in source:
-            seconds = scope.limits.buckets[rate].wait(scope.until[rate], now)
-            if seconds > 0:
+            if (seconds := scope.limits.buckets[rate].wait(scope.until[rate], now)) > 0:
                 return scope.deny(RATES[rate], math.ceil(seconds))
         for scope in source:
             scope.charge(rate, 1, now)

@@ -24,6 +24,8 @@ from whisperd.errors import AddressInUse, ConfigError
 from whisperd.timers import Clock
 
 _KINDS = ("tcp", "unix", "systemd")
+#: Connections that the kernel lets wait to be accepted; it may allow fewer. [listen(2)]
+BACKLOG = 1024
 #: What Twisted's parser raises; a backslash at the end is a RuntimeError.
 _MALFORMED = (ValueError, TypeError, LookupError, AttributeError, RuntimeError)
 _DOMAINS = ("INET", "INET6", "UNIX")
@@ -56,7 +58,7 @@ def endpoint(reactor: Clock, description: str, key: str = "relay.listen") -> End
     if path:
         _remove_stale(path, key)
     try:
-        found: Endpoint = serverFromString(reactor, _without_lock_file(description))
+        found: Endpoint = serverFromString(reactor, _completed(description))
     except _MALFORMED:
         if _kind(description) == "systemd":
             raise _not_handed_over(description, key) from None
@@ -75,7 +77,7 @@ def check(description: str, key: str = "relay.listen") -> None:
             or (kind == "unix" and not unix_path(description)):
         raise not_a_listener(description, key)
     try:
-        serverFromString(None, _without_lock_file(description))
+        serverFromString(None, _completed(description))
     except _MALFORMED:
         raise not_a_listener(description, key) from None
     path = unix_path(description)
@@ -116,10 +118,14 @@ def _kind(description: str) -> str:
     return description.removeprefix(PROXIED).partition(":")[0]
 
 
-def _without_lock_file(description: str) -> str:
-    """Twisted's lock file names a process id, which another process may have by the next start."""
-    return f"{description}:lockfile=0" if _kind(description) == "unix" and "lockfile=" not in description \
-        else description
+def _completed(description: str) -> str:
+    """Return the string with what an operator would not think of: a longer queue, for all tor clients that come back at
+    once after a restart, and no lock file, as Twisted's names a process id that another process may have later."""
+    if _kind(description) == "unix" and "lockfile=" not in description:
+        description += ":lockfile=0"
+    if _kind(description) in ("tcp", "unix") and "backlog=" not in description:
+        description += f":backlog={BACKLOG}"
+    return description
 
 
 def _of_tcp(description: str) -> bool:

@@ -82,7 +82,8 @@ class Rooms(Generic[Client]):
 
     def __init__(self) -> None:
         self._rooms: dict[Hashable, _Room[Client]] = {}
-        self._unpaired: dict[Hashable, _Room[Client]] = {}  # the one that was unused for longest comes first
+        self._waiting: dict[Hashable, _Room[Client]] = {}  # with somebody in them, and
+        self._deserted: dict[Hashable, _Room[Client]] = {}  # without; the one that was unused for longest comes first
         self._places: dict[Client, tuple[_Room[Client], int]] = {}
 
     def __len__(self) -> int:
@@ -108,7 +109,7 @@ class Rooms(Generic[Client]):
     @property
     def waiting(self) -> int:
         """Return how many rooms lack a live connection on one seat or both."""
-        return len(self._unpaired)
+        return len(self._waiting) + len(self._deserted)
 
     def join(self, client: Client, name: Hashable, now: float, *, token: bytes | None = None,
              seat: int | None = None, owner: LimitScope | None = None) -> list[Effect[Client]]:
@@ -162,16 +163,20 @@ class Rooms(Generic[Client]):
         """Forget every room that was without two live connections, and without a join, leave or loss, for ``expiry``
         seconds; whoever waits in it is told ``expired``. One with two live connections never expires."""
         effects: list[Effect[Client]] = []
-        while self._unpaired:
-            room = next(iter(self._unpaired.values()))
-            if now - room.used < expiry:
-                break
+        unpaired = (*self._waiting.values(), *self._deserted.values())
+        for room in (room for room in unpaired if now - room.used >= expiry):
             self._forget(room)
-            for client in room.clients:
-                if client is not None:
-                    del self._places[client]
-                    effects.append(Refuse(client, "expired"))
+            for client in filter(None, room.clients):
+                del self._places[client]
+                effects.append(Refuse(client, "expired"))
         return effects
+
+    def give_up(self, scope: LimitScope) -> bool:
+        """Forget the room of ``scope`` that nobody has been in for longest; return whether there was one."""
+        found = next((room for room in self._deserted.values() if room.owner and scope in room.owner.around), None)
+        if found is not None:
+            self._forget(found)
+        return found is not None
 
     def clear(self) -> None:
         """Forget everything, without a word to anybody."""
@@ -194,12 +199,13 @@ class Rooms(Generic[Client]):
         waiting = None in room.clients
         self._rooms[room.name] = room
         room.used = now
-        self._unpaired.pop(room.name, None)
+        self._waiting.pop(room.name, None)
+        self._deserted.pop(room.name, None)
         if waiting:
-            self._unpaired[room.name] = room
+            (self._deserted if room.clients == [None, None] else self._waiting)[room.name] = room
         room.count(1, int(waiting))
 
     def _forget(self, room: _Room[Client]) -> None:
-        self._rooms.pop(room.name, None)
-        self._unpaired.pop(room.name, None)
+        for rooms in (self._rooms, self._waiting, self._deserted):
+            rooms.pop(room.name, None)
         room.count(0, 0)

@@ -14,8 +14,7 @@ from whisperd.relay.limits import Denial, LimitScope, RelayLimits
 from whisperd.relay.rooms import Effect, Paired, PartnerGone, Refuse, Rooms, Seated
 from whisperd.wire import frames
 
-#: A session's frames, or bytes of frames, that may go uncharged until the limits are asked.
-UNCHARGED_FRAMES, UNCHARGED_BYTES = 32, 32_768
+UNCHARGED_FRAMES, UNCHARGED_BYTES = 32, 32_768  # of a session, that may come until the limits are asked
 READY = frames.encode_server(frames.Ready())
 
 
@@ -67,7 +66,7 @@ class Relay:
 
     def admit(self, source: LimitScope, name: Hashable, token: bytes | None, code: str) -> Admission | Denial | None:
         """Return what a join uses up, or why it may not be. Who takes a seat back by its token needs no code again."""
-        denial = self.limits.join(source, self.now(), opens=name not in self.rooms)
+        denial = self.limits.join(source, self.now(), opens=name not in self.rooms, give_up=self.rooms.give_up)
         if denial is not None or self.rooms.takes_back(name, token):
             return denial
         return self.access(code, source)

@@ -11,8 +11,7 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
-#: Where reads go; each is handed on as a copy of its own size.
-_READ = bytearray(65_536)
+_READ = bytearray(65_536)  # where reads go; each is handed on as a copy of its own size
 _DONE, _LOST = Failure(ConnectionDone()), Failure(ConnectionLost())
 
 

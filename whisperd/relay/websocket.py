@@ -17,10 +17,8 @@ from whisperd.relay.fastpath import BINARY, TEXT, FastPath
 from whisperd.relay.session import Session
 from whisperd.relay.transport import Connection
 
-#: Frames as many as one counts that autobahn has to take: about so many times the work of a usual one.
-SLOW_FRAME = 4
-#: Frames that a client may still send after it was told that its connection ends.
-MAX_LATE = 1_000
+SLOW_FRAME = 4  # frames as many as one counts that autobahn has to take: so many times the work of a usual one
+MAX_LATE = 1_000  # frames that a client may still send after it was told that its connection ends
 _BROKEN = {1009: "frame-too-large", 1007: "not-text-utf8"}
 
 

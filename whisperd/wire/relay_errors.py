@@ -19,7 +19,6 @@ class ErrorKind:
         return self.close is not None
 
 
-#: Every code that the relay sends, in either dialect.
 ERRORS: dict[str, ErrorKind] = {
     "room-full": ErrorKind("both seats of this room are taken", 4001),
     "expired": ErrorKind("the room has expired: nobody joined, or nothing happened in it", 4002),

@@ -1,0 +1,78 @@
+"""An installed relay in front of somebody who wants it all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+
+from tests.installed.kit import Company, Daemon
+from tests.installed.kit.guest import Guest, random_name
+from tests.waiting import until
+from whisperd.tor.testnet.ports import free_ports
+
+
+def crowded(company: Company, limits: str) -> tuple[Daemon, int]:
+    port = free_ports(1)[0]
+    relay = company.daemon("crowded", f'[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\n{limits}'
+                                      '[peer]\nenabled = false\n')
+    relay.start()
+    return relay, port
+
+
+def test_rooms_that_somebody_has_deserted_are_no_reason_to_refuse_others(company: Company) -> None:
+    relay, port = crowded(company, "max_waiting = 3\nmax_rooms = 3\n")
+    waiting = Guest(port)
+    assert waiting.join(room := random_name())["type"] == "joined"
+    for _ in range(2):
+        one = Guest(port)
+        assert one.join(random_name())["type"] == "joined"
+        one.close()
+    relay.wait(lambda: relay.call("status")["relay"]["connections"] == 1)
+    newcomers = [Guest(port) for _ in range(2)]
+    assert [each.join(random_name())["type"] for each in newcomers] == ["joined"] * 2
+    refused = Guest(port).join(random_name())
+    assert refused["code"] in ("too-many-rooms", "too-many-waiting")
+    assert Guest(port).join(room)["type"] == "joined", "whoever is there keeps the room"
+
+
+def test_who_comes_back_to_a_deserted_room_finds_it_again(company: Company) -> None:
+    relay, port = crowded(company, "max_waiting = 1\n")
+    room, token = random_name(), random_name()
+    first = Guest(port)
+    assert first.join(room, token)["type"] == "joined"
+    first.close()
+    relay.wait(lambda: relay.call("status")["relay"]["connections"] == 0)
+    another = Guest(port)
+    assert another.join(random_name())["type"] == "joined"
+    another.close()
+    relay.wait(lambda: relay.call("status")["relay"]["connections"] == 0)
+    again = Guest(port)
+    assert again.join(room, token)["type"] == "joined"
+    assert Guest(port).join(room)["peer"] is True
+
+
+def test_hundreds_may_come_at_once_before_the_relay_looks(company: Company) -> None:
+    relay, port = crowded(company, "")
+    os.kill(relay.pid, signal.SIGSTOP)
+    clients = []
+    try:
+        for _ in range(300):
+            client = socket.socket()
+            client.setblocking(False)
+            client.connect_ex(("127.0.0.1", port))
+            clients.append(client)
+        until(lambda: all(map(_connected, clients)), "the kernel's queue is shorter")
+    finally:
+        os.kill(relay.pid, signal.SIGCONT)
+        for client in clients:
+            client.close()
+
+
+def _connected(client: socket.socket) -> bool:
+    """Return whether the kernel has put it into the queue; none can get in while the relay takes none out."""
+    try:
+        client.getpeername()
+    except OSError:
+        return False
+    return True
