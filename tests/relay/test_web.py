@@ -93,9 +93,11 @@ def test_head_requests_get_the_length_without_the_body() -> None:
 
 
 def test_everything_else_is_not_there() -> None:
-    assert parsed(web.answer(head(b"GET /metrics HTTP/1.1\r\n\r\n"), {}))[0] == 404
-    assert parsed(web.answer(head(b"GET http://x/health HTTP/1.1\r\n\r\n"), {}))[0] == 404
-    status, fields, _ = parsed(web.answer(head(b"POST /health HTTP/1.1\r\n\r\n"), {}))
+    assert parsed(web.answer(head(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"), {}))[0] == 404
+    assert parsed(web.answer(head(b"GET http://x/metrics HTTP/1.1\r\nHost: x\r\n\r\n"), {}))[0] == 404
+    assert parsed(web.answer(head(b"GET http://x/health?y HTTP/1.1\r\nHost: x\r\n\r\n"), {}))[0] == 200
+    assert parsed(web.answer(head(b"GET ftp://x/health HTTP/1.1\r\nHost: x\r\n\r\n"), {}))[0] == 404
+    status, fields, _ = parsed(web.answer(head(b"POST /health HTTP/1.1\r\nHost: x\r\n\r\n"), {}))
     assert (status, fields["Allow"]) == (405, "GET, HEAD")
 
 

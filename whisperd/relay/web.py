@@ -38,6 +38,7 @@ _REASONS = {
 _REQUEST_LINE = r"([A-Z]{1,16}) ([!-~]+) HTTP/([0-9])\.([0-9])"
 _HEAD = re.compile(_REQUEST_LINE + r"((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\x00-\x08\x0a-\x1f\x7f]*)*)\Z")
 _BEGINNING = re.compile(_REQUEST_LINE + r"(?:\r\n|\Z)")
+_ABSOLUTE = re.compile(r"(?i:https?)://[^/?]+")
 _LENGTH = re.compile(r"[0-9]{1,20}\Z")
 _ALONE = frozenset({"host", "sec-websocket-key", "sec-websocket-version", "content-length", "origin"})
 
@@ -70,7 +71,9 @@ class Upgrade(Struct, frozen=True):
 
 def read_head(data: bytes) -> Head | None:
     """Return the request head that ``data`` begins with, None when its end has not come yet; raises HttpRefused."""
-    if data and not data[:1].isalpha():
+    if data.startswith(b"\r\n"):  # an empty line before a request is forgiven [RFC 9112, 2.2]
+        data = data[2:]
+    if data and data != b"\r" and not data[:1].isalpha():
         raise HttpRefused(400, "this is not HTTP")
     end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
     if end < 0:
@@ -86,7 +89,16 @@ def read_head(data: bytes) -> Head | None:
     version = int(major), int(minor)
     if version not in ((1, 0), (1, 1)):
         raise HttpRefused(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
-    return Head(method, path.partition("?")[0], version, _read_fields(fields), data[end + 4:])
+    headers = _read_fields(fields)
+    if version == (1, 1) and "host" not in headers:
+        raise HttpRefused(400, "the request has no Host field")
+    return Head(method, _path(path), version, headers, data[end + 4:])
+
+
+def _path(target: str) -> str:
+    """Return the path of a request target in origin-form or absolute-form. [RFC 9112, 3.2]"""
+    absolute = _ABSOLUTE.match(target)
+    return target[absolute.end():].partition("?")[0] or "/" if absolute else target.partition("?")[0]
 
 
 def upgrade(head: Head) -> Upgrade | None:
