@@ -7,7 +7,7 @@ import signal
 import socket
 
 from tests.installed.kit import Company, Daemon
-from tests.installed.kit.guest import Guest, random_name
+from tests.installed.kit.guest import SECONDS, Guest, random_name
 from tests.waiting import until
 from whisperd.tor.testnet.ports import free_ports
 
@@ -76,3 +76,18 @@ def _connected(client: socket.socket) -> bool:
     except OSError:
         return False
     return True
+
+
+def test_odd_requests_get_the_answers_that_the_standard_asks_for(company: Company) -> None:
+    _, port = crowded(company, "")
+    assert answered(port, b"GET /health HTTP/1.1\r\n\r\n") == b"HTTP/1.1 400 Bad Request"
+    for head in (b"GET http://relay/health HTTP/1.1", b"\r\nGET /health HTTP/1.1"):
+        assert answered(port, head + b"\r\nHost: relay\r\n\r\n") == b"HTTP/1.1 200 OK"
+
+
+def answered(port: int, request: bytes) -> bytes:
+    """Return the status line of the answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as client:
+        client.sendall(request)
+        with client.makefile("rb") as answer:
+            return answer.readline().strip()

@@ -88,7 +88,7 @@ def compared(data: bytes) -> str:
         fields[name.decode()] = f"{fields[name.decode()]}, {text}" if name.decode() in fields else text
     major, minor = ours.version
     path = theirs.target.decode().partition("?")[0]
-    if path.lower().startswith(("http://", "https://")) and path.split("/")[2]:  # it hands over an absolute-form as it is
+    if path.lower().startswith(("http://", "https://")) and path.split("/")[2]:  # h11 leaves it absolute
         path = "/" + "/".join(path.split("/")[3:])
     assert (ours.method, ours.path, f"{major}.{minor}") == (theirs.method.decode(), path, theirs.http_version.decode())
     assert {name: value.lower() if name == "transfer-encoding" else value for name, value in ours.headers.items()} == \
