@@ -117,10 +117,10 @@ class IRatchet(IPlugin):
 
     max_skip = Attribute("int: maximum number of messages of one chain that one message may overtake, at least 16; a "
                          "message further ahead is rejected")
-    max_kept = Attribute("int: maximum number of keys of missing messages in a session, at least max_skip; beyond "
-                         "that the oldest are dropped")
+    max_kept = Attribute("int: maximum number of keys of missing messages in a session, at least 64; beyond that the "
+                         "oldest are dropped, and a key is dropped after so many later messages of its chain")
     max_chains = Attribute("int: maximum number of earlier chains whose keys a session holds, at least 4; a forged "
-                           "message costs one trial for each")
+                           "message costs one trial for each, and the keys of a chain are dropped after so many turns")
 
     def offer(random):
         """Return ``(public, private)``: the responder's first ratchet key(s), public at most 4096 bytes, and the

@@ -73,9 +73,9 @@ class PlainState(RatchetState):
                 if number > receiving.number or self.allowance < MAX_SKIP:
                     self._take(number - receiving.number)
                 return self.next_step(receiving, number)
-            for earlier, missing in self.skipped.earlier:
-                if earlier == peer:
-                    return self.late_step(missing, number)
+            for chain in self.skipped.earlier:
+                if chain.header == peer:
+                    return self.late_step(chain.keys, number)
             if previous - receiving.number > MAX_SKIP:
                 raise MessageRejected("the message lies too far ahead")
         if self.private is not None and (number or self.allowance < MAX_SKIP):
@@ -87,6 +87,8 @@ class PlainState(RatchetState):
         turn, receiving = step.turn, self.receiving
         if step.following and turn is None and not step.missing:  # the next one of its chain, as most are
             receiving.advance(step.following, step.number + 1)  # type: ignore[union-attr]
+            if self.skipped.current:
+                self.skipped.expire(step.number)
             return
         if step.missing:
             self.allowance += len(step.missing)

@@ -195,6 +195,8 @@ class RatchetState:
             self.receiving.advance(step.following, step.number + 1)  # type: ignore[union-attr]
         if step.missing:
             self.skipped.add(step.missing)
+        if self.skipped.current:
+            self.skipped.expire(step.number)
 
     def dump_beside(self) -> bytes:
         """Return the state of what runs beside this ratchet."""
@@ -219,7 +221,7 @@ class RatchetState:
         if receiving is None:
             self.receiving = Chain(bytearray(step.following), header, step.number + 1)
         else:
-            if self.skipped.current or self.HEADER_KEY:
+            if self.skipped.total or self.HEADER_KEY:
                 self.skipped.turn(receiving.header)
             receiving.advance(step.following, step.number + 1)
             receiving.header = header

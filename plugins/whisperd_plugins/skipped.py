@@ -1,23 +1,42 @@
-"""Message keys of messages that have not arrived: bounded, oldest dropped first [Double Ratchet, 4.6 and 8.4]."""
+"""Message keys of messages that have not arrived: bounded, oldest dropped first [Double Ratchet, 4.6 and 8.4].
+
+Whoever carries messages can hold one back, so that its key stays here, and hope to get hold of the state later. So a
+key is destroyed when MAX_MISSING later messages of its chain have arrived, or when the other side has turned MAX_CHAINS
+times since; what was lost on the way is sent again under another key long before.
+"""
 
 from __future__ import annotations
 
 import struct
 from collections import deque
+from itertools import takewhile
 
 from whisperd_plugins.sodium import KEY, wipe
 
 #: Maximum number of message keys that one message may skip in one chain [Double Ratchet, 3.1, MAX_SKIP].
 MAX_SKIP = 2000
 #: Maximum number of message keys that are held in total.
-MAX_MISSING = 4000
-#: Maximum number of earlier chains with keys: each costs one header trial for every forged message.
-MAX_CHAINS = 32
+MAX_MISSING = 256
+#: Turns for which an earlier chain with keys is held, and so the maximum number of them: each costs one header trial
+#: for every forged message.
+MAX_CHAINS = 16
 
 Keys = dict[int, bytearray]
 _COUNT = struct.Struct(">H")
+_TURNS = struct.Struct(">B")
 _NUMBER = struct.Struct(">I")
 _ENTRY = _NUMBER.size + KEY
+
+
+class EarlierChain:
+    """A chain that the other side has gone on from: its header key, its keys, and how many turns it has been there."""
+
+    __slots__ = ("header", "keys", "turns")
+
+    def __init__(self, header: bytearray, keys: Keys, turns: int = 0) -> None:
+        self.header = header
+        self.keys = keys
+        self.turns = turns
 
 
 class SkippedKeys:
@@ -27,7 +46,7 @@ class SkippedKeys:
 
     def __init__(self) -> None:
         self.current: Keys = {}
-        self.earlier: deque[tuple[bytearray, Keys]] = deque()
+        self.earlier: deque[EarlierChain] = deque()
         self.total = 0
 
     def add(self, keys: Keys) -> None:
@@ -37,15 +56,23 @@ class SkippedKeys:
         while self.total > MAX_MISSING:
             self._drop_oldest()
 
+    def expire(self, number: int) -> None:
+        """Destroy the keys of the current chain that are too old after the message of this number."""
+        for old in list(takewhile(lambda each: each < number - MAX_MISSING, self.current)):
+            self.remove(self.current, old)
+
     def turn(self, header_key: bytearray) -> None:
-        """The current chain, with this header key, becomes an earlier one, or is forgotten when nothing is missing."""
+        """The current chain, with this header key, becomes an earlier one, or is forgotten when nothing is missing;
+        the earlier ones age."""
+        for chain in self.earlier:
+            chain.turns += 1
+        while self.earlier and self.earlier[0].turns >= MAX_CHAINS:
+            self._forget(self.earlier.popleft())
         if not self.current:
             wipe(header_key)
             return
-        self.earlier.append((header_key, self.current))
+        self.earlier.append(EarlierChain(header_key, self.current))
         self.current = {}
-        if len(self.earlier) > MAX_CHAINS:
-            self._forget(*self.earlier.popleft())
 
     def remove(self, keys: Keys, number: int) -> None:
         """Destroy one message key; an earlier chain whose last key this was is forgotten."""
@@ -57,17 +84,17 @@ class SkippedKeys:
     def wipe(self) -> None:
         """Destroy everything."""
         while self.earlier:
-            self._forget(*self.earlier.popleft())
+            self._forget(self.earlier.popleft())
         wipe(*self.current.values())
         self.current.clear()
         self.total = 0
 
     def dump(self) -> bytes:
         """Return count(2) and entries number(4) ‖ key(32) of the current chain, then count(2) of earlier chains, each
-        header key(32) and the same, in the order in which they would be dropped."""
+        turns(1) ‖ header key(32) and the same, in the order in which they would be dropped."""
         parts = [_dump_keys(self.current), _COUNT.pack(len(self.earlier))]
-        for header_key, keys in self.earlier:
-            parts.append(bytes(header_key) + _dump_keys(keys))
+        for chain in self.earlier:
+            parts.append(_TURNS.pack(chain.turns) + bytes(chain.header) + _dump_keys(chain.keys))
         return b"".join(parts)
 
     @classmethod
@@ -88,29 +115,31 @@ class SkippedKeys:
         (chains,) = _COUNT.unpack_from(data, place)
         place += _COUNT.size
         for _ in range(chains):
+            (turns,) = _TURNS.unpack_from(data, place)
+            place += _TURNS.size
             header_key = bytearray(data[place : place + KEY])
             keys, place = _load_keys(data, place + KEY)
-            if not keys:
-                raise ValueError("an earlier chain without skipped message keys")
-            found.earlier.append((header_key, keys))
+            if not keys or turns >= MAX_CHAINS:
+                raise ValueError("an earlier chain without skipped message keys, or too old")
+            found.earlier.append(EarlierChain(header_key, keys, turns))
         if place != len(data):
             raise ValueError("bytes follow the skipped message keys")
-        found.total = len(found.current) + sum(len(keys) for _, keys in found.earlier)
+        found.total = len(found.current) + sum(len(chain.keys) for chain in found.earlier)
         return found
 
     def _drop_oldest(self) -> None:
-        keys = self.earlier[0][1] if self.earlier else self.current
+        keys = self.earlier[0].keys if self.earlier else self.current
         self.remove(keys, next(iter(keys)))
 
-    def _forget(self, header_key: bytearray, keys: Keys) -> None:
-        self.total -= len(keys)
-        wipe(header_key, *keys.values())
+    def _forget(self, chain: EarlierChain) -> None:
+        self.total -= len(chain.keys)
+        wipe(chain.header, *chain.keys.values())
 
     def _forget_empty(self) -> None:
-        for header_key, keys in self.earlier:
-            if not keys:
-                wipe(header_key)
-        self.earlier = deque(chain for chain in self.earlier if chain[1])
+        for chain in self.earlier:
+            if not chain.keys:
+                wipe(chain.header)
+        self.earlier = deque(chain for chain in self.earlier if chain.keys)
 
 
 def _dump_keys(keys: Keys) -> bytes:

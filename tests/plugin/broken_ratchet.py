@@ -8,7 +8,7 @@ from typing import Any
 from whisperd_plugins import double_he, ratchet_dump
 from whisperd_plugins.double_he import DoubleHeaderEncrypted, Session
 from whisperd_plugins.ratchet import RatchetState
-from whisperd_plugins.skipped import MAX_CHAINS, MAX_MISSING, MAX_SKIP
+from whisperd_plugins.skipped import MAX_CHAINS, MAX_MISSING, MAX_SKIP, SkippedKeys
 
 from whisperd.errors import KeyExchangeRefused, MessageRejected
 
@@ -303,8 +303,7 @@ class KeepsLess(DoubleHeaderEncrypted):
 
 @breaks("kept-bound")
 class KeepsMore(DoubleHeaderEncrypted):
-    max_kept = MAX_MISSING - 2_000
-    max_skip = 500
+    max_kept = MAX_MISSING - 97
 
 
 @breaks("chains-bound")
@@ -315,6 +314,36 @@ class FewerChains(DoubleHeaderEncrypted):
 @breaks("chains-bound")
 class MoreChains(DoubleHeaderEncrypted):
     max_chains = MAX_CHAINS - 4
+
+
+class NeverOld(SkippedKeys):
+    """Holds the keys of the current chain for as long as it lasts."""
+
+    def expire(self, number: int) -> None:
+        pass
+
+
+@breaks("withheld")
+class KeepsAlongAChain(DoubleHeaderEncrypted):
+    def _begin(self, secret: bytes, *, initiator: bool) -> RatchetState:
+        state = super()._begin(secret, initiator=initiator)
+        state.skipped = NeverOld()
+        return state
+
+
+class AgelessSession(Session):
+    def decrypt(self, message: bytes, ad: bytes) -> bytes:
+        plaintext = super().decrypt(message, ad)
+        for chain in self._live().skipped.earlier:
+            chain.turns = 0
+        return plaintext
+
+
+@breaks("withheld", "chains-bound")
+class KeepsForEver(WithSession):
+    """Forgets an earlier chain when there are others to hold, and never by itself."""
+
+    session = AgelessSession
 
 
 @breaks("dump-and-load")

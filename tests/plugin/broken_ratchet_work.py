@@ -12,7 +12,7 @@ from whisperd_plugins.double_he import DoubleHeaderEncrypted, Session
 from whisperd_plugins.kem_every_turn import KemEveryTurn
 from whisperd_plugins.ratchet import RatchetState
 from whisperd_plugins.ratchet_body import AesGcm
-from whisperd_plugins.skipped import MAX_MISSING, MAX_SKIP, Keys
+from whisperd_plugins.skipped import MAX_SKIP, Keys
 from whisperd_plugins.sodium import NONCE
 
 from tests.plugin.broken_ratchet import BROKEN, ChangesBeforeItBelieves, SharedKey, WithSession, breaks
@@ -73,8 +73,8 @@ class FewChains(DoubleHeaderEncrypted):
 
 
 @breaks("interface")
-class SkipsMoreThanItKeeps(DoubleHeaderEncrypted):
-    max_skip = MAX_MISSING + 1
+class KeepsFew(DoubleHeaderEncrypted):
+    max_kept = 63
 
 
 @breaks("invalid-keys-in-offers")

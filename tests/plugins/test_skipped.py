@@ -24,7 +24,7 @@ def test_the_oldest_keys_are_dropped_and_overwritten_first():
     store.turn(header(1))
     store.add(keys(0, 1, 2))
     assert store.total == MAX_MISSING
-    assert next(iter(store.earlier[0][1])) == 3
+    assert next(iter(store.earlier[0].keys)) == 3
     assert all(kept[number] == bytearray(32) for number in range(3))
     assert kept[3] != bytearray(32)
 
@@ -49,7 +49,30 @@ def test_only_so_many_earlier_chains_are_kept():
     assert len(store.earlier) == MAX_CHAINS
     assert store.total == 2 * MAX_CHAINS
     assert heads[0] == heads[1] == bytearray(32)
-    assert store.earlier[0][0] is heads[2]
+    assert store.earlier[0].header is heads[2]
+
+
+def test_a_chain_is_forgotten_after_so_many_turns_also_when_nothing_else_is_missing():
+    store = SkippedKeys()
+    head, lost = header(1), keys(7)
+    store.add(dict(lost))
+    store.turn(head)
+    for number in range(MAX_CHAINS - 1):
+        store.turn(header(number))
+    assert store.total == 1
+    store = SkippedKeys.load(store.dump())
+    store.turn(header(0))
+    assert (store.total, list(store.earlier)) == (0, [])
+
+
+def test_a_key_of_the_current_chain_is_destroyed_when_enough_others_have_overtaken_it():
+    store = SkippedKeys()
+    lost = keys(7, 8)
+    store.add(dict(lost))
+    store.expire(7 + MAX_MISSING)
+    assert store.total == 2
+    store.expire(8 + MAX_MISSING)
+    assert list(store.current) == [8] and lost[7] == bytearray(32)
 
 
 def test_a_chain_of_which_nothing_is_missing_is_not_kept():
@@ -65,8 +88,8 @@ def test_the_last_key_of_an_earlier_chain_takes_the_chain_with_it():
     for number in range(3):
         store.add(keys(number))
         store.turn(header(number))
-    store.remove(store.earlier[1][1], 1)
-    assert [head[0] for head, _ in store.earlier] == [1, 3]
+    store.remove(store.earlier[1].keys, 1)
+    assert [chain.header[0] for chain in store.earlier] == [1, 3]
     assert store.total == 2
 
 
@@ -102,4 +125,4 @@ def test_a_number_that_stands_twice_does_not_load():
 
 def test_an_earlier_chain_without_keys_does_not_load():
     with pytest.raises(ValueError, match="without"):
-        SkippedKeys.load(b"\0\0" + b"\0\x01" + bytes(32) + b"\0\0")
+        SkippedKeys.load(b"\0\0" + b"\0\x01" + bytes(33) + b"\0\0")

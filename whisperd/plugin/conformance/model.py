@@ -13,11 +13,12 @@ _MAX_UNDER_WAY = 12
 
 @dataclass
 class Letter:
-    """One message: who is to hear it, what it says, and whether it was heard."""
+    """One message: who is to hear it, what it says, the step at which it was sent, and whether it was heard."""
 
     receiver: int
     plaintext: bytes
     message: bytes
+    sent: int
     heard: bool = False
 
 
@@ -35,16 +36,20 @@ class Walk:
         self._may_speak = [True, False]
         self._under_way: list[Letter] = []
         self._heard: list[Letter] = []
-        self._count = 0
+        self._count = self._step = 0
         self._max_under_way = min(_MAX_UNDER_WAY, bench.plugin.max_chains // 2)
         self._may_lose = bench.plugin.max_chains - self._max_under_way - 1
+        self._max_age = bench.plugin.max_chains // 2  # steps: no key may be dropped meanwhile
 
     def run(self, steps: int) -> None:
         """Take so many random steps, then deliver what is still under way; raises Broken when the model is left."""
         actions = (self._send, self._send, self._send, self._deliver, self._deliver, self._repeat, self._change,
                    self._lose, self._reload)
-        for _ in range(steps):
-            actions[self._below(len(actions))]()
+        for self._step in range(steps):
+            if self._under_way and self._step - self._under_way[0].sent >= self._max_age:
+                self._deliver(0)
+            else:
+                actions[self._below(len(actions))]()
             self._compare()
         while self._under_way:
             self._deliver()
@@ -63,11 +68,11 @@ class Walk:
             self._count += 1
             plaintext = b"%d" % self._count + bytes(self._below(64))
             message = self._sides[sender].encrypt(plaintext, AD)
-            self._under_way.append(Letter(1 - sender, plaintext, message))
+            self._under_way.append(Letter(1 - sender, plaintext, message, self._step))
 
-    def _deliver(self) -> None:
+    def _deliver(self, place: int | None = None) -> None:
         if self._under_way:
-            letter = self._under_way.pop(self._below(len(self._under_way)))
+            letter = self._under_way.pop(self._below(len(self._under_way)) if place is None else place)
             self._bench.hear(self._sides[letter.receiver], letter.message, letter.plaintext, AD)
             self._may_speak[letter.receiver] = True
             self._heard = [*self._heard[-63:], letter]

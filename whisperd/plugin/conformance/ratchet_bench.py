@@ -11,8 +11,8 @@ from whisperd.plugin.conformance.report import Broken, Checks
 
 CHECKS = Checks()
 AD = b"associated data"
-#: The least that ``max_skip`` and ``max_chains`` may be: what two links do to the order of messages has to be borne.
-MIN_SKIP, MIN_CHAINS = 16, 4
+#: The least that the bounds may be: what two links do to the order of messages has to be borne.
+MIN_BOUNDS = {"max_skip": 16, "max_kept": 64, "max_chains": 4}
 
 
 class RatchetBench:

@@ -6,7 +6,7 @@ from zope.interface import Invalid
 from zope.interface.verify import verifyObject
 
 from whisperd.interfaces import IRatchetSession
-from whisperd.plugin.conformance.ratchet_bench import AD, CHECKS, MIN_CHAINS, MIN_SKIP, RatchetBench
+from whisperd.plugin.conformance.ratchet_bench import AD, CHECKS, MIN_BOUNDS, RatchetBench
 from whisperd.plugin.conformance.report import Broken, changed, places
 from whisperd.plugin.registry import RATCHET, fault
 
@@ -21,11 +21,9 @@ def interface(bench: RatchetBench) -> None:
             verifyObject(IRatchetSession, session)
         except Invalid as error:
             raise Broken(f"a session does not provide IRatchetSession: {error}") from error
-    least = MIN_SKIP
-    for name in ("max_skip", "max_kept", "max_chains"):
+    for name, least in MIN_BOUNDS.items():
         bound = getattr(bench.plugin, name)
         bench.expect(type(bound) is int and least <= bound <= 1 << 16, f"{name} is not a number from {least} to 65536")
-        least = bound if name == "max_skip" else MIN_CHAINS
 
 
 @CHECKS.add
@@ -70,9 +68,10 @@ def reorder(bench: RatchetBench) -> None:
     """Messages are read in any order, across changes of direction too."""
     one, other = bench.talking()
     bench.tell(one, other, b"begin")
-    early = [(b"early %d" % number, one.encrypt(b"early %d" % number, AD)) for number in range(MIN_SKIP // 2)]
+    half = range(MIN_BOUNDS["max_skip"] // 2)
+    early = [(b"early %d" % number, one.encrypt(b"early %d" % number, AD)) for number in half]
     bench.tell(other, one, b"turn")
-    late = [(b"late %d" % number, one.encrypt(b"late %d" % number, AD)) for number in range(MIN_SKIP // 2)]
+    late = [(b"late %d" % number, one.encrypt(b"late %d" % number, AD)) for number in half]
     for plaintext, message in [*reversed(late), *early[::2], *reversed(early[1::2])]:
         bench.hear(other, message, plaintext)
 

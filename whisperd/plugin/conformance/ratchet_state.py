@@ -63,7 +63,8 @@ def skip_bound(bench: RatchetBench) -> None:
     bench.rejected(other, overtaken[-1], "a message that overtakes more than max_skip others")
     last = bench.plugin.max_skip
     bench.hear(other, overtaken[last], b"%d" % last)
-    for number in (0, last // 2, last - 1):
+    held = min(last, bench.plugin.max_kept)
+    for number in (last - held, last - held // 2, last - 1):
         bench.hear(other, overtaken[number], b"%d" % number)
     one, other = bench.talking()
     bench.tell(one, other, b"begin")
@@ -92,7 +93,8 @@ def kept_bound(bench: RatchetBench) -> None:
             size = size or len(other.dump())
     if len(other.dump()) > size + 4_096:
         raise Broken(f"the state grows without bound: {len(other.dump())} bytes")
-    bench.rejected(other, missing[0][1], "a message whose key had to be dropped")
+    for _, message in (missing[0], missing[-bench.plugin.max_kept - 1]):
+        bench.rejected(other, message, "a message whose key had to be dropped")
     for plaintext, message in missing[-bench.plugin.max_kept :: 97]:
         bench.hear(other, message, plaintext)
 
@@ -111,6 +113,23 @@ def chains_bound(bench: RatchetBench) -> None:
     bench.rejected(other, missing[0][1], "a message of a chain that had to be dropped")
     for plaintext, message in missing[-bench.plugin.max_chains :]:
         bench.hear(other, message, plaintext)
+
+
+@CHECKS.add
+def withheld(bench: RatchetBench) -> None:
+    """The key of a message that never came is gone after ``max_chains`` turns, also where nothing else is missing, and
+    after ``max_kept`` later messages of its chain."""
+    one, other = bench.talking()
+    message = one.encrypt(b"withheld", AD)
+    for _ in range(bench.plugin.max_chains + 2):
+        bench.tell(one, other, b"overtaking")
+        bench.tell(other, one, b"turn")
+    bench.rejected(other, message, "a message that was held back for max_chains turns")
+    one, other = bench.talking()
+    message = one.encrypt(b"withheld", AD)
+    for _ in range(bench.plugin.max_kept + 2):
+        bench.tell(one, other, b"overtaking")
+    bench.rejected(other, message, "a message that max_kept others of its chain have overtaken")
 
 
 @CHECKS.add
