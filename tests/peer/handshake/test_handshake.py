@@ -237,6 +237,17 @@ def test_a_frame_of_an_earlier_attempt_disturbs_no_later_one(step):
     assert only(joiner.receive(confirm), Established)
 
 
+def test_a_confirmation_of_an_earlier_attempt_that_comes_late_is_no_wrong_one():
+    inviter, joiner = pair()
+    late = frames(run(inviter, joiner, holding=4)[-1])[0]
+    inviter, _ = pair()  # it has not seen that its confirmation got lost
+    answer = frames(inviter.receive(frames(joiner.begin())[0]))[0]
+    exchange = frames(joiner.receive(answer))[0]
+    assert joiner.receive(late) == [] and joiner.receive(late) == []
+    confirm = frames(inviter.receive(exchange))[0]
+    assert only(joiner.receive(confirm), Established)
+
+
 @pytest.mark.parametrize("step", range(4))
 def test_the_joiner_may_begin_anew_at_any_step(step):
     inviter, joiner = pair()

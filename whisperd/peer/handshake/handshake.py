@@ -264,6 +264,12 @@ class JoinerHandshake(Handshake):
         self._earlier.add(_sha256(data))
         return [frame]
 
+    def forget(self) -> None:
+        """Destroy what there is of the attempt at hand, but recognise its confirmation if that comes late."""
+        if isinstance(self._attempt, _Exchanged):
+            self._earlier.add(_sha256(self._attempt.keys.confirm_inviter))
+        super().forget()
+
     def _exchange(self, answer: HandshakeAnswer, data: bytes) -> list[HandshakeEffect]:
         assert isinstance(self._attempt, _Greeted)  # by STEPS
         hello = self._attempt.hello
@@ -300,12 +306,14 @@ class JoinerHandshake(Handshake):
         attempt = self._attempt
         assert isinstance(attempt, _Exchanged)  # by STEPS
         if not hmac.compare_digest(confirm.confirm, attempt.keys.confirm_inviter):
+            if _sha256(confirm.confirm) in self._earlier:
+                return []
             raise ConfirmationFailed
         self._attempt = None
         return [Established(attempt.session, attempt.keys, attempt.kex, attempt.ratchet)]
 
 
-def _sha256(data: bytes) -> bytes:
+def _sha256(data: bytes | bytearray) -> bytes:
     return hashlib.sha256(data).digest()
 
 
