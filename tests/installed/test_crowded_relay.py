@@ -78,6 +78,34 @@ def _connected(client: socket.socket) -> bool:
     return True
 
 
+def test_those_who_never_read_fill_no_more_memory_than_the_relay_gives_all_of_them(company: Company) -> None:
+    relay, port = crowded(company, "max_unsent_total = 1_048_576\nframe_rate = 0\nbyte_rate = 0\n"
+                                   "circuit_frame_rate = 0\ncircuit_byte_rate = 0\n")
+    honest = pair(port)
+    attacks = [pair(port, deaf=True) for _ in range(2)]
+    for sender, _ in attacks:
+        for _ in range(15):
+            sender.send(bytes(60_000), binary=True)
+    relay.wait(lambda: unsent(relay)["refused"])
+    assert unsent(relay)["used"] <= 1_048_576
+    for one, other in (honest, honest[::-1]):
+        one.send(b"still here", binary=True)
+        assert other.receive() == b"still here"
+
+
+def pair(port: int, *, deaf: bool = False) -> tuple[Guest, Guest]:
+    """Return two who have met in a room; the second may be deaf."""
+    room, one, other = random_name(), Guest(port), Guest(port, deaf=deaf)
+    assert (one.join(room)["type"], other.join(room)["type"]) == ("joined", "joined")
+    assert (one.hear()["type"], other.hear()["type"]) == ("ready", "ready")
+    return one, other
+
+
+def unsent(relay: Daemon) -> dict[str, int]:
+    (row,) = (row for row in relay.ask("relay", "limits") if row["limit"] == "unsent")
+    return dict(row)
+
+
 def test_odd_requests_get_the_answers_that_the_standard_asks_for(company: Company) -> None:
     _, port = crowded(company, "")
     assert answered(port, b"GET /health HTTP/1.1\r\n\r\n") == b"HTTP/1.1 400 Bad Request"

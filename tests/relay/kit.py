@@ -36,7 +36,8 @@ def bounds(**changes: int) -> Bounds:
     """Return bounds for 9 connections and rooms of 600 seconds, no rates and no shares, with ``changes``."""
     wide = dict.fromkeys(ConfiguredBounds.__struct_fields__, 0)
     return ConfiguredBounds(**{
-        **wide, "max_connections": 9, "max_rooms": 9, "max_frame": 1_024, "max_unsent": 1_048_576, "room_expiry": 600,
+        **wide, "max_connections": 9, "max_rooms": 9, "max_frame": 1_024, "max_unsent": 1_048_576,
+        "max_unsent_total": 67_108_864, "room_expiry": 600,
         "handshake_timeout": 30, "join_timeout": 60, "burst": 5, "listener_share": 100, **changes}).spread()
 
 

@@ -124,6 +124,8 @@ KEYS: tuple[Key, ...] = (
     Key("relay.max_frame", 65_536, "Maximum size of a frame, in bytes. Peers need 36,864.", 36_864, 16_777_216),
     Key("relay.max_unsent", 1_048_576, "Maximum number of bytes that may wait for a slow client, in addition to the "
         "socket's own buffers. Four frames of the maximum size may always wait.", 65_536, 268_435_456),
+    Key("relay.max_unsent_total", 67_108_864, "Maximum number of bytes that may wait for all slow clients together. "
+        "Above that, the client for which most waits is disconnected.", 1_048_576, 17_179_869_184),
     Key("relay.room_expiry", 600, "Seconds without activity after which a room with fewer than two clients "
         "expires.", 1, 86_400),
     Key("relay.handshake_timeout", 30, "Seconds within which a client must send its complete HTTP request.",

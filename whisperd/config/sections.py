@@ -50,6 +50,7 @@ class RelaySection(msgspec.Struct, frozen=True, kw_only=True):
     max_waiting: int
     max_frame: int
     max_unsent: int
+    max_unsent_total: int
     room_expiry: int
     handshake_timeout: int
     join_timeout: int

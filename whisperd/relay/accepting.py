@@ -16,6 +16,15 @@ from whisperd.relay.transport import Connection
 
 #: Connections that are taken in one turn of the reactor's loop; what is open already gets its turn after them.
 MAX_ACCEPTED = 16
+#: Bytes that the kernel holds for each connection at most, doubled by it for its own needs; without that it may take
+#: some megabytes for each client that does not read. [socket(7), SO_SNDBUF]
+SEND_BUFFER = 131_072
+
+
+def bound_buffers(port: tcp.Port) -> None:
+    """Have the kernel hold little for each connection of a port; what it accepts inherits that. [tcp(7)]"""
+    listening: Any = port.socket
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
 def accept_for(port: tcp.Port, factory: RelayFactory) -> None:

@@ -6,6 +6,7 @@ from collections import deque
 from weakref import WeakValueDictionary
 
 from whisperd.relay.limits import CONNECTIONS, CONNECTS, Denial, LimitScope, RelayLimits
+from whisperd.relay.unsent import UnsentBytes
 
 #: Sockets beyond ``max_connections`` that are let in, so that health checks are answered and refusals explained.
 SPARE_SOCKETS = 32
@@ -19,6 +20,7 @@ class ConnectionLimits:
 
     def __init__(self, limits: RelayLimits) -> None:
         self.sockets = 0
+        self.unsent = UnsentBytes(limits)
         self.circuits: WeakValueDictionary[tuple[LimitScope, object], LimitScope] = WeakValueDictionary()
         self._limits = limits
         self._remembered: deque[tuple[float, LimitScope]] = deque(maxlen=MAX_REMEMBERED)

@@ -58,6 +58,7 @@ class RelayFactory(WebSocketServerFactory):
         self.opened, self.heard = self._liveness.opened, self._liveness.heard
         self.ponged, self.probe = self._liveness.ponged, self._liveness.probe
         self.hold, self.ending = self._liveness.hold, self._liveness.ending
+        self.drained = sockets.unsent.forget
         # The relay's own deadlines stand for those of autobahn.
         self.setProtocolOptions(
             versions=[13], webStatus=False, failByDrop=False, closeHandshakeTimeout=0)
@@ -70,7 +71,7 @@ class RelayFactory(WebSocketServerFactory):
         """Put the bounds of the relay into force, for connections that are there too; ``cors``: the origins whose pages
         may read answers."""
         bounds = self._relay.limits.bounds
-        self.max_unsent = max(bounds.max_unsent, 4 * bounds.max_frame)
+        self._max_unsent = max(bounds.max_unsent, 4 * bounds.max_frame)
         self._liveness.apply(bounds.handshake_timeout)
         for option in ("maxFramePayloadSize", "maxMessagePayloadSize"):
             setattr(self._protocol, option, bounds.max_frame)
@@ -125,9 +126,14 @@ class RelayFactory(WebSocketServerFactory):
             session = DIALECTS[wanted.subprotocol](self._relay, connection, source)
             connection.open(web.switch(wanted), head.rest, session)
 
+    def may_wait(self, connection: RelayProtocol, size: int) -> bool:
+        """Count bytes that wait for a client which does not read; return whether they may."""
+        return self._sockets.unsent.add(connection, size, self._max_unsent)
+
     def lost(self, connection: RelayProtocol) -> None:
         """Count a connection out."""
         self.connections.discard(connection)
+        self._sockets.unsent.forget(connection)
         self._sockets.socket_closed()
         if connection.session is not None:
             self._sockets.disconnect(connection.session.source)

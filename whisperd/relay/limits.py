@@ -36,6 +36,7 @@ class Bounds(Struct, frozen=True, kw_only=True):
     max_connections: int
     max_frame: int
     max_unsent: int
+    max_unsent_total: int
     room_expiry: int
     handshake_timeout: int
     join_timeout: int

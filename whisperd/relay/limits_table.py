@@ -26,6 +26,8 @@ def rows(limits: RelayLimits, sockets: ConnectionLimits, listeners: list[LimitSc
     """
     total = limits.total.limits
     return [_row("sockets", total.name, sockets.max_sockets, sockets.sockets, total.refused["sockets"], 0),
+            _row("unsent", total.name, limits.bounds.max_unsent_total, sockets.unsent.total,
+                 total.refused["unsent"], 0),
             *_rows_of(total, [limits.total], now), *_rows_of(limits.listener, listeners, now),
             *_rows_of(limits.circuit, [], now),
             *(_row(name, "connection", getattr(limits.bounds, name), None, limits.refused[code], 0)

@@ -19,7 +19,7 @@ from whisperd.config import RelaySection
 from whisperd.interfaces import Random
 from whisperd.logs import note
 from whisperd.relay import bounds, metrics
-from whisperd.relay.accepting import accept_for
+from whisperd.relay.accepting import accept_for, bound_buffers
 from whisperd.relay.access_codes import AccessCodes
 from whisperd.relay.access_file import AccessFile
 from whisperd.relay.admission import ConnectionLimits
@@ -235,8 +235,10 @@ class RelayService(Service):
             raise why_not(description, error, key) from None
         except OverflowError:
             raise not_a_listener(description, key) from None
-        if isinstance(port, tcp.Port) and port.factory is factory:
-            accept_for(port, factory)
+        if isinstance(port, tcp.Port):
+            bound_buffers(port)
+            if port.factory is factory:
+                accept_for(port, factory)
         self._listeners.append((port, factory))
         self._sweep.start()
         return port

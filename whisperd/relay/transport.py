@@ -26,6 +26,7 @@ class Connection(tcp.Server):
     client = server = None  # type: ignore[assignment]
     hostname = logstr = repstr = "relay"
     sessionno = 0
+    bufferSize = 16_384  # bytes that may wait here; more is counted. [relay.unsent]
 
     def __init__(self, accepted: socket.SocketType, protocol: Protocol, reactor: Any) -> None:
         self.socket = accepted  # type: ignore[assignment]  # without the class in Python around it

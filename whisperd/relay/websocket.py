@@ -25,8 +25,6 @@ _BROKEN = {1009: "frame-too-large", 1007: "not-text-utf8"}
 class Listener(Protocol):
     """What a connection tells the listener that it came to. [whisperd.relay.factory, whisperd.relay.liveness]"""
 
-    max_unsent: int  # bytes that may wait for a client beyond its transport's own buffer
-
     def made(self, connection: RelayProtocol) -> None: ...  # it is there
     def agreed(self, connection: RelayProtocol) -> None: ...  # to drop it where TLS has not agreed on a good enough key
     def requested(self, connection: RelayProtocol, head: bytes) -> None: ...  # to call ``open`` or ``answer``, if whole
@@ -35,6 +33,8 @@ class Listener(Protocol):
     def ponged(self, connection: RelayProtocol) -> None: ...  # for those who have asked by ``probe``
     def probe(self, connection: RelayProtocol, answer: Callable[[bool], None]) -> None: ...  # to ping it, and tell
     def hold(self, connection: RelayProtocol, seconds: float) -> None: ...  # to call ``release`` then, and not before
+    def may_wait(self, connection: RelayProtocol, size: int) -> bool: ...  # whether its full transport may take more
+    def drained(self, connection: RelayProtocol) -> None: ...  # nothing waits for it any more
     def ending(self, connection: RelayProtocol) -> None: ...  # to cut it off if it is not gone in time
     def lost(self, connection: RelayProtocol) -> None: ...  # it is gone
 
@@ -43,7 +43,7 @@ class Listener(Protocol):
 class RelayProtocol(FastPath):
     """One connection, plain HTTP or WebSocket; the Wire of its session."""
 
-    _unsent = _late = 0
+    _late = 0
 
     def __init__(self, listener: Listener) -> None:
         super().__init__()
@@ -79,16 +79,12 @@ class RelayProtocol(FastPath):
 
     def write(self, data: bytes) -> None:
         """Give bytes to the transport, unless more waits for the client than may; it has some seconds to read why."""
-        if self.congested:
-            self._unsent += len(data)
-            if self._unsent > self.factory.max_unsent:
-                self._unsent = -self.factory.max_unsent  # what is told of it has to fit on top
-                if self.state == self.STATE_OPEN and self.session is not None and not self.failedByMe:
-                    self.session.refuse("slow-reader")
-                else:
-                    self.dropConnection(abort=True)
-                return
-        self.transport.write(data)
+        if not self.congested or self.factory.may_wait(self, len(data)):
+            self.transport.write(data)
+        elif self.state == self.STATE_OPEN and self.session is not None and not self.failedByMe:
+            self.session.refuse("slow-reader")
+        else:
+            self.dropConnection(abort=True)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         self.state = self.STATE_CLOSED
@@ -143,7 +139,8 @@ class RelayProtocol(FastPath):
         self.congested = True
 
     def resumeProducing(self) -> None:
-        self.congested, self._unsent = False, 0
+        self.congested = False
+        self.factory.drained(self)
     stopProducing = resumeProducing
 
     def hold(self, seconds: float) -> None:

@@ -21,10 +21,14 @@ def random_name() -> str:
 
 
 class Guest:
-    """One WebSocket, which waits SECONDS for anything."""
+    """One WebSocket, which waits SECONDS for anything. ``deaf``: its system takes in little that it does not read."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+    def __init__(self, port: int, *, deaf: bool = False) -> None:
+        self.socket = socket.socket()
+        self.socket.settimeout(SECONDS)
+        if deaf:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        self.socket.connect(("127.0.0.1", port))
         self.socket.sendall(_REQUEST.encode())
         self._read = b""
         while b"\r\n\r\n" not in self._read:

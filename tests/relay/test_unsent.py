@@ -1,0 +1,68 @@
+"""What may wait for slow clients: for each of them, and for all together."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.relay.kit import bounds
+from whisperd.relay.limits import RelayLimits
+from whisperd.relay.unsent import OWN_BUFFER, UnsentBytes
+
+MOST = 1_000_000
+
+
+class Reader:
+    session = None
+
+    def __init__(self, unsent: UnsentBytes) -> None:
+        self._unsent = unsent
+        self.dropped = False
+
+    def dropConnection(self, abort: bool = False) -> None:
+        assert abort
+        self.dropped = True
+        self._unsent.forget(self)
+
+    def add(self, size: int) -> bool:
+        return self._unsent.add(self, size, MOST)
+
+
+@pytest.fixture
+def unsent() -> UnsentBytes:
+    return UnsentBytes(RelayLimits(bounds(max_unsent_total=2_000_000)))
+
+
+def test_one_client_gets_its_bound_and_is_told_once_in_as_much_again(unsent):
+    reader = Reader(unsent)
+    assert reader.add(MOST) and not reader.add(1)
+    assert reader.add(100) and not reader.dropped, "what it is told"
+    assert unsent.total == OWN_BUFFER + MOST + 100
+    unsent.forget(reader)
+    assert unsent.total == 0 and reader.add(MOST)
+
+
+def test_when_all_wait_for_too_much_the_worst_is_dropped_and_nobody_else(unsent):
+    worst, others = Reader(unsent), [Reader(unsent) for _ in range(8)]
+    assert worst.add(900_000)
+    assert all(other.add(100_000) for other in others)
+    assert (unsent.total, worst.dropped) == (900_000 + 800_000 + 9 * OWN_BUFFER, False)
+    assert all(other.add(40_000) for other in others)
+    assert worst.dropped and not any(other.dropped for other in others)
+    assert unsent.total == 8 * (140_000 + OWN_BUFFER)
+
+
+def test_who_is_the_worst_itself_hears_that_it_may_not(unsent):
+    other, worst = Reader(unsent), Reader(unsent)
+    assert other.add(MOST) and worst.add(960_000)
+    assert not worst.add(30_000) or other.dropped
+    assert unsent.total <= 2_000_000
+
+
+def test_however_many_do_not_read_the_sum_keeps_its_bound(unsent):
+    readers = [Reader(unsent) for _ in range(200)]
+    for _ in range(40):
+        for place, reader in enumerate(readers):
+            if not reader.dropped:
+                reader.add(500 + 37 * place)
+            assert unsent.total <= 2_000_000
+    assert 0 < sum(reader.dropped for reader in readers) < 200

@@ -1,0 +1,71 @@
+"""What waits for slow clients, of one and of all of them: who does not read must not fill the memory of the relay."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from whisperd.relay.limits import RelayLimits
+from whisperd.relay.session import Session
+
+#: Bytes that a transport holds by itself before anything is counted here; a client that is counted has that many more.
+OWN_BUFFER = 16_384
+
+
+class SlowReader(Protocol):
+    """The connection of a client for whom bytes wait."""
+
+    session: Session | None
+
+    def dropConnection(self, abort: bool = False) -> None:
+        """Close it, at once and with all that waits for it when ``abort`` is true. [autobahn]"""
+
+
+class _Waiting:
+    """What waits for one client: ``used`` of what may wait for it, and the bytes that it ``holds`` in memory."""
+
+    __slots__ = ("holds", "used")
+
+    def __init__(self) -> None:
+        self.used = 0
+        self.holds = OWN_BUFFER
+
+
+class UnsentBytes:
+    """The bytes that wait for the slow clients of one relay, its listeners taken together."""
+
+    def __init__(self, limits: RelayLimits) -> None:
+        self.total = 0
+        self._limits = limits
+        self._waiting: dict[SlowReader, _Waiting] = {}
+
+    def add(self, client: SlowReader, size: int, maximum: int) -> bool:
+        """Count ``size`` bytes more that wait for ``client``; return False when that is more than ``maximum`` for it,
+        or when it had to be cut off. What it is told of it afterwards may take up to ``maximum`` again.
+
+        When all together wait for more than the relay may hold, those with most are cut off."""
+        waiting = self._waiting.get(client)
+        if waiting is None:
+            waiting = self._waiting[client] = _Waiting()
+            self.total += waiting.holds
+        waiting.used += size
+        if waiting.used > maximum:
+            waiting.used = -maximum
+            return False
+        waiting.holds += size
+        self.total += size
+        while self.total > self._limits.bounds.max_unsent_total:
+            worst = max(self._waiting, key=lambda each: self._waiting[each].holds)
+            self.forget(worst)
+            self._limits.total.limits.refused["unsent"] += 1
+            if worst.session is not None:
+                worst.session.refuse("slow-reader")
+            worst.dropConnection(abort=True)
+            if worst is client:
+                return False
+        return True
+
+    def forget(self, client: SlowReader) -> None:
+        """Nothing waits for ``client`` any more: it has read all, or it is gone."""
+        waiting = self._waiting.pop(client, None)
+        if waiting is not None:
+            self.total -= waiting.holds
