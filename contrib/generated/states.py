@@ -10,7 +10,7 @@ MACHINES = {
     "conversation": "whisperd.peer.conversation.states",
     "relay link": "whisperd.peer.links.relay",
     "rendezvous": "whisperd.peer.contacts.rendezvous",
-    "publisher": "whisperd.tor.onion.machine",
+    "publisher": "whisperd.tor.onion.state_machine",
 }
 Table = Mapping[tuple[str, str], str]
 

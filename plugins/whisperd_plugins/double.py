@@ -18,11 +18,11 @@ from zope.interface import implementer
 from whisperd.errors import MessageRejected
 from whisperd.interfaces import IRatchetSession, Level
 from whisperd_plugins import ratchet_dump
+from whisperd_plugins.double_ratchet import DoubleRatchet, RatchetSession
 from whisperd_plugins.kdf import message_key, next_chain_key
-from whisperd_plugins.ratchet import COUNTS, HEADER, LAST_NUMBER, RatchetState, Step, Turn, forget
 from whisperd_plugins.ratchet_body import AES_GCM
-from whisperd_plugins.ratchet_session import DoubleRatchet, RatchetSession
-from whisperd_plugins.skipped import Keys
+from whisperd_plugins.ratchet_state import COUNTS, HEADER, LAST_NUMBER, RatchetState, Step, Turn, forget
+from whisperd_plugins.skipped_keys import Keys
 from whisperd_plugins.sodium import KEY, wipe
 
 ROOT_INFO = b"whisperd/1 double root"

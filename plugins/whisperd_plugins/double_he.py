@@ -25,10 +25,10 @@ from zope.interface import implementer
 from whisperd.errors import MessageRejected
 from whisperd.interfaces import IRatchetSession, Level
 from whisperd_plugins import ratchet_dump, sodium
+from whisperd_plugins.double_ratchet import DoubleRatchet, RatchetSession
 from whisperd_plugins.kdf import hkdf
-from whisperd_plugins.ratchet import HEADER, LAST_NUMBER, RatchetState, Step, forget
 from whisperd_plugins.ratchet_body import AES_GCM
-from whisperd_plugins.ratchet_session import DoubleRatchet, RatchetSession
+from whisperd_plugins.ratchet_state import HEADER, LAST_NUMBER, RatchetState, Step, forget
 from whisperd_plugins.sodium import KEY, NONCE, TAG, wipe
 
 SECRET_INFO = b"whisperd/1 double-he secret"

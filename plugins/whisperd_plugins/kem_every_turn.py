@@ -18,9 +18,9 @@ import hashlib
 from whisperd.errors import MessageRejected
 from whisperd.interfaces import Level, Random
 from whisperd_plugins import double_he, mlkem, ratchet_dump, ratchet_selftest, selftest, sodium
+from whisperd_plugins.double_ratchet import DoubleRatchet, Offer
 from whisperd_plugins.kdf import hkdf
-from whisperd_plugins.ratchet import HEADER, Chain, RatchetState, Step, forget
-from whisperd_plugins.ratchet_session import DoubleRatchet, Offer
+from whisperd_plugins.ratchet_state import HEADER, Chain, RatchetState, Step, forget
 from whisperd_plugins.sodium import KEY, wipe
 
 SECRET_INFO = b"whisperd/1 kem-every-turn secret"

@@ -21,9 +21,9 @@ from __future__ import annotations
 from whisperd.errors import MessageRejected
 from whisperd.interfaces import Level, Random
 from whisperd_plugins import double_he, ratchet_dump, selftest, sparse_dump
+from whisperd_plugins.double_ratchet import DoubleRatchet
 from whisperd_plugins.kdf import block, hkdf, hybrid_step
-from whisperd_plugins.ratchet import COUNTS, HEADER, Chain, RatchetState, Step, forget
-from whisperd_plugins.ratchet_session import DoubleRatchet
+from whisperd_plugins.ratchet_state import COUNTS, HEADER, Chain, RatchetState, Step, forget
 from whisperd_plugins.sodium import KEY, wipe
 from whisperd_plugins.sparse import CHUNKS, FIELDS, FIRST, SparseRatchet
 

@@ -13,7 +13,7 @@ from whisperd.control.api import opt_ins
 from whisperd.control.roles import Roles
 from whisperd.control.settings import Settings
 from whisperd.errors import ConfigError
-from whisperd.relay.bounds import ConfiguredBounds
+from whisperd.relay.limits_from_config import ConfiguredBounds
 from whisperd.wire import results
 
 

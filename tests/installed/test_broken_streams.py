@@ -13,7 +13,7 @@ from tests.installed.kit.account import give
 from tests.installed.kit.streams import WAYS, Broken, Closed, NoReader, Streamed, Unread, read_until
 from whisperd.control.client import Client
 from whisperd.errors import AddressInUse
-from whisperd.outlet import MAX_WAITING
+from whisperd.standard_streams import MAX_WAITING
 from whisperd.tor.testnet.ports import free_ports
 
 

@@ -14,7 +14,7 @@ from tests.protocols import differences
 from whisperd.interfaces import Store
 from whisperd.peer import conversations
 from whisperd.peer.commands import chats, invites, settling
-from whisperd.peer.contacts import calls, decisions, exchange, rendezvous, with_contacts
+from whisperd.peer.contacts import calls, contact_conversations, decisions, exchange, rendezvous
 from whisperd.peer.contacts.listening import ContactListener
 from whisperd.peer.invites import spoken
 from whisperd.peer.persistence import aging, entries
@@ -28,7 +28,7 @@ LISTENING = SERVICE._contacts._listening
 
 
 @pytest.mark.parametrize("protocol", [
-    exchange.Drivers, calls.Beginnings, with_contacts.Conversations, chats.Conversations, invites.Beginnings,
+    exchange.Drivers, calls.Beginnings, contact_conversations.Conversations, chats.Conversations, invites.Beginnings,
     spoken.Beginnings], ids=lambda protocol: protocol.__module__)
 def test_the_conversations_have_all_that_is_asked_of_them(protocol: type) -> None:
     assert differences(SERVICE.conversations, protocol) == []
@@ -57,7 +57,7 @@ def test_a_rendezvous_is_listened_to() -> None:
         assert differences(made, rendezvous.RendezvousListener) == []
 
 
-@pytest.mark.parametrize("protocol", [decisions.Transactions, exchange.Drivers, with_contacts.Conversations],
+@pytest.mark.parametrize("protocol", [decisions.Transactions, exchange.Drivers, contact_conversations.Conversations],
                          ids=lambda protocol: protocol.__name__)
 def test_the_double_of_conversations_has_all_that_contacts_ask_of_them(protocol: type) -> None:
     assert differences(CONTACTS, protocol) == []

@@ -7,8 +7,8 @@ from typing import Any
 
 from whisperd_plugins import double_he, ratchet_dump
 from whisperd_plugins.double_he import DoubleHeaderEncrypted, Session
-from whisperd_plugins.ratchet import RatchetState
-from whisperd_plugins.skipped import MAX_CHAINS, MAX_MISSING, MAX_SKIP, SkippedKeys
+from whisperd_plugins.ratchet_state import RatchetState
+from whisperd_plugins.skipped_keys import MAX_CHAINS, MAX_MISSING, MAX_SKIP, SkippedKeys
 
 from whisperd.errors import KeyExchangeRefused, MessageRejected
 

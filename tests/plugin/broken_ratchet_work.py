@@ -10,9 +10,9 @@ from whisperd_plugins import double, mlkem, ratchet_dump
 from whisperd_plugins.double import Double, PlainState
 from whisperd_plugins.double_he import DoubleHeaderEncrypted, Session
 from whisperd_plugins.kem_every_turn import KemEveryTurn
-from whisperd_plugins.ratchet import RatchetState
 from whisperd_plugins.ratchet_body import AesGcm
-from whisperd_plugins.skipped import MAX_SKIP, Keys
+from whisperd_plugins.ratchet_state import RatchetState
+from whisperd_plugins.skipped_keys import MAX_SKIP, Keys
 from whisperd_plugins.sodium import NONCE
 
 from tests.plugin.broken_ratchet import BROKEN, ChangesBeforeItBelieves, SharedKey, WithSession, breaks

@@ -20,8 +20,8 @@ from doubleratchet.recommended.diffie_hellman_ratchet_curve25519 import DiffieHe
 from whisperd_plugins import double
 from whisperd_plugins.double import MAX_SKIP, OVERHEAD, SALT, STEPS, Double
 from whisperd_plugins.double_he import DoubleHeaderEncrypted
-from whisperd_plugins.ratchet import HEADER
-from whisperd_plugins.skipped import MAX_CHAINS
+from whisperd_plugins.ratchet_state import HEADER
+from whisperd_plugins.skipped_keys import MAX_CHAINS
 
 from whisperd.errors import MessageRejected
 

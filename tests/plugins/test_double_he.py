@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from whisperd_plugins import ratchet, ratchet_dump, sodium
+from whisperd_plugins import ratchet_dump, ratchet_state, sodium
 from whisperd_plugins.double_he import OVERHEAD, ROOT_INFO, DoubleHeaderEncrypted
 
 from whisperd.errors import KeyExchangeRefused, MessageRejected
@@ -132,7 +132,7 @@ def encrypted_at_any_number(session, plaintext):
 def test_a_chain_ends_at_its_last_number():
     one, other = pair()
     assert other.decrypt(encrypted_at_any_number(one, b"first"), AD) == b"first"
-    other._state.receiving.number = one._state.sending.number = ratchet.LAST_NUMBER
+    other._state.receiving.number = one._state.sending.number = ratchet_state.LAST_NUMBER
     assert other.decrypt(one.encrypt(b"last", AD), AD) == b"last"
     with pytest.raises(ValueError, match="numbers"):
         one.encrypt(b"beyond", AD)
@@ -146,7 +146,7 @@ def test_a_forged_message_with_a_far_number_costs_no_chain_steps(monkeypatch):
     messages = [one.encrypt(b"%d" % number, AD) for number in range(1_000)]
     other.decrypt(messages[0], AD)
     walked = []
-    monkeypatch.setattr(ratchet.RatchetState, "step_chain", lambda key: walked.append(key))
+    monkeypatch.setattr(ratchet_state.RatchetState, "step_chain", lambda key: walked.append(key))
     rejected(other, messages[-1][:-1] + bytes((messages[-1][-1] ^ 1,)))
     rejected(other, messages[-1][:80] + messages[-2][80:])
     assert walked == []
@@ -226,7 +226,7 @@ def test_a_dump_with_a_right_check_and_anything_else_loads_fully_or_not_at_all(j
     body = bytes((version, shape)) + junk
     data = body + hashlib.sha256(body).digest()[:16]
     try:
-        state = ratchet_dump.load(data, ROOT_INFO, ratchet.RatchetState)
+        state = ratchet_dump.load(data, ROOT_INFO, ratchet_state.RatchetState)
     except ValueError:
         return
     assert ratchet_dump.dump(state) == data

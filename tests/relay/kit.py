@@ -18,8 +18,8 @@ from twisted.logger import globalLogPublisher
 from zope.interface import implementer
 
 from whisperd.config import RelaySection, load
-from whisperd.relay.bounds import ConfiguredBounds
 from whisperd.relay.limits import Bounds
+from whisperd.relay.limits_from_config import ConfiguredBounds
 from whisperd.relay.service import RelayService
 
 ROOM, ANNA, BEN, CARL = ("A" * 43, "E" * 43, "I" * 43, "M" * 43)

@@ -14,7 +14,7 @@ import click
 from whisperd import __version__
 from whisperd.cli import completion, guard
 from whisperd.cli.caller import Caller
-from whisperd.cli.meant import understood
+from whisperd.cli.meant_conversation import understood
 from whisperd.cli.options import MessageCommand, Valued
 from whisperd.cli.verbs.table import VERBS
 from whisperd.cli.words import misuse

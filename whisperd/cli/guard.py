@@ -118,7 +118,7 @@ class _Guard:
             return 1
 
     def _say(self, error: WhisperdError) -> None:
-        from whisperd import outlet
+        from whisperd import standard_streams
         from whisperd.cli import stream_encoding
         from whisperd.cli.checked_stdout import complain
         from whisperd.cli.render import Paint, clean
@@ -129,8 +129,8 @@ class _Guard:
         message, remedy = clean(error.message), clean(error.remedy)
         if self._program == "whisperctl":
             complain(f"{Paint.on(sys.stderr)(f'whisperctl: {message}', 'bad')}\n{remedy}\n")
-        elif isinstance(sys.stderr, outlet.Outlet) or stream_encoding.is_standard_error(sys.stderr):
-            outlet.say(f"{self._program}: {message}. {remedy}\n")
+        elif isinstance(sys.stderr, standard_streams.Outlet) or stream_encoding.is_standard_error(sys.stderr):
+            standard_streams.say(f"{self._program}: {message}. {remedy}\n")
         else:
             complain(f"{self._program}: {message}. {remedy}\n")
 
@@ -194,7 +194,7 @@ def _load_what_tells() -> None:
     """Load what an error is told with, for the time when no more files can be opened."""
     import whisperd.cli.render
     import whisperd.errors.system
-    import whisperd.outlet  # noqa: F401
+    import whisperd.standard_streams  # noqa: F401
 
 
 def explained(error: BaseException, program: str) -> WhisperdError:

@@ -24,11 +24,11 @@ from whisperd.peer.contacts.bindings import Bindings
 from whisperd.peer.contacts.book import Book
 from whisperd.peer.contacts.calls import Calls, RendezvousMaker
 from whisperd.peer.contacts.companion import Contacts
+from whisperd.peer.contacts.contact_conversations import ContactConversations
 from whisperd.peer.contacts.decisions import Decisions
 from whisperd.peer.contacts.exchange import ContactExchange
 from whisperd.peer.contacts.listening import Listening, Rests
 from whisperd.peer.contacts.rendezvous import RendezvousTiming
-from whisperd.peer.contacts.with_contacts import WithContacts
 from whisperd.peer.conversations import Conversations, Edges
 from whisperd.peer.files.disk import Threads
 from whisperd.peer.files.downloads import Downloads
@@ -129,12 +129,12 @@ class PeerService:
         self._book = Book(store, random)
         decisions = Decisions(self._write_ahead, emit)
         self._bindings = Bindings(self._book, decisions)
-        with_contacts = WithContacts(self.conversations, self._book, self._bindings, wall)
-        calls = Calls(self.conversations, with_contacts, suites, self._relays, self._in_force, wall)
+        contact_conversations = ContactConversations(self.conversations, self._book, self._bindings, wall)
+        calls = Calls(self.conversations, contact_conversations, suites, self._relays, self._in_force, wall)
         maker = RendezvousMaker(self._relays, reactor, random, wall, tuning.rendezvous)
         listening = Listening(calls, maker, self._book, self._bindings, decisions, Rests(reactor, tuning.rest))
         exchange = ContactExchange(self.conversations, self._book, self._bindings, decisions, listening, random)
-        self._contacts = Contacts(self._book, self._bindings, decisions, exchange, listening, with_contacts)
+        self._contacts = Contacts(self._book, self._bindings, decisions, exchange, listening, contact_conversations)
         self.conversations.attach(self._contacts)
 
         self._codes = SpokenInvites(self.conversations, suites, self._relays, reactor, wall,
@@ -147,7 +147,8 @@ class PeerService:
         self.messages = MessageCommands(self.conversations, verification, self._write_ahead)
         self.files = FileCommands(self.conversations, verification, self._write_ahead)
         self.timers = TimerCommands(self.conversations, self._write_ahead)
-        self.contacts = ContactCommands(self._book, self._bindings, decisions, exchange, listening, with_contacts)
+        self.contacts = ContactCommands(self._book, self._bindings, decisions, exchange, listening,
+                                        contact_conversations)
 
     def resume(self) -> None:
         """Go on with the conversations that the store has, and listen for contacts that are listened for."""

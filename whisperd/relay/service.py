@@ -18,7 +18,7 @@ from twisted.internet.error import CannotListenError
 from whisperd.config import RelaySection
 from whisperd.interfaces import Random
 from whisperd.logs import note
-from whisperd.relay import bounds, metrics
+from whisperd.relay import limits_from_config, metrics
 from whisperd.relay.accepting import accept_for, bound_buffers
 from whisperd.relay.access_codes import AccessCodes
 from whisperd.relay.access_file import AccessFile
@@ -68,7 +68,7 @@ class RelayService(Service):
         self._settings = settings
         self._reactor = reactor
         self._clock = clock or reactor
-        limits = RelayLimits(bounds.read(settings, settings.max_connections))
+        limits = RelayLimits(limits_from_config.read(settings, settings.max_connections))
         now: Callable[[], float] = clock.seconds if clock else time.monotonic
         self._onion_url = onion_url
         self._tells_onion = False
@@ -127,7 +127,7 @@ class RelayService(Service):
 
     def reload(self, settings: RelaySection) -> None:
         """Put the limits of ``settings`` into force; raises ConfigError, and then those before stay."""
-        relay, allowed = self._relay, bounds.read(settings, room_for(settings.max_connections))
+        relay, allowed = self._relay, limits_from_config.read(settings, room_for(settings.max_connections))
         if self._settings.tls_listen:
             self._credentials().load(settings.tls_certificate, settings.tls_key, require_pq=settings.tls_require_pq)
         relay.limits.apply(allowed)

@@ -24,10 +24,10 @@ from whisperd.stopping import every
 from whisperd.timers import Clock, OneShot
 from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.dial.socks_probe import find_socks, knock
+from whisperd.tor.error_row import error_row
 from whisperd.tor.event_loop import TorReactor, Waiters, at_most, sleep
 from whisperd.tor.onion.hostname_file import read_hostname
 from whisperd.tor.onion.reachability import ProbeTarget, ReachabilityProbe
-from whisperd.tor.rows import error_row
 from whisperd.tor.surroundings import TorSurroundings
 
 

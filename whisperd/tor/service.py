@@ -28,6 +28,7 @@ from whisperd.tor.control.control_port import TorControl
 from whisperd.tor.control.keepalive import until_gone
 from whisperd.tor.dial.dialer import Dialer
 from whisperd.tor.dial.socks_probe import touch
+from whisperd.tor.error_row import error_row
 from whisperd.tor.event_loop import TorReactor, at_most, sleep
 from whisperd.tor.onion import client_auth
 from whisperd.tor.onion.add_onion import AddOnion
@@ -40,7 +41,6 @@ from whisperd.tor.onion.rotation import Addresses
 from whisperd.tor.onion.service_dirs import ServiceFolders
 from whisperd.tor.process.launch import LaunchedTor, launch
 from whisperd.tor.process.transports import patience
-from whisperd.tor.rows import error_row
 from whisperd.tor.surroundings import TorSurroundings
 
 

@@ -17,11 +17,11 @@ from whisperd.peer.commands.contacts import ContactCommands
 from whisperd.peer.contacts.bindings import Bindings
 from whisperd.peer.contacts.book import Book, Contact
 from whisperd.peer.contacts.companion import Contacts
+from whisperd.peer.contacts.contact_conversations import ContactConversations
 from whisperd.peer.contacts.decisions import Decisions
 from whisperd.peer.contacts.exchange import ContactExchange
 from whisperd.peer.contacts.listening import Listening, Rests
 from whisperd.peer.contacts.secrets import next_secret
-from whisperd.peer.contacts.with_contacts import WithContacts
 from whisperd.peer.conversation.driver import Steps
 from whisperd.store.memory import MemoryStore
 from whisperd.wire.contacts import NONCE_SIZE, SaveContact, encode_contact_message
@@ -45,12 +45,13 @@ class Side:
         self.book = Book(self.store, random)
         self.decisions = Decisions(self, lambda event, **fields: self.told.append((event, fields)))
         self.bindings = Bindings(self.book, self.decisions)
-        with_contacts = WithContacts(self, self.book, self.bindings, clock.seconds)
+        contact_conversations = ContactConversations(self, self.book, self.bindings, clock.seconds)
         unused: Any = None  # nobody calls, or is listened for
         listening = Listening(unused, unused, self.book, self.bindings, self.decisions, Rests(clock, 30.0))
         exchange = ContactExchange(self, self.book, self.bindings, self.decisions, listening, random)
-        self.contacts = Contacts(self.book, self.bindings, self.decisions, exchange, listening, with_contacts)
-        self.commands = ContactCommands(self.book, self.bindings, self.decisions, exchange, listening, with_contacts)
+        self.contacts = Contacts(self.book, self.bindings, self.decisions, exchange, listening, contact_conversations)
+        self.commands = ContactCommands(self.book, self.bindings, self.decisions, exchange, listening,
+                                        contact_conversations)
 
     # -- as conversations, and what persists them --
 

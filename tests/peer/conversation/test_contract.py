@@ -9,7 +9,7 @@ from tests.peer.persistence.test_write_ahead import Persisted
 from tests.peer.support import ManyPlugins, PlainKex, Wipeable, conversation, real_plugins, seeded, terms
 from tests.protocols import differences
 from whisperd.peer.conversation.executor import Persistence
-from whisperd.peer.files.requests import FilesOwner
+from whisperd.peer.files.actions import FilesOwner
 from whisperd.peer.handshake import plugins
 from whisperd.peer.invites.spoken import CodePlugins
 from whisperd.plugin.identity import MemoryIdentity

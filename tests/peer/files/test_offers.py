@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from tests.peer.support import events
 from whisperd.errors import FileFailed, FileTooLarge, FileUnknown, TooLate, TooManyFiles
 from whisperd.peer.effects import DropFile, FinishFile, Post, ReadFile, WriteFile
+from whisperd.peer.files.chunk_sender import FIRST_WINDOW, MAX_DIRECT, MAX_WINDOW, MIN_WINDOW
 from whisperd.peer.files.offers import MAX_ANSWERS, Files
-from whisperd.peer.files.outgoing_window import FIRST_WINDOW, MAX_DIRECT, MAX_WINDOW, MIN_WINDOW
 from whisperd.peer.files.transfers import MAX_CLOSED
 from whisperd.wire.files import (
     CHUNK,

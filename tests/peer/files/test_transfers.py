@@ -16,8 +16,8 @@ from tests.peer.files.test_offers import Carrier, kinds, said, states
 from tests.peer.support import events
 from whisperd.errors import ChannelBroken, FileChanged, FileFailed, NoDownloads, TooLate
 from whisperd.peer.effects import DropFile, FinishFile, Post, ReadFile, WriteFile
+from whisperd.peer.files.chunk_sender import FIRST_WINDOW
 from whisperd.peer.files.offers import Files
-from whisperd.peer.files.outgoing_window import FIRST_WINDOW
 from whisperd.peer.files.transfer import CHECKING, OnDisk
 from whisperd.peer.records import FilesRecord, decode, encode
 from whisperd.wire.files import (

@@ -11,7 +11,7 @@ from whisperd.cli import render, timers
 from whisperd.cli.caller import history
 from whisperd.cli.chat_view.read_subscription import TheirText
 from whisperd.cli.chat_view.remedies import for_view
-from whisperd.cli.offering import offer
+from whisperd.cli.offer_file import offer
 from whisperd.cli.render import Paint
 from whisperd.control.client import Client
 from whisperd.errors import DaemonUnreachable, UsageError, WhisperdError, catalogue

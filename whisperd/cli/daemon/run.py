@@ -14,8 +14,8 @@ from twisted.internet.interfaces import IReactorCore
 
 from whisperd import logs
 from whisperd.cli import signals
+from whisperd.cli.daemon.startup_progress import Welcome
 from whisperd.cli.daemon.unlock import store_at_start
-from whisperd.cli.daemon.welcome import Welcome
 from whisperd.config import Config
 from whisperd.config.lines import located
 from whisperd.confine import Confinement, confine
@@ -23,8 +23,8 @@ from whisperd.daemon import Daemon
 from whisperd.errors import WhisperdError
 from whisperd.errors.system import as_whisperd_error
 from whisperd.notify import ServiceManager
-from whisperd.outlet import take_over
 from whisperd.reactor import install
+from whisperd.standard_streams import take_over
 from whisperd.stopping import every
 from whisperd.tor.process.socket_folder import remove_all
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from whisperd.cli import render
 from whisperd.cli.caller import Caller
-from whisperd.cli.offering import offer
+from whisperd.cli.offer_file import offer
 from whisperd.control.client import Client
 from whisperd.errors import FileFailed, TimedOut, WhisperdError, catalogue
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from whisperd.peer.contacts.bindings import Bindings
 from whisperd.peer.contacts.book import Book, Contact
+from whisperd.peer.contacts.contact_conversations import ContactConversations
 from whisperd.peer.contacts.decisions import Decisions
 from whisperd.peer.contacts.exchange import ContactExchange
 from whisperd.peer.contacts.listening import Listening
 from whisperd.peer.contacts.naming import person
-from whisperd.peer.contacts.with_contacts import WithContacts
 from whisperd.peer.conversation.session import level_word
 
 Row = dict[str, Any]
@@ -21,13 +21,13 @@ class ContactCommands:
     """Saves, lists, removes, renames, blocks, listens for and calls contacts."""
 
     def __init__(self, book: Book, bindings: Bindings, decisions: Decisions, exchange: ContactExchange,
-                 listening: Listening, with_contacts: WithContacts) -> None:
+                 listening: Listening, contact_conversations: ContactConversations) -> None:
         self._book = book
         self._bindings = bindings
         self._decisions = decisions
         self._exchange = exchange
         self._listening = listening
-        self._with_contacts = with_contacts
+        self._contact_conversations = contact_conversations
 
     async def save(self, chat: str, name: str) -> Row:
         """Ask the other side of a conversation to become the contact ``name``, or agree to that.
@@ -56,7 +56,7 @@ class ContactCommands:
             self._decisions.do(lambda: self._withdraw(name, found.key), found.key)
         else:
             calls = self._decisions.do(lambda: self._remove(name), *self._bindings.chats())
-            await self._with_contacts.end(calls)
+            await self._contact_conversations.end(calls)
         return {"contact": name, "removed": True}
 
     def _withdraw(self, name: str, chat: str) -> None:
@@ -89,7 +89,7 @@ class ContactCommands:
         self._listening.drop(key)
         chats = self._bindings.with_contact(key)
         self._decisions.tell(name, "blocked", *chats)
-        await self._with_contacts.end(chats)
+        await self._contact_conversations.end(chats)
         return {"contact": name, "blocked": True}
 
     async def unblock(self, name: str) -> Row:
@@ -119,11 +119,11 @@ class ContactCommands:
         Raises ContactUnknown, ContactBlocked, TooManyConversations, FloorNotMet or DialRefused.
         """
         key, name = self._found(name)
-        chat = self._with_contacts.find(key, away=False)
+        chat = self._contact_conversations.find(key, away=False)
         if chat is None:
             chat = self._listening.call(key)
             self._decisions.tell(name, "calling", chat)
-        return {"chat": chat, "state": self._with_contacts.state(chat)}
+        return {"chat": chat, "state": self._contact_conversations.state(chat)}
 
     def _found(self, name: str) -> tuple[str, str]:
         """Return a contact's key, and its name as it is written; raises as ``Book.find``."""
@@ -131,12 +131,12 @@ class ContactCommands:
         return key, self._book.contacts[key].name
 
     def _row(self, key: str, contact: Contact) -> Row:
-        chat = self._with_contacts.find(key)
+        chat = self._contact_conversations.find(key)
         state = "saved" if contact.confirmed else "unconfirmed"
         if key in self._listening:
             state = "here" if self._listening.is_there(key) else "listening"
         if chat is not None:
-            state = self._with_contacts.state(chat)
+            state = self._contact_conversations.state(chat)
         return {**_shown(contact), "state": state, "chat": chat}
 
 

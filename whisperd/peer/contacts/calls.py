@@ -9,9 +9,9 @@ from whisperd.config import PeerSection
 from whisperd.errors import ContactAbsent
 from whisperd.interfaces import Random
 from whisperd.peer.contacts.book import Contact
+from whisperd.peer.contacts.contact_conversations import ContactConversations
 from whisperd.peer.contacts.rendezvous import Rendezvous, RendezvousListener, RendezvousTiming
 from whisperd.peer.contacts.secrets import seat_token
-from whisperd.peer.contacts.with_contacts import WithContacts
 from whisperd.peer.conversation.beginning import Beginning
 from whisperd.peer.conversation.origin import Origin
 from whisperd.peer.conversation.session import level_number
@@ -58,10 +58,10 @@ class RendezvousMaker:
 class Calls:
     """Begins conversations at a rendezvous; ``settings()`` is the configuration in force."""
 
-    def __init__(self, beginnings: Beginnings, with_contacts: WithContacts, suites: Suites, relays: ConfiguredRelays,
-                 settings: Callable[[], PeerSection], wall: Callable[[], float]) -> None:
+    def __init__(self, beginnings: Beginnings, contact_conversations: ContactConversations, suites: Suites,
+                 relays: ConfiguredRelays, settings: Callable[[], PeerSection], wall: Callable[[], float]) -> None:
         self._beginnings = beginnings
-        self._with_contacts = with_contacts
+        self._contact_conversations = contact_conversations
         self._suites = suites
         self._relays = relays
         self._settings = settings
@@ -74,7 +74,7 @@ class Calls:
     def prepare(self, key: str) -> None:
         """Make room for a call to a contact. Raises as ``check_room_for_one_more``."""
         self.check_room_for_one_more()
-        self._with_contacts.free_seat(key)
+        self._contact_conversations.free_seat(key)
 
     def begin(self, contact: Contact, rendezvous: Rendezvous, reason: str, binding: Callable[[str], None]) -> str:
         """Start a conversation at a rendezvous and return its id, which ``binding`` hears before it begins.

@@ -10,11 +10,11 @@ from __future__ import annotations
 from whisperd.errors import ContactUnconfirmed
 from whisperd.peer.contacts.bindings import Bindings
 from whisperd.peer.contacts.book import Book
+from whisperd.peer.contacts.contact_conversations import ContactConversations
 from whisperd.peer.contacts.decisions import Decisions
 from whisperd.peer.contacts.exchange import ContactExchange
 from whisperd.peer.contacts.listening import Listening
 from whisperd.peer.contacts.secrets import next_secret
-from whisperd.peer.contacts.with_contacts import WithContacts
 from whisperd.peer.conversation.driver import Steps
 from whisperd.peer.records import BindingRecord
 
@@ -26,13 +26,13 @@ class Contacts:
     once that is committed."""
 
     def __init__(self, book: Book, bindings: Bindings, decisions: Decisions, exchange: ContactExchange,
-                 listening: Listening, with_contacts: WithContacts) -> None:
+                 listening: Listening, contact_conversations: ContactConversations) -> None:
         self._book = book
         self._bindings = bindings
         self._decisions = decisions
         self._exchange = exchange
         self._listening = listening
-        self._with_contacts = with_contacts
+        self._contact_conversations = contact_conversations
 
     def start(self) -> None:
         """Listen for those contacts that are listened for."""
@@ -49,7 +49,7 @@ class Contacts:
 
     def connected(self, chat: str) -> None:
         """The other side of a conversation is there."""
-        self._with_contacts.connected(chat)
+        self._contact_conversations.connected(chat)
 
     def confirmed(self, chat: str, verification: bytes) -> Steps:
         """The key of a conversation is confirmed. If it came of a call, the next secret is there, also if the other
@@ -102,7 +102,7 @@ class Contacts:
         if binding.contact in self._book.contacts:
             used, key = rendezvous.secret, binding.contact
             self._book.change(key, secrets=(next_secret(used, verification), used), confirmed=True)
-            self._decisions.then(lambda: self._with_contacts.end_others(chat, key))
+            self._decisions.then(lambda: self._contact_conversations.end_others(chat, key))
 
     def _settle(self, chat: str) -> None:
         binding = self._bindings.made(chat)

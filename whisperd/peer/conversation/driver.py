@@ -15,10 +15,10 @@ from whisperd.peer.conversation.for_contacts import ForContacts
 from whisperd.peer.conversation.messages import Message
 from whisperd.peer.conversation.states import AWAY, CONNECTED, ENDED
 from whisperd.peer.effects import SendFrame
+from whisperd.peer.files.actions import FilesEdge
 from whisperd.peer.files.disk import Threads
 from whisperd.peer.files.downloads import Downloads
 from whisperd.peer.files.offers import FileEffect
-from whisperd.peer.files.requests import FilesEdge
 from whisperd.peer.links.link import ConversationLink, Verdict
 from whisperd.peer.links.paths import RELAY
 from whisperd.wire.envelope import Stream

@@ -19,8 +19,8 @@ from whisperd.errors import (
     WhisperdError,
 )
 from whisperd.peer.effects import DropFile, Emit, FinishFile, Post, ReadFile, WriteFile
+from whisperd.peer.files.chunk_sender import Outgoing
 from whisperd.peer.files.names import safe_name
-from whisperd.peer.files.outgoing_window import Outgoing
 from whisperd.peer.files.transfer import (
     CANCELLED,
     DONE,

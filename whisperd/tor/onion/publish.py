@@ -1,4 +1,4 @@
-"""Publishing one onion service over tor's control port: the steps of the machine in ``onion.machine``."""
+"""Publishing one onion service over tor's control port: the steps of the machine in ``onion.state_machine``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from whisperd.errors import OnionNotPublished, TorCommandFailed, WhisperdError
 from whisperd.interfaces import OnionRow
 from whisperd.timers import Clock, OneShot
 from whisperd.tor.control.control_port import COMMAND_TIMEOUT, TorControl
-from whisperd.tor.onion import machine
+from whisperd.tor.onion import state_machine
 from whisperd.tor.onion.descriptor_uploads import DescriptorUploads
 from whisperd.tor.onion.offer import OnionOffer
 from whisperd.tor.onion.publication import Ports, PublicationMethod
@@ -61,7 +61,7 @@ class Publisher:
         self._owner = owner
         self._reactor = reactor
         self._around = around
-        self._life = machine.OnionLife(self)
+        self._life = state_machine.OnionLife(self)
         self._control: TorControl | None = None
         self._method: PublicationMethod | None = None
         self._ports: Ports | None = None
@@ -70,8 +70,8 @@ class Publisher:
         self._published: float | None = None
         self._again = False
         self._heard: TorControl | None = None
-        self._deadline = OneShot(reactor, lambda: self._life.happen(machine.OVERDUE))
-        self._settled = OneShot(reactor, lambda: self._life.happen(machine.UPLOADED))
+        self._deadline = OneShot(reactor, lambda: self._life.happen(state_machine.OVERDUE))
+        self._settled = OneShot(reactor, lambda: self._life.happen(state_machine.UPLOADED))
         self._retry = OneShot(reactor, self.again)
 
     @property
@@ -87,9 +87,9 @@ class Publisher:
     def status(self) -> OnionRow:
         """Return how the onion service stands; ``published_age`` is in seconds."""
         age = None if self._published is None else round(self._reactor.seconds() - self._published)
-        held = self.state in (machine.PUBLISHING, machine.UP)
+        held = self.state in (state_machine.PUBLISHING, state_machine.UP)
         return {"state": self.state, "address": self.address,
-                "published_age": age if self.state == machine.UP else None, "private": self.offer.private,
+                "published_age": age if self.state == state_machine.UP else None, "private": self.offer.private,
                 "pow": self.pow and held, "circuits": self.circuits and held, "retiring": None, "reached_age": None}
 
     def want(self, ports: Ports) -> None:
@@ -102,12 +102,12 @@ class Publisher:
 
     def again(self) -> None:
         """Have tor remove the onion service and publish it anew; without a tor, the next one does anyway."""
-        if self.state == machine.ADDING:
+        if self.state == state_machine.ADDING:
             self._again = True
-        elif self.state == machine.LOST:
+        elif self.state == state_machine.LOST:
             self._begin()
         else:
-            self._life.happen(machine.AGAIN)
+            self._life.happen(state_machine.AGAIN)
 
     def tor_up(self, control: TorControl, method: PublicationMethod) -> None:
         """Go on with this tor, asked in this way."""
@@ -119,14 +119,14 @@ class Publisher:
         """The tor is gone: wait for the next one."""
         self._control = None
         self._again = False
-        self._life.happen(machine.TOR_LOST)
+        self._life.happen(state_machine.TOR_LOST)
 
     async def stop(self) -> None:
         """Withdraw the onion service from tor, so that no descriptor of it goes out any more."""
         control, address = self._control, self.address
-        held = self.state in (machine.ADDING, machine.PUBLISHING, machine.UP)
+        held = self.state in (state_machine.ADDING, state_machine.PUBLISHING, state_machine.UP)
         self._ports = None
-        self._life.happen(machine.WITHDRAW)
+        self._life.happen(state_machine.WITHDRAW)
         if held and control and self._method and address and not control.gone:
             try:
                 await self._method.remove(control, address, _REMOVE_TIMEOUT)
@@ -136,7 +136,7 @@ class Publisher:
 
     def _begin(self) -> None:
         if self._ports is not None and self._control is not None:
-            self._life.happen(machine.BEGIN)
+            self._life.happen(state_machine.BEGIN)
 
     # -- what the machine has done ------------------------------------------------------------------------------------
 
@@ -202,13 +202,13 @@ class Publisher:
 
     def _added(self, error: WhisperdError | None) -> None:
         if error is None:
-            self._life.happen(machine.ADDED)
+            self._life.happen(state_machine.ADDED)
             if self._again:
                 self._again = False
-                self._life.happen(machine.AGAIN)
+                self._life.happen(state_machine.AGAIN)
         else:
             self.error = error
-            self._life.happen(machine.REFUSED)
+            self._life.happen(state_machine.REFUSED)
 
     async def _ask_for(self, control: TorControl, method: PublicationMethod, ports: Ports) -> None:
         """Ask with all defences, and without the proof of work where tor does not have it."""
@@ -235,12 +235,12 @@ class Publisher:
         before, begun = uploads.done, uploads.begun
         uploads.hear(text)
         if uploads.complete:
-            self._life.happen(machine.UPLOADED)
+            self._life.happen(state_machine.UPLOADED)
         elif uploads.begun and not begun:
             self._settled.start_earlier(_OTHER_UPLOADS)
         elif uploads.done > before == 0:
             self._settled.start_earlier(_OTHER_DESCRIPTOR)
-        elif uploads.failed and self.state == machine.PUBLISHING and not self._attempt.retrying:
+        elif uploads.failed and self.state == state_machine.PUBLISHING and not self._attempt.retrying:
             # Tor would upload it again in an hour or two only.
             self._attempt.retrying = True
             self.cancel_timers()

@@ -22,7 +22,7 @@ from whisperd.stopping import every
 from whisperd.timers import Clock, OneShot
 from whisperd.tor.control.control_port import TorControl
 from whisperd.tor.event_loop import Waiters
-from whisperd.tor.onion import machine
+from whisperd.tor.onion import state_machine
 from whisperd.tor.onion.authorized_clients import ClientList
 from whisperd.tor.onion.client_auth import Credential
 from whisperd.tor.onion.key import OnionKey
@@ -87,7 +87,7 @@ class Addresses:
     def published(self) -> set[str]:
         """Return the onion names that tor has been given and that it should hold now."""
         return {each.address for each in self._all()
-                if each.address and each.state in (machine.PUBLISHING, machine.UP)}
+                if each.address and each.state in (state_machine.PUBLISHING, state_machine.UP)}
 
     def credential(self) -> Credential:
         """Return what opens the own private service in force to the daemon; raises OnionKeyUnusable."""
@@ -128,7 +128,7 @@ class Addresses:
     def when_up(self) -> Deferred[str]:
         """Return a Deferred that fires with the address in force once its descriptor is uploaded."""
         address = self._current.address
-        return defer.succeed(address) if self.state == machine.UP and address else self._waiting.wait()
+        return defer.succeed(address) if self.state == state_machine.UP and address else self._waiting.wait()
 
     def rotate(self, overlap: float) -> RotatedRow:
         """Put a new address into force; the one before answers for ``overlap`` more seconds (0: no longer).
@@ -208,7 +208,7 @@ class Addresses:
     def _retire_later(self, publisher: Publisher, until: float) -> None:
         publisher.offer.key()
         self._old = _Retiring(publisher, until)
-        if self._tor is not None and publisher.state == machine.ABSENT:
+        if self._tor is not None and publisher.state == state_machine.ABSENT:
             publisher.tor_up(*self._tor)
         self._check()
 

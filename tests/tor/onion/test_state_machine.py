@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.protocols import differences
-from whisperd.tor.onion.machine import EVENTS, STATES, TABLE, OnionLife, PublishingSteps, steps_of
+from whisperd.tor.onion.state_machine import EVENTS, STATES, TABLE, OnionLife, PublishingSteps, steps_of
 
 
 class Recorder:

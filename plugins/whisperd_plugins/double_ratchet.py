@@ -9,10 +9,10 @@ from zope.interface import implementer
 from whisperd.errors import KeyExchangeRefused
 from whisperd.interfaces import IRatchet, Level, Random
 from whisperd_plugins import ratchet_dump, ratchet_selftest, selftest, sodium
-from whisperd_plugins.ratchet import Chain
 from whisperd_plugins.ratchet_body import AES_GCM, Envelope
 from whisperd_plugins.ratchet_dump import State
-from whisperd_plugins.skipped import MAX_CHAINS, MAX_MISSING, MAX_SKIP
+from whisperd_plugins.ratchet_state import Chain
+from whisperd_plugins.skipped_keys import MAX_CHAINS, MAX_MISSING, MAX_SKIP
 from whisperd_plugins.sodium import KEY, wipe
 
 

@@ -19,7 +19,7 @@ from whisperd.errors import MessageRejected
 from whisperd.interfaces import Random
 from whisperd_plugins import sodium
 from whisperd_plugins.kdf import chain_step, hkdf
-from whisperd_plugins.skipped import MAX_SKIP, Keys, SkippedKeys
+from whisperd_plugins.skipped_keys import MAX_SKIP, Keys, SkippedKeys
 from whisperd_plugins.sodium import KEY, wipe
 
 #: The number of the last message that a chain can have.

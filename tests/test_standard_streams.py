@@ -10,8 +10,8 @@ import threading
 
 import pytest
 
-from whisperd import outlet
-from whisperd.outlet import MAX_WAITING, Outlet
+from whisperd import standard_streams
+from whisperd.standard_streams import MAX_WAITING, Outlet
 
 PIPE = 4096
 
@@ -129,4 +129,4 @@ def test_without_a_thread_what_can_be_written_is_and_the_rest_is_not_waited_for(
 def test_it_stands_for_a_text_stream(pipe):
     out = Outlet(pipe[1], "utf-8")
     assert isinstance(out, io.TextIOBase) and out.writable() and out.fileno() == pipe[1] and out.encoding == "utf-8"
-    assert outlet.SETTLE_SECONDS < 5, "a process that ends is not held up"
+    assert standard_streams.SETTLE_SECONDS < 5, "a process that ends is not held up"

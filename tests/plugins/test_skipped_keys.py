@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from whisperd_plugins.skipped import MAX_CHAINS, MAX_MISSING, SkippedKeys
+from whisperd_plugins.skipped_keys import MAX_CHAINS, MAX_MISSING, SkippedKeys
 
 
 def keys(*numbers: int) -> dict[int, bytearray]:

@@ -24,7 +24,7 @@ class Conversations(Protocol):
         """End a conversation, or forget one that has ended."""
 
 
-class WithContacts:
+class ContactConversations:
     """Those of ``conversations`` that are held with contacts; ``wall()`` is the unix time in seconds."""
 
     def __init__(self, conversations: Conversations, book: Book, bindings: Bindings, wall: Callable[[], float]) -> None:
