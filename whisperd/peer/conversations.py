@@ -18,6 +18,7 @@ from whisperd.errors import (
     StoreFailed,
     StoreLocked,
     TooManyConversations,
+    UsageError,
     WhisperdError,
 )
 from whisperd.logs import unexpected
@@ -25,7 +26,7 @@ from whisperd.peer.conversation.beginning import Beginning
 from whisperd.peer.conversation.conversation import Conversation
 from whisperd.peer.conversation.driver import Driver, DriverListener, Steps
 from whisperd.peer.conversation.origin import Bounds
-from whisperd.peer.conversation.states import ENDED
+from whisperd.peer.conversation.states import ENDED, HANDSHAKE, WAITING
 from whisperd.peer.effects import ContactMessageReceived
 from whisperd.peer.files.disk import Threads
 from whisperd.peer.files.downloads import Downloads
@@ -120,6 +121,13 @@ class Conversations:
         """Return whether a conversation is being joined that must not be joined twice."""
         return any(known == (label, "joiner") and self._drivers[chat].state != ENDED
                    for chat, known in self._labels.items())
+
+    def refuse_own(self, label: bytes) -> None:
+        """Raise UsageError when it is an invite of this side's own, which waits for the other person."""
+        for chat, known in self._labels.items():
+            if known == (label, "inviter") and self._drivers[chat].state in (WAITING, HANDSHAKE):
+                raise UsageError(f"this is your own invite, of conversation {chat}; nothing has happened to it",
+                                 remedy="Give it to the person you want to talk to: they join.")
 
     def check_room_for_one_more(self) -> None:
         """Raise TooManyConversations when there are as many conversations as may be.

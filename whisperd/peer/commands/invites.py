@@ -41,6 +41,9 @@ class Beginnings(Protocol):
     def joins(self, label: bytes) -> bool:
         """Return whether a conversation is being joined that must not be joined twice."""
 
+    def refuse_own(self, label: bytes) -> None:
+        """Raise UsageError when it is an invite of this side's own, which waits for the other person."""
+
     def begin(self, beginning: Beginning) -> str:
         """Start a conversation and return its id. Raises StoreFailed, and why its link can never be made."""
 
@@ -78,12 +81,13 @@ class LinkInvites:
     async def join(self, link: str, floor: int, access: str) -> str:
         """Join the conversation of a link, and return its id.
 
-        Raises the errors of ``wire.invite.parse``, InviteUsed, FloorNotMet, TooManyConversations, DialRefused or
-        StoreFailed."""
+        Raises the errors of ``wire.invite.parse``, InviteUsed, UsageError for an own one, FloorNotMet,
+        TooManyConversations, DialRefused or StoreFailed."""
         now = self._wall()
         made = invites.parse(link, now)
         keys = InviteKeys.derive(made.secret)
         self._used.check(keys.room, now)
+        self._beginnings.refuse_own(keys.room)
         if self._beginnings.joins(keys.room):
             raise InviteUsed("this invite link is already being joined")
         self._suites.check_floor(max(floor, made.floor))

@@ -235,6 +235,9 @@ class Beginnings(Protocol):
     def joins(self, label: bytes) -> bool:
         """Return whether a conversation is being joined that must not be joined twice."""
 
+    def refuse_own(self, label: bytes) -> None:
+        """Raise UsageError when it is an invite of this side's own, which waits for the other person."""
+
     def begin(self, beginning: Beginning) -> str:
         """Start a conversation and return its id. Raises StoreFailed, and why its link can never be made."""
 
@@ -290,7 +293,7 @@ class SpokenInvites:
             link = self._relays.links([asked.host], route, inviter=True, begun=claim)
             name = self._beginnings.begin(Beginning(
                 terms=terms, link=link, route=lambda: route, origin=Origin(True, expires), binding=asked.binding,
-                confirmed_only=True))
+                label=_label(asked, terms), confirmed_only=True))
         except BaseException:
             claim.stop()
             raise
@@ -300,7 +303,8 @@ class SpokenInvites:
         """Join the conversation of a code, and return its id."""
         terms = self._terms(code, asked.floor)
         self._suites.check_floor(asked.floor, terms.plugins)
-        label = str(asked.host.named).encode() + terms.keys.room
+        label = _label(asked, terms)
+        self._beginnings.refuse_own(label)
         if self._beginnings.joins(label):
             raise InviteUsed("this spoken code is already being joined")
         self._beginnings.check_room_for_one_more()
@@ -342,3 +346,8 @@ async def claimed(random: Random, reactor: Clock, make_link: Callable[[SpokenCod
             continue
         return code, claim
     raise NameplatesTaken
+
+
+def _label(asked: Asked, terms: Terms) -> bytes:
+    """Return what tells the place where a spoken code meets from every other: its relay and its nameplate's room."""
+    return str(asked.host.named).encode() + terms.keys.room
