@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from whisperd.cli.render import qr_text
 from whisperd.errors import InviteExpired, InviteMalformed, InviteTruncated, InviteVersionUnknown
-from whisperd.wire.invite import CLOCK_SKEW, MAX_RELAYS, Invite, RelayAddress, parse
+from whisperd.wire.invite import CLOCK_SKEW, MAX_RELAYS, Invite, RelayAddress, cleaned, parse
 
 ONION = "a" * 55 + "d.onion"
 NOW = 1_800_000_000
@@ -67,6 +67,30 @@ def test_a_link_of_the_most_relays_still_fits_into_a_terminal_as_a_qr_code():
     assert max(len(line) for line in qr_text(link).splitlines()) <= 80
 
 
+@pytest.mark.parametrize("frame", [
+    "<{}>", "({})", "[{}].", "\u201e{}\u201c,", "**{}**", "`{}`", "'{}'!", "{}...", "\ufeff{}\u200b", " {}\r\n",
+    "{}?fbclid=IwAR0x-y_z", "{}&utm_source=a", "({}?fbclid=a).",
+])
+@pytest.mark.parametrize("invite", [INVITE, SEVERAL, Invite(RelayAddress("[::1]"), 1, NOW + 60, bytes(32))])
+def test_what_is_pasted_around_a_link_does_not_matter(invite, frame):
+    assert parse(frame.format(invite.link()), NOW) == invite
+
+
+@given(invites, st.integers(1, 60), st.sampled_from(["\n", "\r\n", "\n  ", "\u00ad", " "]))
+def test_a_link_may_be_broken_into_lines(invite, place, space):
+    link = invite.link()
+    assert parse(link[:place] + space + link[place:], NOW) == invite
+
+
+def test_a_query_in_front_of_the_fragment_does_not_matter():
+    assert parse(INVITE.link().replace("/#", "/?fbclid=IwAR0#"), NOW) == INVITE
+
+
+@given(st.text(max_size=200))
+def test_cleaning_takes_anything_and_changes_nothing_more_when_it_is_done_twice(text):
+    assert cleaned(cleaned(text)) == cleaned(text)
+
+
 def test_whitespace_around_and_capitals_in_the_host_do_not_matter():
     link = INVITE.link()
     assert parse(f"\n  {link}\t", NOW) == INVITE
@@ -82,8 +106,8 @@ def test_a_port_that_is_written_out_is_covered_by_the_check():
 
 @pytest.mark.parametrize("link", [
     "", "hello", "https://" + INVITE.link()[7:], "ftp" + INVITE.link()[4:], INVITE.link()[7:],
-    INVITE.link().replace("/#", "#"), INVITE.link() + "=", INVITE.link() + "!", INVITE.link().replace("/#", "/x#"),
-    INVITE.link()[:100] + " " + INVITE.link()[100:],
+    INVITE.link().replace("/#", "#"), INVITE.link() + "=", INVITE.link() + "\u00e9", INVITE.link().replace("/#", "/x#"),
+    INVITE.link()[:100] + "/" + INVITE.link()[100:],
 ])
 def test_what_is_no_link_is_malformed(link):
     with pytest.raises(InviteMalformed):

@@ -34,6 +34,13 @@ _ONION_SUFFIX = ".onion"
 _CHECK_DOMAIN = b"whisperd/1 invite check"
 _SCHEME = "http://"
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]*\Z")
+#: What is no part of a link: space, and what cannot be seen; brackets, quotes and punctuation around it; and a query in
+#: front of the '#' or behind it, such as ``?fbclid=…``.
+_SPACE = re.compile(r"[\s\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff]+")
+_QUOTES = r"<>()\[\]{}\"'`*\u00ab\u00bb\u2018-\u201f\u2039\u203a"
+_WRAPPING = re.compile(rf"\A[{_QUOTES}]+|[{_QUOTES}.,;:!?\u2026]+\Z")
+_ADDED_BEFORE = re.compile(r"(\A[^#?]*/)\?[^#]*(?=#)")
+_ADDED_BEHIND = re.compile(r"(?<=#)([A-Za-z0-9_-]+)[?&].*\Z", re.DOTALL)
 _HOST = re.compile(
     r"(?P<host>[a-z2-7]{56}\.onion|localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::(?P<port>[0-9]{1,5}))?\Z")
 
@@ -114,12 +121,19 @@ class Invite:
         return f"{self.relay.url}/#{_encode(head + _check(str(self.relay), head))}"
 
 
+def cleaned(pasted: str) -> str:
+    """Return the link in what somebody has pasted: without brackets and quotes around it, punctuation behind it, line
+    breaks and other space in it, and what web sites add to links."""
+    link = _WRAPPING.sub("", _SPACE.sub("", pasted))
+    return _ADDED_BEHIND.sub(r"\1", _ADDED_BEFORE.sub(r"\1", link))
+
+
 def parse(link: str, now: float) -> Invite:
-    """Return what ``link`` says; ``now`` is unix seconds and whitespace around the link does not matter.
+    """Return what ``link`` says, as it was pasted; ``now`` is unix seconds.
 
     Raises InviteMalformed, InviteTruncated, InviteVersionUnknown or InviteExpired.
     """
-    authority, fragment = _split(link.strip())
+    authority, fragment = _split(cleaned(link))
     payload = _payload(fragment)
     relay, others = RelayAddress.parse(authority), _others(payload, fragment)
     _, floor, expires, secret = _HEAD.unpack_from(payload)

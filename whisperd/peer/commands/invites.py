@@ -26,6 +26,8 @@ from whisperd.wire.invite import Invite
 #: Bounds of an invite's life, in seconds.
 MIN_EXPIRY, MAX_EXPIRY = 60, 604_800
 
+#: Secrets that are drawn until a link does not end in '-' or '_', which some programs do not take for a part of it.
+MAX_DRAWS = 64
 Row = dict[str, Any]
 
 
@@ -72,8 +74,11 @@ class LinkInvites:
         self._suites.check_floor(level)
         self._beginnings.check_room_for_one_more()
         first, *others = (host.named for host in hosts)
-        made = Invite(first, level, int(self._wall()) + seconds, self._suites.random(invites.SECRET_SIZE),
-                      tuple(others))
+        expires = int(self._wall()) + seconds
+        for _ in range(MAX_DRAWS):
+            made = Invite(first, level, expires, self._suites.random(invites.SECRET_SIZE), tuple(others))
+            if made.link()[-1].isalnum():
+                break
         name = self._open(made, hosts, InviteKeys.derive(made.secret), floor=level, inviter=True, access=access)
         await self._beginnings.begun(name)
         return {"chat": name, "link": made.link(), "expires_at": made.expires}
