@@ -25,8 +25,10 @@ class Metric:
 
 METRICS: dict[str, Metric] = {
     "whisperd_uptime_seconds": Metric("gauge", "Seconds since the daemon started."),
-    "whisperd_tor_up": Metric("gauge", "1 while tor is up, otherwise 0."),
-    "whisperd_onion_up": Metric("gauge", "1 while the onion service is published, otherwise 0."),
+    "whisperd_tor_up": Metric("gauge", "1 while tor is up, otherwise 0; absent where the daemon uses none, or "
+                               "cannot know."),
+    "whisperd_onion_up": Metric("gauge", "1 while the onion service is published, otherwise 0; absent where none "
+                                 "is wanted."),
     "whisperd_onion_reached_age_seconds": Metric(
         "gauge", "Seconds since the onion service was last reached through Tor; absent if it never was."),
 }
@@ -34,11 +36,12 @@ METRICS: dict[str, Metric] = {
 
 def text(status: DaemonStatus) -> str:
     """Return the daemon's own metrics, of what ``status`` answers."""
-    age = status.tor.onion.reached_age
+    tor, onion = status.tor, status.tor.onion
+    age = onion.reached_age
     return exposition(METRICS, {
         "whisperd_uptime_seconds": [((), status.uptime)],
-        "whisperd_tor_up": [((), int(status.tor.state == "up"))],
-        "whisperd_onion_up": [((), int(status.tor.onion.state == "up"))],
+        "whisperd_tor_up": [((), int(tor.state == "up"))] if tor.mode != "off" and tor.state != "unknown" else [],
+        "whisperd_onion_up": [((), int(onion.state == "up"))] if onion.wanted else [],
         "whisperd_onion_reached_age_seconds": [] if age is None else [((), age)],
     })
 

@@ -45,6 +45,7 @@ def test_alerts_are_about_metrics_that_are_there() -> None:
     ('- series: whisperd_tor_up\n        values: "0x60"', "WhisperdTorLost"),
     ('- series: whisperd_tor_up\n        values: "1x60"\n      - series: whisperd_onion_up\n        values: "0x60"',
      "WhisperdOnionAway"),
+    ('- series: whisperd_onion_up\n        values: "0x60"', "WhisperdOnionAway"),
     ('- series: whisperd_onion_reached_age_seconds\n        values: "0+600x60"', "WhisperdNotReached"),
     ('''- series: whisperd_relay_limit{limit="rooms",scope="total"}
         values: "100x60"
@@ -66,6 +67,29 @@ tests:
       - expr: count(ALERTS{{alertname="{alert}",alertstate="firing"}})
         eval_time: 30m
         exp_samples: [{{value: 1}}]
+""")
+    found = run("promtool", "test", "rules", str(test))
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+@pytest.mark.parametrize(("series", "alert"), [
+    ('- series: whisperd_uptime_seconds\n        values: "0+60x60"', "WhisperdTorLost"),
+    ('- series: whisperd_uptime_seconds\n        values: "0+60x60"', "WhisperdOnionAway"),
+    ('- series: whisperd_tor_up\n        values: "0x60"\n      - series: whisperd_onion_up\n        values: "0x60"',
+     "WhisperdOnionAway"),
+])
+def test_an_alert_is_silent_where_there_is_nothing_to_watch(tmp_path: Path, series: str, alert: str) -> None:
+    test = tmp_path / "test.yml"
+    test.write_text(f"""\
+rule_files: ["{MONITORING}/alerts.yml"]
+tests:
+  - interval: 1m
+    input_series:
+      {series}
+    promql_expr_test:
+      - expr: count(ALERTS{{alertname="{alert}"}})
+        eval_time: 30m
+        exp_samples: []
 """)
     found = run("promtool", "test", "rules", str(test))
     assert found.returncode == 0, found.stdout + found.stderr
