@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperd.config import KEYS, Config, default_socket, load
+from whisperd.config import KEYS, Config, daemon_socket, default_socket, load
 from whisperd.errors import ConfigError
 
 
@@ -112,6 +112,33 @@ def test_the_environment_names_the_socket(monkeypatch):
     monkeypatch.setenv("WHISPERD_SOCKET", "/somewhere/else.sock")
     assert default_socket() == "/somewhere/else.sock"
     assert load().control.socket == "/somewhere/else.sock"
+
+
+@pytest.fixture
+def runtime(tmp_path, monkeypatch):
+    """Folders for the system's socket and for that of a user who is not root, both empty."""
+    monkeypatch.delenv("WHISPERD_SOCKET", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "user"))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("whisperd.config.config.SYSTEM_RUNTIME", tmp_path / "system")
+    for folder in (tmp_path / "user" / "whisperd", tmp_path / "system"):
+        folder.mkdir(parents=True)
+    return tmp_path
+
+
+def test_the_system_is_asked_where_the_user_has_no_socket(runtime):
+    own, system = runtime / "user" / "whisperd" / "control.sock", runtime / "system" / "control.sock"
+    assert daemon_socket() == str(own)
+    system.touch()
+    assert daemon_socket() == str(system) and default_socket() == str(own)
+    own.touch()
+    assert daemon_socket() == str(own)
+
+
+def test_a_socket_that_is_named_is_the_one_that_is_asked(runtime, monkeypatch):
+    (runtime / "system" / "control.sock").touch()
+    monkeypatch.setenv("WHISPERD_SOCKET", str(runtime / "none.sock"))
+    assert daemon_socket() == str(runtime / "none.sock")
 
 
 def test_every_default_passes_its_own_check():

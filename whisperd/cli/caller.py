@@ -11,7 +11,7 @@ from typing import Any
 
 from whisperd.cli import checked_stdout, render
 from whisperd.cli.render import Paint
-from whisperd.config import default_socket
+from whisperd.config import daemon_socket
 from whisperd.control.client import CALL_SECONDS, Client
 from whisperd.errors import DaemonUnreachable, TimedOut, WhisperdError, catalogue
 
@@ -25,7 +25,7 @@ class Caller:
 
     def client(self) -> Client:
         """Connect to the daemon."""
-        return Client(self.socket or default_socket(), compare=True)
+        return Client(self.socket or daemon_socket(), compare=True)
 
     def await_daemon(self, seconds: float) -> None:
         """Give a daemon that is just being started so long to open its socket; raises DaemonUnreachable."""

@@ -1,5 +1,6 @@
 """The configuration: whisperd.toml, the environment and systemd credentials go in, one frozen ``Config`` comes out."""
 
+from whisperd.config.config import daemon_socket as daemon_socket
 from whisperd.config.config import default_path as default_path
 from whisperd.config.config import default_socket as default_socket
 from whisperd.config.config import load as load

@@ -21,6 +21,9 @@ from whisperd.errors import ConfigError
 
 #: Where a value comes from that is not the default.
 FILE, ENVIRONMENT, CALLER, CREDENTIAL = "file", "environment", "caller", "credential"
+#: Where the system's daemon has its control socket.
+SYSTEM_RUNTIME = Path("/run/whisperd")
+_SOCKET_NAME = "control.sock"
 
 
 def load(path: Path | None = None, overrides: Mapping[str, object] | None = None) -> Config:
@@ -66,12 +69,22 @@ def default_socket() -> str:
     """Return the control socket's place: WHISPERD_SOCKET, else the system's for root, else the user's."""
     if named := paths.from_environment("WHISPERD_SOCKET", paths.SOCKET):
         return named
-    return str(_runtime_dir() / "control.sock")
+    return str(_runtime_dir() / _SOCKET_NAME)
+
+
+def daemon_socket() -> str:
+    """Return the control socket of the daemon that is asked where none is named: default_socket, but the system's for a
+    user who has no socket there and may open the system's."""
+    socket = default_socket()
+    if os.environ.get("WHISPERD_SOCKET") or os.path.lexists(socket):
+        return socket
+    system = str(SYSTEM_RUNTIME / _SOCKET_NAME)
+    return system if os.access(system, os.W_OK) else socket
 
 
 def _runtime_dir() -> Path:
     if os.geteuid() == 0:
-        return Path("/run/whisperd")
+        return SYSTEM_RUNTIME
     if runtime := paths.from_environment("XDG_RUNTIME_DIR"):
         return Path(runtime) / "whisperd"
     return Path(f"/run/user/{os.geteuid()}/whisperd")
