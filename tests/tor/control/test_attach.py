@@ -99,6 +99,23 @@ async def test_tors_refusal_of_a_command_is_passed_on_and_the_connection_lives(
     control.abort()
 
 
+@pytest.mark.parametrize("name", ["a b", 'a "quoted" one', "back\\slash", "\u00e9\u6f22", "it's", "a\ttab"])
+@pytest_twisted.ensureDeferred
+async def test_a_socks_socket_is_found_whatever_its_path_is(reactor: Any, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir(mode=0o700)
+    written = str(folder).replace("\\", "\\\\").replace('"', '\\"')
+    tor = await OwnTor(reactor, tmp_path / "tor", [
+        f"ControlPort unix:{tmp_path}/control", f'SocksPort unix:"{written}/socks"',
+        "UseBridges 1", "Bridge 127.0.0.1:1"]).start()
+    try:
+        control = await attach(f"unix:{tmp_path}/control", reactor=reactor)
+        assert await socks_of(control) == f"unix:{folder}/socks"
+        control.abort()
+    finally:
+        await tor.kill()
+
+
 @pytest_twisted.ensureDeferred
 async def test_a_tor_that_hangs_is_noticed_and_no_later_command_hangs_behind_it(
         reactor: Any, offline: Any, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from whisperd.errors import (
     TorUnavailable,
     WhisperdError,
 )
+from whisperd.tor.control import quoted
 from whisperd.tor.control.control_port import TorControl, TorControlConnection
 from whisperd.tor.dial import endpoints
 from whisperd.tor.event_loop import Network, at_most, quiet
@@ -70,8 +71,8 @@ async def _attach_to(address: endpoints.LocalAddress, reactor: Network, password
 async def socks_of(control: TorControl) -> str:
     """Return where this tor takes SOCKS connections; raises TorUnavailable when it does not."""
     answer = await control.request("GETINFO net/listeners/socks")
-    for listener in answer.partition("=")[2].split():
-        if address := _listener(listener.strip('"')):
+    for listener in quoted.values(answer.partition("=")[2]):
+        if address := _listener(listener):
             return address
     raise TorUnavailable("the attached tor has no SOCKS port",
                          remedy="Set SocksPort in torrc, or set tor.socks to the SOCKS port of another tor.")

@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_FIELD = re.compile(r'([A-Z_]+)=("(?:[^"\\]|\\.)*"|\S+)')
+from whisperd.tor.control import quoted
+
+_FIELD = re.compile(f"([A-Z_]+)=({quoted.VALUE})")
 _LOGGED = re.compile(r"Bootstrapped (\d{1,3})% \(([a-z_]+)\): ([^\n]*)")
 
 
@@ -29,7 +31,7 @@ def phase_of(line: str) -> Phase | None:
     """Return the phase that a ``BOOTSTRAP`` event or ``status/bootstrap-phase`` tells, or None for anything else."""
     if "BOOTSTRAP " not in line:
         return None
-    fields = {name: _plain(value) for name, value in _FIELD.findall(line)}
+    fields = {name: quoted.plain(value) for name, value in _FIELD.findall(line)}
     percent = fields.get("PROGRESS", "")
     if not percent.isascii() or not percent.isdigit() or len(percent) > 3:
         return None
@@ -43,7 +45,3 @@ def phase_in_log(path: Path) -> Phase | None:
     except OSError:
         return None
     return Phase(int(found[-1][0]), found[-1][1], found[-1][2]) if found else None
-
-
-def _plain(value: str) -> str:
-    return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
