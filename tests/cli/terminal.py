@@ -111,10 +111,11 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self._pty, keys.encode())
 
-    def wait_for(self, what: str, seconds: float = 60) -> str:
-        """Return the screen, with what scrolled out of it, as soon as ``what`` is on it; raises AssertionError."""
+    def wait_for(self, what: str, seconds: float = 60, times: int = 1) -> str:
+        """Return the screen, with what scrolled out of it, as soon as ``what`` is on it so often; raises
+        AssertionError."""
         deadline = time.monotonic() + seconds
-        while what not in self.screen.text:
+        while self.screen.text.count(what) < times:
             assert self._read(deadline), f"{what!r} did not appear on:\n{self.screen.text}"
         return self.screen.text
 

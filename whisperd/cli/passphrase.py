@@ -5,9 +5,13 @@ from __future__ import annotations
 import getpass
 import sys
 
+from whisperd.cli.checked_stdout import complain
 from whisperd.errors import Interrupted, NotText, StoreKeyMissing, UsageError
 from whisperd.errors.system import is_escaped
 from whisperd.store.passphrases import checked
+
+#: How often a person may mistype.
+TRIES = 3
 
 
 def can_ask() -> bool:
@@ -30,12 +34,22 @@ def ask(question: str) -> str:
 
 
 def ask_new(question: str) -> str:
-    """Return a passphrase that was typed twice, long enough; raises UsageError, NotText, Interrupted or
-    StoreKeyMissing."""
+    """Return a passphrase that was typed twice, long enough; somebody at a terminal may mistype it.
+
+    Raises UsageError, NotText, Interrupted or StoreKeyMissing."""
+    for _ in range(TRIES - 1 if can_ask() else 0):
+        try:
+            return _new(question)
+        except (UsageError, NotText) as error:
+            complain(f"{error.message[0].upper()}{error.message[1:]}. {error.remedy}\n")
+    return _new(question)
+
+
+def _new(question: str) -> str:
     typed = ask(question)
     checked(typed)
     if is_escaped(typed):
         raise NotText("the passphrase is not UTF-8 text", remedy="Choose one that you can type on this terminal.")
     if can_ask() and ask(f"{question}, again") != typed:
-        raise UsageError("the two passphrases are different", remedy="Run it again.")
+        raise UsageError("the two passphrases are different", remedy="Type the same one twice.")
     return typed

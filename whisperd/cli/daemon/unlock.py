@@ -19,9 +19,6 @@ _OTHERS = ("Restore the store file that belongs to it. Or start with store.unloc
            "'whisperctl store unlock' and type the right passphrase, or run 'whisperctl store wipe' to delete the "
            "store.")
 
-#: How often a person may mistype.
-TRIES = 3
-
 
 def store_at_start(config: Config, descriptor: int | None) -> SealedStore | None:
     """Return the store of this configuration, None where everything stays in memory.
@@ -71,7 +68,7 @@ def _ask(store: SealedStore) -> None:
         _say(f"whisperd: the sealed store {store.path} is new. Choose its passphrase now.")
         store.open_with(passphrase.ask_new("New passphrase").encode(errors="surrogateescape"))
         return
-    for left in reversed(range(TRIES)):
+    for left in reversed(range(passphrase.TRIES)):
         try:
             store.open_with(passphrase.ask("Passphrase of the store").encode(errors="surrogateescape"))
             return
