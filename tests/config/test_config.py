@@ -114,6 +114,27 @@ def test_the_environment_names_the_socket(monkeypatch):
     assert load().control.socket == "/somewhere/else.sock"
 
 
+@pytest.mark.parametrize(("relay", "words"), [
+    ("a" * 56 + ".onion", "not the address of a relay"), ("https://" + "a" * 56 + ".onion", "without HTTPS"),
+    ("http://relay.example", "not the address of a relay"), ("http://short.onion", "not the address of a relay"),
+    ("http://127.0.0.1:70000", "not the address of a relay"), ("", "not the address of a relay"),
+    ("http://127.0.0.1:8787", "peer.loopback is false"), ("http://localhost", "peer.loopback is false"),
+])
+def test_a_relay_that_can_never_be_reached_is_refused(tmp_path, relay, words):
+    assert words in refused(tmp_path, f'[peer]\nrelay = ["{relay}"]\n')
+
+
+@pytest.mark.parametrize("more", ["", "http://127.0.0.1:8787", "HTTP://[::1]/"])
+def test_relays_that_can_be_reached_are_taken(tmp_path, more):
+    relays = ["http://" + "a" * 56 + ".onion/", *([more] if more else [])]
+    loopback = str(bool(more)).lower()
+    assert load(written(tmp_path, f"[peer]\nrelay = {relays}\nloopback = {loopback}\n")).peer.relay == tuple(relays)
+
+
+def test_a_daemon_without_the_peer_role_needs_no_relay(tmp_path):
+    assert load(written(tmp_path, '[peer]\nenabled = false\nrelay = "nonsense"\n')).peer.relay == ("nonsense",)
+
+
 @pytest.fixture
 def runtime(tmp_path, monkeypatch):
     """Folders for the system's socket and for that of a user who is not root, both empty."""

@@ -48,6 +48,12 @@ def test_the_log_is_followed(relay):
         following.interrupt()
 
 
+def test_a_relay_that_can_never_be_reached_is_found_before_the_start(shared):
+    person = shared.daemon("lost", f'[peer]\nrelay = "{"a" * 56}.onion"\n')
+    done = person.whisperctl("config", "check", str(person.path))
+    assert done.returncode == 6 and "peer.relay" in done.stderr and "http://HOST[:PORT]" in done.stderr
+
+
 def test_a_changed_file_is_shown_and_put_into_force(shared):
     port = free_ports(1)[0]
     lines = (f'[relay]\nlisten = ["tcp:{port}:interface=127.0.0.1"]\nroom_expiry = %d\n'

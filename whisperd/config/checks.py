@@ -29,6 +29,8 @@ def check_together(config: Config) -> None:
     if config.tor.bridges or config.tor.options:
         _check_launch(config)
     _check_store(config)
+    if config.peer.enabled and config.peer.relay:
+        _check_relays(config)
     if config.tor.mode == "launch":
         _check_places_of_tor(config)
     if config.tor.mode == "managed" and config.relay.enabled and config.onion.enabled:
@@ -47,6 +49,29 @@ def _check_store(config: Config) -> None:
     if len(os.fsencode(os.path.basename(config.store.file))) > most:
         raise ConfigError(f"the last part of store.file is longer than {most} bytes, and whisperd makes files beside "
                           "it with longer names", remedy="Choose a shorter name.")
+
+
+def _check_relays(config: Config) -> None:
+    """What 'chat invite' would refuse, and what a link could never dial."""
+    from whisperd.errors import InviteMalformed
+    from whisperd.wire.invite import RelayAddress
+
+    for url in config.peer.relay:
+        scheme, _, authority = url.strip().rstrip("/").partition("://")
+        if scheme.lower() == "https":
+            raise ConfigError(f"peer.relay names {url!r}, but relays are reached through Tor, without HTTPS",
+                              remedy="Write 'http://HOST[:PORT]' with the relay's onion address. Tor encrypts the "
+                                     "connection.")
+        try:
+            relay = RelayAddress.parse(authority)
+        except InviteMalformed:
+            relay = None
+        if scheme.lower() != "http" or relay is None:
+            raise ConfigError(f"peer.relay names {url!r}, which is not the address of a relay",
+                              remedy="Write 'http://HOST[:PORT]', where HOST is an onion address or this machine.")
+        if not relay.host.endswith(".onion") and not config.peer.loopback:
+            raise ConfigError(f"peer.relay names {url!r} on this machine, but peer.loopback is false",
+                              remedy="Name the relay's onion address. For a rehearsal, set peer.loopback = true.")
 
 
 def _check_launch(config: Config) -> None:
