@@ -106,7 +106,7 @@ def _bounds(param: Param) -> str:
     if param.choices:
         return f" One of {', '.join(param.choices)}."
     if param.low is not None and param.high is not None:
-        return f" From {param.low:g} to {param.high:g}."
+        return f" From {param.low:.12g} to {param.high:.12g}."
     return ""
 
 
@@ -208,7 +208,7 @@ def _specification(param: Param) -> str:
     if param.choices:
         kind += " out of " + ", ".join(param.choices)
     if param.low is not None:
-        kind += f" from {param.low:g}" + (f" to {param.high:g}" if param.high is not None else "")
+        kind += f" from {param.low:.12g}" + (f" to {param.high:.12g}" if param.high is not None else "")
     return f"({kind}; {'required' if param.required else 'default ' + json.dumps(param.default)})"
 
 

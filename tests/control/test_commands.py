@@ -25,6 +25,12 @@ def test_every_row_says_what_it_is(command: Command) -> None:
         assert param.required or param.check(param.default) == param.default
 
 
+@pytest.mark.parametrize(("value", "words"), [(0, "the minimum is 1"), (2_000_000, "the maximum is 1000000")])
+def test_a_bound_is_said_in_digits(value: int, words: str) -> None:
+    with pytest.raises(UsageError, match=f"{words}$"):
+        Param("uses", "integer", "Uses.", low=1, high=1_000_000).check(value)
+
+
 def test_what_is_left_out_gets_its_default() -> None:
     assert METHODS["chat.invite"].bind({"expiry": 60}) == {
         "relay": "", "expiry": 60, "floor": "", "access": "", "code": False}

@@ -40,7 +40,7 @@ def described(param: Param) -> str:
     if param.choices:
         return f"{words} One of {', '.join(param.choices)}."
     if param.low is not None and param.high is not None:
-        return f"{words} From {param.low:g} to {param.high:g}."
+        return f"{words} From {param.low:.12g} to {param.high:.12g}."
     return words
 
 

@@ -21,7 +21,7 @@ def promise(param: Param) -> str:
     if param.choices:
         kind += " out of " + ", ".join(param.choices)
     if param.low is not None:
-        kind += f" from {param.low:g}" + (f" to {param.high:g}" if param.high is not None else "")
+        kind += f" from {param.low:.12g}" + (f" to {param.high:.12g}" if param.high is not None else "")
     return f"{param.name} ({kind}; {'required' if param.required else 'default ' + json.dumps(param.default)})"
 
 

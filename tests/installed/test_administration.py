@@ -27,6 +27,11 @@ def test_access_codes_are_issued_listed_and_revoked(relay):
     assert relay.ask("access", "list") == []
 
 
+def test_too_many_uses_of_an_access_code_are_refused_in_digits(relay):
+    done = relay.whisperctl("access", "issue", "--uses", "2000000")
+    assert done.returncode == 2 and "1000000" in done.stderr and "e+" not in done.stderr
+
+
 def test_a_relay_is_drained_and_resumed(relay):
     relay.ask("relay", "drain")
     assert relay.ask("status")["relay"]["draining"] is True

@@ -64,9 +64,9 @@ class Param:
             raise UsageError(f"parameter {self.name} must be {_ARTICLES[self.type]}")
         if isinstance(value, int | float) and not isinstance(value, bool):
             if self.low is not None and value < self.low:
-                raise UsageError(f"parameter {self.name} is too small; the minimum is {self.low:g}")
+                raise UsageError(f"parameter {self.name} is too small; the minimum is {self.low:.12g}")
             if self.high is not None and value > self.high:
-                raise UsageError(f"parameter {self.name} is too large; the maximum is {self.high:g}")
+                raise UsageError(f"parameter {self.name} is too large; the maximum is {self.high:.12g}")
         return value  # type: ignore[return-value]
 
 
