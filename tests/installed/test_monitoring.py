@@ -46,6 +46,8 @@ def test_a_member_of_the_group_asks_the_system_daemon(company: Company) -> None:
     assert json.loads(answer.stdout).get("pid") == relay.pid, answer.stdout + answer.stderr
     checked = run_as(MONITOR, group, relay, "status", "--check")
     assert checked.stdout.startswith("WHISPERD ") and "UNKNOWN" not in checked.stdout
+    changed = run_as(MONITOR, group, relay, "--json", "stop")
+    assert json.loads(changed.stdout)["error"]["code"] == "daemon-unreachable"
     stranger = run_as(STRANGER, STRANGER, relay, "--json", "status")
     assert json.loads(stranger.stdout)["error"]["code"] == "daemon-unreachable"
     assert f"/run/user/{STRANGER}/whisperd/control.sock" in stranger.stdout

@@ -11,21 +11,23 @@ from typing import Any
 
 from whisperd.cli import checked_stdout, render
 from whisperd.cli.render import Paint
-from whisperd.config import daemon_socket
+from whisperd.config import daemon_socket, default_socket
 from whisperd.control.client import CALL_SECONDS, Client
 from whisperd.errors import DaemonUnreachable, TimedOut, WhisperdError, catalogue
 
 
 @dataclass
 class Caller:
-    """Whoever typed the command: which socket, and how they want to read the answer."""
+    """Whoever typed the command: which socket, and how they want to read the answer. ``looks``: the command changes
+    nothing and tells nothing of conversations, so that it may as well be the system's daemon that answers."""
 
     socket: str = ""
     json: bool = False
+    looks: bool = False
 
     def client(self) -> Client:
         """Connect to the daemon."""
-        return Client(self.socket or daemon_socket(), compare=True)
+        return Client(self.socket or (daemon_socket() if self.looks else default_socket()), compare=True)
 
     def await_daemon(self, seconds: float) -> None:
         """Give a daemon that is just being started so long to open its socket; raises DaemonUnreachable."""

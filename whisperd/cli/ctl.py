@@ -19,7 +19,7 @@ from whisperd.cli.options import MessageCommand, Valued
 from whisperd.cli.verbs.table import VERBS
 from whisperd.cli.words import misuse
 from whisperd.config.paths import typed
-from whisperd.control.commands import COMMANDS, GROUPS, Command, Param
+from whisperd.control.commands import COMMANDS, GROUPS, READ, Command, Param
 from whisperd.errors import Interrupted, UsageError
 
 _HELP_NAMES: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
@@ -82,6 +82,7 @@ def _run_alone(command: Command, **given: object) -> None:
 def _run(command: Command, **given: object) -> None:
     """Call the verb's function with what was given and what was meant."""
     caller = click.get_current_context().obj
+    caller.looks = command.right == READ
     try:
         if command.terminal and not caller.person:
             raise UsageError(f"'{command.verb}' needs a terminal",
