@@ -12,7 +12,7 @@ MOST = 1_000_000
 
 
 class Reader:
-    session = None
+    session: Telling | None = None
 
     def __init__(self, unsent: UnsentBytes) -> None:
         self._unsent = unsent
@@ -20,8 +20,7 @@ class Reader:
 
     def dropConnection(self, abort: bool = False) -> None:
         assert abort
-        self.dropped = True
-        self._unsent.forget(self)
+        self.dropped = True  # its transport tells that it is gone in the reactor's next turn
 
     def add(self, size: int) -> bool:
         return self._unsent.add(self, size, MOST)
@@ -49,6 +48,34 @@ def test_when_all_wait_for_too_much_the_worst_is_dropped_and_nobody_else(unsent)
     assert all(other.add(40_000) for other in others)
     assert worst.dropped and not any(other.dropped for other in others)
     assert unsent.total == 8 * (140_000 + OWN_BUFFER)
+
+
+class Telling:
+    """A session whose partner is told that it is lost, and which would tell its own client why."""
+
+    def __init__(self, own: Reader, partner: Reader) -> None:
+        self._told = (own, partner)
+        self.refusals = 0
+
+    def refuse(self, code: str) -> None:
+        self.refusals += 1
+        assert self.refusals == 1, "it is refused once"
+        for client in self._told:
+            client.add(150)
+
+
+def test_thousands_that_wait_for_a_little_each_are_cut_off_one_after_the_other_and_once(unsent):
+    readers = [Reader(unsent) for _ in range(3_000)]
+    for one, other in zip(readers[::2], readers[1::2], strict=True):
+        one.session, other.session = Telling(one, other), Telling(other, one)
+    for reader in readers:
+        reader.add(1)
+        assert unsent.total <= 2_000_000
+    alive = [reader for reader in readers if not reader.dropped]
+    assert 100 < len(alive) < 2_000_000 / OWN_BUFFER
+    for reader in readers:
+        unsent.forget(reader)
+    assert unsent.total == 0 and all(reader.add(1) for reader in readers[:100])
 
 
 def test_who_is_the_worst_itself_hears_that_it_may_not(unsent):

@@ -37,12 +37,16 @@ class UnsentBytes:
         self.total = 0
         self._limits = limits
         self._waiting: dict[SlowReader, _Waiting] = {}
+        self._cut: set[SlowReader] = set()  # those that are not gone yet
+        self._cutting = False
 
     def add(self, client: SlowReader, size: int, maximum: int) -> bool:
         """Count ``size`` bytes more that wait for ``client``; return False when that is more than ``maximum`` for it,
         or when it had to be cut off. What it is told of it afterwards may take up to ``maximum`` again.
 
         When all together wait for more than the relay may hold, those with most are cut off."""
+        if client in self._cut:
+            return False
         waiting = self._waiting.get(client)
         if waiting is None:
             waiting = self._waiting[client] = _Waiting()
@@ -53,19 +57,31 @@ class UnsentBytes:
             return False
         waiting.holds += size
         self.total += size
-        while self.total > self._limits.bounds.max_unsent_total:
-            worst = max(self._waiting, key=lambda each: self._waiting[each].holds)
-            self.forget(worst)
-            self._limits.total.limits.refused["unsent"] += 1
-            if worst.session is not None:
-                worst.session.refuse("slow-reader")
-            worst.dropConnection(abort=True)
-            if worst is client:
-                return False
-        return True
+        if not self._cutting:
+            self._cut_the_worst()
+        return client not in self._cut
 
     def forget(self, client: SlowReader) -> None:
         """Nothing waits for ``client`` any more: it has read all, or it is gone."""
+        self._cut.discard(client)
+        self._uncount(client)
+
+    def _cut_the_worst(self) -> None:
+        """Cut off those with most until the rest fits. Their partners are told, which may count bytes here again."""
+        self._cutting = True
+        try:
+            while self.total > self._limits.bounds.max_unsent_total and self._waiting:
+                worst = max(self._waiting, key=lambda each: self._waiting[each].holds)
+                self._uncount(worst)
+                self._cut.add(worst)
+                self._limits.total.limits.refused["unsent"] += 1
+                worst.dropConnection(abort=True)
+                if worst.session is not None:  # it is told nothing: what it would be told would wait, too
+                    worst.session.refuse("slow-reader")
+        finally:
+            self._cutting = False
+
+    def _uncount(self, client: SlowReader) -> None:
         waiting = self._waiting.pop(client, None)
         if waiting is not None:
             self.total -= waiting.holds
