@@ -87,7 +87,8 @@ class Person:
         self.dialer = CountingDialer(loopback=loopback, socks=socks, changed=self._look)
         self.events: list[tuple[str, dict[str, Any]]] = []
         self._watchers: list[tuple[Callable[[], bool], Deferred[None]]] = []
-        values = load(overrides={f"peer.{name}": value for name, value in settings.items()}).peer
+        overrides = {"peer.loopback": loopback, **{f"peer.{name}": value for name, value in settings.items()}}
+        values = load(overrides=overrides).peer
         suites = Suites(Registry.load(values.kex, values.ratchet), MemoryIdentity, os.urandom)
         storage = Storage(MemoryStore() if store is None else store, retention or Retention(), given or Given())
         self.service = PeerService(values, suites, Network(self.dialer, lambda: own_relay, onions), storage,
