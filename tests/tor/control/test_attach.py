@@ -140,13 +140,15 @@ class Silent(Protocol):
     """Listens and never answers."""
 
 
-@pytest.mark.parametrize(("protocol", "words"), [(Echo, "is not tor's control port"), (Silent, "does not answer")])
+@pytest.mark.parametrize(("protocol", "seconds", "words"), [
+    (Echo, 60, "is not tor's control port"), (Silent, 0.3, "does not answer")])
 @pytest_twisted.ensureDeferred
-async def test_something_else_on_the_port_is_no_control_port(reactor: Any, protocol: type, words: str) -> None:
+async def test_something_else_on_the_port_is_no_control_port(
+        reactor: Any, protocol: type, seconds: float, words: str) -> None:
     port = reactor.listenTCP(0, Factory.forProtocol(protocol), interface="127.0.0.1")
     try:
         with pytest.raises(TorControlUnreachable, match=words):
-            await attach(f"tcp:127.0.0.1:{port.getHost().port}", reactor=reactor, timeout=0.3)
+            await attach(f"tcp:127.0.0.1:{port.getHost().port}", reactor=reactor, timeout=seconds)
     finally:
         await port.stopListening()
 
