@@ -4,7 +4,7 @@ form(1) ‖ shape(1) ‖ previous(4) ‖ root(32) ‖ next sending header key �
 bits name, in this order: peer's ratchet key(32), own private ratchet key(32), sending chain and receiving chain, each
 number(4) ‖ chain key ‖ header key ‖ what runs beside this ratchet ‖ skipped message keys, see ``skipped_keys`` ‖
 check(16), the first bytes of SHA-256 of all before it. The form says whose state it is, and so the sizes of chain and
-header keys: 32 both where nothing else is said. The check finds damage; it protects from nobody who can write.
+header keys: 32 both where nothing else is said. The check finds damage, not forgery.
 """
 
 from __future__ import annotations

@@ -126,8 +126,8 @@ class Conversations:
         """Raise UsageError when it is an invite of this side's own, which waits for the other person."""
         for chat, known in self._labels.items():
             if known == (label, "inviter") and self._drivers[chat].state in (WAITING, HANDSHAKE):
-                raise UsageError(f"this is your own invite, of conversation {chat}; nothing has happened to it",
-                                 remedy="Give it to the person you want to talk to: they join.")
+                raise UsageError(f"this is your own invite, for conversation {chat}; it has not been used",
+                                 remedy="Give it to the person you want to talk to; they join with it.")
 
     def check_room_for_one_more(self) -> None:
         """Raise TooManyConversations when there are as many conversations as may be.

@@ -23,8 +23,7 @@ SEND_BUFFER = 131_072
 
 def bound_buffers(port: tcp.Port) -> None:
     """Have the kernel hold little for each connection of a port; what it accepts inherits that. [tcp(7)]"""
-    listening: Any = port.socket
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    port.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
 def accept_for(port: tcp.Port, factory: RelayFactory) -> None:

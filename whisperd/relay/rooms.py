@@ -163,12 +163,12 @@ class Rooms(Generic[Client]):
         """Forget every room that was without two live connections, and without a join, leave or loss, for ``expiry``
         seconds; whoever waits in it is told ``expired``. One with two live connections never expires."""
         effects: list[Effect[Client]] = []
-        unpaired = (*self._waiting.values(), *self._deserted.values())
-        for room in (room for room in unpaired if now - room.used >= expiry):
-            self._forget(room)
-            for client in filter(None, room.clients):
-                del self._places[client]
-                effects.append(Refuse(client, "expired"))
+        for rooms in (self._waiting, self._deserted):
+            while rooms and now - (room := next(iter(rooms.values()))).used >= expiry:
+                self._forget(room)
+                for client in filter(None, room.clients):
+                    del self._places[client]
+                    effects.append(Refuse(client, "expired"))
         return effects
 
     def give_up(self, scope: LimitScope) -> bool:

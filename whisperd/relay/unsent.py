@@ -6,9 +6,10 @@ from typing import Protocol
 
 from whisperd.relay.limits import RelayLimits
 from whisperd.relay.session import Session
+from whisperd.relay.transport import Connection
 
 #: Bytes that a transport holds by itself before anything is counted here; a client that is counted has that many more.
-OWN_BUFFER = 16_384
+OWN_BUFFER = Connection.bufferSize
 
 
 class SlowReader(Protocol):
