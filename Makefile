@@ -10,7 +10,7 @@ SIDE_BY_SIDE := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 NEEDS := contrib/setup/system-packages
 CONFIG ?=
 SCRIPTS := contrib/setup/system-packages contrib/setup/python contrib/setup/virtualenv contrib/setup/fresh-root \
-	contrib/debian/build contrib/bots/answer.sh .ci/run
+	contrib/debian/build contrib/bots/answer.sh contrib/formal/check .ci/run
 PAGES = $(wildcard man/*.[1-8])
 
 .PHONY: help run demo fresh test options-of-test test-setup lint generated pictures wheel site pages bench soak deb install clean
