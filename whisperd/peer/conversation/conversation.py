@@ -29,7 +29,7 @@ from whisperd.peer.conversation.opening import Opening
 from whisperd.peer.conversation.origin import Bounds, Origin
 from whisperd.peer.conversation.resume import Agreed, ResumeEffect, Resumption, RolledBack
 from whisperd.peer.conversation.session import Session
-from whisperd.peer.conversation.states import AWAY, ENDED, HEARD, LINK_DOWN, LINK_UP, OVER, PEER_LEFT, WAITING, Status
+from whisperd.peer.conversation.states import ENDED, HEARD, LINK_DOWN, LINK_UP, OVER, WAITING, Status
 from whisperd.peer.effects import (
     Confirmed,
     ContactMessageAcknowledged,
@@ -149,7 +149,7 @@ class Conversation:
         return effects
 
     def link_down(self, reason: str, now: float) -> list[Effect]:
-        """The other side cannot be reached any more."""
+        """The other side cannot be reached any more. Why is a relay's word: an end that is under way waits on."""
         self._resumption.pause()
         if self.state == ENDED or not self.status.up:
             return []
@@ -157,8 +157,6 @@ class Conversation:
         if self._session is not None:
             self._session.channel.link_down()
             self.files.link_down()
-        if reason == PEER_LEFT and self._leaving is not None:
-            return self.finish(self._leaving.reason)
         return [*self.status.turn(LINK_DOWN, reason)]
 
     def link_troubled(self, error: WhisperdError, *, refused: bool = False) -> list[Effect]:
@@ -306,8 +304,6 @@ class Conversation:
         if not self.confirmed or self._session is None:
             farewell = [self._opening.abort(ConversationEnded.code)] if self.status.up else []
             return [*farewell, *self.finish(reason)]
-        if self.state == AWAY and self.status.reason == PEER_LEFT:
-            return self.finish(reason)
         channel = self._session.channel
         self._leaving = _Leaving(reason, now + END_PATIENCE)
         channel.drop_held()

@@ -48,8 +48,6 @@ UP = frozenset({HANDSHAKE, CONNECTED, REACHED})
 #: What people see, where that is another word.
 SHOWN = {REACHED: AWAY}
 
-#: What a link says of another side that freed its seat, and will not come back.
-PEER_LEFT = "peer-left"
 #: Why a conversation ended whose place another one with the same contact has taken.
 SUPERSEDED = "superseded"
 
