@@ -42,6 +42,7 @@ PARTS = (
     PrivatePart("_nvx_xormasker", "lib", None, _FAST, "unmask without the object around it"),
     PrivatePart(_DESCRIPTOR, "_tempDataBuffer", None, _SOCKET, "see whether something waits to be written"),
     PrivatePart(_DESCRIPTOR, "_tempDataLen", None, _SOCKET, "begin with nothing to write"),
+    PrivatePart(_DESCRIPTOR, "_tempDataLen", None, "whisperd/relay/unsent.py", "see how much waits to be written"),
     PrivatePart("twisted.internet.tcp:_AbortingMixin", "_aborting", None, _SOCKET, "close an aborted socket at once"),
     PrivatePart("twisted.internet.tcp:_SocketCloser", "_closeSocket", ("orderly",), _SOCKET, "close as Twisted does"),
     PrivatePart("socket:socket", "_accept", (), "whisperd/relay/accepting.py", "accept without making an address"),

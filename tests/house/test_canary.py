@@ -112,6 +112,7 @@ def derived(path: Path, tree: ast.AST) -> Iterator[tuple[type, ast.ClassDef]]:
 def test_nothing_private_of_others_is_used_beside_what_is_listed() -> None:
     trees = {path: ast.parse(path.read_text()) for path in SOURCES}
     ours = {name for tree in trees.values() for name in defined(tree) if private(name)}
+    ours -= {part.name for part in PARTS if part.used_by == "whisperd/relay/transport.py"}  # it sets what it inherits
     found = set()
     for path, tree in trees.items():
         found |= {(named(path), name) for name in used(tree) if private(name) and name not in ours}

@@ -119,3 +119,19 @@ def answered(port: int, request: bytes) -> bytes:
         client.sendall(request)
         with client.makefile("rb") as answer:
             return answer.readline().strip()
+
+
+def test_who_reads_all_the_time_is_never_too_slow(company: Company) -> None:
+    _, port = crowded(company, "")
+    room = random_name()
+    reader, writer = Guest(port, deaf=True), Guest(port)
+    assert reader.join(room)["type"] == writer.join(room)["type"] == "joined"
+    assert reader.hear()["type"] == writer.hear()["type"] == "ready"
+    frame = os.urandom(32_768)
+    for _ in range(30):
+        writer.send(frame, binary=True)
+    for _ in range(150):  # 900 KB on their way, always: the relay's buffer is never empty
+        assert reader.receive() == frame
+        writer.send(frame, binary=True)
+    for _ in range(30):
+        assert reader.receive() == frame

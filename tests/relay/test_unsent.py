@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.task import Clock
 
 from tests.relay.kit import bounds
 from whisperd.relay.limits import RelayLimits
@@ -12,18 +14,28 @@ MOST = 1_000_000
 
 
 class Reader:
+    """A client whose transport is one of Twisted's own that is full: what is written stays, until it is read."""
+
     session: Telling | None = None
 
     def __init__(self, unsent: UnsentBytes) -> None:
         self._unsent = unsent
+        self.transport = FileDescriptor(reactor=Clock())
         self.dropped = False
+
+    def read(self, size: int) -> None:
+        assert size <= len(self.transport.dataBuffer)
+        self.transport.dataBuffer = self.transport.dataBuffer[size:]
 
     def dropConnection(self, abort: bool = False) -> None:
         assert abort
         self.dropped = True  # its transport tells that it is gone in the reactor's next turn
 
     def add(self, size: int) -> bool:
-        return self._unsent.add(self, size, MOST)
+        may = self._unsent.add(self, size, MOST)
+        if may:
+            self.transport.dataBuffer += bytes(size)
+        return may
 
 
 @pytest.fixture
@@ -36,8 +48,30 @@ def test_one_client_gets_its_bound_and_is_told_once_in_as_much_again(unsent):
     assert reader.add(MOST) and not reader.add(1)
     assert reader.add(100) and not reader.dropped, "what it is told"
     assert unsent.total == OWN_BUFFER + MOST + 100
+    reader.read(MOST + 100)
     unsent.forget(reader)
     assert unsent.total == 0 and reader.add(MOST)
+
+
+def test_who_reads_may_be_told_any_amount(unsent):
+    reader = Reader(unsent)
+    assert reader.add(900_000)
+    for _ in range(100):
+        reader.read(90_000)
+        assert reader.add(90_000)
+    assert unsent.total == OWN_BUFFER + 900_000
+    assert not reader.add(100_001)
+
+
+def test_who_has_read_since_is_not_the_worst(unsent):
+    reads, does_not = Reader(unsent), Reader(unsent)
+    assert reads.add(MOST) and does_not.add(900_000)
+    reads.read(MOST)
+    assert reads.add(100_000)
+    assert Reader(unsent).add(400_000), "there is room for that"
+    assert (reads.dropped, does_not.dropped) == (False, False)
+    assert Reader(unsent).add(700_000)
+    assert (reads.dropped, does_not.dropped) == (False, True)
 
 
 def test_when_all_wait_for_too_much_the_worst_is_dropped_and_nobody_else(unsent):
