@@ -17,7 +17,9 @@ from twisted.internet.task import Clock
 
 from tests.peer.support import seeded
 from tests.waiting import eventually
+from whisperd.config import load
 from whisperd.errors import DialFailed, DialRefused, TorUnavailable, WhisperdError
+from whisperd.peer.conversation.channel import WINDOW
 from whisperd.peer.links.context import LinkContext, LinkTiming
 from whisperd.peer.links.link import Link, Verdict
 from whisperd.peer.links.relay import IDLE, NEEDED_FRAME, STOPPED, TABLE, RelayLink, RelayRoom
@@ -493,3 +495,7 @@ def test_every_state_of_the_table_can_be_reached_and_left_but_for_the_last():
     assert reached == {before for before, _ in TABLE} | {STOPPED} == set(TABLE.values()) | {IDLE}
     assert STOPPED not in {before for before, _ in TABLE}
     assert {before for before, event in TABLE if event == "stop"} == reached - {STOPPED}
+
+
+def test_all_that_a_peer_may_have_on_its_way_may_wait_at_a_relay_with_the_default_limits():
+    assert load().relay.max_unsent >= WINDOW * NEEDED_FRAME

@@ -122,8 +122,9 @@ KEYS: tuple[Key, ...] = (
     Key("relay.max_waiting", 0, "Maximum number of rooms that may wait for a second client. 0: the same as the "
         "maximum number of rooms.", 0, 500_000),
     Key("relay.max_frame", 65_536, "Maximum size of a frame, in bytes. Peers need 36,864.", 36_864, 16_777_216),
-    Key("relay.max_unsent", 1_048_576, "Maximum number of bytes that may wait for a slow client, in addition to the "
-        "socket's own buffers. Four frames of the maximum size may always wait.", 65_536, 268_435_456),
+    Key("relay.max_unsent", 2_621_440, "Maximum number of bytes that may wait for a slow client, in addition to the "
+        "socket's own buffers. Four frames of the maximum size may always wait. The default has room for the 64 "
+        "frames that a peer may have on their way.", 65_536, 268_435_456),
     Key("relay.max_unsent_total", 67_108_864, "Maximum number of bytes that may wait for all slow clients together. "
         "Above that, the client for which most waits is disconnected.", 1_048_576, 17_179_869_184),
     Key("relay.room_expiry", 600, "Seconds without activity after which a room with fewer than two clients "

@@ -14,8 +14,8 @@ from whisperd.peer.effects import Post, ReadFile
 from whisperd.peer.files.transfer import MOVING, Transfer
 from whisperd.wire.files import CHUNK, Chunk, encode_file
 
-#: Chunks under way: at first, at least, and at most; a relay lets 1 MiB wait for a slow reader, and where there is none
-#: the channel's own window is the bound.
+#: Chunks under way: at first, at least, and at most; without a relay, whose buffers others use, too, the channel's own
+#: window is the bound.
 FIRST_WINDOW, MIN_WINDOW, MAX_WINDOW, MAX_DIRECT = 4, 2, 24, 56
 #: Seconds that an acknowledgement may take before fewer chunks are sent ahead.
 TARGET_DELAY = 1.5
