@@ -18,7 +18,7 @@ def cpu_budget(bench: KexBench) -> None:
         message, _ = bench.plugin.initiate(bundle, joiner, bench.random)
         bench.plugin.accept(message, private, inviter)
 
-    cost = agreements(exchange)
+    cost = agreements(exchange, maximum=MAX_EXCHANGE)
     if cost > MAX_EXCHANGE:
         raise Broken(f"an exchange costs as much as {cost:.0f} agreements")
 
