@@ -20,8 +20,10 @@ from whisperd.config import load
 from whisperd.errors import CredentialRefused, DialFailed
 from whisperd.peer.links.direct import OUT
 from whisperd.peer.links.onion_stream import OnionStream
+from whisperd.peer.links.relay import RelayLink
 from whisperd.tor.dial.dialer import Dialer
 from whisperd.wire.direct import record
+from whisperd.wire.resume import RESUME_FRAME
 
 in_the_reactor = pytest_twisted.ensureDeferred
 
@@ -251,6 +253,43 @@ async def test_a_file_arrives_whole_although_its_links_die_on_the_way(tmp_path, 
         await pair.ben.until(lambda cuts=cuts: len(pair.ben.links(pair.bens)) > cuts)
     await pair.ben.until(lambda: pair.ben.files("done"))
     assert (tmp_path / "downloads" / "data").read_bytes() == content
+
+
+@in_the_reactor
+async def test_a_relay_that_repeats_a_question_moves_nobody_from_the_direct_link(tmp_path, pair, monkeypatch):
+    """The relay has recorded what Ben asked after his restart, and sends it to Anna again."""
+    place, recorded = Place(tmp_path / "store.db"), []
+    await pair.ben.stop()
+    store = place.open()
+    pair.ben = DirectPerson(pair.ben.tor.control, pair.ben.socks, store=store)
+    await pair.meet(pair.onion)
+    await pair.until_link("onion")
+    await pair.ben.stop()
+    store.close()
+    await pair.anna.until_state(pair.annas, "away")
+    received = RelayLink.binary_received
+
+    def record_questions(link, socket, payload):
+        recorded.append((link, socket, payload))
+        received(link, socket, payload)
+
+    monkeypatch.setattr(RelayLink, "binary_received", record_questions)
+    moved = len(pair.anna.links(pair.annas))
+    store = place.open()
+    pair.ben = DirectPerson(pair.ben.tor.control, pair.ben.socks, store=store)
+    pair.ben.service.resume()
+    await pair.anna.until(lambda: len(pair.anna.links(pair.annas)) > moved)
+    await pair.until_link("onion")
+    await pair.say("directly")
+    moved = len(pair.anna.links(pair.annas))
+    links = {id(one): one for one, _, payload in recorded if payload[:1] == bytes([RESUME_FRAME])}
+    assert links
+    for link, socket, payload in [one for one in recorded if one[2][:1] == bytes([RESUME_FRAME])]:
+        received(link, socket, payload)
+    await pair.say("still directly")
+    assert pair.anna.links(pair.annas)[moved:] == []
+    await pair.ben.stop()
+    store.close()
 
 
 @in_the_reactor

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class SendFrame:
-    """Hand one binary frame to the link."""
+    """Hand one binary frame to the link; a ``reply`` goes where the frame came from that it answers."""
 
     frame: bytes = field(repr=False)
+    reply: bool = False
 
 
 @dataclass(frozen=True)

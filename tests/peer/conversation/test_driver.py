@@ -36,6 +36,9 @@ class QuietLink:
     def send(self, frame: bytes) -> None:
         self.asked.append(frame)
 
+    def reply(self, frame: bytes) -> None:
+        self.asked.append(("reply", frame))
+
     def rejoin(self, delay: float) -> None:
         self.asked.append(delay)
 

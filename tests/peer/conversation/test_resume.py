@@ -19,6 +19,7 @@ from whisperd.peer.conversation.opening import invite_keys
 from whisperd.peer.conversation.origin import Bounds
 from whisperd.peer.conversation.resume import MAX_HELD, PATIENCE, Resuming
 from whisperd.peer.conversation.states import AWAY, CONNECTED, ENDED
+from whisperd.peer.effects import Heard, SendFrame
 from whisperd.peer.handshake.suites import Suites
 from whisperd.peer.persistence.restore import Found, restored
 from whisperd.peer.records import BindingRecord, ConversationRecord, ConversationSnapshot, Route, decode, encode
@@ -127,6 +128,29 @@ def test_who_comes_back_asks_before_it_uses_the_ratchet(two):
     effects = two.sides["anna"].link_up(two.now)
     assert kinds(frames(effects)) == {RESUME_FRAME}
     assert two.sides["anna"].greeting(two.now) == []
+
+
+def test_a_question_is_answered_where_it_came_from_and_shows_nothing(two):
+    two.link_down()
+    two.restart("anna")
+    question, = frames(two.do("anna", two.sides["anna"].link_up(two.now)))
+    two.do("ben", two.sides["ben"].link_up(two.now))
+    two.deliver()
+    for _ in range(3):  # who has seen it go by may send it again
+        effects = two.sides["ben"].frame_received(question, two.now)
+        assert [type(effect) for effect in effects] == [SendFrame] and effects[0].reply
+    assert {side.state for side in two.sides.values()} == {CONNECTED}
+
+
+def test_what_is_sent_after_the_answer_shows_that_the_other_side_is_there(two):
+    two.link_down()
+    two.restart("anna")
+    question, = frames(two.sides["anna"].link_up(two.now))
+    two.sides["ben"].link_up(two.now)
+    answer, = frames(two.sides["ben"].frame_received(question, two.now))
+    greeting, = frames(two.sides["anna"].frame_received(answer, two.now))
+    assert [effect for effect in two.sides["ben"].frame_received(greeting, two.now)
+            if isinstance(effect, Heard)] == [Heard(True)]
 
 
 def test_both_go_on_and_what_was_held_is_taken(two):

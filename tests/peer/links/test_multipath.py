@@ -124,6 +124,20 @@ def test_a_frame_that_shows_nothing_moves_nothing(both, owner, relays):
     assert relays[0].asked == [b"answer to noise"] and owner.told == [b"noise", "proceeds"]
 
 
+def test_a_reply_goes_where_the_question_came_from_and_moves_nothing(both, owner, relays):
+    def asked(link: ConversationLink, frame: bytes) -> Verdict:
+        return Verdict(replied=True, proceed=lambda: link.reply(b"answer to " + frame))
+
+    answer, owner.frame_received = owner.frame_received, asked  # type: ignore[method-assign]
+    both.frame_received(relays[1], b"question").proceed()
+    owner.frame_received = answer  # type: ignore[method-assign]
+    both.send(b"text")
+    assert (relays[0].asked[-1], relays[1].asked) == (b"text", [b"answer to question"]) and owner.told == []
+    both.remove("relay 1")
+    both.reply(b"too late")
+    assert b"too late" not in relays[0].asked
+
+
 def test_a_frame_of_a_link_that_was_left_reaches_nobody(both, owner, relays):
     both.remove("relay 1")
     owner.told.clear()

@@ -117,7 +117,7 @@ class Executor:
             ContactMessageAcknowledged: lambda effect: listener.contact_acknowledged(),
         }
         self._actions: dict[type, Callable[[Any], object]] = {
-            SendFrame: lambda effect: link.send(effect.frame),
+            SendFrame: lambda effect: (link.reply if effect.reply else link.send)(effect.frame),
             Emit: self._event,
             Rejoin: lambda effect: link.rejoin(effect.delay),
             Ended: self._end,
@@ -146,7 +146,9 @@ class Executor:
             effects = self._conversation.fail(WhisperdError())
         heard = [effect for effect in effects if isinstance(effect, Heard)]
         rest: list[Effect] = [effect for effect in effects if not isinstance(effect, Heard)]
-        return Verdict(bool(heard), any(effect.greeting for effect in heard), partial(self._proceed, bool(heard), rest))
+        replied = any(isinstance(effect, SendFrame) and effect.reply for effect in rest)
+        return Verdict(bool(heard), any(effect.greeting for effect in heard), replied,
+                       partial(self._proceed, bool(heard), rest))
 
     def _proceed(self, theirs: bool, effects: list[Effect]) -> None:
         """Do what follows from a frame; one that is theirs has moved the ratchet on."""

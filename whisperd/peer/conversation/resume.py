@@ -2,9 +2,10 @@
 
 A side that comes back from its store must not use the ratchet before it knows: an older copy of the store would make
 it use a key again. So it asks, outside of the ratchet and under keys of the session that stay the same; both sides
-compare how far they are. By the random challenge an old answer is told from a new one. Every side answers
-when it is asked; only one that comes from a store asks, and until it has been answered it holds what comes in over the
-channel.
+compare how far they are. By the random challenge an old answer is told from a new one. A question may be an old one:
+it is answered, where it came from, and shows nothing; that the other side is there is shown by what it sends over the
+channel after the answer. Every side answers when it is asked; only one that comes from a store asks, and until it has
+been answered it holds what comes in over the channel.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ class Resumption:
         if said is None:
             return []
         if said.turn is Turn.ASK:
-            return [Heard(True), SendFrame(resuming.answer(said, own))]  # it uses this link, whatever was used before
+            return [SendFrame(resuming.answer(said, own), reply=True)]  # it may be an old one that somebody repeats
         if said.turn is Turn.REFUSE:
             return [RolledBack()]
         if own.ahead_of(said.counters) or said.counters.ahead_of(own):

@@ -31,6 +31,8 @@ class Verdict:
     theirs: bool = False
     #: Whether the other side began to use the link that the frame came over.
     greeting: bool = False
+    #: Whether it is answered by ``reply``.
+    replied: bool = False
     #: Does what follows from the frame.
     proceed: Callable[[], None] = _nothing
 
@@ -109,6 +111,9 @@ class ConversationLink(Protocol):
 
     def send(self, frame: bytes) -> None:
         """Hand over one binary frame; it is dropped while the other side is absent."""
+
+    def reply(self, frame: bytes) -> None:
+        """Hand over one binary frame where the last one came from whose verdict was ``replied``."""
 
     def rejoin(self, delay: float) -> None:
         """Leave now, and come back after ``delay`` seconds. ``link_down`` is not reported for it."""

@@ -37,6 +37,7 @@ class Multipath:
         self._leaving: list[Deferred[None]] = []
         self._owner: ConversationLinkOwner  # since ``start``
         self._later: list[Use] | None = None
+        self._asked_over = ""
         self._timer = OneShot(reactor, self._tick)
         self._stopping = False
         self._texts_need = ONION if RELAY not in kinds else ""
@@ -71,6 +72,11 @@ class Multipath:
 
     def send(self, frame: bytes) -> None:
         link = self._links.get(self._paths.live or "")
+        if link is not None:
+            link.send(frame)
+
+    def reply(self, frame: bytes) -> None:
+        link = self._links.get(self._asked_over)
         if link is not None:
             link.send(frame)
 
@@ -166,13 +172,15 @@ class Multipath:
         if key is None:
             return NOT_THEIRS
         verdict = self._owner.frame_received(self, frame)
-        return Verdict(verdict.theirs, verdict.greeting, partial(self._proceed, key, verdict))
+        return Verdict(verdict.theirs, verdict.greeting, verdict.replied, partial(self._proceed, key, verdict))
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
     def _proceed(self, key: str, verdict: Verdict) -> None:
         """Choose the path by what a frame showed, do what follows from it, and then use the path that was chosen."""
         later = self._later = []
+        if verdict.replied:
+            self._asked_over = key
         try:
             if verdict.theirs:
                 self._do(self._paths.heard(key, self._now(), greeting=verdict.greeting))
