@@ -182,6 +182,12 @@ def test_a_host_that_is_neither_an_onion_nor_this_machine_is_malformed(authority
         parse(with_check(payload_of(INVITE.link())[:38], authority), NOW)
 
 
+@pytest.mark.parametrize("authority", [f"{ONION}:80", "localhost:80", "[::1]:80", f"{ONION}:08080", "127.0.0.1:0080"])
+def test_a_port_that_a_browser_would_spell_otherwise_is_malformed(authority):
+    with pytest.raises(InviteMalformed, match="port"):
+        parse(with_check(payload_of(INVITE.link())[:38], authority), NOW)
+
+
 def test_an_invite_expires_two_minutes_after_its_time():
     late = INVITE.expires + CLOCK_SKEW
     assert parse(INVITE.link(), late) == INVITE

@@ -44,7 +44,9 @@ def test_four_letters_of_a_word_are_enough(code):
     ("9" * 5000 + "-abandon-ability-able", "begins with a number"), ("\u0667-abandon-ability-able", "begins"),
     ("7", "0 words"), ("7-abandon-ability", "2 words"), ("7-abandon-ability-able-zoo", "4 words"),
     ("7-abandon-abilty-able", "second word"), ("7-abandon-ability-zzz", "third word"), ("7-ab-ability-able", "first"),
-    ("0000070000000-abandon-ability-able", "begins"),
+    ("0000070000000-abandon-ability-able", "begins"), ("\uff17-abandon-ability-able", "begins"),
+    ("7-ab\u017forb-ability-able", "first word"), ("7-abandon-ability-\uff41ble", "third word"),
+    ("7-abandon-\u212aangaroo-able", "second word"),
 ])
 def test_what_is_no_code_is_refused_and_says_why(typed, says):
     with pytest.raises(SpokenCodeMalformed, match=says):

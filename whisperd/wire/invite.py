@@ -136,6 +136,8 @@ def parse(link: str, now: float) -> Invite:
     authority, fragment = _split(cleaned(link))
     payload = _payload(fragment)
     relay, others = RelayAddress.parse(authority), _others(payload, fragment)
+    if authority.lower() != str(relay):
+        raise InviteMalformed("the invite names its port in a way that browsers change; a link for port 80 names none")
     _, floor, expires, secret = _HEAD.unpack_from(payload)
     if not hmac.compare_digest(payload[-_CHECK_SIZE:], _check(authority.lower(), payload[:-_CHECK_SIZE])):
         raise InviteMalformed("a character of the invite link is wrong")

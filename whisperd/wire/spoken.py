@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-import unicodedata
+import string
 from dataclasses import dataclass, field
 
 from whisperd.errors import SpokenCodeMalformed
@@ -24,6 +24,8 @@ _BITS = 11
 #: Letters of a word of the list that name it already.
 _ENOUGH = 4
 _NAMEPLATE = re.compile(r"0*[1-9][0-9]{0,5}\Z")
+#: Case is folded in ASCII only: what else looks like a letter is none of these words.
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _ORDINALS = ("first", "second", "third")
 
 
@@ -50,7 +52,7 @@ def parse(text: str) -> SpokenCode:
 
     Raises SpokenCodeMalformed, which says what does not fit, before anybody else could learn of the slip.
     """
-    nameplate, *words = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text[:256]).casefold()) or [""]
+    nameplate, *words = re.findall(r"[^\W_]+", text[:256].translate(_LOWER)) or [""]
     if not _NAMEPLATE.match(nameplate):
         raise SpokenCodeMalformed(f"a spoken code begins with a number from 1 to {MAX_NAMEPLATE}")
     if len(words) != WORDS:
