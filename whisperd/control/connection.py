@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 from typing import Protocol as Contract
@@ -21,6 +22,7 @@ from whisperd.control.audit import DONE, Audit
 from whisperd.control.commands import ADMIN, FOLLOW, METHODS, SUBSCRIBE, Command
 from whisperd.control.events import EventBus
 from whisperd.control.log_follower import Following
+from whisperd.control.turns import Turns
 from whisperd.errors import PermissionRefused, UsageError, WhisperdError
 from whisperd.errors.system import as_whisperd_error
 from whisperd.timers import OneShot, Reactor
@@ -60,6 +62,8 @@ class ControlHost(Contract):
     @property
     def reactor(self) -> Reactor: ...
     @property
+    def turns(self) -> Turns: ...
+    @property
     def close_seconds(self) -> float: ...
 
     def admit(self, connection: ControlConnection) -> WhisperdError | None:
@@ -81,6 +85,7 @@ class ControlConnection(Protocol):
         self.rights: frozenset[str] = frozenset()
         self.closed: Deferred[None] = Deferred()
         self._lines = Lines()
+        self._requests: deque[bytes | LineTooLong] = deque()  # that wait for their turn; nothing is read meanwhile
         self._running: dict[int, tuple[Deferred[None], Command]] = {}
         self._started = 0
         self._descriptors: list[int] = []
@@ -108,6 +113,12 @@ class ControlConnection(Protocol):
         for running, command in list(self._running.values()):
             if command.reads_only:
                 running.cancel()
+        if not self._requests:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._cut_off.cancel()
+        self._stop_watching()
         self.server.forget(self)
         self.closed.callback(None)
 
@@ -115,6 +126,7 @@ class ControlConnection(Protocol):
         """Close after what is written has been read, or after some seconds."""
         if not self._closing:
             self._closing = True
+            self._requests.clear()
             self._stop_watching()
             self._cut_off.start(self.server.close_seconds)
             self.transport.unregisterProducer()
@@ -124,14 +136,32 @@ class ControlConnection(Protocol):
         self.transport.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
+        if self._closing:
+            return
         try:
-            for line in self._lines.feed(data):
-                if self._closing:
-                    return
-                self._take(line)
+            self._requests.extend(self._lines.feed(data))
         except LineTooLong as fault:
-            self._send(control.encode_fault(fault))
-            self.finish()
+            self._requests.append(fault)
+        if self._requests:
+            self.transport.pauseProducing()
+            self.server.turns.ready(self)
+
+    def take_next(self) -> bool:
+        """Take the next request, also of a client that is gone meanwhile; return whether there are more."""
+        if self._requests:
+            line = self._requests.popleft()
+            if isinstance(line, LineTooLong):
+                self._send(control.encode_fault(line))
+                self.finish()
+            else:
+                self._take(line)
+        if self._requests:
+            return True
+        if self.connected:
+            self.transport.resumeProducing()
+        elif not self.closed.called:
+            self._forget()
+        return False
 
     def fileDescriptorReceived(self, descriptor: int) -> None:
         """Keep a descriptor for the request that it came with."""

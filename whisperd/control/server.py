@@ -20,6 +20,7 @@ from whisperd.control.audit import Audit
 from whisperd.control.connection import ControlApi, ControlConnection
 from whisperd.control.events import EventBus
 from whisperd.control.socket_path import SocketPlace, group_id, private_umask
+from whisperd.control.turns import Turns
 from whisperd.errors import ConfigError, PermissionRefused, UsageError, WhisperdError
 from whisperd.stopping import every
 from whisperd.timers import Reactor
@@ -42,6 +43,7 @@ class ControlServer:
         self.bus = bus
         self.reactor = reactor
         self.close_seconds = close_seconds
+        self.turns = Turns(reactor)
         self._place = SocketPlace(settings.socket, settings.group)
         self._access = AccessRule(os.geteuid(), self._place.group, group_id(settings.admin_group, "admin_group"))
         self.audit = audit or Audit()
