@@ -10,10 +10,12 @@ SIDE_BY_SIDE := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 NEEDS := contrib/setup/system-packages
 CONFIG ?=
 SCRIPTS := contrib/setup/system-packages contrib/setup/python contrib/setup/virtualenv contrib/setup/fresh-root \
+	contrib/setup/from-lock contrib/setup/update \
 	contrib/debian/build contrib/bots/answer.sh contrib/formal/check .ci/run
 PAGES = $(wildcard man/*.[1-8])
 
-.PHONY: help run demo fresh test options-of-test test-setup lint generated pictures wheel site pages bench soak deb install clean
+.PHONY: help run demo fresh test options-of-test test-setup lint generated pictures wheel site pages bench soak deb \
+	update sbom install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -58,7 +60,7 @@ pictures: install ## hold a conversation between two daemons and draw it for the
 
 wheel: $(VENV)/.stamp ## build a wheel into dist, with man pages and completions
 	@rm -rf build/lib build/bdist.*
-	@$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	@$(BIN)/python -m pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir dist .
 	@ls dist/whisperd-*.whl
 
 site: $(VENV)/.stamp ## make a static site of README, guide and pages in build/site
@@ -80,6 +82,14 @@ deb: ## build a Debian package into build/deb
 	@$(NEEDS) dpkg-buildpackage dh dh_apparmor system-pip
 	@contrib/debian/build
 
+update: ## lock the newest dependencies that setup.py allows, and show what has changed
+	@mkdir -p build
+	@contrib/setup/update
+
+sbom: ## write build/whisperd.cdx.json, a CycloneDX file of all that make install brings
+	@mkdir -p build
+	@contrib/setup/update sbom build/whisperd.cdx.json
+
 install: $(VENV)/.stamp ## install into .venv, and tor on the machine
 	@$(NEEDS) tor
 	@for page in $(PAGES); do \
@@ -89,10 +99,10 @@ clean: ## remove what was built, .venv included
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.stamp: setup.py pyproject.toml contrib/setup/virtualenv
+$(VENV)/.stamp: setup.py pyproject.toml contrib/setup/virtualenv contrib/lock/install.txt
 	@contrib/setup/virtualenv
 	@touch $@
 
-$(VENV)/.stamp-test: setup.py pyproject.toml contrib/setup/virtualenv
+$(VENV)/.stamp-test: setup.py pyproject.toml contrib/setup/virtualenv contrib/lock/test.txt
 	@contrib/setup/virtualenv test
 	@touch $@ $(VENV)/.stamp

@@ -20,9 +20,9 @@ def install() -> str | None:
     if npm is None or node is None:
         return "node and npm are not on this machine"
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "relay.mjs"):
+    for name in ("package.json", "package-lock.json", "relay.mjs"):
         shutil.copy(HERE / name, FOLDER)
-    done = subprocess.run([npm, "install", "--no-audit", "--no-fund", "--loglevel=error"], cwd=FOLDER,
+    done = subprocess.run([npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=FOLDER,
                           capture_output=True, text=True)
     return None if done.returncode == 0 else f"npm could not install ws: {done.stderr.strip().splitlines()[-1:]}"
 

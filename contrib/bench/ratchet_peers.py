@@ -53,9 +53,9 @@ def _install_libsignal() -> str | None:
     if npm is None or node is None:
         return "node and npm are not on this machine"
     NODE.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "turns.mjs"):
+    for name in ("package.json", "package-lock.json", "turns.mjs"):
         shutil.copy(HERE / name, NODE)
-    done = subprocess.run([npm, "install", "--no-audit", "--no-fund", "--loglevel=error"], cwd=NODE,
+    done = subprocess.run([npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=NODE,
                           capture_output=True, text=True)
     return f"npm: {done.stderr.strip().splitlines()[-1:]}" if done.returncode else None
 

@@ -58,6 +58,6 @@ def test_each_installed_program_answers_a_shell(venv: Path, program: str) -> Non
 
 def test_the_readme_installs_the_wheel_that_make_builds() -> None:
     readme = (ROOT / "README.md").read_text()
-    assert re.search(r"make wheel.*\n.*pip install dist/whisperd-\*\.whl", readme)
+    assert re.search(r"make wheel\n.*from-lock .* install\n.*pip install --no-deps dist/whisperd-\*\.whl", readme)
     shown = run("make", "--dry-run", "-C", str(ROOT), "wheel")
     assert "pip wheel" in shown and "--wheel-dir dist" in shown

@@ -30,9 +30,9 @@ Ask = Callable[..., dict[str, Any]]
 def running() -> Iterator[Ask]:
     """Install the libraries and yield a function that asks Node: values go over as hexadecimal, bytes come back."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "cross.mjs"):
+    for name in ("package.json", "package-lock.json", "cross.mjs"):
         shutil.copy(SOURCES / name, FOLDER)
-    command = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=0"]
+    command = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=0"]
     subprocess.run(command, cwd=FOLDER, timeout=200, check=True)
     with subprocess.Popen(["node", "cross.mjs"], cwd=FOLDER, text=True, stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE) as node:
