@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from whisperd.config.keys import KEYS, Value
+from whisperd.wire.hidden import hidden
 
 #: What is named as the source where no file was read.
 BUILT_IN = "built-in defaults"
@@ -92,6 +93,8 @@ class TorSection(msgspec.Struct, frozen=True, kw_only=True):
     bridges: tuple[str, ...]
     options: tuple[str, ...]
     bootstrap_timeout: int
+
+    __repr__ = hidden
 
 
 class OnionSection(msgspec.Struct, frozen=True, kw_only=True):

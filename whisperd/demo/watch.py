@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class SeenFrame:
     """One binary frame that passed the relay."""
 
-    room: str
-    frame: bytes
+    room: str = field(repr=False)
+    frame: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)

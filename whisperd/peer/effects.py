@@ -96,7 +96,7 @@ class FinishFile:
     """All of the incoming file ``number`` is written: compare its SHA-256, and give it its name."""
 
     number: int
-    name: str
+    name: str = field(repr=False)
     digest: bytes = field(repr=False)
 
 

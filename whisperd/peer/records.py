@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from whisperd.errors import StoreDamaged
+from whisperd.wire.hidden import hidden
 
 FORM = 1
 #: A ticket and a stream.
@@ -19,6 +20,8 @@ Place = tuple[int, int]
 
 class _Record(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     """One value."""
+
+    __repr__ = hidden
 
 
 class ChannelRecord(_Record):

@@ -21,6 +21,7 @@ from whisperd.interfaces import Random
 from whisperd.logs import note
 from whisperd.relay.buckets import TokenBucket
 from whisperd.relay.limits import Denial, LimitScope
+from whisperd.wire.hidden import hidden
 
 #: Without I, O, 0 and 1. 32 characters: five bits of a random byte each.
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -40,12 +41,16 @@ class Grant(Struct):
     left: int
     expires: float
 
+    __repr__ = hidden
+
 
 class AccessRecord(Struct):
     """What is persisted of all codes: the key of their hashes, 32 bytes, and the codes."""
 
     key: bytes
     grants: list[Grant]
+
+    __repr__ = hidden
 
 
 class AccessStore(Protocol):

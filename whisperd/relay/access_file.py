@@ -13,6 +13,7 @@ from msgspec import Struct
 from whisperd import private_files
 from whisperd.errors import ConfigError
 from whisperd.relay.access_codes import MAX_CODES, AccessRecord, Grant
+from whisperd.wire.hidden import hidden
 
 _VERSION = 1
 #: Bytes; one code takes about 150.
@@ -23,6 +24,8 @@ class _Content(Struct):
     version: int
     key: bytes
     grants: list[Grant]
+
+    __repr__ = hidden
 
 
 class AccessFile:

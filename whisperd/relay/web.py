@@ -19,6 +19,7 @@ from collections.abc import Collection, Mapping
 from msgspec import Struct
 
 from whisperd.wire.frames import SUBPROTOCOL, RelayError, encode_server
+from whisperd.wire.hidden import hidden
 
 MAX_HEAD = 8_192
 #: What the relay calls itself; no version, so that nobody can sort relays by their holes.
@@ -61,12 +62,16 @@ class Head(Struct, frozen=True):
     headers: Mapping[str, str]
     rest: bytes
 
+    __repr__ = hidden
+
 
 class Upgrade(Struct, frozen=True):
     """A valid request for a WebSocket: its Sec-WebSocket-Key and the subprotocol to speak (None: WH15P3R's)."""
 
     key: str
     subprotocol: str | None
+
+    __repr__ = hidden
 
 
 def read_head(data: bytes) -> Head | None:

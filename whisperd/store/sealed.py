@@ -23,6 +23,7 @@ from whisperd.interfaces import IStore, Random
 from whisperd.store.file import StoreFile, open_file, places
 from whisperd.store.hash_tree import Tree
 from whisperd.store.sealing import KEY, Cost, SealingKeys, Slot
+from whisperd.wire.hidden import hidden
 
 _ID = 16
 _VERSION = struct.Struct(">Q")
@@ -35,6 +36,8 @@ class _Record(msgspec.Struct, frozen=True, array_like=True):
     collection: str
     key: str
     value: bytes
+
+    __repr__ = hidden
 
 
 _records = msgspec.msgpack.Decoder(_Record)

@@ -60,7 +60,7 @@ class Slot:
     """
 
     cost: Cost
-    salt: bytes
+    salt: bytes = field(repr=False)
     wrapped: bytes = field(repr=False)
 
     _HEAD = struct.Struct(f">HBB{SALT}s")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, UnsetType
 
+from whisperd.wire.hidden import hidden
 from whisperd.wire.results import Always, Bytes, ControlResult, Number, Seconds, said
 
 Direction = Annotated[str, said('"in" or "out"')]
@@ -22,6 +23,8 @@ class Invited(ControlResult, frozen=True, kw_only=True):
     code: Annotated[str | UnsetType, said("if it was asked for")] = UNSET
     relay: Annotated[str | UnsetType, said("beside a code")] = UNSET
     expires_at: Annotated[int, said("unix seconds")]
+
+    __repr__ = hidden
 
 
 class ChatState(ControlResult, frozen=True, kw_only=True):
@@ -104,6 +107,8 @@ class MessageRow(ControlResult, frozen=True, kw_only=True):
     timer: Seconds
     unread: bool
 
+    __repr__ = hidden
+
 
 class Read(ControlResult, frozen=True, kw_only=True):
     """Messages were marked as read."""
@@ -126,6 +131,8 @@ class FileRow(ControlResult, frozen=True, kw_only=True):
     rate: Annotated[int, said("bytes per second")]
     remaining: Annotated[Number | None, said("seconds or null")]
 
+    __repr__ = hidden
+
 
 class Cancelled(ControlResult, frozen=True, kw_only=True):
     """A file was given up, or a message taken back."""
@@ -145,6 +152,8 @@ class Verification(ControlResult, frozen=True, kw_only=True):
     level: str | None
     contact: Annotated[str | None, said("name or null")]
     require_verify: bool
+
+    __repr__ = hidden
 
 
 # -- contacts ---------------------------------------------------------------------------------------------------------

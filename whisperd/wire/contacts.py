@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from whisperd.errors import ChannelBroken
 from whisperd.wire.envelope import decode_exactly
+from whisperd.wire.hidden import hidden
 
 NONCE_SIZE = 32
 
@@ -19,6 +20,8 @@ class SaveContact(Struct, frozen=True, tag_field="t", tag="keep", forbid_unknown
     """The sender wants to keep the other side as a contact; ``nonce`` is its part of the secret of the two."""
 
     nonce: _Nonce
+
+    __repr__ = hidden
 
 
 class WithdrawContact(Struct, frozen=True, tag_field="t", tag="withdraw", forbid_unknown_fields=True):

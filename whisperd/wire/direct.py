@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 
 from whisperd.errors import ChannelBroken
 from whisperd.wire.envelope import decode_exactly
+from whisperd.wire.hidden import hidden
 
 #: Largest frame of a peer in a record, in bytes: what a relay has to forward, too.
 MAX_FRAME = 36_864
@@ -27,11 +28,15 @@ class DirectKey(Struct, frozen=True, tag_field="t", tag="key", forbid_unknown_fi
 
     key: Annotated[bytes, Meta(min_length=32, max_length=32)]
 
+    __repr__ = hidden
+
 
 class At(Struct, frozen=True, tag_field="t", tag="at", forbid_unknown_fields=True):
     """The sender's onion service is published, and lets in whoever holds the other side's key."""
 
     onion: Annotated[str, Meta(pattern=r"\A[a-z2-7]{56}\.onion\Z")]
+
+    __repr__ = hidden
 
 
 DirectMessage = DirectKey | At

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from whisperd.errors import ChannelBroken, HandshakeTampered, WhisperdError
+from whisperd.wire.hidden import hidden
 
 #: First byte of a peer's frame.
 HANDSHAKE_FRAME = 0x01
@@ -61,6 +62,8 @@ class Hello(_Message, frozen=True, tag="hello"):
     floor: _Level
     nonce: _Digest
 
+    __repr__ = hidden
+
 
 class HandshakeAnswer(_Message, frozen=True, tag="answer"):
     """M2, inviter to joiner: its own offers, what it chose, and its prekeys. ``seen`` is SHA-256(M1)."""
@@ -74,6 +77,8 @@ class HandshakeAnswer(_Message, frozen=True, tag="answer"):
     bundle: _Material
     offer: Annotated[bytes, Meta(max_length=_MAX_OFFER)]
 
+    __repr__ = hidden
+
 
 class HandshakeExchange(_Message, frozen=True, tag="exchange"):
     """M3, joiner to inviter: the key exchange's message and the joiner's confirmation. ``seen`` is SHA-256(M2)."""
@@ -82,11 +87,15 @@ class HandshakeExchange(_Message, frozen=True, tag="exchange"):
     message: _Material
     confirm: _Digest
 
+    __repr__ = hidden
+
 
 class Confirm(_Message, frozen=True, tag="confirm"):
     """M4, inviter to joiner: the inviter's confirmation."""
 
     confirm: _Digest
+
+    __repr__ = hidden
 
 
 class Abort(_Message, frozen=True, tag="abort"):
@@ -106,9 +115,9 @@ HandshakeMessage = Hello | HandshakeAnswer | HandshakeExchange | Confirm | Abort
 class SealedFrame:
     """A handshake frame: which secret it is sealed under, and the sealed bytes."""
 
-    commitment: bytes
-    nonce: bytes
-    ciphertext: bytes
+    commitment: bytes = field(repr=False)
+    nonce: bytes = field(repr=False)
+    ciphertext: bytes = field(repr=False)
 
     @property
     def head(self) -> bytes:
@@ -194,12 +203,16 @@ class Text(Struct, frozen=True, tag_field="t", tag="text", forbid_unknown_fields
 
     text: str
 
+    __repr__ = hidden
+
 
 class DisappearingText(Struct, frozen=True, tag_field="t", tag="fading", forbid_unknown_fields=True):
     """On stream 1: a text message that disappears on both sides so many seconds after its delivery."""
 
     text: str
     seconds: Annotated[int, Meta(ge=MIN_TIMER, le=MAX_TIMER)]
+
+    __repr__ = hidden
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from whisperd.errors import ChannelBroken
 from whisperd.wire.envelope import decode_exactly
+from whisperd.wire.hidden import hidden
 
 #: Most bytes of a file in one payload.
 CHUNK = 32_640
@@ -43,6 +44,8 @@ class FileOffer(_FileMessage, frozen=True, tag="offer"):
     size: _Place
     hash: Annotated[bytes, Meta(min_length=32, max_length=32)]
 
+    __repr__ = hidden
+
 
 class Accept(_FileMessage, frozen=True, tag="accept"):
     """Receiver: send from ``offset`` on, and not beyond ``limit``."""
@@ -62,6 +65,8 @@ class Chunk(_FileMessage, frozen=True, tag="chunk"):
 
     offset: _Place
     data: Annotated[bytes, Meta(min_length=1, max_length=CHUNK)]
+
+    __repr__ = hidden
 
 
 class Pause(_FileMessage, frozen=True, tag="pause"):

@@ -12,6 +12,8 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from whisperd.wire.hidden import hidden
+
 #: Seconds, or a number a second, with a fraction where it has one: an int stays an int in JSON.
 Number = int | float
 #: A value of a configuration key.
@@ -294,6 +296,8 @@ class OnionClientAdded(ControlResult, frozen=True, kw_only=True):
     address: str
     line: Annotated[str, said("the credential, shown only this once")]
 
+    __repr__ = hidden
+
 
 class OnionClient(ControlResult, frozen=True, kw_only=True):
     """Somebody who may reach the private onion service."""
@@ -365,6 +369,8 @@ class AccessIssued(ControlResult, frozen=True, kw_only=True):
     left: int
     expires_in: Seconds
     required: Annotated[bool, said("whether the relay requires access codes")]
+
+    __repr__ = hidden
 
 
 class AccessRow(ControlResult, frozen=True, kw_only=True):

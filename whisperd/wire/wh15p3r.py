@@ -14,36 +14,36 @@ from msgspec import Meta, Raw, Struct
 from whisperd.wire.frames import decode
 from whisperd.wire.relay_errors import ERRORS
 
-_Code = Annotated[str, Meta(min_length=1, max_length=128)]
+
+class _InRoom(Struct, frozen=True, rename="camel"):
+    session_code: Annotated[str, Meta(min_length=1, max_length=128)]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
 
 
-class Wh15p3rJoin(Struct, frozen=True, tag_field="type", tag="join", rename="camel"):
-    """WH15P3R client to relay: take the initiator's seat or the other one; codes have 1 to 128 characters.
-    ``access_code``: at most 64 characters, where the relay wants one."""
+class Wh15p3rJoin(_InRoom, frozen=True, tag_field="type", tag="join"):
+    """WH15P3R client to relay: take the initiator's seat or the other one, with an access code where it wants one."""
 
-    session_code: _Code
     is_initiator: bool
     access_code: Annotated[str, Meta(max_length=64)] = ""
 
 
-class Wh15p3rOffer(Struct, frozen=True, tag_field="type", tag="offer", rename="camel"):
+class Wh15p3rOffer(_InRoom, frozen=True, tag_field="type", tag="offer"):
     """WH15P3R client to the other seat: a WebRTC offer, any JSON value."""
 
-    session_code: _Code
     offer: Raw
 
 
-class Wh15p3rAnswer(Struct, frozen=True, tag_field="type", tag="answer", rename="camel"):
+class Wh15p3rAnswer(_InRoom, frozen=True, tag_field="type", tag="answer"):
     """WH15P3R client to the other seat: a WebRTC answer, any JSON value."""
 
-    session_code: _Code
     answer: Raw
 
 
-class Wh15p3rCandidate(Struct, frozen=True, tag_field="type", tag="ice-candidate", rename="camel"):
+class Wh15p3rCandidate(_InRoom, frozen=True, tag_field="type", tag="ice-candidate"):
     """WH15P3R client to the other seat: an ICE candidate, any JSON value."""
 
-    session_code: _Code
     candidate: Raw
 
 

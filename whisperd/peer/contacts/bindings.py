@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from whisperd.peer.contacts.book import Book
 from whisperd.peer.contacts.decisions import Decisions
@@ -18,18 +18,18 @@ class Binding:
     """What one conversation has to do with contacts."""
 
     relays: tuple[RelayAddress, ...] = ()
-    access: str = ""
+    access: str = field(default="", repr=False)
     contact: str = ""  #: the key of the contact that the other side is
     name: str = ""  #: the name under which this side wants to save it
-    ours: bytes = b""  #: the nonce that this side said last
-    heard: bytes = b""  #: the one that the other side certainly has
-    theirs: bytes = b""
-    secret: bytes = b""  #: what came of the nonces
+    ours: bytes = field(default=b"", repr=False)  #: the nonce that this side said last
+    heard: bytes = field(default=b"", repr=False)  #: the one that the other side certainly has
+    theirs: bytes = field(default=b"", repr=False)
+    secret: bytes = field(default=b"", repr=False)  #: what came of the nonces
     agreed: int = 0  #: how many secrets were agreed on
     rendezvous: Rendezvous | None = None  #: where it began, if it is a call
     confirmed: bool = False
     required: bool = False
-    restored_room: bytes = b""  #: where it meets, if it comes from a store
+    restored_room: bytes = field(default=b"", repr=False)  #: where it meets, if it comes from a store
 
     @property
     def calls(self) -> bool:

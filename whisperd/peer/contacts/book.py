@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from whisperd.errors import ContactBlocked, ContactExists, ContactUnknown, ContactUnreadable, UsageError
 from whisperd.interfaces import Random, Store
 from whisperd.peer.contacts.naming import Named, folded, like_any_id, person
+from whisperd.wire.hidden import hidden
 from whisperd.wire.invite import MAX_RELAYS, RelayAddress
 
 CONTACTS, BLOCKED = "contact", "blocked"
@@ -44,8 +45,7 @@ class Contact(Struct, frozen=True, forbid_unknown_fields=True):
     confirmed: bool = True
     version: Literal[1] = 1
 
-    def __repr__(self) -> str:
-        return "Contact(...)"
+    __repr__ = hidden
 
     @property
     def addresses(self) -> tuple[RelayAddress, ...]:

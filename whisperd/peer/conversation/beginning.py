@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from whisperd.peer.conversation.origin import Origin
 from whisperd.peer.handshake.handshake import Terms
@@ -31,5 +31,5 @@ class Beginning:
     #: Hears that the key is confirmed; writes, as a part of a transaction, what follows from it.
     confirmed: Callable[[str, bytes], None] = _nothing
     #: What it must not be joined by a second time.
-    label: bytes = b""
+    label: bytes = field(default=b"", repr=False)
     confirmed_only: bool = False

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from whisperd.errors import FileUnknown, MessageTooLarge, QueueFull, TooLate, UsageError
 from whisperd.peer.effects import Emit
@@ -33,7 +33,7 @@ class Message:
 
     id: int
     direction: str
-    text: str
+    text: str = field(repr=False)
     state: str
     timer: int = 0
     disappears_at: float | None = None

@@ -40,7 +40,7 @@ class Transfer:
     number: int
     direction: str
     wire: int
-    name: str
+    name: str = field(repr=False)
     size: int
     digest: bytes = field(repr=False)
     state: str = OFFERED

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar
 
 from whisperd.errors import ConfirmationFailed, OffersStripped, PluginRefused, WhisperdError, catalogue
@@ -146,8 +146,8 @@ class Handshake:
 class _Answered:
     """The inviter sent its answer."""
 
-    hello: bytes
-    answer: bytes
+    hello: bytes = field(repr=False)
+    answer: bytes = field(repr=False)
     kex: SuiteOffer
     ratchet: SuiteOffer
     identity: Identity
@@ -225,7 +225,7 @@ class InviterHandshake(Handshake):
 class _Greeted:
     """The joiner sent its hello."""
 
-    hello: bytes
+    hello: bytes = field(repr=False)
 
     def wipe(self) -> None:
         """Nothing in it is secret."""

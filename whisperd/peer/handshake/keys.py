@@ -64,8 +64,8 @@ class _Wipeable:
 class InviteKeys(_Wipeable):
     """What two sides share before they meet. ``room`` (32) and ``commitment`` (16) may be seen by anybody."""
 
-    room: bytes
-    commitment: bytes
+    room: bytes = field(repr=False)
+    commitment: bytes = field(repr=False)
     psk: bytearray = field(repr=False)
     seal_inviter: bytearray = field(repr=False)
     seal_joiner: bytearray = field(repr=False)
@@ -105,7 +105,7 @@ class InviteKeys(_Wipeable):
 class Seal:
     """Puts one side's handshake messages under the invite's secret, and opens the other side's."""
 
-    commitment: bytes
+    commitment: bytes = field(repr=False)
     own: bytearray = field(repr=False)
     other: bytearray = field(repr=False)
 

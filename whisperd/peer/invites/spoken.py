@@ -8,7 +8,7 @@ can test one guess per run. Both sides count the runs; when they are used up, th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
@@ -250,7 +250,7 @@ class Asked:
     host: Host
     floor: int
     seconds: int
-    access: str
+    access: str = field(repr=False)
     binding: Callable[[str], None]
 
 

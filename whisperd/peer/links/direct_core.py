@@ -7,7 +7,7 @@ publish, leaves it at that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nacl.bindings import crypto_scalarmult_base
 
@@ -29,22 +29,22 @@ OFF, ASKED, PUBLISHING, OFFERED, UNAVAILABLE = "off", "asked", "publishing", "of
 class Tell:
     """Tell the other side, over the channel."""
 
-    payload: bytes
+    payload: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Publish:
     """Publish the own onion service for whoever holds the key that belongs to ``client``, and for nobody else."""
 
-    client: bytes
+    client: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
 class GoTo:
     """Connect to the other side's onion service, with the key ``secret``."""
 
-    onion: str
-    secret: bytes
+    onion: str = field(repr=False)
+    secret: bytes = field(repr=False)
 
 
 DirectEffect = Tell | Publish | GoTo

@@ -64,7 +64,7 @@ class RelayRoom:
 
     host: str
     port: int
-    room: bytes
+    room: bytes = field(repr=False)
     direct: bool = False
     access: str = field(default="", repr=False)
 

@@ -101,7 +101,7 @@ class Entry:
     binding: Callable[[], BindingRecord]
     release: Callable[[], None]
     created: float
-    label: bytes = b""
+    label: bytes = field(default=b"", repr=False)
     confirmed_only: bool = False
     decide: Callable[[], None] = lambda: None
     outgoing: set[int] = field(default_factory=set)

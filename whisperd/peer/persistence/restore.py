@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 
 from whisperd.errors import PluginUnknown, WhisperdError
@@ -26,7 +26,7 @@ class Found:
     name: str
     snapshot: ConversationSnapshot
     messages: list[Message]
-    payloads: dict[int, bytes]
+    payloads: dict[int, bytes] = field(repr=False)
     noted: Noted
 
 

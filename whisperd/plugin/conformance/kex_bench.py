@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -22,10 +22,10 @@ class KexExchange:
 
     inviter: Any
     joiner: Any
-    bundle: bytes
+    bundle: bytes = field(repr=False)
     private: Any
-    message: bytes
-    secret: bytes
+    message: bytes = field(repr=False)
+    secret: bytes = field(repr=False)
 
 
 class ShownIdentity:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from whisperd.plugin.conformance.report import below, changed
@@ -16,8 +16,8 @@ class Letter:
     """One message: who is to hear it, what it says, the step at which it was sent, and whether it was heard."""
 
     receiver: int
-    plaintext: bytes
-    message: bytes
+    plaintext: bytes = field(repr=False)
+    message: bytes = field(repr=False)
     sent: int
     heard: bool = False
 
