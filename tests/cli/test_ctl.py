@@ -372,7 +372,7 @@ async def test_watch_prints_history_then_events_once_each_until_the_end(serving:
     rest = [json.loads(line) for line in (await deferToThread(watching.stdout.read)).splitlines()]
     assert [(event["event"], event.get("text", event.get("state"))) for event in rest] == [
         ("chat-message", "after"), ("chat-state", "ended")]
-    assert watching.wait(10) == 0
+    assert watching.wait(60) == 0
 
 
 @pytest_twisted.ensureDeferred

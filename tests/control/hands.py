@@ -25,7 +25,7 @@ def call(path: str, method: str, **params: Any) -> Any:
 def exchange(path: str, sent: bytes, answers: int = 1) -> list[dict[str, Any]]:
     """Send raw bytes, read some answers."""
     with socket.socket(socket.AF_UNIX) as raw:
-        raw.settimeout(10)
+        raw.settimeout(60)
         raw.connect(path)
         with suppress(BrokenPipeError):
             raw.sendall(sent)

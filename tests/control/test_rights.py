@@ -29,7 +29,7 @@ import json, os, socket, sys
 uid, gid = map(int, sys.argv[1:3])
 os.setgroups([65534]), os.setgid(gid), os.setuid(uid)
 with socket.socket(socket.AF_UNIX) as raw:
-    raw.settimeout(20)
+    raw.settimeout(60)
     raw.connect(sys.argv[3])
     lines = raw.makefile("rb")
     for request in sys.argv[4:]:

@@ -220,7 +220,7 @@ async def test_one_client_s_open_requests_are_capped(serving: Serving) -> None:
 
     serving.api.address = address
     raw = socket.socket(socket.AF_UNIX)
-    raw.settimeout(10)
+    raw.settimeout(60)
     raw.connect(serving.path)
     lines = raw.makefile("rb")
     raw.sendall(b"".join(line("address", number) for number in range(limits.MAX_OUTSTANDING + 1)))

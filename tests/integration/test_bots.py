@@ -41,7 +41,7 @@ def test_the_bot_answers_what_is_asked_once_and_ends_with_the_conversation(tmp_p
         answers = [text for text in running.heard(alice) if text != "pong"]
         assert answers == ["two  spaces; $(touch here)", "first", "last"]
         alice.call("chat.end", chat=running.chats["alice"])
-        assert bot.wait(30) in (0, 56) and not (Path.cwd() / "here").exists()
+        assert bot.wait(90) in (0, 56) and not (Path.cwd() / "here").exists()
         assert bot.stderr is not None and b"Traceback" not in bot.stderr.read()
     finally:
         for daemon in running.leaving:

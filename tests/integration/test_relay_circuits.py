@@ -32,7 +32,7 @@ async def test_each_circuit_has_limits_of_its_own_and_no_other_feels_them(testne
     first = await dialled(dialer, onion, "anna")
     await first.until(b"101 Switching", reactor)
     second = await dialled(dialer, onion, "anna")
-    assert (await second.closed.addTimeout(20, reactor)).startswith(b"HTTP/1.1 503 ")
+    assert (await second.closed.addTimeout(60, reactor)).startswith(b"HTTP/1.1 503 ")
     other = await dialled(dialer, onion, "ben")
     await other.until(b"101 Switching", reactor)
     assert world.service.status()["connections"] == 2

@@ -84,7 +84,7 @@ async def test_whoever_leaves_while_the_holder_is_asked_is_not_seated(world) -> 
     again.sendClose(1000)
     assert await again.next() == ("closed", 1000)
     world.clock.advance(10.1)
-    await gone.closed.addTimeout(30, reactor)
+    await gone.closed.addTimeout(60, reactor)
     assert world.service.status()["waiting"] == 1
 
 

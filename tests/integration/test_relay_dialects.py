@@ -223,7 +223,7 @@ async def test_peers_meet_across_listeners_and_stopping_tells_everybody(tmp_path
         assert (told["code"], told.get("retry_after", 5)) == ("shutting-down", 5)
     for client in (anna, ben, seatless):
         assert await client.next() == ("closed", 1001)
-    assert await silent.closed.addTimeout(30, reactor) == b""
+    assert await silent.closed.addTimeout(60, reactor) == b""
     assert not (tmp_path / "relay").exists()
     assert world.service.addresses == []
     await world.down()

@@ -69,7 +69,7 @@ def run(tmp_path_factory) -> Iterator[SimpleNamespace]:
     rooms = [converse(int(line), number) for number in range(SESSIONS)]
     relay.stdin.close()
     log = relay.stdout.read() + relay.stderr.read()
-    assert relay.wait(30) == 0
+    assert relay.wait(90) == 0
     lines = trace.read_text(errors="replace").splitlines()
     begin = max(index for index, each in enumerate(lines) if "lone_relay" in each and "execve(" in each)
     yield SimpleNamespace(calls=[_CALL.match(each) for each in lines[begin + 1:]], after=lines[before:], log=log,

@@ -35,7 +35,7 @@ def close(code: int) -> bytes:
 
 
 async def ending(client) -> bytes:
-    return await client.closed.addTimeout(30, reactor)
+    return await client.closed.addTimeout(60, reactor)
 
 
 @pytest.mark.parametrize(("sent", "code", "closed"), [

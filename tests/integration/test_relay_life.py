@@ -99,7 +99,7 @@ async def test_limits_that_are_read_again_are_in_force_for_those_who_are_there_a
     world.service.reload(settings(max_connections=2, max_frame=1_024, room_expiry=1, listener_share=50))
     assert row(world, "connections")["max"] == 2
     assert row(world, "connections", "listener") | {"used": 2} == row(world, "connections", "listener")
-    refused = await (await world.socket(OURS)).closed.addTimeout(30, reactor)
+    refused = await (await world.socket(OURS)).closed.addTimeout(60, reactor)
     assert refused.startswith(b"HTTP/1.1 503 ")
     anna.sendMessage(bytes(1_024), isBinary=True)
     assert await ben.next() == bytes(1_024)

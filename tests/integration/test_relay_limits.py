@@ -20,7 +20,7 @@ async def test_websockets_beyond_their_rate_get_503_and_the_seconds_to_wait() ->
     world = await RelayWorld(reactor, connection_rate=2, burst=1).up()
     for _ in range(2):
         await world.connect("whisperd.1")
-    refused = await (await world.socket(OURS)).closed.addTimeout(30, reactor)
+    refused = await (await world.socket(OURS)).closed.addTimeout(60, reactor)
     assert refused.startswith(b"HTTP/1.1 503 ")
     assert b"Retry-After: 1\r\n" in refused
     assert json.loads(refused.partition(b"\r\n\r\n")[2])["retry_after"] == 1
@@ -38,12 +38,12 @@ async def test_circuits_that_tor_names_are_limited_one_by_one() -> None:
     world = await RelayWorld(reactor, f"haproxy:{TCP}", circuit_connections=1).up()
     first = await world.socket(proxied("1:2"))
     await first.until(b"101 Switching", reactor)
-    second = await (await world.socket(proxied("1:2"))).closed.addTimeout(30, reactor)
+    second = await (await world.socket(proxied("1:2"))).closed.addTimeout(60, reactor)
     assert second.startswith(b"HTTP/1.1 503 ")
     other = await world.socket(proxied("1:3"))
     await other.until(b"101 Switching", reactor)
     first.transport.abortConnection()
-    await first.closed.addTimeout(30, reactor)
+    await first.closed.addTimeout(60, reactor)
     again = await world.socket(proxied("1:2"))
     await again.until(b"101 Switching", reactor)
     await world.down()
@@ -67,7 +67,7 @@ async def test_other_addresses_that_a_proxy_names_are_thrown_away(line: bytes) -
 async def test_without_a_proxy_line_the_listener_for_proxies_answers_nothing() -> None:
     with Failures() as failures:
         world = await RelayWorld(reactor, f"haproxy:{TCP}").up()
-        assert await (await world.socket(OURS)).closed.addTimeout(30, reactor) == b""
+        assert await (await world.socket(OURS)).closed.addTimeout(60, reactor) == b""
         await world.down()
     assert failures.seen == []
 
@@ -75,7 +75,7 @@ async def test_without_a_proxy_line_the_listener_for_proxies_answers_nothing() -
 @pytest_twisted.ensureDeferred
 async def test_an_ordinary_listener_believes_no_proxy_line() -> None:
     world = await RelayWorld(reactor).up()
-    answer = await (await world.socket(proxied("1:2"))).closed.addTimeout(30, reactor)
+    answer = await (await world.socket(proxied("1:2"))).closed.addTimeout(60, reactor)
     assert answer.startswith(b"HTTP/1.1 400 ")
     await world.down()
 
@@ -160,7 +160,7 @@ async def test_who_sends_far_too_much_at_once_is_told_and_closed_and_the_partner
 async def test_who_goes_on_after_the_end_is_dropped() -> None:
     world = await RelayWorld(reactor).up()
     client = await world.raw_websocket(frame(1, b"{") + frame(2, b"") * 3_000)
-    await client.closed.addTimeout(30, reactor)
+    await client.closed.addTimeout(60, reactor)
     assert client.received.count(b'"code":"bad-json"') == 1
     await world.down()
 
@@ -180,7 +180,7 @@ async def test_a_client_that_is_held_back_is_told_and_closes_when_the_relay_stop
     else:
         pytest.fail("it is not told")
     world.clock.advance(0)
-    await stopping.addTimeout(2, reactor)
+    await stopping.addTimeout(60, reactor)
     assert await loud.next() == ("closed", 1001)
     await world.down()
 

@@ -38,7 +38,7 @@ async def test_a_head_that_drips_has_its_whole_time_once(world) -> None:
     await taken_in(world, client, b"\r")
     assert not client.closed.called
     await taken_in(world, client, b" ")
-    assert b"101" not in await client.closed.addTimeout(30, reactor)
+    assert b"101" not in await client.closed.addTimeout(60, reactor)
 
 
 @pytest_twisted.ensureDeferred
@@ -56,7 +56,7 @@ async def test_one_who_is_seated_and_drips_a_frame_cannot_answer_a_ping_and_is_l
     client = await world.raw_websocket(frame(1, JOIN))
     assert await partner.types(1) == ["ready"]
     await taken_in(world, client, frame(2, bytes(60_000))[:9])
-    await client.closed.addTimeout(30, reactor)
+    await client.closed.addTimeout(60, reactor)
     assert await partner.types(1) == ["peer-left"]
     assert partner.inbox.empty()
 

@@ -19,9 +19,9 @@ async def test_sockets_beyond_the_limit_are_closed_at_once_and_counted_out() -> 
     world = await RelayWorld(reactor, max_connections=2).up()
     held = [await world.socket() for _ in range(2 + SPARE_SOCKETS)]
     late = await world.socket()
-    assert await late.closed.addTimeout(30, reactor) == b""
+    assert await late.closed.addTimeout(60, reactor) == b""
     held[0].transport.loseConnection()
-    await held[0].closed.addTimeout(30, reactor)
+    await held[0].closed.addTimeout(60, reactor)
     status, _, _ = await world.http("GET /health HTTP/1.1")
     assert status == 200
     await world.down()

@@ -47,7 +47,7 @@ async def test_a_client_without_the_hybrid_is_served_and_counted_unless_it_is_re
     assert world.service.tls_groups == {"secp256r1": 1}
     world.reload(tls_require_pq=True)
     refused = await world.socket(OURS)
-    assert await refused.closed.addTimeout(30, reactor) == b""
+    assert await refused.closed.addTimeout(60, reactor) == b""
     assert world.service.status()["refused"] == {"not-post-quantum": 1}
     world.tls = Tls()
     assert await (await world.peer(BEN)).types(2) == ["joined", "ready"]
@@ -58,7 +58,7 @@ async def test_a_client_without_the_hybrid_is_served_and_counted_unless_it_is_re
 async def test_tls_1_2_is_not_spoken(tmp_path) -> None:
     world = await served(tmp_path, Tls(version=SSL.TLS1_2_VERSION))
     refused = await world.socket(OURS)
-    assert await refused.closed.addTimeout(30, reactor) == b""
+    assert await refused.closed.addTimeout(60, reactor) == b""
     assert world.service.tls_groups == {}
     await world.down()
 
@@ -108,11 +108,11 @@ async def test_answers_over_tls_have_the_usual_headers(tmp_path) -> None:
 async def test_plain_http_on_the_tls_port_and_a_silent_client_hold_nothing(tmp_path) -> None:
     world = await served(tmp_path)
     plain = world.place.removeprefix("tls:")
-    assert (await (await world.socket(OURS, plain)).closed.addTimeout(30, reactor))[:1] in (b"", b"\x15")
+    assert (await (await world.socket(OURS, plain)).closed.addTimeout(60, reactor))[:1] in (b"", b"\x15")
     silent = await world.socket(b"\x16\x03\x01", plain)
     world.clock.advance(30.1)
     world.clock.advance(10.1)
-    await silent.closed.addTimeout(30, reactor)
+    await silent.closed.addTimeout(60, reactor)
     assert await (await world.peer(ANNA)).types(1) == ["joined"]
     await world.down()
 
@@ -124,7 +124,7 @@ async def test_a_proxy_in_front_of_tls_names_addresses_that_are_thrown_away(tmp_
                                 world.place.removeprefix("tls:"))
     world.clock.advance(40)
     world.clock.advance(10.1)
-    await silent.closed.addTimeout(30, reactor)
+    await silent.closed.addTimeout(60, reactor)
     await world.down()
 
 

@@ -105,7 +105,7 @@ async def test_a_bridge_that_is_not_there_is_named_and_nothing_goes_around_it(
         start: Callable[..., Any], reactor: Any) -> None:
     others = below(os.getpid(), "tor")
     nowhere = f"obfs4 127.0.0.1:1 {'A' * 40} cert={'A' * 70} iat-mode=0"
-    friend = start(tor_bridges=[nowhere], tor_bootstrap_timeout=5)
+    friend = start(tor_bridges=[nowhere], tor_bootstrap_timeout=20)
     error = await eventually(lambda: friend.service.status()["error"])
     assert error["code"] == "tor-not-bootstrapped" and "percent, Connect" in error["message"]
     assert "general SOCKS server failure" in error["message"]

@@ -130,7 +130,7 @@ async def test_two_circuits_have_two_numbers_also_at_the_next_address_and_after_
     assert not first.closed.called and not other.closed.called
     assert await answered(address, "dora")
     await deferToThread(relay.call, "onion.retire")
-    await first.closed.addTimeout(30, reactor)
+    await first.closed.addTimeout(60, reactor)
     await until(lambda: names() == [rotated["address"]])
     await deferToThread(relay.call, "onion.republish", wait=60)
     assert await answered(rotated["address"], "emil") and not await answered(rotated["address"], "emil")

@@ -50,7 +50,7 @@ def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
     while "Starting authorities" not in starting.stderr.readline():
         assert starting.poll() is None
     starting.send_signal(signal.SIGINT)
-    assert "interrupted" in starting.communicate(timeout=30)[1]
+    assert "interrupted" in starting.communicate(timeout=90)[1]
     assert starting.returncode == Interrupted.exit_status and not (tmp_path / "net").exists()
 
 

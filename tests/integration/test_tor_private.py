@@ -138,7 +138,7 @@ async def test_a_circuit_that_opens_too_many_connections_is_closed_and_no_other(
     with pytest.raises(DialFailed):
         await stranger.dialer.connect(address, 80, CALLER, isolation="flood", timeout=20)
     for caller in flood:
-        await caller.lost.addTimeout(20, stranger.reactor)
+        await caller.lost.addTimeout(60, stranger.reactor)
     assert await other.ask(b"still here") == b"still here"
     other.transport.abortConnection()
 

@@ -99,7 +99,7 @@ class Queue:
             return self._items.pop(0)
         waiting: Deferred[Any] = Deferred()
         self._waiting.append(waiting)
-        return await waiting.addTimeout(30, reactor)
+        return await waiting.addTimeout(60, reactor)
 
     def empty(self) -> bool:
         return not self._items
@@ -155,7 +155,7 @@ class RawClient(Protocol):
         """Wait until ``part`` has come in."""
         if part not in self.received:
             self._wanted = (part, Deferred())
-            await self._wanted[1].addTimeout(30, reactor)
+            await self._wanted[1].addTimeout(60, reactor)
 
     def connectionLost(self, reason: Any = None) -> None:
         self.closed.callback(self.received)
@@ -220,7 +220,7 @@ class RelayWorld:
         factory.setProtocolOptions(closeHandshakeTimeout=30, serverConnectionDropTimeout=30)  # on a busy machine too
         client = await reach(self.reactor, place or self.place, self.tls).connect(factory)
         self.clients.append(client)
-        await client.is_open.addTimeout(30, self.reactor)
+        await client.is_open.addTimeout(60, self.reactor)
         return client
 
     async def peer(self, token: str, room: str = ROOM, place: str | None = None) -> Client:
@@ -257,6 +257,6 @@ class RelayWorld:
     async def http(self, request: str, place: str | None = None) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers and body of the answer to ``request`` (its first line)."""
         client = await self.socket(f"{request}\r\nHost: relay\r\n\r\n".encode(), place)
-        head, _, body = (await client.closed.addTimeout(30, self.reactor)).partition(b"\r\n\r\n")
+        head, _, body = (await client.closed.addTimeout(60, self.reactor)).partition(b"\r\n\r\n")
         status, *fields = head.decode().split("\r\n")
         return int(status.split()[1]), dict(field.split(": ", 1) for field in fields), body

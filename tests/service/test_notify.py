@@ -74,7 +74,7 @@ def test_lines_have_their_priority_where_standard_error_is_the_journal(tmp_path)
     until(lambda: process.poll() is not None or b"daemon-started" in journal.read_bytes())
     assert process.poll() is None
     process.terminate()
-    process.wait(20)
+    process.wait(60)
     lines = journal.read_text().splitlines()
     assert lines and all(line.startswith("<6>info ") for line in lines)
 

@@ -101,7 +101,7 @@ class OwnTor:
         assert tor, "these tests need tor"
         self._reactor.spawnProcess(self._process, tor, [tor, "-f", "-", "--defaults-torrc", "/dev/null"],
                                    self._environment)
-        await self._process.opened.addTimeout(30, self._reactor)
+        await self._process.opened.addTimeout(60, self._reactor)
         return self
 
     def signal(self, number: int) -> None:
