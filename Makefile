@@ -10,7 +10,7 @@ SIDE_BY_SIDE := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 NEEDS := contrib/setup/system-packages
 CONFIG ?=
 SCRIPTS := contrib/setup/system-packages contrib/setup/python contrib/setup/virtualenv contrib/setup/fresh-root \
-	contrib/setup/from-lock contrib/setup/update \
+	contrib/setup/from-lock contrib/setup/update contrib/setup/reproducible \
 	contrib/debian/build contrib/bots/answer.sh contrib/formal/check .ci/run
 PAGES = $(wildcard man/*.[1-8])
 
@@ -60,7 +60,7 @@ pictures: install ## hold a conversation between two daemons and draw it for the
 
 wheel: $(VENV)/.stamp ## build a wheel into dist, with man pages and completions
 	@rm -rf build/lib build/bdist.*
-	@$(BIN)/python -m pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir dist .
+	@contrib/setup/reproducible $(BIN)/python -m pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir dist .
 	@ls dist/whisperd-*.whl
 
 site: $(VENV)/.stamp ## make a static site of README, guide and pages in build/site
@@ -80,7 +80,7 @@ soak: test-setup ## run the long tests
 
 deb: ## build a Debian package into build/deb
 	@$(NEEDS) dpkg-buildpackage dh dh_apparmor system-pip
-	@contrib/debian/build
+	@contrib/setup/reproducible contrib/debian/build
 
 update: ## lock the newest dependencies that setup.py allows, and show what has changed
 	@mkdir -p build

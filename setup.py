@@ -4,8 +4,20 @@ from glob import glob
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.bdist_wheel import bdist_wheel
 
 HERE = Path(__file__).parent
+
+
+class ReproducibleWheel(bdist_wheel):
+    """Makes a wheel in which every file has the same mode, whatever it has in the tree."""
+
+    def write_wheelfile(self, wheelfile_base, *rest, **more):
+        super().write_wheelfile(wheelfile_base, *rest, **more)
+        for path in Path(wheelfile_base).parent.rglob("*"):  # all that goes into the wheel lies there by now
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+
 VERSION = next(
     line.split('"')[1] for line in (HERE / "whisperd/__init__.py").read_text().splitlines() if "__version__" in line
 )
@@ -76,5 +88,6 @@ setup(
         ("lib/tmpfiles.d", ["contrib/systemd/tmpfiles.d/whisperd.conf"]),
         ("lib/systemd/user", ["contrib/systemd/user/whisperd.service"]),
     ],
+    cmdclass={"bdist_wheel": ReproducibleWheel},
     zip_safe=False,
 )

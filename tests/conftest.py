@@ -88,7 +88,8 @@ def debian_package() -> Path:
         run, _, package = file.read().partition("\n")
         if run == os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid())):
             return Path(package)
-        done = subprocess.run([root / "contrib/debian/build"], capture_output=True, text=True)
+        done = subprocess.run([root / "contrib/setup/reproducible", root / "contrib/debian/build"],
+                              capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         package = done.stdout.splitlines()[-1]
         file.truncate(0)
