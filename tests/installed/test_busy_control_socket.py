@@ -67,4 +67,6 @@ def test_another_client_is_answered_and_at_last_everything_is(flood) -> None:
     clients[0].settimeout(SECONDS)
     heard = 0
     while heard < REQUESTS:
-        heard += clients[0].recv(65_536).count(b"\n")
+        data = clients[0].recv(65_536)
+        assert data, "the daemon has closed the connection"
+        heard += data.count(b"\n")
